@@ -1,0 +1,93 @@
+package postback
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// DecodeObject reads exactly one JSON object into a struct. Malformed JSON,
+// unknown and duplicate top-level fields, a wrong type and anything after the
+// object are errors that name the field and never repeat a value.
+func DecodeObject(text []byte, into any) error {
+	if !utf8.Valid(text) {
+		return Failure(CodeInvalid, "the body is not UTF-8")
+	}
+	if err := checkTopLevel(text); err != nil {
+		return err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return explainDecode(err)
+	}
+	return nil
+}
+
+// checkTopLevel finds what encoding/json lets pass: a body that is no object,
+// a name written twice, text after the end, a name in another case.
+func checkTopLevel(text []byte) error {
+	if !json.Valid(text) {
+		return Failure(CodeInvalid, "the body is not valid JSON")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	open, err := decoder.Token()
+	if err != nil || open != json.Delim('{') {
+		return Failure(CodeInvalid, "the body must be a JSON object")
+	}
+	seen := map[string]bool{}
+	for decoder.More() {
+		token, err := decoder.Token()
+		if err != nil {
+			return Failure(CodeInvalid, "the body is not valid JSON")
+		}
+		name, _ := token.(string)
+		if seen[name] {
+			return Invalid(name, CodeInvalid, "is written twice; write it once")
+		}
+		if name != strings.ToLower(name) {
+			return Invalid(name, CodeUnknownField, "is not a field of this request; field names are snake_case")
+		}
+		seen[name] = true
+		var skipped json.RawMessage
+		if err := decoder.Decode(&skipped); err != nil {
+			return Failure(CodeInvalid, "the body is not valid JSON")
+		}
+	}
+	return nil
+}
+
+func explainDecode(err error) error {
+	var domain *Error
+	var wrongType *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &domain):
+		return domain
+	case errors.As(err, &wrongType):
+		return Invalid(wrongType.Field, CodeInvalid, "must be %s, not %s", jsonKind(wrongType.Type.Kind().String()), wrongType.Value)
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return Failure(CodeInvalid, "the JSON ends too early")
+	}
+	if _, name, found := strings.Cut(err.Error(), "unknown field "); found {
+		return Invalid(strings.Trim(name, `"`), CodeUnknownField, "is not a field of this request; remove it or correct its spelling")
+	}
+	return Failure(CodeInvalid, "the body is not valid JSON")
+}
+
+func jsonKind(goKind string) string {
+	switch goKind {
+	case "string", "ptr":
+		return "a string"
+	case "bool":
+		return "true or false"
+	case "slice", "array":
+		return "a list"
+	case "map", "struct":
+		return "an object"
+	default:
+		return "a number"
+	}
+}

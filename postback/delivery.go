@@ -1,0 +1,156 @@
+package postback
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// State is where a delivery stands. docs/state_machine.md draws the arrows.
+type State string
+
+// The states of a delivery.
+const (
+	Pending   State = "pending"   // no attempt yet in this generation
+	Retrying  State = "retrying"  // an attempt failed, the next one is set
+	Parked    State = "parked"    // waits in the ledger alone
+	Succeeded State = "succeeded" // the endpoint answered 200
+	Dead      State = "dead"      // a dead letter
+	Cancelled State = "cancelled" // nobody wants it any more
+)
+
+// States lists every state in the order of a delivery's life.
+func States() []State {
+	return []State{Pending, Retrying, Parked, Succeeded, Dead, Cancelled}
+}
+
+// Ended reports whether the state is final: only a replay leaves it.
+func (s State) Ended() bool { return s == Succeeded || s == Dead || s == Cancelled }
+
+// CanBecome reports whether a delivery may move from s to next. Staying
+// retrying is a move: one more failed attempt. A move from an ended state to
+// pending is a replay.
+func (s State) CanBecome(next State) bool {
+	switch s {
+	case Pending:
+		return next != Pending
+	case Retrying:
+		return next != Pending
+	case Parked:
+		return slices.Contains([]State{Pending, Retrying, Dead, Cancelled}, next)
+	case Succeeded, Dead, Cancelled:
+		return next == Pending
+	default:
+		return false
+	}
+}
+
+// Reason says why a delivery is parked, dead or cancelled.
+type Reason string
+
+// The reasons, by the state that carries them.
+const (
+	ReasonPaused Reason = "paused" // parked: an operator paused the endpoint
+
+	ReasonExhausted  Reason = "attempts_exhausted" // dead: every attempt of the retry policy failed
+	ReasonMaxAge     Reason = "max_age"            // dead: older than the retry policy allows
+	ReasonRefused    Reason = "refused"            // dead: the target address is one that is never sent to
+	ReasonUnsendable Reason = "unsendable"         // dead: the scheme cannot carry this event to this endpoint
+	ReasonExample    Reason = "example_failed"     // dead: an example is tried once
+
+	ReasonEndpointDeleted Reason = "endpoint_deleted" // cancelled
+)
+
+// Delivery is one event for one endpoint.
+type Delivery struct {
+	ID         string // "dlv_" and 32 hexadecimal digits
+	EventID    string
+	EventType  string
+	Publisher  string
+	EndpointID string
+	State      State
+	Reason     Reason // empty unless parked, dead or cancelled
+	Test       bool
+
+	// Generation counts from 1; each replay opens the next one.
+	Generation int
+	// Attempts counts all attempts made. AttemptsBefore of them were made in
+	// earlier generations and do not count against the retry policy.
+	Attempts       int
+	AttemptsBefore int
+
+	LastStatusCode int    // 0 when there was no answer
+	LastError      string // the code of the last failure, such as "timeout"
+
+	CreatedAt     time.Time
+	OpenedAt      time.Time // creation, or the last replay: MaxAge counts from here
+	NextAttemptAt time.Time // zero when ended or parked
+	CompletedAt   time.Time // zero until ended
+	// SweepAt is when the sweeper looks at the delivery again: the moment it
+	// falls due when it has no task in the queue, some time later when it has.
+	// Zero when ended or parked.
+	SweepAt time.Time
+}
+
+// MessageID is what receivers know the delivery by: the same for every
+// attempt, retry and replay.
+func (d Delivery) MessageID() string { return MessageID(d.ID) }
+
+// MessageID is the 32 hexadecimal digits of a delivery's id.
+func MessageID(deliveryID string) string { return strings.TrimPrefix(deliveryID, "dlv_") }
+
+// NextAttempt is the number of the attempt that the delivery waits for.
+func (d Delivery) NextAttempt() int { return d.Attempts + 1 }
+
+// Ref is the delivery together with the attempt that it waits for.
+func (d Delivery) Ref() Ref {
+	return Ref{DeliveryID: d.ID, Generation: d.Generation, Attempt: d.NextAttempt()}
+}
+
+// Ref names one attempt of one generation of a delivery: what a task is for,
+// and what the ledger checks before it moves the delivery on.
+type Ref struct {
+	DeliveryID string
+	Generation int
+	Attempt    int
+}
+
+// Due is a delivery that should be tried, with the event that it carries.
+type Due struct {
+	Delivery Delivery
+	Event    Event
+}
+
+// Acceptance is an event with the deliveries made for it: what the ledger is
+// asked to write, and how it answered.
+type Acceptance struct {
+	Event      Event
+	Deliveries []Delivery
+	// Duplicate says that the ledger had this event already; Event and
+	// Deliveries are then the ones it had.
+	Duplicate bool
+	// Err is CodeConflict when the ledger has other content under this id.
+	Err error
+}
+
+// Transition moves a delivery on from the attempt that it waited for. With an
+// Attempt it is what came of that attempt; without one the delivery is parked,
+// put off or ended before anything was sent.
+type Transition struct {
+	Ref     Ref // must still be what the delivery waits for
+	To      State
+	Reason  Reason
+	Attempt *Attempt
+	At      time.Time // when it happened; CompletedAt of an ended delivery
+	// NextAttemptAt and SweepAt are set when To is pending or retrying.
+	NextAttemptAt time.Time
+	SweepAt       time.Time
+}
+
+// Reopened is the answer for one delivery that was asked to be replayed: what
+// is due now, or why not.
+type Reopened struct {
+	ID  string
+	Due Due
+	Err error // CodeNotFound or CodeNotEnded
+}

@@ -1,0 +1,57 @@
+package postback
+
+import "time"
+
+// EndpointState says whether an endpoint is sent to.
+type EndpointState string
+
+// The states of an endpoint.
+const (
+	EndpointEnabled EndpointState = "enabled"
+	EndpointPaused  EndpointState = "paused" // by an operator: its deliveries wait, parked
+	EndpointDeleted EndpointState = "deleted"
+)
+
+// Defaults and bounds of an endpoint's attempt timeout, which covers the whole
+// attempt from name lookup to the last byte read.
+const (
+	DefaultTimeout = 15 * time.Second
+	MaxTimeout     = 60 * time.Second
+)
+
+// Endpoint is where and how a publisher wants its events.
+type Endpoint struct {
+	ID          string
+	Publisher   string
+	URL         string // for some schemes a template with macros
+	Scheme      string
+	Method      string
+	EventTypes  []string // patterns; empty means every type
+	Retry       RetryPolicy
+	Timeout     time.Duration
+	Headers     map[string]string // sent as they are, beside the scheme's own
+	Description string
+	State       EndpointState
+	Secrets     []SealedSecret // newest first
+	// Revision grows with every change of any endpoint, so that a reader can
+	// ask for what is new. The ledger sets it.
+	Revision  int64
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// Wants reports whether events of this publisher and type go to the endpoint.
+func (e Endpoint) Wants(publisher, eventType string) bool {
+	if e.State == EndpointDeleted || e.Publisher != publisher {
+		return false
+	}
+	if len(e.EventTypes) == 0 {
+		return true
+	}
+	for _, pattern := range e.EventTypes {
+		if MatchType(pattern, eventType) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,236 @@
+package postback
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"sort"
+	"strings"
+	"time"
+)
+
+// Limits of an event as accepted.
+const (
+	MaxEventBytes = 256 << 10 // one event's JSON
+	MaxBatch      = 1000      // events in one batch
+	maxIDBytes    = 200
+	maxNameBytes  = 200
+	maxTypeBytes  = 100
+)
+
+// Event is what happened: a conversion or a step of an exchange.
+type Event struct {
+	ID         string // the producer's id, or one made by Waybill
+	Type       string // dotted: conversion.completed, exchange.finished
+	Publisher  string
+	Data       json.RawMessage // a JSON object, byte for byte as it came
+	OccurredAt time.Time       // zero when the producer did not say
+	AcceptedAt time.Time
+	Digest     []byte // of the content; tells a repeat from a changed repeat
+	// TraceParent is the W3C trace context of the producer, so that a task
+	// made from the ledger still links to it. Empty when there was none.
+	TraceParent string
+	Test        bool // made by "send an example"
+	// Rejection says why an event that came through the queue was refused.
+	// An event that came by HTTP is refused to the producer's face instead.
+	Rejection string
+}
+
+// When is the time the event happened: what the producer said, or else the
+// time it was accepted.
+func (e Event) When() time.Time {
+	if e.OccurredAt.IsZero() {
+		return e.AcceptedAt
+	}
+	return e.OccurredAt
+}
+
+// ParseEvent reads the JSON of POST /v1/events: the one reader for HTTP,
+// batches and the events queue. Unknown fields, duplicate fields, a wrong type
+// and a missing field are errors that name the field. The id may be absent.
+func ParseEvent(text []byte) (Event, error) {
+	if len(text) > MaxEventBytes {
+		return Event{}, Failure(CodeTooLarge, "an event may be %d bytes of JSON at most; this one is %d", MaxEventBytes, len(text))
+	}
+	var wire struct {
+		ID         *string         `json:"id"`
+		Type       *string         `json:"type"`
+		Publisher  *string         `json:"publisher"`
+		Data       json.RawMessage `json:"data"`
+		OccurredAt *string         `json:"occurred_at"`
+	}
+	if err := DecodeObject(text, &wire); err != nil {
+		return Event{}, err
+	}
+	event := Event{Data: wire.Data}
+	if wire.ID != nil {
+		event.ID = *wire.ID
+		if err := checkEventID(event.ID); err != nil {
+			return Event{}, err
+		}
+	}
+	var err error
+	if event.Type, err = requireType(wire.Type); err != nil {
+		return Event{}, err
+	}
+	if event.Publisher, err = RequireName("publisher", wire.Publisher); err != nil {
+		return Event{}, err
+	}
+	if err := checkData(event.Data); err != nil {
+		return Event{}, err
+	}
+	if event.OccurredAt, err = parseTime("occurred_at", wire.OccurredAt); err != nil {
+		return Event{}, err
+	}
+	event.Digest = contentDigest(event)
+	return event, nil
+}
+
+func checkEventID(id string) error {
+	if id == "" || len(id) > maxIDBytes {
+		return Invalid("id", CodeInvalid, "write 1 to %d characters, or leave the field out to have an id made", maxIDBytes)
+	}
+	if id == "." || id == ".." || strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return Invalid("id", CodeInvalid, "use visible ASCII characters without spaces")
+	}
+	return nil
+}
+
+func requireType(eventType *string) (string, error) {
+	if eventType == nil {
+		return "", Invalid("type", CodeInvalid, `is required, for instance "conversion.completed"`)
+	}
+	return *eventType, CheckEventType(*eventType)
+}
+
+// RequireName checks a required name such as a publisher: 1 to 200 bytes of
+// text without control characters.
+func RequireName(field string, name *string) (string, error) {
+	if name == nil || *name == "" {
+		return "", Invalid(field, CodeInvalid, "is required")
+	}
+	if len(*name) > maxNameBytes {
+		return "", Invalid(field, CodeInvalid, "may be %d bytes at most", maxNameBytes)
+	}
+	if strings.ContainsFunc(*name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return "", Invalid(field, CodeInvalid, "holds a control character; remove it")
+	}
+	return *name, nil
+}
+
+func checkData(data json.RawMessage) error {
+	trimmed := bytes.TrimLeft(data, " \t\r\n")
+	if len(trimmed) == 0 || bytes.Equal(trimmed, []byte("null")) {
+		return Invalid("data", CodeInvalid, "is required: a JSON object with the event's fields")
+	}
+	if trimmed[0] != '{' {
+		return Invalid("data", CodeInvalid, "must be a JSON object")
+	}
+	return nil
+}
+
+func parseTime(field string, spelled *string) (time.Time, error) {
+	if spelled == nil {
+		return time.Time{}, nil
+	}
+	parsed, err := time.Parse(time.RFC3339, *spelled)
+	if err != nil {
+		return time.Time{}, Invalid(field, CodeInvalid, `write an RFC 3339 time such as "2026-01-31T12:00:00.000Z"`)
+	}
+	return parsed.UTC(), nil
+}
+
+// contentDigest is SHA-256 over what a producer says, with the names in data
+// sorted and white space gone, so that a repeat from a client that writes its
+// JSON in another order is still a repeat, while 1.5 and 1.50 differ.
+func contentDigest(e Event) []byte {
+	hash := sha256.New()
+	fmt.Fprintf(hash, "%q %q %q ", e.Type, e.Publisher, formatOptional(e.OccurredAt))
+	writeCanonical(hash, e.Data)
+	return hash.Sum(nil)
+}
+
+func formatOptional(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(time.RFC3339Nano)
+}
+
+func writeCanonical(out interface{ Write(p []byte) (int, error) }, data json.RawMessage) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		_, _ = out.Write(data) // not JSON: its bytes are its content
+		return
+	}
+	encoded, err := json.Marshal(value) // Marshal sorts map keys; json.Number keeps its spelling.
+	if err != nil {
+		_, _ = out.Write(data)
+		return
+	}
+	_, _ = out.Write(encoded)
+}
+
+// families are the kinds of event that Waybill carries.
+func families() []string { return []string{"conversion", "exchange"} }
+
+// CheckEventType reports whether a type is one that an event may have: a known
+// family, then dotted lower-case names.
+func CheckEventType(eventType string) error {
+	family, rest, _ := strings.Cut(eventType, ".")
+	if !knownFamily(family) || !dottedNames(rest) || len(eventType) > maxTypeBytes {
+		return Invalid("type", CodeInvalid,
+			`write a dotted lower-case name that begins with "conversion." or "exchange.", for instance "conversion.completed"`)
+	}
+	return nil
+}
+
+// CheckPattern reports whether a pattern can match an event type: a type, a
+// type's beginning followed by ".*", or "*".
+func CheckPattern(field, pattern string) error {
+	if pattern == "*" {
+		return nil
+	}
+	family, rest, _ := strings.Cut(pattern, ".")
+	rest, wildcard := strings.CutSuffix("."+rest, ".*")
+	rest = strings.TrimPrefix(rest, ".")
+	if knownFamily(family) && (dottedNames(rest) || wildcard && rest == "") && len(pattern) <= maxTypeBytes {
+		return nil
+	}
+	return Invalid(field, CodeInvalid,
+		`no event type can match this pattern; write "conversion.*", "exchange.*", a full type such as "conversion.completed", or "*"`)
+}
+
+// MatchType reports whether an event type matches a pattern that CheckPattern
+// accepts.
+func MatchType(pattern, eventType string) bool {
+	if pattern == "*" {
+		return true
+	}
+	if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
+		return strings.HasPrefix(eventType, prefix)
+	}
+	return pattern == eventType
+}
+
+func knownFamily(name string) bool {
+	known := families()
+	i := sort.SearchStrings(known, name)
+	return i < len(known) && known[i] == name
+}
+
+func dottedNames(text string) bool {
+	for name := range strings.SplitSeq(text, ".") {
+		if name == "" || strings.ContainsFunc(name, notNameRune) {
+			return false
+		}
+	}
+	return true
+}
+
+func notNameRune(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '_' && r != '-'
+}

@@ -1,0 +1,95 @@
+package postback
+
+import "time"
+
+// DeliveryFilter picks deliveries; the zero value picks all, and fields are
+// joined by "and".
+type DeliveryFilter struct {
+	States     []State   `json:"states,omitempty"`
+	EndpointID string    `json:"endpoint_id,omitempty"`
+	Publisher  string    `json:"publisher,omitempty"`
+	EventID    string    `json:"event_id,omitempty"`
+	EventType  string    `json:"event_type,omitempty"` // a pattern, as endpoints write them
+	StatusCode int       `json:"status_code,omitempty"`
+	Since      time.Time `json:"since,omitzero"` // created at or after
+	Until      time.Time `json:"until,omitzero"` // created before
+	// EndedBefore keeps only deliveries that ended before this moment.
+	EndedBefore time.Time `json:"ended_before,omitzero"`
+	// NoTests leaves out deliveries of examples.
+	NoTests bool `json:"no_tests,omitempty"`
+}
+
+// EventFilter picks events; the zero value picks all.
+type EventFilter struct {
+	Publisher string
+	EventType string // a pattern
+	Rejected  bool   // only events that were refused on the queue
+	Unmatched bool   // only events that no endpoint wanted
+	Since     time.Time
+	Until     time.Time
+}
+
+// EndpointFilter picks endpoints; deleted ones are never listed.
+type EndpointFilter struct {
+	Publisher string
+	State     EndpointState
+}
+
+// Page asks for a part of a listing, newest first. Cursor is what the part
+// before gave as the next one; empty begins. Limit is 1 to MaxPage.
+type Page struct {
+	Cursor string
+	Limit  int
+}
+
+// Sizes of a listing's part.
+const (
+	DefaultPage = 50
+	MaxPage     = 1000
+)
+
+// ReplayState is where a replay job stands.
+type ReplayState string
+
+// The states of a replay job.
+const (
+	ReplayRunning   ReplayState = "running"
+	ReplayDone      ReplayState = "done"
+	ReplayCancelled ReplayState = "cancelled"
+)
+
+// ReplayJob reopens every ended delivery that its filter picks.
+type ReplayJob struct {
+	ID        string
+	Filter    DeliveryFilter
+	Rate      float64 // deliveries per second; 0 is as fast as it goes
+	DryRun    bool
+	State     ReplayState
+	Matched   int // counted when the job was made
+	Replayed  int
+	Cursor    string // how far the job got
+	CreatedAt time.Time
+	EndedAt   time.Time
+}
+
+// Role says what an API key may do.
+type Role string
+
+// The roles.
+const (
+	RoleAdmin     Role = "admin"
+	RoleProducer  Role = "producer"  // send events
+	RolePublisher Role = "publisher" // one publisher's endpoints, history and replays
+	RoleViewer    Role = "viewer"    // read everything
+)
+
+// APIKey is a key as the ledger keeps it: by its hash.
+type APIKey struct {
+	ID        string
+	Name      string
+	Role      Role
+	Publisher string // of a publisher's key
+	Hash      []byte // SHA-256 of the key
+	CreatedAt time.Time
+	RevokedAt time.Time // zero while it is good
+}

@@ -1,0 +1,45 @@
+package postback
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// RetryPolicy says how often and how late a delivery is tried again.
+//
+// It is either an explicit Schedule (the delays between attempts, in order;
+// n delays allow n+1 attempts) or a curve: Initial * Multiplier^k, no longer
+// than MaxInterval, moved by up to ±Jitter (a fraction, 0..1), until
+// MaxAttempts attempts were made. MaxAge bounds both, counted from the moment
+// the delivery was accepted or replayed. Zero MaxAge means no bound by age.
+type RetryPolicy struct {
+	Schedule    []Duration `json:"schedule,omitempty"`
+	Initial     Duration   `json:"initial,omitempty"`
+	Multiplier  float64    `json:"multiplier,omitempty"`
+	MaxInterval Duration   `json:"max_interval,omitempty"`
+	MaxAttempts int        `json:"max_attempts,omitempty"`
+	MaxAge      Duration   `json:"max_age,omitempty"`
+	Jitter      float64    `json:"jitter,omitempty"`
+}
+
+// Duration is a time.Duration that JSON spells as Go does: "1s", "5m", "72h".
+type Duration time.Duration
+
+// MarshalJSON writes the Go spelling.
+func (d Duration) MarshalJSON() ([]byte, error) {
+	return json.Marshal(time.Duration(d).String()) //nolint:wrapcheck // a string always marshals
+}
+
+// UnmarshalJSON reads the Go spelling; anything else is an invalid_duration error.
+func (d *Duration) UnmarshalJSON(text []byte) error {
+	var spelled string
+	if err := json.Unmarshal(text, &spelled); err != nil {
+		return Invalid("", CodeInvalidDuration, `write a duration as a string such as "15s", "5m" or "72h"`)
+	}
+	parsed, err := time.ParseDuration(spelled)
+	if err != nil {
+		return Invalid("", CodeInvalidDuration, `write a duration as a string such as "15s", "5m" or "72h"`)
+	}
+	*d = Duration(parsed)
+	return nil
+}

@@ -1,0 +1,42 @@
+package postback
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// mask is what a secret looks like wherever it is printed.
+const mask = "[secret]"
+
+// Secret is a publisher's signing secret. However it is printed, logged or
+// encoded it shows a mask; only Reveal gives the value.
+type Secret struct{ value string }
+
+// NewSecret wraps a secret's value.
+func NewSecret(value string) Secret { return Secret{value: value} }
+
+// Reveal gives the value, for signing, for sealing and for the one answer that
+// shows it.
+func (s Secret) Reveal() string { return s.value }
+
+// Empty reports whether there is no secret.
+func (s Secret) Empty() bool { return s.value == "" }
+
+// Format masks the secret under every verb.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(mask)) }
+
+// MarshalText masks the secret in JSON and every other text encoding.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(mask), nil }
+
+// LogValue masks the secret in logs.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(mask) }
+
+// SealedSecret is a secret as the ledger keeps it: encrypted, with the version
+// that its endpoint counts.
+type SealedSecret struct {
+	Version   int
+	Sealed    []byte
+	CreatedAt time.Time
+	RetiredAt time.Time // when it stopped being used; zero while it signs
+}

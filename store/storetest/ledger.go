@@ -1,0 +1,144 @@
+package storetest
+
+import (
+	"context"
+	"time"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// Ledger is everything that Waybill asks of a store. Each caller declares the
+// few methods that it uses; this sum of them is what the suite checks.
+//
+// Every method that writes is durable when it returns nil. Every error is
+// either a *postback.Error (not_found, conflict, delivery_not_ended) or means
+// that the ledger could not be reached: then nothing was written.
+type Ledger interface {
+	Intake
+	Queue
+	Endpoints
+	History
+	Replays
+	Keys
+	Store
+}
+
+// Intake accepts events.
+type Intake interface {
+	// Accept writes each event with its deliveries, all of an acceptance or
+	// nothing of it, and answers in the same order. Concurrent callers share a
+	// transaction. An id that the ledger has already, or that stands twice in
+	// the call, is answered as Duplicate with what is stored (same Digest), or
+	// with Err CodeConflict (other Digest). A rejected event has no deliveries.
+	Accept(ctx context.Context, items []postback.Acceptance) ([]postback.Acceptance, error)
+}
+
+// Queue moves deliveries on.
+type Queue interface {
+	// Due returns the delivery and its event if ref is still the attempt that
+	// the delivery waits for (same generation, next attempt number, pending or
+	// retrying); otherwise CodeConflict, or CodeNotFound.
+	Due(ctx context.Context, ref postback.Ref) (postback.Due, error)
+	// Record appends the transition's attempt, if it has one, and moves the
+	// delivery on, in one transaction (shared with concurrent callers). When
+	// Ref is no longer what the delivery waits for, or the state machine has no
+	// such arrow, the attempt is still appended (it was really made), the
+	// delivery stays as it is and the answer is CodeConflict.
+	Record(ctx context.Context, move postback.Transition) error
+	// Claim returns up to limit pending or retrying deliveries whose SweepAt is
+	// not after now, earliest first (then by id), and sets their SweepAt to
+	// next, so that no other caller gets them before.
+	Claim(ctx context.Context, now, next time.Time, limit int) ([]postback.Due, error)
+	// Requeue sets SweepAt back to NextAttemptAt for up to limit waiting
+	// deliveries whose task was in a queue that is gone (SweepAt is after
+	// NextAttemptAt), and says how many: call it until it answers 0.
+	Requeue(ctx context.Context, limit int) (int, error)
+}
+
+// Endpoints keeps endpoints and their sealed secrets.
+type Endpoints interface {
+	// SaveEndpoint writes a new endpoint (Revision 0) or a changed one, whose
+	// Revision must be the stored one (else CodeConflict), together with its
+	// Secrets: the given list replaces what is stored. It returns the endpoint
+	// with its new Revision. Revisions grow over all endpoints in commit order.
+	SaveEndpoint(ctx context.Context, endpoint postback.Endpoint) (postback.Endpoint, error)
+	// Endpoint returns one endpoint, a deleted one too; CodeNotFound.
+	Endpoint(ctx context.Context, id string) (postback.Endpoint, error)
+	// Endpoints lists endpoints, newest first, without deleted ones.
+	Endpoints(ctx context.Context, filter postback.EndpointFilter, page postback.Page) ([]postback.Endpoint, string, error)
+	// EndpointsSince returns every endpoint, deleted ones too, whose Revision
+	// is greater, in order of Revision.
+	EndpointsSince(ctx context.Context, revision int64) ([]postback.Endpoint, error)
+}
+
+// Parking holds and frees an endpoint's deliveries in steps that keep the
+// ledger free for others: call each until it answers 0.
+type Parking interface {
+	// Release moves up to limit deliveries of the endpoint that are parked for
+	// the reason, oldest first, back to pending (no attempt in this generation
+	// yet) or retrying, due at the given time with SweepAt the same.
+	Release(ctx context.Context, endpointID string, reason postback.Reason, at time.Time, limit int) (int, error)
+	// Cancel ends up to limit waiting deliveries (pending, retrying, parked) of
+	// the endpoint as cancelled.
+	Cancel(ctx context.Context, endpointID string, reason postback.Reason, at time.Time, limit int) (int, error)
+}
+
+// History answers what happened. Cursors are opaque; a malformed one is
+// CodeInvalid in the field "cursor".
+type History interface {
+	// Event returns one event with its deliveries; CodeNotFound.
+	Event(ctx context.Context, id string) (postback.Event, []postback.Delivery, error)
+	// Events lists events, newest first, and the next cursor ("" at the end).
+	Events(ctx context.Context, filter postback.EventFilter, page postback.Page) ([]postback.Event, string, error)
+	// Delivery returns one delivery with its attempts, oldest first; CodeNotFound.
+	Delivery(ctx context.Context, id string) (postback.Delivery, []postback.Attempt, error)
+	// Deliveries lists deliveries, newest first, and the next cursor.
+	Deliveries(ctx context.Context, filter postback.DeliveryFilter, page postback.Page) ([]postback.Delivery, string, error)
+}
+
+// Replays reopens ended deliveries.
+type Replays interface {
+	// Reopen opens the next generation of ended deliveries: pending, attempts
+	// before this generation set, due at once with SweepAt as given. It answers
+	// for each id: the reopened delivery with its event, or an Err of
+	// CodeNotFound or CodeNotEnded.
+	Reopen(ctx context.Context, ids []string, at, sweepAt time.Time) ([]Reopened, error)
+	// CountDeliveries counts what a filter picks.
+	CountDeliveries(ctx context.Context, filter postback.DeliveryFilter) (int, error)
+	// SaveReplay writes a job, new or changed.
+	SaveReplay(ctx context.Context, job postback.ReplayJob) error
+	ReplayReader
+}
+
+// Reopened is one answer of Reopen.
+type Reopened = postback.Reopened
+
+// ReplayReader reads replay jobs.
+type ReplayReader interface {
+	// Replay returns one job; CodeNotFound.
+	Replay(ctx context.Context, id string) (postback.ReplayJob, error)
+	// RunningReplays lists the jobs that are not ended, oldest first.
+	RunningReplays(ctx context.Context) ([]postback.ReplayJob, error)
+}
+
+// Keys keeps API keys.
+type Keys interface {
+	// SaveKey writes a key, new or revoked.
+	SaveKey(ctx context.Context, key postback.APIKey) error
+	// KeyByHash returns the key with this hash, a revoked one too; CodeNotFound.
+	KeyByHash(ctx context.Context, hash []byte) (postback.APIKey, error)
+	// Keys lists all keys, newest first.
+	Keys(ctx context.Context) ([]postback.APIKey, error)
+}
+
+// Store is the ledger as a whole.
+type Store interface {
+	Parking
+	// Identity is made once for a ledger: the queue that was filled from it
+	// bears it as its epoch.
+	Identity(ctx context.Context) (string, error)
+	// Ping reports whether the ledger answers.
+	Ping(ctx context.Context) error
+	// Close ends the ledger after the writes under way.
+	Close() error
+}
