@@ -55,3 +55,34 @@ func (e Endpoint) Wants(publisher, eventType string) bool {
 	}
 	return false
 }
+
+// EndpointSpec is what is asked for when an endpoint is made.
+type EndpointSpec struct {
+	Publisher   string
+	URL         string
+	Scheme      string
+	Method      string        // empty: the scheme's own
+	EventTypes  []string      // empty: every type
+	Secret      Secret        // empty: one is made in the network's form
+	Retry       *RetryPolicy  // nil: the scheme's own
+	Timeout     time.Duration // zero: DefaultTimeout
+	Headers     map[string]string
+	Description string
+}
+
+// EndpointPatch is what is asked to change; nil leaves a thing as it is.
+type EndpointPatch struct {
+	URL         *string
+	Method      *string
+	EventTypes  *[]string
+	Retry       *RetryPolicy
+	Timeout     *time.Duration
+	Headers     *map[string]string
+	Description *string
+}
+
+// Warning says what will trip common receivers, though it is allowed.
+type Warning struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
