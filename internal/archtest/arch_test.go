@@ -1,0 +1,174 @@
+package archtest_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/waybillhq/waybill"
+
+// sources maps each package, as a path below the module, to what its
+// non-test files import.
+type sources map[string][]string
+
+func TestImportsFollowTheArrows(t *testing.T) {
+	t.Parallel()
+	table := rules()
+	if len(table) == 0 {
+		t.Fatal("the table of arrows is empty")
+	}
+	for pkg, imports := range readSources(t) {
+		at := slices.IndexFunc(table, func(r rule) bool { return matches(r.pkg, pkg) })
+		if at < 0 {
+			t.Errorf("package %s is in no rule: add it to rules_test.go", pkg)
+			continue
+		}
+		for _, imported := range imports {
+			if !table[at].allows(imported) {
+				t.Errorf("package %s must not import %s", pkg, imported)
+			}
+		}
+	}
+}
+
+func TestPackageNamesSayWhatTheyGuarantee(t *testing.T) {
+	t.Parallel()
+	vague := vagueNames()
+	if len(vague) == 0 {
+		t.Fatal("the list of vague names is empty")
+	}
+	for pkg := range readSources(t) {
+		if slices.Contains(vague, path.Base(pkg)) {
+			t.Errorf("package %s: choose a name that says what it does", pkg)
+		}
+	}
+}
+
+func TestRulesDecide(t *testing.T) {
+	t.Parallel()
+	leaf := rule{pkg: "leaf", stdOnly: true}
+	tree := rule{pkg: "tree/...", imports: []string{"leaf", "tree/..."}}
+	roof := rule{pkg: "roof", imports: []string{"..."}}
+	tests := []struct {
+		name     string
+		rule     rule
+		imported string
+		want     bool
+	}{
+		{"standard library", leaf, "net/http", true},
+		{"other module", leaf, "example.com/other", false},
+		{"own package not listed", leaf, module + "/roof", false},
+		{"other module where it may", tree, "example.com/other", true},
+		{"own package listed", tree, module + "/leaf", true},
+		{"root of a tree", tree, module + "/tree", true},
+		{"branch of a tree", tree, module + "/tree/branch", true},
+		{"same prefix, other package", tree, module + "/treehouse", false},
+		{"every package", roof, module + "/tree/branch", true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := tt.rule.allows(tt.imported); got != tt.want {
+				t.Errorf("rule %q allows %q: got %t, want %t", tt.rule.pkg, tt.imported, got, tt.want)
+			}
+		})
+	}
+}
+
+// allows reports whether a package under the rule may import a package.
+func (r rule) allows(imported string) bool {
+	if own, ok := strings.CutPrefix(imported, module+"/"); ok {
+		return slices.ContainsFunc(r.imports, func(pattern string) bool { return matches(pattern, own) })
+	}
+	first, _, _ := strings.Cut(imported, "/")
+	standard := !strings.Contains(first, ".")
+	return standard || !r.stdOnly
+}
+
+// matches reports whether a pattern of the table covers a package.
+func matches(pattern, pkg string) bool {
+	if pattern == "..." || pattern == pkg {
+		return true
+	}
+	tree, ok := strings.CutSuffix(pattern, "/...")
+	return ok && (pkg == tree || strings.HasPrefix(pkg, tree+"/"))
+}
+
+// readSources walks the module. A package that has only tests is part of it,
+// with no imports.
+func readSources(t *testing.T) sources {
+	t.Helper()
+	root := filepath.Join("..", "..")
+	found := sources{}
+	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			if name != root && skipped(name) {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(name, ".go") {
+			return nil
+		}
+		dir, err := filepath.Rel(root, filepath.Dir(name))
+		if err != nil {
+			return err
+		}
+		pkg := filepath.ToSlash(dir)
+		imports, err := importsOf(name)
+		if err != nil {
+			return err
+		}
+		found[pkg] = append(found[pkg], imports...)
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("walk the module: %v", err)
+	}
+	if len(found) < 2 {
+		t.Fatalf("the walk found %d packages: is %s the root of the module?", len(found), root)
+	}
+	return found
+}
+
+// skipped reports whether the go command would not look into a directory, or
+// would find another module there.
+func skipped(dir string) bool {
+	base := filepath.Base(dir)
+	if base == "testdata" || strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") {
+		return true
+	}
+	_, err := os.Stat(filepath.Join(dir, "go.mod"))
+	return err == nil
+}
+
+// importsOf reads what a file imports; a test file counts as importing nothing.
+func importsOf(name string) ([]string, error) {
+	if strings.HasSuffix(name, "_test.go") {
+		return nil, nil
+	}
+	file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+	if err != nil {
+		return nil, err
+	}
+	imports := make([]string, 0, len(file.Imports))
+	for _, spec := range file.Imports {
+		imported, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			return nil, err
+		}
+		imports = append(imports, imported)
+	}
+	return imports, nil
+}

@@ -1,0 +1,4 @@
+// Package archtest holds the module's dependency arrows: its test reads the
+// imports of every package and compares them with one table, so a package that
+// reaches back up, or that nobody placed, fails the build.
+package archtest

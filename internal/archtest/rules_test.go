@@ -1,0 +1,64 @@
+package archtest_test
+
+// rule says what one package, or one tree of packages, may import.
+type rule struct {
+	// pkg is a path below the module; "store/..." is store and all below it.
+	pkg string
+	// imports are the packages of this module that it may import, in the
+	// same notation; "..." is every package.
+	imports []string
+	// stdOnly forbids all other modules.
+	stdOnly bool
+}
+
+// rules are the arrows, from the leaf up. The first rule that matches a
+// package decides. Tests may import what they like.
+func rules() []rule {
+	return []rule{
+		// The domain and the signatures: receivers import them too.
+		{pkg: "postback", stdOnly: true},
+		{pkg: "signer", stdOnly: true},
+		{pkg: "client", imports: []string{"postback"}, stdOnly: true},
+
+		// The ledger.
+		{pkg: "store/...", imports: []string{"postback", "store/..."}},
+
+		// The parts, each of which knows the domain alone.
+		{pkg: "internal/config", imports: []string{"postback"}},
+		{pkg: "internal/egress", imports: []string{"postback"}},
+		{pkg: "internal/registry", imports: []string{"postback"}},
+		{pkg: "internal/retry", imports: []string{"postback"}},
+		{pkg: "internal/seal", imports: []string{"postback"}, stdOnly: true},
+		{pkg: "internal/task", imports: []string{"postback"}},
+		{pkg: "internal/telemetry", imports: []string{"postback"}},
+
+		// The engine.
+		{pkg: "dispatcher", imports: []string{"postback", "signer", "internal/task"}},
+		{pkg: "worker", imports: []string{
+			"postback", "signer",
+			"internal/egress", "internal/registry", "internal/retry", "internal/task",
+		}},
+		{pkg: "internal/endpoints", imports: []string{
+			"postback", "signer",
+			"internal/egress", "internal/retry", "internal/seal",
+		}},
+		{pkg: "api", imports: []string{"postback", "internal/endpoints"}},
+
+		// The roof: app knows every part, the command line knows app.
+		{pkg: "internal/app", imports: []string{"..."}},
+		{pkg: "internal/cli", imports: []string{
+			"postback", "signer", "client",
+			"internal/app", "internal/config",
+		}},
+		{pkg: "cmd/waybill", imports: []string{"internal/cli"}},
+
+		// Tests of the whole.
+		{pkg: "internal/archtest", stdOnly: true},
+		{pkg: "internal/e2e"},
+	}
+}
+
+// vagueNames say nothing about what a package guarantees.
+func vagueNames() []string {
+	return []string{"util", "utils", "common", "models", "types", "helpers"}
+}
