@@ -1,0 +1,48 @@
+# Run `make` to see what there is.
+GO       ?= go
+LINT     := $(GO) tool -modfile=internal/tools/go.mod golangci-lint
+TIMEOUT  ?= 8m
+FUZZTIME ?= 20s
+BENCH    ?= .
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## show the targets
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build ./waybill
+	CGO_ENABLED=0 $(GO) build -trimpath -o waybill ./cmd/waybill
+
+.PHONY: run
+run: ## run the demo: engine, receivers, dead letters and a replay
+	$(GO) run ./cmd/waybill demo
+
+.PHONY: test
+test: ## install what the tests need, then run them all
+	@.ci/install
+	$(GO) test -race -shuffle=on -timeout=$(TIMEOUT) ./...
+
+.PHONY: lint
+lint: ## run the linters
+	$(LINT) run ./...
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (20s)
+	@.ci/fuzz $(FUZZTIME)
+
+.PHONY: bench
+bench: ## run the benchmarks that match BENCH (all)
+	$(GO) test -run='^$$' -bench='$(BENCH)' -benchmem ./...
+
+.PHONY: e2e
+e2e: ## run the end-to-end tests alone
+	@.ci/install
+	$(GO) test -race -shuffle=on -count=1 -timeout=$(TIMEOUT) ./internal/e2e
+
+.PHONY: tidy
+tidy: ## tidy both modules and format the code
+	$(GO) mod tidy
+	$(GO) -C internal/tools mod tidy
+	$(LINT) fmt ./...
