@@ -1,0 +1,113 @@
+// Package registry keeps every endpoint in memory and follows the ledger's
+// changes.
+//
+// It guarantees that a change made by any process is seen within one interval
+// of Follow, that Refresh sees what was committed before it was called, and
+// that looking up never touches the ledger.
+package registry
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// Ledger tells which endpoints changed.
+type Ledger interface {
+	// EndpointsSince returns every endpoint, deleted ones too, whose Revision
+	// is greater, in order of Revision.
+	EndpointsSince(ctx context.Context, revision int64) ([]postback.Endpoint, error)
+}
+
+// Registry is the endpoints in memory. It is safe for concurrent use.
+type Registry struct {
+	ledger Ledger
+
+	refreshing sync.Mutex // one reader of changes at a time
+	revision   int64      // the last change seen; under refreshing
+
+	mu          sync.RWMutex
+	byID        map[string]postback.Endpoint
+	byPublisher map[string][]string // ids, in the order they were made
+}
+
+// New makes an empty registry; Refresh fills it.
+func New(ledger Ledger) *Registry {
+	return &Registry{
+		ledger:      ledger,
+		byID:        map[string]postback.Endpoint{},
+		byPublisher: map[string][]string{},
+	}
+}
+
+// Refresh takes in every change since the last call.
+func (r *Registry) Refresh(ctx context.Context) error {
+	r.refreshing.Lock()
+	defer r.refreshing.Unlock()
+	changed, err := r.ledger.EndpointsSince(ctx, r.revision)
+	if err != nil {
+		return fmt.Errorf("read changed endpoints: %w", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, endpoint := range changed {
+		r.put(endpoint)
+		r.revision = endpoint.Revision
+	}
+	return nil
+}
+
+func (r *Registry) put(endpoint postback.Endpoint) {
+	if _, known := r.byID[endpoint.ID]; !known {
+		r.byPublisher[endpoint.Publisher] = append(r.byPublisher[endpoint.Publisher], endpoint.ID)
+	}
+	r.byID[endpoint.ID] = endpoint
+	if endpoint.State == postback.EndpointDeleted {
+		// The endpoint stays known by id: deliveries under way must learn that
+		// it is gone, not that it never was.
+		ids := r.byPublisher[endpoint.Publisher]
+		r.byPublisher[endpoint.Publisher] = slices.DeleteFunc(ids, func(id string) bool { return id == endpoint.ID })
+	}
+}
+
+// Follow refreshes at every interval until ctx ends.
+func (r *Registry) Follow(ctx context.Context, interval time.Duration, log *slog.Logger) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			if err := r.Refresh(ctx); err != nil && ctx.Err() == nil {
+				log.WarnContext(ctx, "endpoints may be out of date", slog.Any("error", err))
+			}
+		}
+	}
+}
+
+// Endpoint looks an endpoint up by its id; deleted ones are found too.
+func (r *Registry) Endpoint(id string) (postback.Endpoint, bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	endpoint, ok := r.byID[id]
+	return endpoint, ok
+}
+
+// Matching lists the endpoints that want a publisher's events of a type.
+func (r *Registry) Matching(publisher, eventType string) []postback.Endpoint {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	var matching []postback.Endpoint
+	for _, id := range r.byPublisher[publisher] {
+		if endpoint := r.byID[id]; endpoint.Wants(publisher, eventType) {
+			matching = append(matching, endpoint)
+		}
+	}
+	return matching
+}
