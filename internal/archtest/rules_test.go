@@ -26,6 +26,7 @@ func rules() []rule {
 		// The parts, each of which knows the domain alone.
 		{pkg: "internal/config", imports: []string{"postback"}},
 		{pkg: "internal/egress", imports: []string{"postback"}},
+		{pkg: "internal/id"},
 		{pkg: "internal/registry", imports: []string{"postback"}},
 		{pkg: "internal/retry", imports: []string{"postback"}},
 		{pkg: "internal/seal", imports: []string{"postback"}, stdOnly: true},
@@ -33,16 +34,16 @@ func rules() []rule {
 		{pkg: "internal/telemetry", imports: []string{"postback"}},
 
 		// The engine.
-		{pkg: "dispatcher", imports: []string{"postback", "signer", "internal/task"}},
+		{pkg: "dispatcher", imports: []string{"postback", "signer", "internal/id", "internal/task"}},
 		{pkg: "worker", imports: []string{
 			"postback", "signer",
 			"internal/egress", "internal/registry", "internal/retry", "internal/task",
 		}},
 		{pkg: "internal/endpoints", imports: []string{
 			"postback", "signer",
-			"internal/egress", "internal/retry", "internal/seal",
+			"internal/egress", "internal/id", "internal/retry", "internal/seal",
 		}},
-		{pkg: "api", imports: []string{"postback", "internal/endpoints"}},
+		{pkg: "api", imports: []string{"postback", "internal/endpoints", "internal/id"}},
 
 		// The roof: app knows every part, the command line knows app.
 		{pkg: "internal/app", imports: []string{"..."}},
