@@ -1,0 +1,165 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// Delivery is one event for one endpoint.
+type Delivery struct {
+	ID             string          `json:"id"`
+	MessageID      string          `json:"message_id"` // what receivers know it by
+	EventID        string          `json:"event_id"`
+	EventType      string          `json:"event_type"`
+	Publisher      string          `json:"publisher"`
+	EndpointID     string          `json:"endpoint_id"`
+	State          postback.State  `json:"state"`
+	Reason         postback.Reason `json:"reason,omitempty"`
+	Test           bool            `json:"test,omitempty"`
+	Generation     int             `json:"generation"` // 1, and one more for each replay
+	Attempts       int             `json:"attempts"`
+	LastStatusCode int             `json:"last_status_code,omitempty"`
+	LastError      string          `json:"last_error,omitempty"`
+	NextAttemptAt  Time            `json:"next_attempt_at,omitzero"`
+	CreatedAt      Time            `json:"created_at"`
+	CompletedAt    Time            `json:"completed_at,omitzero"`
+}
+
+// DeliveryDetail is a delivery with its attempts, oldest first. In JSON the
+// list takes the place of their number.
+type DeliveryDetail struct {
+	Delivery
+	Attempts []Attempt `json:"attempts"`
+}
+
+// UnmarshalJSON reads the detail and counts the attempts into Delivery.
+func (d *DeliveryDetail) UnmarshalJSON(text []byte) error {
+	type plain DeliveryDetail
+	var read plain
+	if err := json.Unmarshal(text, &read); err != nil {
+		return fmt.Errorf("read delivery: %w", err)
+	}
+	*d = DeliveryDetail(read)
+	d.Delivery.Attempts = len(d.Attempts)
+	return nil
+}
+
+// Attempt is one HTTP request to an endpoint and what came back.
+type Attempt struct {
+	Generation    int                    `json:"generation"`
+	Number        int                    `json:"number"`
+	Trigger       postback.Trigger       `json:"trigger"`
+	StartedAt     Time                   `json:"started_at"`
+	DurationMS    int64                  `json:"duration_ms"`
+	Outcome       postback.Outcome       `json:"outcome"`
+	StatusCode    int                    `json:"status_code,omitempty"`
+	Error         *postback.AttemptError `json:"error,omitempty"`
+	Request       AttemptRequest         `json:"request"`
+	Response      *AttemptResponse       `json:"response,omitempty"`
+	SourceIP      string                 `json:"source_ip,omitempty"`
+	TraceID       string                 `json:"trace_id,omitempty"`
+	SecretVersion int                    `json:"secret_version,omitempty"`
+	Notes         []string               `json:"notes,omitempty"`
+}
+
+// AttemptRequest is a request as it was sent, and what was signed. A body that
+// is not UTF-8 is in BodyBase64.
+type AttemptRequest struct {
+	Method       string            `json:"method"`
+	URL          string            `json:"url"`
+	Headers      map[string]string `json:"headers,omitempty"`
+	Body         string            `json:"body,omitempty"`
+	BodyBase64   []byte            `json:"body_base64,omitempty"`
+	StringToSign string            `json:"string_to_sign,omitempty"`
+}
+
+// AttemptResponse is what an endpoint answered, cut to what is stored. It was
+// written by a stranger: escape it before showing it.
+type AttemptResponse struct {
+	Headers    map[string]string `json:"headers,omitempty"`
+	Body       string            `json:"body,omitempty"`
+	BodyBase64 []byte            `json:"body_base64,omitempty"`
+	Truncated  bool              `json:"truncated"`
+}
+
+// DeliveryFilter picks deliveries; the zero value picks all.
+type DeliveryFilter struct {
+	States     []postback.State `json:"state,omitempty"`
+	Endpoint   string           `json:"endpoint,omitempty"`
+	Publisher  string           `json:"publisher,omitempty"`
+	Event      string           `json:"event,omitempty"`
+	Type       string           `json:"type,omitempty"` // a pattern such as "conversion.*"
+	StatusCode int              `json:"status_code,omitempty"`
+	Since      Time             `json:"since,omitzero"` // created at or after
+	Until      Time             `json:"until,omitzero"` // created before
+}
+
+func (f DeliveryFilter) query() url.Values {
+	query := url.Values{}
+	for _, state := range f.States {
+		query.Add("state", string(state))
+	}
+	put(query, "endpoint", f.Endpoint)
+	put(query, "publisher", f.Publisher)
+	put(query, "event", f.Event)
+	put(query, "type", f.Type)
+	if f.StatusCode != 0 {
+		query.Set("status_code", strconv.Itoa(f.StatusCode))
+	}
+	putTime(query, "since", f.Since)
+	putTime(query, "until", f.Until)
+	return query
+}
+
+// ListDeliveries returns one page of deliveries, newest first.
+func (c *Client) ListDeliveries(ctx context.Context, filter DeliveryFilter, page PageRequest) (Page[Delivery], error) {
+	query := filter.query()
+	putPage(query, page)
+	var answer Page[Delivery]
+	err := c.do(ctx, call{method: http.MethodGet, path: "/v1/deliveries", query: query}, &answer)
+	return answer, err
+}
+
+// Deliveries walks all deliveries that the filter picks, newest first.
+func (c *Client) Deliveries(ctx context.Context, filter DeliveryFilter) iter.Seq2[Delivery, error] {
+	return pages(ctx, func(ctx context.Context, page PageRequest) (Page[Delivery], error) {
+		return c.ListDeliveries(ctx, filter, page)
+	})
+}
+
+// GetDelivery returns a delivery with its attempts.
+func (c *Client) GetDelivery(ctx context.Context, id string) (DeliveryDetail, error) {
+	var answer DeliveryDetail
+	err := c.do(ctx, call{method: http.MethodGet, path: "/v1/deliveries/" + url.PathEscape(id)}, &answer)
+	return answer, err
+}
+
+// ExportDeliveries streams the deliveries that the filter picks as "csv" or
+// "jsonl". The caller closes the stream; a read error means that it is not
+// complete. The client's timeout does not apply: bound it with ctx.
+func (c *Client) ExportDeliveries(ctx context.Context, filter DeliveryFilter, format string) (io.ReadCloser, error) {
+	query := filter.query()
+	query.Set("format", format)
+	response, err := c.send(ctx, call{method: http.MethodGet, path: "/v1/deliveries/export", query: query})
+	if err != nil {
+		return nil, err
+	}
+	return response.Body, nil
+}
+
+// ReplayDelivery reopens one ended delivery. One that is still under way is a
+// Problem with the code "delivery_not_ended".
+func (c *Client) ReplayDelivery(ctx context.Context, id string) (Delivery, error) {
+	var answer Delivery
+	path := "/v1/deliveries/" + url.PathEscape(id) + "/replay"
+	err := c.do(ctx, call{method: http.MethodPost, path: path}, &answer)
+	return answer, err
+}

@@ -1,0 +1,163 @@
+package client
+
+import (
+	"context"
+	"iter"
+	"net/http"
+	"net/url"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// EndpointSpec is what a new endpoint is made from. Publisher, URL and Scheme
+// are required (a publisher's key may leave Publisher out).
+type EndpointSpec struct {
+	Publisher   string                `json:"publisher,omitempty"`
+	URL         string                `json:"url"`
+	Scheme      string                `json:"scheme"`
+	Method      string                `json:"method,omitempty"`
+	EventTypes  []string              `json:"event_types,omitempty"`
+	Secret      string                `json:"secret,omitempty"` // empty: one is made
+	Retry       *postback.RetryPolicy `json:"retry,omitempty"`
+	Timeout     postback.Duration     `json:"timeout,omitempty"`
+	Headers     map[string]string     `json:"headers,omitempty"`
+	Description string                `json:"description,omitempty"`
+}
+
+// EndpointPatch is what is to change; nil leaves a thing as it is.
+type EndpointPatch struct {
+	URL         *string               `json:"url,omitempty"`
+	Method      *string               `json:"method,omitempty"`
+	EventTypes  *[]string             `json:"event_types,omitempty"`
+	Retry       *postback.RetryPolicy `json:"retry,omitempty"`
+	Timeout     *postback.Duration    `json:"timeout,omitempty"`
+	Headers     *map[string]string    `json:"headers,omitempty"`
+	Description *string               `json:"description,omitempty"`
+}
+
+// Endpoint is where and how a publisher wants its events. Values of headers
+// that look like credentials are masked.
+type Endpoint struct {
+	ID              string                 `json:"id"`
+	Publisher       string                 `json:"publisher"`
+	URL             string                 `json:"url"`
+	Scheme          string                 `json:"scheme"`
+	Method          string                 `json:"method"`
+	EventTypes      []string               `json:"event_types"` // empty: every type
+	Retry           postback.RetryPolicy   `json:"retry"`
+	Timeout         postback.Duration      `json:"timeout"`
+	Headers         map[string]string      `json:"headers,omitempty"`
+	Description     string                 `json:"description,omitempty"`
+	State           postback.EndpointState `json:"state"`
+	SecretVersion   int                    `json:"secret_version"`
+	SecretCreatedAt Time                   `json:"secret_created_at,omitzero"`
+	CreatedAt       Time                   `json:"created_at"`
+	UpdatedAt       Time                   `json:"updated_at"`
+}
+
+// EndpointResult is an endpoint that was made or changed. Secret is there
+// after creation and rotation alone, and never again. Warnings say what will
+// trip common receivers.
+type EndpointResult struct {
+	Endpoint
+	Secret   string             `json:"secret,omitempty"`
+	Warnings []postback.Warning `json:"warnings,omitempty"`
+}
+
+// EndpointFilter picks endpoints; the zero value picks all.
+type EndpointFilter struct {
+	Publisher string
+	State     postback.EndpointState
+}
+
+// Example is what came of sending an example to an endpoint.
+type Example struct {
+	Delivery Delivery `json:"delivery"`
+	Attempt  Attempt  `json:"attempt"`
+}
+
+func endpointPath(id, action string) string {
+	return "/v1/endpoints/" + url.PathEscape(id) + action
+}
+
+// CreateEndpoint makes an endpoint. The result holds its secret, this once.
+func (c *Client) CreateEndpoint(ctx context.Context, spec EndpointSpec) (EndpointResult, error) {
+	var answer EndpointResult
+	err := c.do(ctx, call{method: http.MethodPost, path: "/v1/endpoints", body: spec}, &answer)
+	return answer, err
+}
+
+// GetEndpoint returns one endpoint.
+func (c *Client) GetEndpoint(ctx context.Context, id string) (Endpoint, error) {
+	var answer Endpoint
+	err := c.do(ctx, call{method: http.MethodGet, path: endpointPath(id, "")}, &answer)
+	return answer, err
+}
+
+// ListEndpoints returns one page of endpoints, newest first.
+func (c *Client) ListEndpoints(ctx context.Context, filter EndpointFilter, page PageRequest) (Page[Endpoint], error) {
+	query := url.Values{}
+	put(query, "publisher", filter.Publisher)
+	put(query, "state", string(filter.State))
+	putPage(query, page)
+	var answer Page[Endpoint]
+	err := c.do(ctx, call{method: http.MethodGet, path: "/v1/endpoints", query: query}, &answer)
+	return answer, err
+}
+
+// Endpoints walks all endpoints that the filter picks, newest first.
+func (c *Client) Endpoints(ctx context.Context, filter EndpointFilter) iter.Seq2[Endpoint, error] {
+	return pages(ctx, func(ctx context.Context, page PageRequest) (Page[Endpoint], error) {
+		return c.ListEndpoints(ctx, filter, page)
+	})
+}
+
+// UpdateEndpoint changes what the patch names.
+func (c *Client) UpdateEndpoint(ctx context.Context, id string, patch EndpointPatch) (EndpointResult, error) {
+	var answer EndpointResult
+	err := c.do(ctx, call{method: http.MethodPatch, path: endpointPath(id, ""), body: patch}, &answer)
+	return answer, err
+}
+
+// DeleteEndpoint deletes an endpoint; what waits for it is cancelled.
+func (c *Client) DeleteEndpoint(ctx context.Context, id string) error {
+	return c.do(ctx, call{method: http.MethodDelete, path: endpointPath(id, "")}, nil)
+}
+
+// PauseEndpoint holds an endpoint's deliveries back until it is resumed.
+func (c *Client) PauseEndpoint(ctx context.Context, id string) (Endpoint, error) {
+	var answer Endpoint
+	err := c.do(ctx, call{method: http.MethodPost, path: endpointPath(id, "/pause")}, &answer)
+	return answer, err
+}
+
+// ResumeEndpoint lets an endpoint's deliveries go.
+func (c *Client) ResumeEndpoint(ctx context.Context, id string) (Endpoint, error) {
+	var answer Endpoint
+	err := c.do(ctx, call{method: http.MethodPost, path: endpointPath(id, "/resume")}, &answer)
+	return answer, err
+}
+
+// RotateSecret replaces an endpoint's secret; an empty one means that one is
+// made. The result holds it, this once.
+func (c *Client) RotateSecret(ctx context.Context, id, secret string) (EndpointResult, error) {
+	body := map[string]string{}
+	if secret != "" {
+		body["secret"] = secret
+	}
+	var answer EndpointResult
+	err := c.do(ctx, call{method: http.MethodPost, path: endpointPath(id, "/rotate-secret"), body: body}, &answer)
+	return answer, err
+}
+
+// SendExample sends an example to an endpoint and waits for its answer. An
+// empty event type means the one that the scheme sends most.
+func (c *Client) SendExample(ctx context.Context, id, eventType string) (Example, error) {
+	body := map[string]string{}
+	if eventType != "" {
+		body["event_type"] = eventType
+	}
+	var answer Example
+	err := c.do(ctx, call{method: http.MethodPost, path: endpointPath(id, "/example"), body: body}, &answer)
+	return answer, err
+}

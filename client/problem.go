@@ -1,0 +1,76 @@
+package client
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// CodeUnexpected is the code of an answer that is no problem document: what
+// answered was likely no Waybill, or a proxy before it.
+const CodeUnexpected postback.Code = "unexpected_answer"
+
+// maxProblem bounds the bytes of a problem document that are read.
+const maxProblem = 1 << 20
+
+// Problem is a refusal by Waybill: an RFC 9457 problem document.
+type Problem struct {
+	Type   string        `json:"type"`
+	Title  string        `json:"title"`
+	Status int           `json:"status"`
+	Detail string        `json:"detail"`
+	Code   postback.Code `json:"code"`            // stable; for programs
+	Field  string        `json:"field,omitempty"` // what it is about, such as "data.user_id"
+	Errors []FieldError  `json:"errors,omitempty"`
+	// RetryAfter is how long Waybill asks to wait; zero when it did not say.
+	RetryAfter time.Duration `json:"-"`
+}
+
+// FieldError is one of several things that are wrong with a request.
+type FieldError struct {
+	Field   string `json:"field"`
+	Message string `json:"message"`
+}
+
+func (p *Problem) Error() string {
+	var text strings.Builder
+	if p.Field != "" {
+		text.WriteString(p.Field + ": ")
+	}
+	switch {
+	case p.Detail != "":
+		text.WriteString(p.Detail)
+	case p.Title != "":
+		text.WriteString(p.Title)
+	default:
+		text.WriteString("refused")
+	}
+	fmt.Fprintf(&text, " (%s, HTTP %d)", p.Code, p.Status)
+	return text.String()
+}
+
+// readProblem turns an answer that is not 2xx into a problem.
+func readProblem(response *http.Response) *Problem {
+	problem := &Problem{}
+	mediaType, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxProblem))
+	if err != nil || mediaType != "application/problem+json" || json.Unmarshal(text, problem) != nil || problem.Code == "" {
+		problem = &Problem{
+			Title:  http.StatusText(response.StatusCode),
+			Detail: "the answer is no problem document; is this the address of a Waybill?",
+			Code:   CodeUnexpected,
+		}
+	}
+	problem.Status = response.StatusCode
+	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && seconds > 0 {
+		problem.RetryAfter = time.Duration(seconds) * time.Second
+	}
+	return problem
+}
