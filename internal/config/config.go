@@ -1,0 +1,110 @@
+// Package config holds the settings of a Waybill server.
+//
+// It guarantees that every setting can be given as a flag, as a WAYBILL_
+// environment variable or in a YAML file, in that order of precedence; that a
+// name nobody knows and a value nobody can use are errors that say where they
+// were found and how to mend them; and that a [Config] prints no password and
+// no key.
+package config
+
+import (
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Bounds of settings.
+const (
+	MaxStoredBody  = 16 << 10
+	MaxConcurrency = 10_000
+	MaxDrain       = 10 * time.Minute
+)
+
+// Forms of the log.
+const (
+	LogText = "text"
+	LogJSON = "json"
+)
+
+// Config is how a server runs. [Default] gives the one that needs nothing
+// installed; [Load] reads what the operator said.
+type Config struct {
+	Listen  string // host:port; port 0 takes a free one
+	DataDir string // holds the embedded ledger, the keyring and the admin key
+	// Database is sqlite:PATH or a postgres:// URL; empty is waybill.db in
+	// DataDir.
+	Database string
+	// Redis is the URL of the queue's Redis; empty is the embedded one.
+	Redis string
+	// Keyring is the path of the keys that seal secrets, or the keys
+	// themselves; empty is keyring in DataDir.
+	Keyring string
+
+	EgressIPs       []netip.Addr   // at most one of each family; empty lets the host choose
+	EgressProxy     *url.URL       // nil for none
+	EgressAllow     []netip.Prefix // may be reached though private
+	EgressAdvertise []netip.Addr   // told to publishers instead of EgressIPs
+
+	LogLevel  slog.Level
+	LogFormat string // LogText or LogJSON
+
+	DeliverConcurrency int           // first attempts in flight at once
+	RetryConcurrency   int           // later attempts in flight at once
+	DrainTimeout       time.Duration // how long a stop waits for attempts in flight
+	StoredBody         int           // bytes of each response's body that are kept
+}
+
+// Default is the configuration of a server that was told nothing.
+func Default() Config {
+	return Config{
+		Listen:             "127.0.0.1:8480",
+		DataDir:            "./waybill-data",
+		LogLevel:           slog.LevelInfo,
+		LogFormat:          LogText,
+		DeliverConcurrency: 256,
+		RetryConcurrency:   128,
+		DrainTimeout:       30 * time.Second,
+		StoredBody:         2 << 10,
+	}
+}
+
+// DatabaseURL is Database, or what stands for an empty one.
+func (c Config) DatabaseURL() string {
+	if c.Database != "" {
+		return c.Database
+	}
+	return "sqlite:" + filepath.Join(c.DataDir, "waybill.db")
+}
+
+// KeyringSource is Keyring, or what stands for an empty one.
+func (c Config) KeyringSource() string {
+	if c.Keyring != "" {
+		return c.Keyring
+	}
+	return filepath.Join(c.DataDir, "keyring")
+}
+
+// AdminKeyFile is where the first start writes the admin key.
+func (c Config) AdminKeyFile() string { return filepath.Join(c.DataDir, "admin.key") }
+
+// LogValue shows every setting, without passwords and keys.
+func (c Config) LogValue() slog.Value {
+	all := settings()
+	attrs := make([]slog.Attr, 0, len(all))
+	for _, s := range all {
+		attrs = append(attrs, slog.String(s.key(), s.show(c)))
+	}
+	return slog.GroupValue(attrs...)
+}
+
+// String shows every setting, without passwords and keys.
+func (c Config) String() string {
+	lines := make([]string, 0, len(settings()))
+	for _, s := range settings() {
+		lines = append(lines, s.key()+"="+s.show(c))
+	}
+	return strings.Join(lines, " ")
+}

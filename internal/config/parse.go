@@ -1,0 +1,142 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func parseListen(into *string, text string) error {
+	_, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return fmt.Errorf("%q is not HOST:PORT; write for instance 127.0.0.1:8480, or :8480 for every address", text)
+	}
+	if number, err := strconv.Atoi(port); err != nil || number < 0 || number > 65535 {
+		return fmt.Errorf("the port %q is not a number from 0 to 65535", port)
+	}
+	*into = text
+	return nil
+}
+
+func parseDatabase(into *string, text string) error {
+	path, embedded := strings.CutPrefix(text, "sqlite:")
+	server := strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://")
+	if !server && (!embedded || path == "") {
+		return errors.New("write sqlite:PATH, for instance sqlite:/var/lib/waybill/waybill.db, or postgres://USER@HOST/NAME")
+	}
+	*into = text
+	return nil
+}
+
+// parseRedis checks the scheme alone: the Sentinel and Cluster forms list
+// several hosts, which a URL parser does not take.
+func parseRedis(into *string, text string) error {
+	scheme, rest, found := strings.Cut(text, "://")
+	if !found || rest == "" || !strings.HasPrefix(scheme, "redis") {
+		return errors.New("write a URL such as redis://127.0.0.1:6379/0 or rediss://:PASSWORD@redis.example.com:6380")
+	}
+	*into = text
+	return nil
+}
+
+func parseProxy(into **url.URL, text string) error {
+	proxy, err := url.Parse(text)
+	if err != nil || proxy.Hostname() == "" || proxy.Port() == "" || !slices.Contains([]string{"socks5", "http"}, proxy.Scheme) {
+		return errors.New("write a URL with a port, such as socks5://proxy.example.com:1080 or http://proxy.example.com:3128")
+	}
+	*into = proxy
+	return nil
+}
+
+func parseAddresses(into *[]netip.Addr, texts []string) error {
+	addresses := make([]netip.Addr, 0, len(texts))
+	for _, text := range texts {
+		address, err := netip.ParseAddr(text)
+		if err != nil || address.Zone() != "" || address.IsUnspecified() || address.IsMulticast() {
+			return fmt.Errorf("%q is not the address of a host; write for instance 192.0.2.10 or 2001:db8::10", text)
+		}
+		addresses = append(addresses, address.Unmap())
+	}
+	*into = addresses
+	return nil
+}
+
+func parseEgressIPs(into *[]netip.Addr, texts []string) error {
+	var addresses []netip.Addr
+	if err := parseAddresses(&addresses, texts); err != nil {
+		return err
+	}
+	four, six := 0, 0
+	for _, address := range addresses {
+		if address.Is4() {
+			four++
+		} else {
+			six++
+		}
+	}
+	if four > 1 || six > 1 {
+		return fmt.Errorf("%d IPv4 and %d IPv6 addresses are given; give one of each at most", four, six)
+	}
+	*into = addresses
+	return nil
+}
+
+func parsePrefixes(into *[]netip.Prefix, texts []string) error {
+	prefixes := make([]netip.Prefix, 0, len(texts))
+	for _, text := range texts {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			return fmt.Errorf("%q is not a range; write for instance 10.0.0.0/8, or 10.0.0.5/32 for one address", text)
+		}
+		if prefix != prefix.Masked() {
+			return fmt.Errorf("%s has bits outside of the range; write %s", text, prefix.Masked())
+		}
+		prefixes = append(prefixes, prefix)
+	}
+	*into = prefixes
+	return nil
+}
+
+func parseCount(into *int, text string, low, high int) error {
+	number, err := strconv.Atoi(text)
+	if err != nil || number < low || number > high {
+		return fmt.Errorf("%q is not a whole number from %d to %d", text, low, high)
+	}
+	*into = number
+	return nil
+}
+
+func parseDuration(into *time.Duration, text string, high time.Duration) error {
+	duration, err := time.ParseDuration(text)
+	if err != nil || duration < 0 || duration > high {
+		return fmt.Errorf("%q is not a duration from 0s to %s; write for instance 30s or 2m", text, high)
+	}
+	*into = duration
+	return nil
+}
+
+func parseLevel(into *slog.Level, text string) error {
+	var name string
+	if err := parseChoice(&name, strings.ToLower(text), "debug", "info", "warn", "error"); err != nil {
+		return err
+	}
+	if err := into.UnmarshalText([]byte(name)); err != nil {
+		return fmt.Errorf("read log level: %w", err)
+	}
+	return nil
+}
+
+func parseChoice(into *string, text string, choices ...string) error {
+	if !slices.Contains(choices, text) {
+		return fmt.Errorf("%q is not one of %s", text, strings.Join(choices, ", "))
+	}
+	*into = text
+	return nil
+}
