@@ -54,8 +54,7 @@ func Failure(code Code, format string, args ...any) *Error {
 // CodeOf returns the code of the first domain error in err's chain, or
 // CodeInternal when there is none.
 func CodeOf(err error) Code {
-	var domain *Error
-	if errors.As(err, &domain) {
+	if domain, ok := errors.AsType[*Error](err); ok {
 		return domain.Code
 	}
 	return CodeInternal

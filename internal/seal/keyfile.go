@@ -30,7 +30,7 @@ func Load(setting string, create bool) (*Keyring, error) {
 	if inline, ok := strings.CutPrefix(setting, inlinePrefix); ok {
 		return parse(strings.ReplaceAll(inline, ",", "\n"))
 	}
-	text, err := os.ReadFile(setting) //nolint:gosec // the operator names the file
+	text, err := os.ReadFile(setting)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && create:
 		return createFile(setting)

@@ -8,7 +8,6 @@ package seal
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/rand"
 	"encoding/binary"
 	"fmt"
 	"strconv"
@@ -20,7 +19,8 @@ import (
 const CodeSealed postback.Code = "secret_sealed"
 
 // layout is the first byte of a sealed secret: which layout the rest has.
-// Layout 1 is: key id (4 bytes, big endian), nonce (12), ciphertext and tag.
+// Layout 1 is: key id (4 bytes, big endian), random nonce (12), ciphertext and
+// tag.
 const layout = 1
 
 const headerBytes = 1 + 4
@@ -56,7 +56,7 @@ func newAEAD(key []byte) (cipher.AEAD, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make cipher: %w", err)
 	}
-	aead, err := cipher.NewGCM(block)
+	aead, err := cipher.NewGCMWithRandomNonce(block)
 	if err != nil {
 		return nil, fmt.Errorf("make cipher mode: %w", err)
 	}
@@ -64,16 +64,10 @@ func newAEAD(key []byte) (cipher.AEAD, error) {
 }
 
 // Seal encrypts a secret for one version of one endpoint's secret.
-func (k *Keyring) Seal(secret postback.Secret, endpointID string, version int) ([]byte, error) {
-	aead := k.keys[k.first]
-	sealed := make([]byte, headerBytes+aead.NonceSize(), headerBytes+aead.NonceSize()+len(secret.Reveal())+aead.Overhead())
-	sealed[0] = layout
-	binary.BigEndian.PutUint32(sealed[1:], k.first)
-	nonce := sealed[headerBytes:]
-	if _, err := rand.Read(nonce); err != nil {
-		return nil, fmt.Errorf("read randomness: %w", err)
-	}
-	return aead.Seal(sealed, nonce, []byte(secret.Reveal()), additionalData(endpointID, version)), nil
+func (k *Keyring) Seal(secret postback.Secret, endpointID string, version int) []byte {
+	sealed := binary.BigEndian.AppendUint32([]byte{layout}, k.first)
+	//nolint:gosec // The mode draws a random nonce itself and takes none.
+	return k.keys[k.first].Seal(sealed, nil, []byte(secret.Reveal()), additionalData(endpointID, version))
 }
 
 // Open decrypts what Seal made for the same endpoint and version. It fails
@@ -88,11 +82,7 @@ func (k *Keyring) Open(sealed []byte, endpointID string, version int) (postback.
 		return postback.Secret{}, postback.Failure(CodeSealed,
 			"the secret of endpoint %s was sealed with key %d, which the keyring lacks; add that key to the keyring", endpointID, id)
 	}
-	rest := sealed[headerBytes:]
-	if len(rest) < aead.NonceSize() {
-		return postback.Secret{}, postback.Failure(CodeSealed, "the sealed secret of endpoint %s is cut short", endpointID)
-	}
-	opened, err := aead.Open(nil, rest[:aead.NonceSize()], rest[aead.NonceSize():], additionalData(endpointID, version))
+	opened, err := aead.Open(nil, nil, sealed[headerBytes:], additionalData(endpointID, version))
 	if err != nil {
 		return postback.Secret{}, postback.Failure(CodeSealed,
 			"the secret of endpoint %s does not open with key %d: the keyring or the ledger was changed", endpointID, id)

@@ -1,0 +1,187 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// Types of task.
+const (
+	typeDeliver    = "deliver"
+	TypeConversion = "event:conversion"
+	TypeExchange   = "event:exchange"
+)
+
+// lane is a kind of queue with servers of its own, so that one kind of work
+// never starves another.
+type lane string
+
+const (
+	laneDeliver lane = "deliver" // first attempts
+	laneRetry   lane = "retry"   // all later ones
+	laneEvents  lane = "events"  // events that producers put into Redis
+)
+
+const (
+	// neverGiveUp is asynq's retry limit. Its counter counts crashes alone;
+	// whether a delivery ends is the ledger's business.
+	neverGiveUp = 1 << 30
+	// timeout of a task: the longest attempt, and time to record it while the
+	// ledger is slow.
+	timeout = postback.MaxTimeout + 2*time.Minute
+)
+
+// Queue is the run queue. It is safe for concurrent use.
+type Queue struct {
+	redis  redis.UniversalClient
+	asynq  *asynq.Client
+	shards int
+	close  func() error
+}
+
+func newQueue(client redis.UniversalClient, shards int, closeAll func() error) *Queue {
+	return &Queue{redis: client, asynq: asynq.NewClientFromRedisClient(client), shards: shards, close: closeAll}
+}
+
+// Close gives the connections back. Servers must have stopped before.
+func (q *Queue) Close() error { return q.close() }
+
+// Enqueue queues one attempt, to be made now. That the same attempt is queued
+// already is no error: queued is then false.
+func (q *Queue) Enqueue(ctx context.Context, task Delivery) (queued bool, err error) {
+	payload, err := task.encode()
+	if err != nil {
+		return false, err
+	}
+	return q.put(ctx, asynq.NewTaskWithHeaders(typeDeliver, payload, task.Headers),
+		task.id(), q.name(laneOf(task), task.EndpointID))
+}
+
+// EnqueueEvent queues an event for acceptance. The same id again, while the
+// first is waiting, is no error. taskType is TypeConversion or TypeExchange.
+func (q *Queue) EnqueueEvent(ctx context.Context, taskType, eventID string, payload []byte, headers map[string]string) error {
+	_, err := q.put(ctx, asynq.NewTaskWithHeaders(taskType, payload, headers),
+		"event."+eventID, q.name(laneEvents, eventID))
+	return err
+}
+
+func (q *Queue) put(ctx context.Context, t *asynq.Task, id, queue string) (bool, error) {
+	_, err := q.asynq.EnqueueContext(ctx, t,
+		asynq.TaskID(id), asynq.Queue(queue), asynq.MaxRetry(neverGiveUp), asynq.Timeout(timeout))
+	if errors.Is(err, asynq.ErrTaskIDConflict) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("enqueue task: %w", err)
+	}
+	return true, nil
+}
+
+// laneOf gives first attempts, replays' included, a lane of their own. A task
+// that was queued without its event is on the lane of its attempt number.
+func laneOf(task Delivery) lane {
+	before := 0
+	if task.Due != nil {
+		before = task.Due.Delivery.AttemptsBefore
+	}
+	if task.Ref.Attempt == before+1 {
+		return laneDeliver
+	}
+	return laneRetry
+}
+
+// name is the queue of an endpoint on a lane. It has no braces: asynq puts
+// them around it, so that a queue is one slot of a Redis Cluster.
+func (q *Queue) name(l lane, key string) string {
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(key))
+	return q.shard(l, int(hash.Sum32()%uint32(q.shards))) //nolint:gosec // a few shards
+}
+
+func (q *Queue) shard(l lane, shard int) string { return string(l) + "-" + strconv.Itoa(shard) }
+
+// Depth counts the attempts that are queued and due, active ones excluded.
+func (q *Queue) Depth(ctx context.Context) (int, error) {
+	pipe := q.redis.Pipeline()
+	var counts []*redis.IntCmd
+	for shard := range q.shards {
+		for _, l := range []lane{laneDeliver, laneRetry} {
+			counts = append(counts, pipe.LLen(ctx, key(q.shard(l, shard), "pending")))
+		}
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return 0, fmt.Errorf("count queued tasks: %w", err)
+	}
+	depth := 0
+	for _, count := range counts {
+		depth += int(count.Val())
+	}
+	return depth, nil
+}
+
+// key is the name that asynq gives to a part of a queue in Redis.
+func key(queue, part string) string { return "asynq:{" + queue + "}:" + part }
+
+// Orphaned reports whether the task of this attempt is held by a worker that
+// has stopped renewing its lease: a process that died.
+func (q *Queue) Orphaned(ctx context.Context, task Delivery) (bool, error) {
+	queue := q.name(laneOf(task), task.EndpointID)
+	state, err := q.redis.HGet(ctx, key(queue, "t:"+task.id()), "state").Result()
+	if errors.Is(err, redis.Nil) || err == nil && state != "active" {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look at task: %w", err)
+	}
+	lease, err := q.redis.ZScore(ctx, key(queue, "lease"), task.id()).Result()
+	if errors.Is(err, redis.Nil) {
+		return true, nil // asynq never recovers an active task without a lease
+	}
+	if err != nil {
+		return false, fmt.Errorf("look at lease: %w", err)
+	}
+	return time.Unix(int64(lease), 0).Before(time.Now()), nil
+}
+
+// Adopt makes room for queueing an orphaned attempt again: it forgets the dead
+// worker's task.
+func (q *Queue) Adopt(ctx context.Context, task Delivery) error {
+	queue := q.name(laneOf(task), task.EndpointID)
+	pipe := q.redis.TxPipeline()
+	pipe.LRem(ctx, key(queue, "active"), 1, task.id())
+	pipe.ZRem(ctx, key(queue, "lease"), task.id())
+	pipe.Del(ctx, key(queue, "t:"+task.id()))
+	if _, err := pipe.Exec(ctx); err != nil {
+		return fmt.Errorf("forget orphaned task: %w", err)
+	}
+	return nil
+}
+
+const epochKey = "waybill:epoch"
+
+// Epoch is the identity of the ledger that the queue was filled from; empty
+// when Redis is new or was wiped.
+func (q *Queue) Epoch(ctx context.Context) (string, error) {
+	epoch, err := q.redis.Get(ctx, epochKey).Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return "", fmt.Errorf("read queue epoch: %w", err)
+	}
+	return epoch, nil
+}
+
+// SetEpoch marks the queue as filled from the ledger with this identity.
+func (q *Queue) SetEpoch(ctx context.Context, epoch string) error {
+	if err := q.redis.Set(ctx, epochKey, epoch, 0).Err(); err != nil {
+		return fmt.Errorf("write queue epoch: %w", err)
+	}
+	return nil
+}

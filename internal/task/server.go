@@ -1,0 +1,144 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/hibiken/asynq"
+)
+
+// Handlers do the work of the tasks. An error means that nothing could be
+// decided (the ledger is away): the task comes again after a pause. Every
+// decided outcome, a failed attempt too, is nil.
+type Handlers struct {
+	Deliver func(ctx context.Context, task Delivery) error
+	// Event accepts an event that a producer put into the queue.
+	Event func(ctx context.Context, taskType string, payload []byte, headers map[string]string) error
+}
+
+// Options say how many tasks are worked on at once.
+type Options struct {
+	Deliver int // first attempts under way at once
+	Retry   int // later attempts under way at once
+	Events  int // events being accepted at once
+	// Drain is how long Shutdown waits for tasks under way.
+	Drain  time.Duration
+	Logger *slog.Logger
+}
+
+// Servers take tasks off the queue.
+type Servers struct{ list []*asynq.Server }
+
+// serversPerShard is how many servers take first attempts from one shard. A
+// server has one dequeue in flight, so more servers hide more round trips.
+const serversPerShard = 4
+
+// Serve starts taking tasks. It checks that Redis answers first.
+func (q *Queue) Serve(handlers Handlers, options Options) (*Servers, error) {
+	mux := asynq.NewServeMux()
+	mux.HandleFunc(typeDeliver, deliverHandler(handlers, options.Logger))
+	event := func(ctx context.Context, t *asynq.Task) error {
+		return handlers.Event(ctx, t.Type(), t.Payload(), t.Headers())
+	}
+	mux.HandleFunc(TypeConversion, event)
+	mux.HandleFunc(TypeExchange, event)
+
+	servers := &Servers{}
+	for _, config := range q.configs(options) {
+		server := asynq.NewServerFromRedisClient(q.redis, config)
+		if err := server.Start(mux); err != nil {
+			servers.Shutdown()
+			return nil, fmt.Errorf("start queue server: %w", err)
+		}
+		servers.list = append(servers.list, server)
+	}
+	return servers, nil
+}
+
+// Shutdown stops taking tasks, waits for those under way up to the drain time,
+// and puts the rest back.
+func (s *Servers) Shutdown() {
+	for _, server := range s.list {
+		server.Stop()
+	}
+	done := make(chan struct{})
+	for _, server := range s.list {
+		go func() {
+			server.Shutdown()
+			done <- struct{}{}
+		}()
+	}
+	for range s.list {
+		<-done
+	}
+}
+
+func (q *Queue) configs(options Options) []asynq.Config {
+	const (
+		quick = 10 * time.Millisecond // an idle first attempt starts within this
+		calm  = 50 * time.Millisecond
+	)
+	var configs []asynq.Config
+	add := func(l lane, shard, concurrency int, interval time.Duration) {
+		configs = append(configs, asynq.Config{
+			Queues:                   map[string]int{q.shard(l, shard): 1},
+			Concurrency:              max(1, concurrency),
+			TaskCheckInterval:        interval,
+			DelayedTaskCheckInterval: time.Second,
+			ShutdownTimeout:          options.Drain,
+			RetryDelayFunc:           retryDelay,
+			Logger:                   logger{options.Logger},
+			LogLevel:                 asynq.WarnLevel,
+		})
+	}
+	for shard := range q.shards {
+		for range serversPerShard {
+			add(laneDeliver, shard, options.Deliver/(q.shards*serversPerShard), quick)
+		}
+		add(laneRetry, shard, options.Retry/q.shards, calm)
+		add(laneEvents, shard, options.Events/q.shards, calm)
+	}
+	return configs
+}
+
+// retryDelay paces tasks that could not be decided: half a second, doubling to
+// half a minute. A task whose worker died comes again at once.
+func retryDelay(failed int, err error, _ *asynq.Task) time.Duration {
+	if errors.Is(err, asynq.ErrLeaseExpired) {
+		return 0
+	}
+	return min(500*time.Millisecond<<min(failed, 10), 30*time.Second)
+}
+
+func deliverHandler(handlers Handlers, log *slog.Logger) asynq.HandlerFunc {
+	return func(ctx context.Context, t *asynq.Task) error {
+		task, err := decode(t.Payload())
+		if err != nil {
+			// The ledger still has the delivery; the sweeper makes a good task.
+			log.ErrorContext(ctx, "dropping an unreadable task", slog.Any("error", err))
+			return nil
+		}
+		if retried, ok := asynq.GetRetryCount(ctx); ok && retried > 0 {
+			task.Recheck = true
+		}
+		task.Headers = t.Headers()
+		return handlers.Deliver(ctx, task)
+	}
+}
+
+// logger brings asynq's log lines to slog.
+type logger struct{ log *slog.Logger }
+
+func (l logger) Debug(args ...any) { l.log.Debug("queue", slog.String("detail", fmt.Sprint(args...))) }
+
+func (l logger) Info(args ...any) { l.log.Info("queue", slog.String("detail", fmt.Sprint(args...))) }
+
+func (l logger) Warn(args ...any) { l.log.Warn("queue", slog.String("detail", fmt.Sprint(args...))) }
+
+func (l logger) Error(args ...any) { l.log.Error("queue", slog.String("detail", fmt.Sprint(args...))) }
+
+// Fatal does not end the process: the ledger keeps what the queue loses.
+func (l logger) Fatal(args ...any) { l.Error(args...) }
