@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"unicode/utf8"
@@ -90,4 +91,16 @@ func jsonKind(goKind string) string {
 	default:
 		return "a number"
 	}
+}
+
+// EncodeJSON is json.Marshal that leaves <, > and & as they are, so that raw
+// JSON within the value keeps its spelling.
+func EncodeJSON(value any) ([]byte, error) {
+	var buffer bytes.Buffer
+	encoder := json.NewEncoder(&buffer)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return nil, fmt.Errorf("encode JSON: %w", err)
+	}
+	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n")), nil
 }

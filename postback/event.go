@@ -24,7 +24,7 @@ type Event struct {
 	ID         string // the producer's id, or one made by Waybill
 	Type       string // dotted: conversion.completed, exchange.finished
 	Publisher  string
-	Data       json.RawMessage // a JSON object, byte for byte as it came
+	Data       json.RawMessage // a JSON object as it came, but for white space between tokens
 	OccurredAt time.Time       // zero when the producer did not say
 	AcceptedAt time.Time
 	Digest     []byte // of the content; tells a repeat from a changed repeat
@@ -63,7 +63,7 @@ func ParseEvent(text []byte) (Event, error) {
 	if err := DecodeObject(text, &wire); err != nil {
 		return Event{}, err
 	}
-	event := Event{Data: wire.Data}
+	event := Event{}
 	if wire.ID != nil {
 		event.ID = *wire.ID
 		if err := checkEventID(event.ID); err != nil {
@@ -77,7 +77,7 @@ func ParseEvent(text []byte) (Event, error) {
 	if event.Publisher, err = RequireName("publisher", wire.Publisher); err != nil {
 		return Event{}, err
 	}
-	if err := checkData(event.Data); err != nil {
+	if event.Data, err = requireData(wire.Data); err != nil {
 		return Event{}, err
 	}
 	if event.OccurredAt, err = parseTime("occurred_at", wire.OccurredAt); err != nil {
@@ -119,15 +119,18 @@ func RequireName(field string, name *string) (string, error) {
 	return *name, nil
 }
 
-func checkData(data json.RawMessage) error {
-	trimmed := bytes.TrimLeft(data, " \t\r\n")
-	if len(trimmed) == 0 || bytes.Equal(trimmed, []byte("null")) {
-		return Invalid("data", CodeInvalid, "is required: a JSON object with the event's fields")
+func requireData(data json.RawMessage) (json.RawMessage, error) {
+	if len(data) == 0 || bytes.Equal(data, []byte("null")) {
+		return nil, Invalid("data", CodeInvalid, "is required: a JSON object with the event's fields")
 	}
-	if trimmed[0] != '{' {
-		return Invalid("data", CodeInvalid, "must be a JSON object")
+	if data[0] != '{' {
+		return nil, Invalid("data", CodeInvalid, "must be a JSON object")
 	}
-	return nil
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, data); err != nil {
+		return nil, Invalid("data", CodeInvalid, "is not valid JSON")
+	}
+	return compact.Bytes(), nil
 }
 
 func parseTime(field string, spelled *string) (time.Time, error) {

@@ -71,7 +71,7 @@ func (d Delivery) encode() ([]byte, error) {
 			AttemptsBefore: delivery.AttemptsBefore, OpenedAt: delivery.OpenedAt,
 		}
 	}
-	encoded, err := json.Marshal(payload)
+	encoded, err := postback.EncodeJSON(payload)
 	if err != nil {
 		return nil, fmt.Errorf("encode task: %w", err)
 	}

@@ -131,39 +131,41 @@ func (q *Queue) Depth(ctx context.Context) (int, error) {
 // key is the name that asynq gives to a part of a queue in Redis.
 func key(queue, part string) string { return "asynq:{" + queue + "}:" + part }
 
-// Orphaned reports whether the task of this attempt is held by a worker that
-// has stopped renewing its lease: a process that died.
-func (q *Queue) Orphaned(ctx context.Context, task Delivery) (bool, error) {
+// Takeover forgets the task of an attempt if the worker that holds it has died
+// (it stopped renewing its lease), and says whether that was so. The attempt
+// can then be queued again.
+func (q *Queue) Takeover(ctx context.Context, task Delivery) (bool, error) {
 	queue := q.name(laneOf(task), task.EndpointID)
-	state, err := q.redis.HGet(ctx, key(queue, "t:"+task.id()), "state").Result()
+	orphaned, err := q.orphaned(ctx, queue, task.id())
+	if err != nil || !orphaned {
+		return false, err
+	}
+	pipe := q.redis.TxPipeline()
+	pipe.LRem(ctx, key(queue, "active"), 1, task.id())
+	pipe.ZRem(ctx, key(queue, "lease"), task.id())
+	pipe.Del(ctx, key(queue, "t:"+task.id()))
+	if _, err := pipe.Exec(ctx); err != nil {
+		return false, fmt.Errorf("forget orphaned task: %w", err)
+	}
+	return true, nil
+}
+
+func (q *Queue) orphaned(ctx context.Context, queue, id string) (bool, error) {
+	state, err := q.redis.HGet(ctx, key(queue, "t:"+id), "state").Result()
 	if errors.Is(err, redis.Nil) || err == nil && state != "active" {
 		return false, nil
 	}
 	if err != nil {
 		return false, fmt.Errorf("look at task: %w", err)
 	}
-	lease, err := q.redis.ZScore(ctx, key(queue, "lease"), task.id()).Result()
+	lease, err := q.redis.ZScore(ctx, key(queue, "lease"), id).Result()
 	if errors.Is(err, redis.Nil) {
-		return true, nil // asynq never recovers an active task without a lease
+		return true, nil // asynq itself never recovers an active task without a lease
 	}
 	if err != nil {
 		return false, fmt.Errorf("look at lease: %w", err)
 	}
 	return time.Unix(int64(lease), 0).Before(time.Now()), nil
-}
-
-// Adopt makes room for queueing an orphaned attempt again: it forgets the dead
-// worker's task.
-func (q *Queue) Adopt(ctx context.Context, task Delivery) error {
-	queue := q.name(laneOf(task), task.EndpointID)
-	pipe := q.redis.TxPipeline()
-	pipe.LRem(ctx, key(queue, "active"), 1, task.id())
-	pipe.ZRem(ctx, key(queue, "lease"), task.id())
-	pipe.Del(ctx, key(queue, "t:"+task.id()))
-	if _, err := pipe.Exec(ctx); err != nil {
-		return fmt.Errorf("forget orphaned task: %w", err)
-	}
-	return nil
 }
 
 const epochKey = "waybill:epoch"

@@ -1,0 +1,139 @@
+package dispatcher
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/waybillhq/waybill/internal/id"
+	"github.com/waybillhq/waybill/postback"
+)
+
+// Accept records events and the deliveries they call for, and answers in the
+// same order. An item's Err says why that event was refused: CodeConflict, or
+// data that the scheme of an endpoint cannot carry. An error for the whole
+// call means that the ledger could not be reached; no event can then be said
+// to be accepted, and sending all of them again is right.
+func (d *Dispatcher) Accept(ctx context.Context, events []postback.Event) ([]postback.Acceptance, error) {
+	ctx, span := d.Tracer.Start(ctx, "accept events", trace.WithAttributes(attribute.Int("waybill.events", len(events))))
+	defer span.End()
+
+	answers := make([]postback.Acceptance, len(events))
+	var writable []postback.Acceptance
+	var places []int // of the writable ones in answers
+	at := d.now()
+	direct := d.outbox.room(len(events))
+	for i, event := range events {
+		item, err := d.prepare(event, at, direct)
+		if err != nil {
+			answers[i] = postback.Acceptance{Event: event, Err: err}
+			continue
+		}
+		item.Event.TraceParent = traceParent(ctx)
+		writable = append(writable, item)
+		places = append(places, i)
+	}
+	written, err := d.Ledger.Accept(ctx, writable)
+	if err != nil {
+		span.SetStatus(codes.Error, "ledger unreachable")
+		return nil, fmt.Errorf("record events: %w", err)
+	}
+	for i, item := range written {
+		answers[places[i]] = item
+		if direct && item.Err == nil && !item.Duplicate {
+			d.enqueueNew(item)
+		}
+	}
+	return answers, nil
+}
+
+// prepare makes the deliveries of an event. With direct they are about to be
+// enqueued, so the sweeper need not look at them soon.
+func (d *Dispatcher) prepare(event postback.Event, at time.Time, direct bool) (postback.Acceptance, error) {
+	event.AcceptedAt = at
+	if event.ID == "" {
+		event.ID = id.New(id.Event)
+	}
+	item := postback.Acceptance{Event: event}
+	for _, endpoint := range d.Endpoints.Matching(event.Publisher, event.Type) {
+		if err := d.Carrier.Carries(endpoint, event); err != nil {
+			return postback.Acceptance{}, fmt.Errorf("endpoint %s: %w", endpoint.ID, err)
+		}
+		item.Deliveries = append(item.Deliveries, d.newDelivery(event, endpoint, direct))
+	}
+	return item, nil
+}
+
+func (d *Dispatcher) newDelivery(event postback.Event, endpoint postback.Endpoint, direct bool) postback.Delivery {
+	delivery := postback.Delivery{
+		ID:         id.New(id.Delivery),
+		EventID:    event.ID,
+		EventType:  event.Type,
+		Publisher:  event.Publisher,
+		EndpointID: endpoint.ID,
+		State:      postback.Pending,
+		Generation: 1,
+		CreatedAt:  event.AcceptedAt,
+		OpenedAt:   event.AcceptedAt,
+	}
+	if endpoint.State == postback.EndpointPaused {
+		delivery.State, delivery.Reason = postback.Parked, postback.ReasonPaused
+		return delivery
+	}
+	delivery.NextAttemptAt, delivery.SweepAt = event.AcceptedAt, event.AcceptedAt
+	if direct {
+		delivery.SweepAt = event.AcceptedAt.Add(d.Grace)
+	}
+	return delivery
+}
+
+func (d *Dispatcher) enqueueNew(item postback.Acceptance) {
+	for _, delivery := range item.Deliveries {
+		if delivery.State == postback.Pending {
+			d.outbox.put(postback.Due{Delivery: delivery, Event: item.Event})
+		}
+	}
+}
+
+// AcceptQueued accepts the event of a task that a producer put into Redis. A
+// bad one is recorded as rejected, with the reason: nobody is there to be
+// told. The error is for a ledger that could not be reached.
+func (d *Dispatcher) AcceptQueued(ctx context.Context, payload []byte) error {
+	event, err := postback.ParseEvent(payload)
+	if err == nil {
+		var answers []postback.Acceptance
+		answers, callErr := d.Accept(ctx, []postback.Event{event})
+		if callErr != nil {
+			return callErr
+		}
+		err = answers[0].Err
+	}
+	if err == nil {
+		return nil
+	}
+	rejected := postback.Acceptance{Event: d.rejected(payload, err)}
+	if _, err := d.Ledger.Accept(ctx, []postback.Acceptance{rejected}); err != nil {
+		return fmt.Errorf("record rejected event: %w", err)
+	}
+	return nil
+}
+
+// rejected is the record of a refused payload. Its id is made from its bytes,
+// so that a task that comes twice leaves one record; it never takes the id
+// that the producer meant, which a corrected event must still be able to have.
+func (d *Dispatcher) rejected(payload []byte, reason error) postback.Event {
+	digest := sha256.Sum256(payload)
+	return postback.Event{
+		ID:         "rejected_" + hex.EncodeToString(digest[:16]),
+		Data:       payload[:min(len(payload), postback.MaxEventBytes)],
+		AcceptedAt: d.now(),
+		Digest:     digest[:],
+		Rejection:  reason.Error(),
+	}
+}

@@ -1,0 +1,97 @@
+package dispatcher
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/waybillhq/waybill/internal/task"
+	"github.com/waybillhq/waybill/postback"
+)
+
+// Ledger is what accepting events needs of the store.
+type Ledger interface {
+	Accept(ctx context.Context, items []postback.Acceptance) ([]postback.Acceptance, error)
+}
+
+// Endpoints says who wants an event.
+type Endpoints interface {
+	Matching(publisher, eventType string) []postback.Endpoint
+	Endpoint(id string) (postback.Endpoint, bool)
+}
+
+// Carrier says whether an endpoint's scheme can carry an event. The error
+// names the field of the event that it cannot carry.
+type Carrier interface {
+	Carries(endpoint postback.Endpoint, event postback.Event) error
+}
+
+// Queue is the run queue.
+type Queue interface {
+	// Enqueue queues one attempt; false means that it is queued already.
+	Enqueue(ctx context.Context, attempt task.Delivery) (bool, error)
+	// Takeover forgets an attempt whose worker died and says whether there was
+	// such a one.
+	Takeover(ctx context.Context, attempt task.Delivery) (bool, error)
+	// Depth counts the attempts that are queued.
+	Depth(ctx context.Context) (int, error)
+}
+
+// Epochs tells which ledger the queue was filled from.
+type Epochs interface {
+	Epoch(ctx context.Context) (string, error)
+	SetEpoch(ctx context.Context, epoch string) error
+}
+
+// Options are the parts of a Dispatcher. All but the times are required.
+type Options struct {
+	Ledger    Ledger
+	Waiting   Waiting
+	Parking   Parking
+	Replays   Replays
+	Endpoints Endpoints
+	Carrier   Carrier
+	Queue     Queue
+	Epochs    Epochs
+	Tracer    trace.Tracer
+	Logger    *slog.Logger
+	// MaxQueued bounds how many attempts are in the queue at once; the rest
+	// waits in the ledger.
+	MaxQueued int
+	// Grace is how long a queued attempt may take before the sweeper looks
+	// after it. Zero means 45 s: longer than the lease of a dead worker.
+	Grace time.Duration
+}
+
+// Dispatcher accepts events and keeps the queue filled. It is safe for
+// concurrent use.
+type Dispatcher struct {
+	Options
+
+	outbox *outbox
+	jobs   sync.Mutex // a replay's runner and its canceller take turns
+	now    func() time.Time
+}
+
+const defaultGrace = 45 * time.Second
+
+// New makes a Dispatcher. Run has to be called for it to fill the queue.
+func New(options Options) (*Dispatcher, error) {
+	if options.Ledger == nil || options.Waiting == nil || options.Parking == nil || options.Replays == nil || options.Endpoints == nil ||
+		options.Carrier == nil || options.Queue == nil || options.Epochs == nil || options.Tracer == nil || options.Logger == nil {
+		return nil, errors.New("make dispatcher: a part is missing")
+	}
+	if options.MaxQueued < 1 {
+		return nil, errors.New("make dispatcher: MaxQueued must be at least 1")
+	}
+	if options.Grace == 0 {
+		options.Grace = defaultGrace
+	}
+	d := &Dispatcher{Options: options, outbox: newOutbox(options.MaxQueued), now: time.Now}
+	d.outbox.behind.Store(true) // until the first sweep has looked
+	return d, nil
+}

@@ -1,0 +1,94 @@
+package dispatcher
+
+import (
+	"context"
+	"sync/atomic"
+
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/waybillhq/waybill/internal/task"
+	"github.com/waybillhq/waybill/postback"
+)
+
+// outbox holds what was just written to the ledger and goes to the queue next,
+// so that a producer's answer never waits for Redis. What it loses, the
+// sweeper finds in the ledger.
+type outbox struct {
+	pending chan postback.Due
+	max     int          // attempts in the queue at once
+	queued  atomic.Int64 // attempts in the queue, as last counted
+	behind  atomic.Bool  // older deliveries wait in the ledger: they go first
+	lost    atomic.Bool  // something did not get into the queue
+}
+
+// outboxSize is how much may wait while Redis is slow, in deliveries.
+const outboxSize = 2048
+
+func newOutbox(maxQueued int) *outbox {
+	return &outbox{pending: make(chan postback.Due, outboxSize), max: maxQueued}
+}
+
+// room reports whether n more deliveries may go to the queue directly.
+func (o *outbox) room(n int) bool {
+	return !o.behind.Load() && n <= o.free() && len(o.pending)+n <= cap(o.pending)/2
+}
+
+// free is how many more attempts the queue may hold.
+func (o *outbox) free() int {
+	return max(0, o.max-int(o.queued.Load())-len(o.pending))
+}
+
+func (o *outbox) put(due postback.Due) {
+	select {
+	case o.pending <- due:
+	default:
+		o.lost.Store(true)
+	}
+}
+
+// senders are how many enqueues are under way at once; they share round trips.
+const senders = 32
+
+// send moves deliveries from the outbox to the queue until ctx ends.
+func (d *Dispatcher) send(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case due := <-d.outbox.pending:
+			d.enqueue(ctx, due, false)
+		}
+	}
+}
+
+// enqueue puts one attempt into the queue. With recheck the worker asks the
+// ledger before it sends, and an attempt that a dead worker holds is taken
+// over. A failure is remembered, not returned: the sweeper makes it good.
+func (d *Dispatcher) enqueue(ctx context.Context, due postback.Due, recheck bool) {
+	ctx, span := d.Tracer.Start(inTraceOf(ctx, due.Event), "enqueue delivery", trace.WithSpanKind(trace.SpanKindProducer), describe(due))
+	defer span.End()
+	attempt := task.Delivery{
+		Ref: due.Delivery.Ref(), EndpointID: due.Delivery.EndpointID,
+		Due: &due, Recheck: recheck, Headers: traceHeaders(ctx),
+	}
+	queued, err := d.Queue.Enqueue(ctx, attempt)
+	if err == nil && !queued && recheck {
+		err = d.takeover(ctx, attempt)
+	}
+	if err != nil {
+		span.SetStatus(codes.Error, "queue unreachable")
+		d.outbox.lost.Store(true)
+		return
+	}
+	d.outbox.queued.Add(1)
+}
+
+func (d *Dispatcher) takeover(ctx context.Context, attempt task.Delivery) error {
+	orphaned, err := d.Queue.Takeover(ctx, attempt)
+	if err != nil || !orphaned {
+		return err //nolint:wrapcheck // enqueue only remembers that it failed
+	}
+	_, err = d.Queue.Enqueue(ctx, attempt)
+	return err //nolint:wrapcheck // enqueue only remembers that it failed
+}
