@@ -1,0 +1,209 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/waybillhq/waybill/internal/egress"
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/signer"
+)
+
+// try makes the attempt and decides what is next.
+func (w *Worker) try(ctx context.Context, due postback.Due) postback.Transition {
+	endpoint, _ := w.Endpoints.Endpoint(due.Delivery.EndpointID)
+	attempt, result := w.attempt(ctx, endpoint, due)
+	move := w.settle(endpoint, due.Delivery, attempt, result)
+	w.note(ctx, endpoint, due, attempt, move)
+	return move
+}
+
+// attempt builds, signs and sends one request.
+func (w *Worker) attempt(ctx context.Context, endpoint postback.Endpoint, due postback.Due) (postback.Attempt, egress.Result) {
+	ctx, span := w.Tracer.Start(ctx, "attempt", trace.WithSpanKind(trace.SpanKindClient))
+	defer span.End()
+	attempt := postback.Attempt{
+		DeliveryID: due.Delivery.ID,
+		Generation: due.Delivery.Generation,
+		Number:     due.Delivery.NextAttempt(),
+		Trigger:    trigger(due.Delivery),
+		StartedAt:  w.now(),
+	}
+	if id := span.SpanContext().TraceID(); id.IsValid() {
+		attempt.TraceID = id.String()
+	}
+	request, err := w.sign(endpoint, due, &attempt)
+	var result egress.Result
+	if err != nil {
+		result.Failure = refusal(err)
+	} else {
+		result = w.Sender.Send(ctx, request, endpoint.Timeout)
+	}
+	w.fill(&attempt, result)
+	describe(span, attempt)
+	return attempt, result
+}
+
+func trigger(delivery postback.Delivery) postback.Trigger {
+	switch {
+	case delivery.Test:
+		return postback.TriggerExample
+	case tried(delivery):
+		return postback.TriggerRetry
+	case delivery.Generation > 1:
+		return postback.TriggerReplay
+	default:
+		return postback.TriggerEvent
+	}
+}
+
+// sign builds the request with the secret that is current now, and notes in
+// the attempt what is sent.
+func (w *Worker) sign(endpoint postback.Endpoint, due postback.Due, attempt *postback.Attempt) (egress.Request, error) {
+	scheme, err := signer.Lookup(endpoint.Scheme)
+	if err != nil {
+		return egress.Request{}, fmt.Errorf("look up scheme: %w", err)
+	}
+	secrets, err := w.secrets(endpoint)
+	if err != nil {
+		return egress.Request{}, err
+	}
+	signed, err := scheme.Sign(
+		signer.Target{URL: endpoint.URL, Method: endpoint.Method},
+		signer.Message{ID: due.Delivery.MessageID(), Type: due.Event.Type, OccurredAt: due.Event.When(), Data: due.Event.Data},
+		secrets, attempt.StartedAt)
+	if err != nil {
+		return egress.Request{}, fmt.Errorf("sign: %w", err)
+	}
+	for name, value := range endpoint.Headers {
+		if signed.Header.Get(name) == "" { // a custom header never replaces the scheme's own
+			signed.Header.Set(name, value)
+		}
+	}
+	attempt.SecretVersion = endpoint.Secrets[0].Version
+	attempt.Notes = signed.Notes
+	attempt.Request = postback.SentRequest{
+		Method: signed.Method, URL: signed.URL, Headers: shown(signed.Header, endpoint.Headers),
+		Body: signed.Body, StringToSign: signed.StringToSign,
+	}
+	return egress.Request{Method: signed.Method, URL: signed.URL, Header: signed.Header, Body: signed.Body}, nil
+}
+
+// secrets opens the endpoint's active secrets, the current one first.
+func (w *Worker) secrets(endpoint postback.Endpoint) ([]string, error) {
+	var opened []string
+	for _, sealed := range endpoint.Secrets {
+		if !sealed.RetiredAt.IsZero() {
+			continue
+		}
+		secret, err := w.Secrets.Open(sealed.Sealed, endpoint.ID, sealed.Version)
+		if err != nil {
+			return nil, fmt.Errorf("open secret: %w", err)
+		}
+		opened = append(opened, secret.Reveal())
+	}
+	return opened, nil
+}
+
+// refusal turns an error from before sending into a failure. What the scheme
+// cannot carry it never will; a secret that does not open is our own trouble.
+func refusal(err error) *egress.Failure {
+	if unsignable, ok := errors.AsType[*signer.Error](err); ok {
+		return &egress.Failure{Kind: egress.Refused, Code: unsignable.Code, Message: unsignable.Error()}
+	}
+	return &egress.Failure{Kind: egress.Infrastructure, Code: string(postback.CodeOf(err)), Message: err.Error()}
+}
+
+// fill completes the attempt with what came back. Only 200 is success.
+func (w *Worker) fill(attempt *postback.Attempt, result egress.Result) {
+	attempt.Duration = w.now().Sub(attempt.StartedAt)
+	attempt.StatusCode = result.StatusCode
+	if result.SourceIP.IsValid() {
+		attempt.SourceIP = result.SourceIP.String()
+	}
+	switch failure := result.Failure; {
+	case failure != nil:
+		attempt.Outcome = postback.OutcomeFailed
+		if failure.Kind == egress.Refused {
+			attempt.Outcome = postback.OutcomeRefused
+		}
+		attempt.Error = &postback.AttemptError{Code: failure.Code, Message: failure.Message}
+		return
+	case result.StatusCode == http.StatusOK:
+		attempt.Outcome = postback.OutcomeSucceeded
+	default:
+		attempt.Outcome = postback.OutcomeFailed
+		attempt.Error = &postback.AttemptError{
+			Code:    "status_not_200",
+			Message: fmt.Sprintf("the endpoint answered %d; only 200 is success", result.StatusCode),
+		}
+	}
+	body := result.Body[:min(len(result.Body), w.StoredBody)]
+	attempt.Response = &postback.Response{
+		Headers: flat(result.Header), Body: slices.Clone(body),
+		Truncated: result.Truncated || len(body) < len(result.Body),
+	}
+}
+
+func flat(header http.Header) map[string]string {
+	flattened := make(map[string]string, len(header))
+	for name, values := range header {
+		flattened[name] = strings.Join(values, ", ")
+	}
+	return flattened
+}
+
+// shown is the headers of a request as the history keeps them: an operator's
+// custom headers may hold credentials, so their values are masked.
+func shown(sent http.Header, custom map[string]string) map[string]string {
+	headers := flat(sent)
+	for name := range custom {
+		headers[http.CanonicalHeaderKey(name)] = "[custom]"
+	}
+	return headers
+}
+
+func describe(span trace.Span, attempt postback.Attempt) {
+	span.SetAttributes(
+		attribute.String("http.request.method", attempt.Request.Method),
+		attribute.Int("http.response.status_code", attempt.StatusCode),
+		attribute.String("waybill.trigger", string(attempt.Trigger)),
+		attribute.String("waybill.outcome", string(attempt.Outcome)),
+	)
+	if attempt.Error != nil {
+		span.SetStatus(codes.Error, attempt.Error.Code)
+	}
+}
+
+// note writes the attempt's one log line and counts it.
+func (w *Worker) note(ctx context.Context, endpoint postback.Endpoint, due postback.Due, attempt postback.Attempt, move postback.Transition) {
+	failure := ""
+	if attempt.Error != nil {
+		failure = attempt.Error.Code
+	}
+	w.metrics.attempted(ctx, endpoint.Scheme, attempt, failure)
+	w.Logger.InfoContext(ctx, "attempt",
+		slog.String("delivery", attempt.DeliveryID),
+		slog.String("event", due.Event.ID),
+		slog.String("endpoint", endpoint.ID),
+		slog.String("publisher", endpoint.Publisher),
+		slog.Int("attempt", attempt.Number),
+		slog.String("trigger", string(attempt.Trigger)),
+		slog.String("outcome", string(attempt.Outcome)),
+		slog.Int("status", attempt.StatusCode),
+		slog.String("error", failure),
+		slog.Duration("duration", attempt.Duration.Round(time.Microsecond)),
+		slog.String("state", string(move.To)),
+		slog.String("trace_id", attempt.TraceID),
+	)
+}

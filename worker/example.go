@@ -1,0 +1,91 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/waybillhq/waybill/internal/id"
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/signer"
+)
+
+// exampleGrace is when the sweeper ends an example whose sender died.
+const exampleGrace = 5 * time.Minute
+
+// Example sends an example event to one endpoint, now and once, and returns
+// the delivery and the attempt. It is in the history, marked as a test. With
+// an empty eventType the type is one that the endpoint wants. CodeNotFound;
+// CodeConflict while the endpoint is paused.
+func (w *Worker) Example(ctx context.Context, endpointID, eventType string) (postback.Delivery, postback.Attempt, error) {
+	endpoint, known := w.Endpoints.Endpoint(endpointID)
+	if !known || endpoint.State == postback.EndpointDeleted {
+		return postback.Delivery{}, postback.Attempt{}, postback.Failure(postback.CodeNotFound, "there is no endpoint %s", endpointID)
+	}
+	if endpoint.State == postback.EndpointPaused {
+		return postback.Delivery{}, postback.Attempt{}, postback.Failure(postback.CodeConflict, "the endpoint is paused; resume it first")
+	}
+	due, err := w.exampleFor(endpoint, eventType)
+	if err != nil {
+		return postback.Delivery{}, postback.Attempt{}, err
+	}
+	if _, err := w.Ledger.Accept(ctx, []postback.Acceptance{{Event: due.Event, Deliveries: []postback.Delivery{due.Delivery}}}); err != nil {
+		return postback.Delivery{}, postback.Attempt{}, fmt.Errorf("record example: %w", err)
+	}
+	move := w.try(ctx, due)
+	if err := w.record(context.WithoutCancel(ctx), due, move); err != nil {
+		return postback.Delivery{}, postback.Attempt{}, err
+	}
+	return ended(due.Delivery, move), *move.Attempt, nil
+}
+
+func (w *Worker) exampleFor(endpoint postback.Endpoint, eventType string) (postback.Due, error) {
+	if eventType == "" {
+		eventType = wantedType(endpoint)
+	}
+	if err := postback.CheckEventType(eventType); err != nil {
+		return postback.Due{}, fmt.Errorf("check event type: %w", err)
+	}
+	now := w.now()
+	event := postback.Event{
+		ID: id.New(id.Event), Type: eventType, Publisher: endpoint.Publisher, Test: true,
+		Data: signer.Example(endpoint.Scheme, eventType), AcceptedAt: now, Digest: []byte("example"),
+	}
+	return postback.Due{Event: event, Delivery: postback.Delivery{
+		ID: id.New(id.Delivery), EventID: event.ID, EventType: eventType, Publisher: endpoint.Publisher,
+		EndpointID: endpoint.ID, State: postback.Pending, Generation: 1, Test: true,
+		CreatedAt: now, OpenedAt: now, NextAttemptAt: now, SweepAt: now.Add(exampleGrace),
+	}}, nil
+}
+
+// wantedType is a usual event type among those the endpoint wants.
+func wantedType(endpoint postback.Endpoint) string {
+	usual := []string{"conversion.completed", "exchange.finished"}
+	if endpoint.Scheme == "simpleswap" {
+		usual = []string{"exchange.finished", "conversion.completed"}
+	}
+	for _, eventType := range usual {
+		if endpoint.Wants(endpoint.Publisher, eventType) {
+			return eventType
+		}
+	}
+	for _, pattern := range endpoint.EventTypes {
+		if !strings.HasSuffix(pattern, "*") {
+			return pattern
+		}
+	}
+	return usual[0]
+}
+
+// ended is the delivery as the transition left it.
+func ended(delivery postback.Delivery, move postback.Transition) postback.Delivery {
+	delivery.State, delivery.Reason, delivery.CompletedAt = move.To, move.Reason, move.At
+	delivery.NextAttemptAt, delivery.SweepAt = time.Time{}, time.Time{}
+	delivery.Attempts++
+	delivery.LastStatusCode = move.Attempt.StatusCode
+	if move.Attempt.Error != nil {
+		delivery.LastError = move.Attempt.Error.Code
+	}
+	return delivery
+}

@@ -1,0 +1,105 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+
+	"github.com/waybillhq/waybill/internal/egress"
+	"github.com/waybillhq/waybill/internal/retry"
+	"github.com/waybillhq/waybill/postback"
+)
+
+const (
+	// infrastructurePause is how long a delivery waits when this host could not
+	// send at all.
+	infrastructurePause = 15 * time.Second
+	// maxRetryAfter caps what a receiver may ask for.
+	maxRetryAfter = time.Hour
+	// maxRecording is how long a worker holds on to an attempt that was made
+	// and cannot be recorded. After it the attempt would be made again.
+	maxRecording = 90 * time.Second
+)
+
+// settle decides what follows an attempt.
+func (w *Worker) settle(endpoint postback.Endpoint, delivery postback.Delivery, attempt postback.Attempt, result egress.Result) postback.Transition {
+	now := w.now()
+	if failure := result.Failure; failure != nil && failure.Kind == egress.Infrastructure && !delivery.Test {
+		return putOff(delivery, now, infrastructurePause)
+	}
+	move := moveTo(delivery, now, postback.Succeeded, "")
+	move.Attempt = &attempt
+	switch {
+	case attempt.Outcome == postback.OutcomeSucceeded:
+	case delivery.Test:
+		move.To, move.Reason = postback.Dead, postback.ReasonExample
+	case attempt.Outcome == postback.OutcomeRefused:
+		move.To, move.Reason = postback.Dead, refusedReason(attempt)
+	default:
+		w.again(&move, endpoint.Retry, delivery, result, now)
+	}
+	return move
+}
+
+// refusedReason tells an address that is never sent to from a request that
+// could not even be made.
+func refusedReason(attempt postback.Attempt) postback.Reason {
+	if attempt.Error.Code == egress.CodeDenied {
+		return postback.ReasonRefused
+	}
+	return postback.ReasonUnsendable
+}
+
+// again sets the next attempt, or ends the delivery as a dead letter.
+func (w *Worker) again(move *postback.Transition, policy postback.RetryPolicy, delivery postback.Delivery, result egress.Result, now time.Time) {
+	failed := delivery.NextAttempt() - delivery.AttemptsBefore
+	delay, verdict := retry.Next(policy, now, delivery.OpenedAt, failed, w.Random)
+	if wanted, ok := retry.RetryAfter(result.Header.Get("Retry-After"), now, maxRetryAfter); ok && verdict == retry.Again {
+		delay = max(delay, wanted)
+		if retry.Expired(policy, delivery.OpenedAt, now.Add(delay)) {
+			verdict = retry.PastMaxAge
+		}
+	}
+	if verdict != retry.Again {
+		move.To, move.Reason = postback.Dead, postback.Reason(verdict)
+		return
+	}
+	move.To = postback.Retrying
+	move.NextAttemptAt = now.Add(delay)
+	move.SweepAt = move.NextAttemptAt
+}
+
+// record writes the transition, and tries on while the ledger is away: an
+// attempt that was made and not recorded would be made again.
+func (w *Worker) record(ctx context.Context, due postback.Due, move postback.Transition) error {
+	patience := backoff.NewExponentialBackOff(
+		backoff.WithInitialInterval(50*time.Millisecond),
+		backoff.WithMaxInterval(2*time.Second),
+		backoff.WithMaxElapsedTime(maxRecording),
+	)
+	write := func() error {
+		err := w.Ledger.Record(ctx, move)
+		switch postback.CodeOf(err) {
+		case postback.CodeConflict, postback.CodeNotFound:
+			return backoff.Permanent(err)
+		default:
+			w.ledgerAway.Store(err != nil)
+			return err //nolint:wrapcheck // wrapped below
+		}
+	}
+	err := backoff.Retry(write, patience)
+	switch code := postback.CodeOf(err); {
+	case err == nil:
+		w.metrics.moved(ctx, move)
+		return nil
+	case code == postback.CodeConflict, code == postback.CodeNotFound:
+		w.Logger.WarnContext(ctx, "the delivery moved on meanwhile", slog.String("delivery", due.Delivery.ID),
+			slog.Int("attempt", move.Ref.Attempt), slog.Bool("sent", move.Attempt != nil))
+		return nil
+	default:
+		return fmt.Errorf("record attempt: %w", err)
+	}
+}

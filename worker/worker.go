@@ -1,0 +1,189 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/waybillhq/waybill/internal/egress"
+	"github.com/waybillhq/waybill/internal/task"
+	"github.com/waybillhq/waybill/postback"
+)
+
+// Ledger is what the worker needs of the store.
+type Ledger interface {
+	Due(ctx context.Context, ref postback.Ref) (postback.Due, error)
+	Record(ctx context.Context, move postback.Transition) error
+	Accept(ctx context.Context, items []postback.Acceptance) ([]postback.Acceptance, error)
+	Ping(ctx context.Context) error
+}
+
+// Endpoints looks endpoints up in memory; deleted ones are found too.
+type Endpoints interface {
+	Endpoint(id string) (postback.Endpoint, bool)
+}
+
+// Opener opens the sealed secrets of endpoints.
+type Opener interface {
+	Open(sealed []byte, endpointID string, version int) (postback.Secret, error)
+}
+
+// Sender makes one HTTP request from the egress address.
+type Sender interface {
+	Send(ctx context.Context, request egress.Request, timeout time.Duration) egress.Result
+}
+
+// Acceptor accepts events that producers put into the queue.
+type Acceptor interface {
+	AcceptQueued(ctx context.Context, payload []byte) error
+}
+
+// Options are the parts of a Worker; all are required.
+type Options struct {
+	Ledger    Ledger
+	Endpoints Endpoints
+	Secrets   Opener
+	Sender    Sender
+	Acceptor  Acceptor
+	Tracer    trace.Tracer
+	Meter     metric.Meter
+	Logger    *slog.Logger
+	// StoredBody is how much of an answer's body is kept, in bytes.
+	StoredBody int
+	// Random gives numbers in [0, 1) for jitter.
+	Random func() float64
+}
+
+// Worker handles tasks. It is safe for concurrent use.
+type Worker struct {
+	Options
+
+	metrics  metrics
+	now      func() time.Time
+	underWay underWay
+	// ledgerAway says that the last write failed: nothing is sent before the
+	// ledger answers again, since nothing could be recorded.
+	ledgerAway atomic.Bool
+}
+
+// New makes a Worker.
+func New(options Options) (*Worker, error) {
+	if options.Ledger == nil || options.Endpoints == nil || options.Secrets == nil || options.Sender == nil ||
+		options.Acceptor == nil || options.Tracer == nil || options.Meter == nil || options.Logger == nil || options.Random == nil {
+		return nil, errors.New("make worker: a part is missing")
+	}
+	instruments, err := newMetrics(options.Meter)
+	if err != nil {
+		return nil, err
+	}
+	return &Worker{Options: options, metrics: instruments, now: time.Now, underWay: underWay{refs: map[postback.Ref]bool{}}}, nil
+}
+
+// Handlers are what the queue calls.
+func (w *Worker) Handlers() task.Handlers {
+	return task.Handlers{Deliver: w.Deliver, Event: w.Event}
+}
+
+// Deliver makes one attempt of a delivery. An error means that the ledger was
+// away and nothing is decided; every other outcome is recorded and nil.
+func (w *Worker) Deliver(ctx context.Context, t task.Delivery) error {
+	// The attempt must not be cut off when Redis loses sight of this worker:
+	// the receiver may have acted on it. It has deadlines of its own.
+	ctx, span := w.startProcess(context.WithoutCancel(ctx), t)
+	defer span.End()
+	if !w.underWay.enter(t.Ref) {
+		return nil // the same attempt is being made; it will record itself
+	}
+	defer w.underWay.leave(t.Ref)
+
+	due, err := w.load(ctx, t)
+	if err != nil || due == nil {
+		return err
+	}
+	move, ok := w.gate(*due)
+	if ok {
+		move = w.try(ctx, *due)
+	}
+	return w.record(ctx, *due, move)
+}
+
+// load gives the delivery and its event: from the task, or from the ledger when
+// the task is too small to hold them or may be stale. It is nil when the
+// delivery no longer waits for this attempt.
+func (w *Worker) load(ctx context.Context, t task.Delivery) (*postback.Due, error) {
+	if w.ledgerAway.Load() {
+		if err := w.Ledger.Ping(ctx); err != nil {
+			return nil, fmt.Errorf("wait for the ledger: %w", err)
+		}
+		w.ledgerAway.Store(false)
+	}
+	if t.Due != nil && !t.Recheck {
+		return t.Due, nil
+	}
+	due, err := w.Ledger.Due(ctx, t.Ref)
+	switch code := postback.CodeOf(err); {
+	case err == nil:
+		return &due, nil
+	case code == postback.CodeConflict, code == postback.CodeNotFound:
+		w.Logger.DebugContext(ctx, "dropping a stale task", slog.String("delivery", t.Ref.DeliveryID), slog.Int("attempt", t.Ref.Attempt))
+		return nil, nil //nolint:nilnil // nothing is due, and nothing is wrong
+	default:
+		return nil, fmt.Errorf("read delivery: %w", err)
+	}
+}
+
+// startProcess begins a trace of its own for the work on a task, linked to the
+// one in which the task was made: a retry days later belongs to no request.
+func (w *Worker) startProcess(ctx context.Context, t task.Delivery) (context.Context, trace.Span) {
+	origin := trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier(t.Headers)))
+	return w.Tracer.Start(ctx, "process delivery", //nolint:spancheck // Deliver ends it
+		trace.WithNewRoot(),
+		trace.WithSpanKind(trace.SpanKindConsumer),
+		trace.WithLinks(trace.Link{SpanContext: origin}),
+		trace.WithAttributes(
+			attribute.String("waybill.delivery", t.Ref.DeliveryID),
+			attribute.String("waybill.endpoint", t.EndpointID),
+			attribute.Int("waybill.attempt", t.Ref.Attempt),
+		))
+}
+
+// Event accepts an event that a producer put into the queue, in the producer's
+// trace.
+func (w *Worker) Event(ctx context.Context, _ string, payload []byte, headers map[string]string) error {
+	ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier(headers))
+	if err := w.Acceptor.AcceptQueued(ctx, payload); err != nil {
+		return fmt.Errorf("accept queued event: %w", err)
+	}
+	return nil
+}
+
+// underWay is the set of attempts being made in this process.
+type underWay struct {
+	mu   sync.Mutex
+	refs map[postback.Ref]bool
+}
+
+func (u *underWay) enter(ref postback.Ref) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.refs[ref] {
+		return false
+	}
+	u.refs[ref] = true
+	return true
+}
+
+func (u *underWay) leave(ref postback.Ref) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.refs, ref)
+}
