@@ -1,0 +1,326 @@
+// Package endpoints manages where publishers want their events: it checks,
+// makes, changes, pauses and deletes endpoints and rotates their secrets.
+//
+// It guarantees that no endpoint is stored that its scheme, its retry policy or
+// the egress policy would refuse later, that a secret is sealed before it
+// reaches the ledger, and that a change is seen by this process when the call
+// returns.
+package endpoints
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/waybillhq/waybill/internal/egress"
+	"github.com/waybillhq/waybill/internal/id"
+	"github.com/waybillhq/waybill/internal/retry"
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/signer"
+)
+
+// Ledger keeps endpoints.
+type Ledger interface {
+	SaveEndpoint(ctx context.Context, endpoint postback.Endpoint) (postback.Endpoint, error)
+	Endpoint(ctx context.Context, id string) (postback.Endpoint, error)
+	Cancel(ctx context.Context, endpointID string, reason postback.Reason, at time.Time, limit int) (int, error)
+}
+
+// Registry is this process's view of the endpoints.
+type Registry interface {
+	Refresh(ctx context.Context) error
+}
+
+// Sealer encrypts secrets.
+type Sealer interface {
+	Seal(secret postback.Secret, endpointID string, version int) []byte
+}
+
+// Reach says which URLs may be sent to.
+type Reach interface {
+	CheckURL(rawURL string) error
+}
+
+// Manager manages endpoints. It is safe for concurrent use.
+type Manager struct {
+	ledger   Ledger
+	registry Registry
+	sealer   Sealer
+	reach    Reach
+	now      func() time.Time
+}
+
+// New makes a Manager.
+func New(ledger Ledger, registry Registry, sealer Sealer, reach Reach) *Manager {
+	return &Manager{ledger: ledger, registry: registry, sealer: sealer, reach: reach, now: time.Now}
+}
+
+// Create makes an endpoint and returns it with its secret, which is shown this
+// once. The error names the field that is wrong.
+func (m *Manager) Create(ctx context.Context, spec postback.EndpointSpec) (postback.Endpoint, postback.Secret, []postback.Warning, error) {
+	fail := func(err error) (postback.Endpoint, postback.Secret, []postback.Warning, error) {
+		return postback.Endpoint{}, postback.Secret{}, nil, err
+	}
+	now := m.now()
+	endpoint := postback.Endpoint{
+		ID: id.New(id.Endpoint), Publisher: spec.Publisher, URL: spec.URL, Scheme: spec.Scheme, Method: spec.Method,
+		EventTypes: spec.EventTypes, Timeout: spec.Timeout, Headers: spec.Headers, Description: spec.Description,
+		State: postback.EndpointEnabled, CreatedAt: now, UpdatedAt: now,
+	}
+	if spec.Retry != nil {
+		endpoint.Retry = *spec.Retry
+	}
+	warnings, err := m.check(&endpoint)
+	if err != nil {
+		return fail(err)
+	}
+	secret, err := chooseSecret(endpoint.Scheme, spec.Secret)
+	if err != nil {
+		return fail(err)
+	}
+	m.setSecret(&endpoint, secret, now)
+	if endpoint, err = m.save(ctx, endpoint); err != nil {
+		return fail(err)
+	}
+	return endpoint, secret, warnings, nil
+}
+
+// Update changes what the patch names. CodeNotFound; the error names the field
+// that is wrong.
+func (m *Manager) Update(ctx context.Context, endpointID string, patch postback.EndpointPatch) (postback.Endpoint, []postback.Warning, error) {
+	var warnings []postback.Warning
+	endpoint, err := m.change(ctx, endpointID, func(endpoint *postback.Endpoint) error {
+		apply(patch, endpoint)
+		var err error
+		warnings, err = m.check(endpoint)
+		return err
+	})
+	return endpoint, warnings, err
+}
+
+func apply(patch postback.EndpointPatch, endpoint *postback.Endpoint) {
+	set(&endpoint.URL, patch.URL)
+	set(&endpoint.Method, patch.Method)
+	set(&endpoint.EventTypes, patch.EventTypes)
+	set(&endpoint.Retry, patch.Retry)
+	set(&endpoint.Timeout, patch.Timeout)
+	set(&endpoint.Headers, patch.Headers)
+	set(&endpoint.Description, patch.Description)
+}
+
+func set[T any](field, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}
+
+// Pause stops sending to the endpoint; what is due for it waits, parked.
+func (m *Manager) Pause(ctx context.Context, endpointID string) (postback.Endpoint, error) {
+	return m.change(ctx, endpointID, func(endpoint *postback.Endpoint) error {
+		endpoint.State = postback.EndpointPaused
+		return nil
+	})
+}
+
+// Resume sends to the endpoint again; the dispatcher releases what waited.
+func (m *Manager) Resume(ctx context.Context, endpointID string) (postback.Endpoint, error) {
+	return m.change(ctx, endpointID, func(endpoint *postback.Endpoint) error {
+		endpoint.State = postback.EndpointEnabled
+		return nil
+	})
+}
+
+// RotateSecret replaces the secret, by a new one when none is given, and
+// returns it, this once. Attempts from now on sign with it.
+func (m *Manager) RotateSecret(ctx context.Context, endpointID string, secret postback.Secret) (postback.Endpoint, postback.Secret, error) {
+	var chosen postback.Secret
+	endpoint, err := m.change(ctx, endpointID, func(endpoint *postback.Endpoint) error {
+		var err error
+		if chosen, err = chooseSecret(endpoint.Scheme, secret); err != nil {
+			return err
+		}
+		m.setSecret(endpoint, chosen, m.now())
+		return nil
+	})
+	if err != nil {
+		return postback.Endpoint{}, postback.Secret{}, err
+	}
+	return endpoint, chosen, nil
+}
+
+// cancelStep is how many deliveries one ledger transaction cancels.
+const cancelStep = 500
+
+// Delete takes the endpoint out of use and cancels what waits for it. Its
+// history stays.
+func (m *Manager) Delete(ctx context.Context, endpointID string) error {
+	_, err := m.change(ctx, endpointID, func(endpoint *postback.Endpoint) error {
+		endpoint.State = postback.EndpointDeleted
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for {
+		cancelled, err := m.ledger.Cancel(ctx, endpointID, postback.ReasonEndpointDeleted, m.now(), cancelStep)
+		if err != nil {
+			return fmt.Errorf("cancel waiting deliveries: %w", err)
+		}
+		if cancelled == 0 {
+			return nil
+		}
+	}
+}
+
+// change reads, alters and saves an endpoint, and does so again when somebody
+// else saved it in between.
+func (m *Manager) change(ctx context.Context, endpointID string, alter func(*postback.Endpoint) error) (postback.Endpoint, error) {
+	for {
+		endpoint, err := m.ledger.Endpoint(ctx, endpointID)
+		if err != nil {
+			return postback.Endpoint{}, fmt.Errorf("read endpoint: %w", err)
+		}
+		if endpoint.State == postback.EndpointDeleted {
+			return postback.Endpoint{}, postback.Failure(postback.CodeNotFound, "there is no endpoint %s any more: it was deleted", endpointID)
+		}
+		if err := alter(&endpoint); err != nil {
+			return postback.Endpoint{}, err
+		}
+		endpoint.UpdatedAt = m.now()
+		saved, err := m.save(ctx, endpoint)
+		if postback.CodeOf(err) != postback.CodeConflict {
+			return saved, err
+		}
+	}
+}
+
+func (m *Manager) save(ctx context.Context, endpoint postback.Endpoint) (postback.Endpoint, error) {
+	saved, err := m.ledger.SaveEndpoint(ctx, endpoint)
+	if err != nil {
+		return postback.Endpoint{}, fmt.Errorf("save endpoint: %w", err)
+	}
+	if err := m.registry.Refresh(ctx); err != nil {
+		return postback.Endpoint{}, fmt.Errorf("take in the change: %w", err)
+	}
+	return saved, nil
+}
+
+func chooseSecret(scheme string, given postback.Secret) (postback.Secret, error) {
+	if !given.Empty() {
+		return given, domainError(signer.CheckSecret(scheme, given.Reveal()))
+	}
+	made, err := signer.GenerateSecret(scheme, rand.Reader)
+	return postback.NewSecret(made), domainError(err)
+}
+
+// setSecret makes a secret the endpoint's current one. The ones before stay,
+// retired, until they leave with the next rotation.
+func (m *Manager) setSecret(endpoint *postback.Endpoint, secret postback.Secret, now time.Time) {
+	version := 1
+	var retired []postback.SealedSecret
+	if len(endpoint.Secrets) > 0 {
+		previous := endpoint.Secrets[0]
+		version = previous.Version + 1
+		previous.RetiredAt = now
+		previous.Sealed = nil // nothing signs with it again
+		retired = append(retired, previous)
+	}
+	current := postback.SealedSecret{Version: version, Sealed: m.sealer.Seal(secret, endpoint.ID, version), CreatedAt: now}
+	endpoint.Secrets = append([]postback.SealedSecret{current}, retired...)
+}
+
+// check refuses an endpoint that could not be delivered to, completes its
+// defaults, and warns of what trips common receivers.
+func (m *Manager) check(endpoint *postback.Endpoint) ([]postback.Warning, error) {
+	scheme, err := signer.Lookup(endpoint.Scheme)
+	if err != nil {
+		return nil, domainError(err)
+	}
+	found, err := scheme.Check(signer.Target{URL: endpoint.URL, Method: endpoint.Method})
+	if err != nil {
+		return nil, domainError(err)
+	}
+	if endpoint.Method == "" {
+		methods, err := signer.Methods(endpoint.Scheme)
+		if err != nil {
+			return nil, domainError(err)
+		}
+		endpoint.Method = methods[0]
+	}
+	if err := m.reach.CheckURL(origin(endpoint.URL)); err != nil {
+		return nil, domainError(err)
+	}
+	if err := checkRest(endpoint); err != nil {
+		return nil, err
+	}
+	warnings := make([]postback.Warning, 0, len(found))
+	for _, warning := range found {
+		warnings = append(warnings, postback.Warning(warning))
+	}
+	return warnings, nil
+}
+
+// origin is the part of a URL that says where it leads. The scheme has checked
+// the rest, which may hold macros that are no URL yet.
+func origin(rawURL string) string {
+	scheme, rest, _ := strings.Cut(rawURL, "://")
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		rest = rest[:end]
+	}
+	return scheme + "://" + rest + "/"
+}
+
+func checkRest(endpoint *postback.Endpoint) error {
+	if _, err := postback.RequireName("publisher", &endpoint.Publisher); err != nil {
+		return fmt.Errorf("check endpoint: %w", err)
+	}
+	for i, pattern := range endpoint.EventTypes {
+		if err := postback.CheckPattern(fmt.Sprintf("event_types[%d]", i), pattern); err != nil {
+			return fmt.Errorf("check endpoint: %w", err)
+		}
+	}
+	if endpoint.Timeout == 0 {
+		endpoint.Timeout = postback.DefaultTimeout
+	}
+	if endpoint.Timeout < 0 || endpoint.Timeout > postback.MaxTimeout {
+		return postback.Invalid("timeout", postback.CodeInvalid, "must be between 1ms and %s", postback.MaxTimeout)
+	}
+	header := http.Header{}
+	for name, value := range endpoint.Headers {
+		header[name] = []string{value}
+	}
+	if err := egress.CheckHeaders(header); err != nil {
+		return domainError(err)
+	}
+	if err := retry.Validate(endpoint.Retry); err != nil {
+		return fmt.Errorf("check endpoint: %w", err)
+	}
+	endpoint.Retry = retry.Complete(endpoint.Retry, endpoint.Scheme)
+	return nil
+}
+
+// Carries says whether the endpoint's scheme can carry the event. The error
+// names the field of the event that it cannot carry.
+func (m *Manager) Carries(endpoint postback.Endpoint, event postback.Event) error {
+	scheme, err := signer.Lookup(endpoint.Scheme)
+	if err != nil {
+		return domainError(err)
+	}
+	return domainError(scheme.CheckData(event.Data))
+}
+
+// domainError gives the errors of the signer and of the egress policy the form
+// of the domain's.
+func domainError(err error) error {
+	if refused, ok := errors.AsType[*signer.Error](err); ok {
+		return &postback.Error{Code: postback.Code(refused.Code), Field: refused.Field, Message: refused.Message}
+	}
+	if refused, ok := errors.AsType[*egress.Refusal](err); ok {
+		return &postback.Error{Code: postback.Code(refused.Code), Field: refused.Field, Message: refused.Message}
+	}
+	return err
+}

@@ -1,0 +1,176 @@
+// Package keys makes and checks API keys.
+//
+// It guarantees that the ledger holds only hashes of keys, and that a revoked
+// key stops working in every process within a second.
+package keys
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/waybillhq/waybill/internal/id"
+	"github.com/waybillhq/waybill/postback"
+)
+
+// Ledger keeps API keys.
+type Ledger interface {
+	SaveKey(ctx context.Context, key postback.APIKey) error
+	KeyByHash(ctx context.Context, hash []byte) (postback.APIKey, error)
+	Keys(ctx context.Context) ([]postback.APIKey, error)
+}
+
+const (
+	prefix   = "wbk_" // lets scanners for leaked credentials know one
+	keyBytes = 32
+	// trust is how long a key that was good is not looked up again.
+	trust = time.Second
+	// maxTrusted bounds the memory of good keys.
+	maxTrusted = 10_000
+)
+
+// Keys makes and checks API keys. It is safe for concurrent use.
+type Keys struct {
+	ledger Ledger
+	now    func() time.Time
+
+	mu      sync.Mutex
+	trusted map[[sha256.Size]byte]trusted
+}
+
+type trusted struct {
+	key   postback.APIKey
+	until time.Time
+}
+
+// New makes Keys over a ledger.
+func New(ledger Ledger) *Keys {
+	return &Keys{ledger: ledger, now: time.Now, trusted: map[[sha256.Size]byte]trusted{}}
+}
+
+// Create makes a key and returns it with its text, which is shown this once.
+func (k *Keys) Create(ctx context.Context, name string, role postback.Role, publisher string) (postback.APIKey, string, error) {
+	if err := check(role, publisher); err != nil {
+		return postback.APIKey{}, "", err
+	}
+	secret := make([]byte, keyBytes)
+	if _, err := rand.Read(secret); err != nil {
+		return postback.APIKey{}, "", fmt.Errorf("read randomness: %w", err)
+	}
+	text := prefix + base64.RawURLEncoding.EncodeToString(secret)
+	key, err := k.Adopt(ctx, text, name, role, publisher)
+	return key, text, err
+}
+
+// Adopt records a key whose text is known already.
+func (k *Keys) Adopt(ctx context.Context, text, name string, role postback.Role, publisher string) (postback.APIKey, error) {
+	hash := sha256.Sum256([]byte(text))
+	key := postback.APIKey{
+		ID: id.New(id.Key), Name: name, Role: role, Publisher: publisher, Hash: hash[:], CreatedAt: k.now(),
+	}
+	if err := k.ledger.SaveKey(ctx, key); err != nil {
+		return postback.APIKey{}, fmt.Errorf("save key: %w", err)
+	}
+	return key, nil
+}
+
+func check(role postback.Role, publisher string) error {
+	roles := []postback.Role{postback.RoleAdmin, postback.RoleProducer, postback.RolePublisher, postback.RoleViewer}
+	if !slices.Contains(roles, role) {
+		return postback.Invalid("role", postback.CodeInvalid, "must be admin, producer, publisher or viewer")
+	}
+	if role == postback.RolePublisher && publisher == "" {
+		return postback.Invalid("publisher", postback.CodeInvalid, "is required for a key with the role publisher")
+	}
+	if role != postback.RolePublisher && publisher != "" {
+		return postback.Invalid("publisher", postback.CodeInvalid, "goes only with the role publisher; leave it out")
+	}
+	return nil
+}
+
+// Authenticate returns the key with this text; CodeUnauthorized when there is
+// no such key or it was revoked.
+func (k *Keys) Authenticate(ctx context.Context, text string) (postback.APIKey, error) {
+	hash := sha256.Sum256([]byte(text))
+	if key, ok := k.recall(hash); ok {
+		return key, nil
+	}
+	refused := postback.Failure(postback.CodeUnauthorized, "the API key is not known or was revoked")
+	if !strings.HasPrefix(text, prefix) {
+		return postback.APIKey{}, refused
+	}
+	key, err := k.ledger.KeyByHash(ctx, hash[:])
+	if postback.CodeOf(err) == postback.CodeNotFound || err == nil && !key.RevokedAt.IsZero() {
+		return postback.APIKey{}, refused
+	}
+	if err != nil {
+		return postback.APIKey{}, fmt.Errorf("look up key: %w", err)
+	}
+	k.remember(hash, key)
+	return key, nil
+}
+
+func (k *Keys) recall(hash [sha256.Size]byte) (postback.APIKey, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	known, ok := k.trusted[hash]
+	return known.key, ok && k.now().Before(known.until)
+}
+
+func (k *Keys) remember(hash [sha256.Size]byte, key postback.APIKey) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.trusted) >= maxTrusted {
+		clear(k.trusted)
+	}
+	k.trusted[hash] = trusted{key: key, until: k.now().Add(trust)}
+}
+
+// List lists all keys, newest first.
+func (k *Keys) List(ctx context.Context) ([]postback.APIKey, error) {
+	keys, err := k.ledger.Keys(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list keys: %w", err)
+	}
+	return keys, nil
+}
+
+// Revoke ends a key; CodeNotFound. The last admin key cannot be revoked.
+func (k *Keys) Revoke(ctx context.Context, keyID string) error {
+	keys, err := k.List(ctx)
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(keys, func(key postback.APIKey) bool { return key.ID == keyID })
+	if at < 0 {
+		return postback.Failure(postback.CodeNotFound, "there is no key %s", keyID)
+	}
+	key := keys[at]
+	if !key.RevokedAt.IsZero() {
+		return nil
+	}
+	if key.Role == postback.RoleAdmin && admins(keys) == 1 {
+		return postback.Failure(postback.CodeConflict, "this is the last admin key; make another one first")
+	}
+	key.RevokedAt = k.now()
+	if err := k.ledger.SaveKey(ctx, key); err != nil {
+		return fmt.Errorf("save key: %w", err)
+	}
+	return nil
+}
+
+func admins(keys []postback.APIKey) int {
+	count := 0
+	for _, key := range keys {
+		if key.Role == postback.RoleAdmin && key.RevokedAt.IsZero() {
+			count++
+		}
+	}
+	return count
+}
