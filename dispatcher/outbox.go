@@ -50,14 +50,27 @@ func (o *outbox) put(due postback.Due) {
 // senders are how many enqueues are under way at once; they share round trips.
 const senders = 32
 
-// send moves deliveries from the outbox to the queue until ctx ends.
+// send moves deliveries from the outbox to the queue until ctx ends, and then
+// what is left.
 func (d *Dispatcher) send(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
+			d.sendRest(context.WithoutCancel(ctx))
 			return
 		case due := <-d.outbox.pending:
 			d.enqueue(ctx, due, false)
+		}
+	}
+}
+
+func (d *Dispatcher) sendRest(ctx context.Context) {
+	for {
+		select {
+		case due := <-d.outbox.pending:
+			d.enqueue(ctx, due, false)
+		default:
+			return
 		}
 	}
 }

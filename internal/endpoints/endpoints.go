@@ -226,7 +226,7 @@ func (m *Manager) setSecret(endpoint *postback.Endpoint, secret postback.Secret,
 		previous := endpoint.Secrets[0]
 		version = previous.Version + 1
 		previous.RetiredAt = now
-		previous.Sealed = nil // nothing signs with it again
+		previous.Sealed = []byte{} // nothing signs with it again
 		retired = append(retired, previous)
 	}
 	current := postback.SealedSecret{Version: version, Sealed: m.sealer.Seal(secret, endpoint.ID, version), CreatedAt: now}

@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -59,13 +60,29 @@ func (k *Keys) Create(ctx context.Context, name string, role postback.Role, publ
 	if err := check(role, publisher); err != nil {
 		return postback.APIKey{}, "", err
 	}
-	secret := make([]byte, keyBytes)
-	if _, err := rand.Read(secret); err != nil {
-		return postback.APIKey{}, "", fmt.Errorf("read randomness: %w", err)
-	}
-	text := prefix + base64.RawURLEncoding.EncodeToString(secret)
+	text := NewText()
 	key, err := k.Adopt(ctx, text, name, role, publisher)
 	return key, text, err
+}
+
+// NewText makes the text of a key.
+func NewText() string {
+	secret := make([]byte, keyBytes)
+	_, _ = rand.Read(secret) // it never fails: see crypto/rand
+	return prefix + base64.RawURLEncoding.EncodeToString(secret)
+}
+
+// ReadText reads the text of a key from a file.
+func ReadText(path string) (string, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("read key: %w", err)
+	}
+	text := strings.TrimSpace(string(content))
+	if !strings.HasPrefix(text, prefix) {
+		return "", fmt.Errorf("%s holds no API key; move it away to have one made", path)
+	}
+	return text, nil
 }
 
 // Adopt records a key whose text is known already.

@@ -71,6 +71,27 @@ func checkVersion(ctx context.Context, client *redis.Client) error {
 	return nil
 }
 
+// Server is what a Redis says of itself.
+type Server struct {
+	Version string
+	AOF     bool // it writes every command to disk
+	Evicts  bool // it may drop keys when its memory is full
+}
+
+// Describe asks the Redis for what an operator should know of it.
+func (q *Queue) Describe(ctx context.Context) (Server, error) {
+	info, err := q.redis.Info(ctx).Result()
+	if err != nil {
+		return Server{}, fmt.Errorf("ask Redis for its state: %w", err)
+	}
+	policy := field(info, "maxmemory_policy")
+	return Server{
+		Version: field(info, "redis_version"),
+		AOF:     field(info, "aof_enabled") == "1",
+		Evicts:  field(info, "maxmemory") != "0" && policy != "noeviction",
+	}, nil
+}
+
 // plain is an error without the addresses and names that net adds.
 func plain(err error) string {
 	if operation, ok := errors.AsType[*net.OpError](err); ok {
