@@ -1,0 +1,95 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+const insertEvent = `INSERT INTO events
+	(id, type, publisher, data, occurred_at, accepted_at, digest, traceparent, test, rejection, unmatched)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`
+
+const insertDelivery = `INSERT INTO deliveries
+	(id, event_id, event_type, publisher, endpoint_id, state, reason, test, generation, attempts, attempts_before,
+	 last_status_code, last_error, created_at, opened_at, next_attempt_at, completed_at, sweep_at)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+// Accept writes each event with its deliveries. An event whose id is stored
+// already is answered with what is stored, or with CodeConflict when its
+// content differs.
+func (l *Ledger) Accept(ctx context.Context, items []postback.Acceptance) ([]postback.Acceptance, error) {
+	if len(items) == 0 {
+		return nil, nil
+	}
+	rows := len(items)
+	for _, item := range items {
+		rows += len(item.Deliveries)
+	}
+	return write(ctx, l.writer, rows, func(ctx context.Context, db *session) ([]postback.Acceptance, error) {
+		answers := make([]postback.Acceptance, len(items))
+		for i, item := range items {
+			var err error
+			if answers[i], err = accept(ctx, db, item); err != nil {
+				return nil, err
+			}
+		}
+		return answers, nil
+	})
+}
+
+func accept(ctx context.Context, db *session, item postback.Acceptance) (postback.Acceptance, error) {
+	e := item.Event
+	unmatched := len(item.Deliveries) == 0 && e.Rejection == ""
+	written, err := db.exec(ctx, insertEvent, e.ID, e.Type, e.Publisher, string(e.Data), micros(e.OccurredAt),
+		micros(e.AcceptedAt), e.Digest, e.TraceParent, e.Test, e.Rejection, unmatched)
+	if err != nil {
+		return item, fmt.Errorf("write event: %w", err)
+	}
+	if written == 0 {
+		return repeated(ctx, db, item)
+	}
+	for _, d := range item.Deliveries {
+		_, err := db.exec(ctx, insertDelivery, d.ID, d.EventID, d.EventType, d.Publisher, d.EndpointID,
+			string(d.State), string(d.Reason), d.Test, d.Generation, d.Attempts, d.AttemptsBefore,
+			d.LastStatusCode, d.LastError, micros(d.CreatedAt), micros(d.OpenedAt),
+			micros(d.NextAttemptAt), micros(d.CompletedAt), micros(d.SweepAt))
+		if err != nil {
+			return item, fmt.Errorf("write delivery: %w", err)
+		}
+	}
+	return item, nil
+}
+
+// repeated answers for an event whose id is stored already.
+func repeated(ctx context.Context, db *session, item postback.Acceptance) (postback.Acceptance, error) {
+	stored, err := readEvent(ctx, db, item.Event.ID)
+	if err != nil {
+		return item, err
+	}
+	if !bytes.Equal(stored.Digest, item.Event.Digest) {
+		item.Err = postback.Failure(postback.CodeConflict,
+			"an event with the id %q was accepted with other content; send changed content under a new id", item.Event.ID)
+		return item, nil
+	}
+	deliveries, err := deliveriesOf(ctx, db, stored.ID)
+	if err != nil {
+		return item, err
+	}
+	return postback.Acceptance{Event: stored, Deliveries: deliveries, Duplicate: true}, nil
+}
+
+func readEvent(ctx context.Context, db querier, id string) (postback.Event, error) {
+	return single(ctx, db, "event", eventDest, `SELECT `+eventColumns+` FROM events e WHERE e.id = ?`, id)
+}
+
+func deliveriesOf(ctx context.Context, db querier, eventID string) ([]postback.Delivery, error) {
+	const query = `SELECT ` + deliveryColumns + ` FROM deliveries d WHERE d.event_id = ? ORDER BY d.seq`
+	deliveries, err := collect(ctx, db, deliveryDest, query, eventID)
+	if err != nil {
+		return nil, fmt.Errorf("read deliveries of event: %w", err)
+	}
+	return deliveries, nil
+}

@@ -1,0 +1,209 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
+)
+
+// The next revision is one more than any: revisions grow in commit order,
+// because one connection writes.
+const (
+	insertEndpoint = `INSERT INTO endpoints
+		(publisher, url, scheme, method, event_types, retry, timeout, headers, description, state, created_at, updated_at, id, revision)
+		SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(max(revision), 0) + 1 FROM endpoints WHERE true
+		ON CONFLICT (id) DO NOTHING`
+	updateEndpoint = `UPDATE endpoints SET publisher = ?, url = ?, scheme = ?, method = ?, event_types = ?, retry = ?,
+		timeout = ?, headers = ?, description = ?, state = ?, created_at = ?, updated_at = ?,
+		revision = (SELECT max(revision) + 1 FROM endpoints)
+		WHERE id = ? AND revision = ?`
+	selectSecrets = `SELECT endpoint_id, version, sealed, created_at, retired_at FROM endpoint_secrets
+		WHERE endpoint_id IN (SELECT value FROM json_each(?)) ORDER BY endpoint_id, version DESC`
+	insertSecret = `INSERT INTO endpoint_secrets (endpoint_id, version, sealed, created_at, retired_at) VALUES (?, ?, ?, ?, ?)`
+)
+
+const selectEndpoints = `SELECT p.id, p.publisher, p.url, p.scheme, p.method, p.event_types, p.retry, p.timeout, p.headers,
+	p.description, p.state, p.revision, p.created_at, p.updated_at, p.seq FROM endpoints p `
+
+// endpointRow is an endpoint with what orders it among others of the same time.
+type endpointRow struct {
+	postback.Endpoint
+	seq int64
+}
+
+func endpointDest(r *endpointRow) []any {
+	return []any{
+		&r.ID, &r.Publisher, &r.URL, &r.Scheme, &r.Method,
+		decoded{&r.EventTypes},
+		decoded{&r.Retry},
+		&r.Timeout,
+		decoded{&r.Headers},
+		&r.Description, &r.State, &r.Revision,
+		instant{&r.CreatedAt},
+		instant{&r.UpdatedAt},
+		&r.seq,
+	}
+}
+
+func (r endpointRow) endpoint() postback.Endpoint { return r.Endpoint }
+
+type secretRow struct {
+	postback.SealedSecret
+	endpointID string
+}
+
+func secretDest(s *secretRow) []any {
+	return []any{&s.endpointID, &s.Version, &s.Sealed, instant{&s.CreatedAt}, instant{&s.RetiredAt}}
+}
+
+// SaveEndpoint writes a new endpoint (Revision 0) or a changed one, whose
+// Revision must be the stored one (else CodeConflict), together with its
+// secrets, and returns it with its new Revision.
+func (l *Ledger) SaveEndpoint(ctx context.Context, endpoint postback.Endpoint) (postback.Endpoint, error) {
+	query, args, err := endpointStatement(endpoint)
+	if err != nil {
+		return endpoint, err
+	}
+	return write(ctx, l.writer, 1+len(endpoint.Secrets), func(ctx context.Context, db *session) (postback.Endpoint, error) {
+		changed, err := db.exec(ctx, query, args...)
+		if err != nil {
+			return endpoint, fmt.Errorf("write endpoint: %w", err)
+		}
+		if changed == 0 {
+			return endpoint, refuseEndpoint(ctx, db, endpoint)
+		}
+		if err := replaceSecrets(ctx, db, endpoint); err != nil {
+			return endpoint, err
+		}
+		return readEndpoint(ctx, db, endpoint.ID)
+	})
+}
+
+func endpointStatement(e postback.Endpoint) (string, []any, error) {
+	eventTypes, err := encode(e.EventTypes)
+	if err != nil {
+		return "", nil, err
+	}
+	retry, err := encode(e.Retry)
+	if err != nil {
+		return "", nil, err
+	}
+	headers, err := encode(e.Headers)
+	if err != nil {
+		return "", nil, err
+	}
+	args := []any{
+		e.Publisher, e.URL, e.Scheme, e.Method, eventTypes, retry, int64(e.Timeout), headers,
+		e.Description, string(e.State), micros(e.CreatedAt), micros(e.UpdatedAt), e.ID,
+	}
+	if e.Revision == 0 {
+		return insertEndpoint, args, nil
+	}
+	return updateEndpoint, append(args, e.Revision), nil
+}
+
+// refuseEndpoint says why an endpoint was not written.
+func refuseEndpoint(ctx context.Context, db *session, endpoint postback.Endpoint) error {
+	stored, err := readEndpoint(ctx, db, endpoint.ID)
+	if err != nil {
+		return err
+	}
+	return postback.Failure(postback.CodeConflict,
+		"the endpoint %s was changed by somebody else (revision %d is not %d); read it again and repeat the change",
+		endpoint.ID, stored.Revision, endpoint.Revision)
+}
+
+func replaceSecrets(ctx context.Context, db *session, endpoint postback.Endpoint) error {
+	if _, err := db.exec(ctx, `DELETE FROM endpoint_secrets WHERE endpoint_id = ?`, endpoint.ID); err != nil {
+		return fmt.Errorf("replace secrets: %w", err)
+	}
+	for _, secret := range endpoint.Secrets {
+		_, err := db.exec(ctx, insertSecret, endpoint.ID, secret.Version, secret.Sealed, micros(secret.CreatedAt), micros(secret.RetiredAt))
+		if err != nil {
+			return fmt.Errorf("write secret: %w", err)
+		}
+	}
+	return nil
+}
+
+// Endpoint returns one endpoint, a deleted one too; CodeNotFound.
+func (l *Ledger) Endpoint(ctx context.Context, id string) (endpoint postback.Endpoint, err error) {
+	err = l.snapshot(ctx, func(db querier) error {
+		endpoint, err = readEndpoint(ctx, db, id)
+		return err
+	})
+	return endpoint, err
+}
+
+func readEndpoint(ctx context.Context, db querier, id string) (postback.Endpoint, error) {
+	rows, err := readEndpoints(ctx, db, `WHERE p.id = ?`, id)
+	if err != nil {
+		return postback.Endpoint{}, err
+	}
+	if len(rows) == 0 {
+		return postback.Endpoint{}, missing("endpoint")
+	}
+	return rows[0].Endpoint, nil
+}
+
+// EndpointsSince returns every endpoint, deleted ones too, whose Revision is
+// greater, in order of Revision.
+func (l *Ledger) EndpointsSince(ctx context.Context, revision int64) ([]postback.Endpoint, error) {
+	var rows []endpointRow
+	err := l.snapshot(ctx, func(db querier) (err error) {
+		rows, err = readEndpoints(ctx, db, `WHERE p.revision > ? ORDER BY p.revision`, revision)
+		return err
+	})
+	return unwrap(rows, endpointRow.endpoint), err
+}
+
+// Endpoints lists endpoints, newest first, without deleted ones.
+func (l *Ledger) Endpoints(ctx context.Context, filter postback.EndpointFilter, page postback.Page) ([]postback.Endpoint, string, error) {
+	after, err := positionOf(store.Endpoints, page.Cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	var where conditions
+	where.add(`p.state <> 'deleted'`)
+	where.addText(`p.publisher = ?`, filter.Publisher)
+	where.addText(`p.state = ?`, string(filter.State))
+	where.addAfter(`(p.created_at, p.seq)`, after)
+	size := store.Size(page)
+	var rows []endpointRow
+	err = l.snapshot(ctx, func(db querier) error {
+		rows, err = readEndpoints(ctx, db, where.sql()+` ORDER BY p.created_at DESC, p.seq DESC LIMIT ?`, append(where.args, size+1)...)
+		return err
+	})
+	next := ""
+	if len(rows) > size {
+		rows = rows[:size]
+		next = cursorAt(store.Endpoints, rows[size-1].CreatedAt, rows[size-1].seq)
+	}
+	return unwrap(rows, endpointRow.endpoint), next, err
+}
+
+// readEndpoints reads endpoints with their secrets.
+func readEndpoints(ctx context.Context, db querier, where string, args ...any) ([]endpointRow, error) {
+	rows, err := collect(ctx, db, endpointDest, selectEndpoints+where, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read endpoints: %w", err)
+	}
+	ids, err := encode(unwrap(rows, func(r endpointRow) string { return r.ID }))
+	if err != nil {
+		return nil, err
+	}
+	secrets, err := collect(ctx, db, secretDest, selectSecrets, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read secrets: %w", err)
+	}
+	byID := map[string][]postback.SealedSecret{}
+	for _, s := range secrets {
+		byID[s.endpointID] = append(byID[s.endpointID], s.SealedSecret)
+	}
+	for i := range rows {
+		rows[i].Secrets = byID[rows[i].ID]
+	}
+	return rows, nil
+}

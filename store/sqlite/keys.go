@@ -1,0 +1,54 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	driver "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+const saveKey = `INSERT INTO api_keys (id, name, role, publisher, hash, created_at, revoked_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+	ON CONFLICT (id) DO UPDATE SET name = excluded.name, role = excluded.role, publisher = excluded.publisher,
+	hash = excluded.hash, created_at = excluded.created_at, revoked_at = excluded.revoked_at`
+
+// SaveKey writes a key, new or revoked. A hash that another key has is
+// CodeConflict.
+func (l *Ledger) SaveKey(ctx context.Context, key postback.APIKey) error {
+	_, err := l.change(ctx, "write key", 1, saveKey, key.ID, key.Name, string(key.Role), key.Publisher,
+		key.Hash, micros(key.CreatedAt), micros(key.RevokedAt))
+	if isUnique(err) {
+		return postback.Failure(postback.CodeConflict, "another key has the same hash")
+	}
+	return err
+}
+
+// isUnique reports whether a statement would have written a value twice.
+func isUnique(err error) bool {
+	var failure *driver.Error
+	return errors.As(err, &failure) && failure.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE
+}
+
+const keyColumns = `id, name, role, publisher, hash, created_at, revoked_at`
+
+func keyDest(k *postback.APIKey) []any {
+	return []any{&k.ID, &k.Name, &k.Role, &k.Publisher, &k.Hash, instant{&k.CreatedAt}, instant{&k.RevokedAt}}
+}
+
+// KeyByHash returns the key with this hash, a revoked one too; CodeNotFound.
+func (l *Ledger) KeyByHash(ctx context.Context, hash []byte) (postback.APIKey, error) {
+	return single(ctx, l.readPool, "key", keyDest, `SELECT `+keyColumns+` FROM api_keys WHERE hash = ?`, hash)
+}
+
+// Keys lists all keys, newest first.
+func (l *Ledger) Keys(ctx context.Context) ([]postback.APIKey, error) {
+	const query = `SELECT ` + keyColumns + ` FROM api_keys ORDER BY created_at DESC, seq DESC`
+	keys, err := collect(ctx, l.readPool, keyDest, query)
+	if err != nil {
+		return nil, fmt.Errorf("read keys: %w", err)
+	}
+	return keys, nil
+}

@@ -1,0 +1,36 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+)
+
+// parkedEndpoints steps from one endpoint to the next in the index, so that a
+// million parked deliveries of one endpoint cost one look.
+const parkedEndpoints = `WITH RECURSIVE parked (id) AS (
+		SELECT min(endpoint_id) FROM deliveries INDEXED BY deliveries_parked WHERE state = 'parked'
+		UNION ALL
+		SELECT (SELECT min(endpoint_id) FROM deliveries INDEXED BY deliveries_parked WHERE state = 'parked' AND endpoint_id > parked.id)
+		FROM parked WHERE parked.id IS NOT NULL
+	) SELECT id FROM parked WHERE id IS NOT NULL`
+
+// ParkedEndpoints lists the ids of the endpoints that have parked deliveries.
+func (l *Ledger) ParkedEndpoints(ctx context.Context) ([]string, error) {
+	rows, err := l.readPool.QueryContext(ctx, parkedEndpoints)
+	if err != nil {
+		return nil, fmt.Errorf("list endpoints with parked deliveries: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var ids []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, fmt.Errorf("list endpoints with parked deliveries: %w", err)
+		}
+		ids = append(ids, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("list endpoints with parked deliveries: %w", err)
+	}
+	return ids, nil
+}

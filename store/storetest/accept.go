@@ -1,0 +1,137 @@
+package storetest
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+func acceptTests() []test {
+	return []test{
+		{"writes each event with its deliveries", acceptWrites},
+		{"keeps every field of an event and of a delivery", acceptKeepsFields},
+		{"answers in the order of the call", acceptOrder},
+		{"answers a repeat as a duplicate with what is stored", acceptRepeat},
+		{"answers a repeat within a call as a duplicate", acceptRepeatWithin},
+		{"refuses other content under a known id alone", acceptConflict},
+		{"keeps an event that nobody wanted and a rejected one", acceptWithout},
+		{"takes an empty call", acceptNothing},
+		{"writes nothing when it fails", acceptAtomic},
+	}
+}
+
+func acceptWrites(k kit) {
+	event := Event("evt_1")
+	deliveries := k.accept(event, "ep_1", "ep_2")
+	stored, found, err := k.Event(k.ctx(), "evt_1")
+	k.must(err)
+	same(k, "event", stored, event)
+	same(k, "deliveries", found, deliveries)
+}
+
+func acceptKeepsFields(k kit) {
+	event := Event("evt ~ 1")
+	event.Type, event.Publisher, event.Test = "exchange.finished", "pub é\"'%", true
+	event.Data = json.RawMessage(" {\"big\": 12345678901234567890, \"spelled\": 1.50, \"text\": \"é\\u0000<&>\"} ")
+	event.OccurredAt = time.Time{}
+	item := Acceptance(event, "ep_1")
+	d := &item.Deliveries[0]
+	d.State, d.Reason = postback.Parked, postback.ReasonPaused
+	d.Generation, d.Attempts, d.AttemptsBefore = 3, 7, 5
+	d.LastStatusCode, d.LastError = 503, "status"
+	d.OpenedAt, d.NextAttemptAt, d.SweepAt = After(time.Hour), time.Time{}, time.Time{}
+	_, err := k.Accept(k.ctx(), []postback.Acceptance{item})
+	k.must(err)
+	stored, found, err := k.Event(k.ctx(), event.ID)
+	k.must(err)
+	same(k, "event", stored, event)
+	same(k, "deliveries", found, item.Deliveries)
+}
+
+func acceptOrder(k kit) {
+	var items []postback.Acceptance
+	for i := range 50 {
+		items = append(items, Acceptance(Event(fmt.Sprintf("evt_%02d", 49-i)), "ep_1"))
+	}
+	answers, err := k.Accept(k.ctx(), items)
+	k.must(err)
+	same(k, "answers", answers, items)
+}
+
+func acceptRepeat(k kit) {
+	event := Event("evt_1")
+	first := k.accept(event, "ep_1")
+	moved := k.record(Succeed(first[0].Ref()))
+	again := event
+	again.AcceptedAt = After(time.Hour)
+	answers, err := k.Accept(k.ctx(), []postback.Acceptance{Acceptance(again, "ep_1", "ep_2")})
+	k.must(err)
+	same(k, "answer", answers, []postback.Acceptance{{Event: event, Deliveries: []postback.Delivery{moved}, Duplicate: true}})
+	_, stored, err := k.Event(k.ctx(), "evt_1")
+	k.must(err)
+	same(k, "deliveries", stored, []postback.Delivery{moved})
+}
+
+func acceptRepeatWithin(k kit) {
+	event := Event("evt_1")
+	first := Acceptance(event, "ep_1")
+	answers, err := k.Accept(k.ctx(), []postback.Acceptance{first, Acceptance(event, "ep_1")})
+	k.must(err)
+	same(k, "first answer", answers[0], first)
+	same(k, "second answer", answers[1], postback.Acceptance{Event: event, Deliveries: first.Deliveries, Duplicate: true})
+}
+
+func acceptConflict(k kit) {
+	k.accept(Event("evt_1"), "ep_1")
+	changed := Event("evt_1")
+	changed.Data, changed.Digest = json.RawMessage(`{"offer":"other"}`), []byte("other")
+	answers, err := k.Accept(k.ctx(), []postback.Acceptance{
+		Acceptance(Event("evt_0"), "ep_1"), Acceptance(changed, "ep_1"), Acceptance(Event("evt_2"), "ep_1"),
+	})
+	k.must(err)
+	k.must(answers[0].Err)
+	k.fails(answers[1].Err, postback.CodeConflict)
+	k.must(answers[2].Err)
+	stored, deliveries, err := k.Event(k.ctx(), "evt_1")
+	k.must(err)
+	same(k, "event", stored, Event("evt_1"))
+	same(k, "number of deliveries", len(deliveries), 1)
+	for _, id := range []string{"evt_0", "evt_2"} {
+		_, _, err = k.Event(k.ctx(), id)
+		k.must(err)
+	}
+}
+
+func acceptWithout(k kit) {
+	rejected := Event("evt_rejected")
+	rejected.Rejection, rejected.Digest, rejected.Data = "data: is required", nil, json.RawMessage(`"not an object"`)
+	for _, event := range []postback.Event{Event("evt_unmatched"), rejected} {
+		k.accept(event)
+		stored, deliveries, err := k.Event(k.ctx(), event.ID)
+		k.must(err)
+		same(k, "event", stored, event)
+		same(k, "number of deliveries", len(deliveries), 0)
+	}
+}
+
+func acceptNothing(k kit) {
+	answers, err := k.Accept(k.ctx(), nil)
+	k.must(err)
+	same(k, "number of answers", len(answers), 0)
+}
+
+func acceptAtomic(k kit) {
+	known := k.one()
+	item := Acceptance(Event("evt_2"), "ep_1", "ep_2")
+	item.Deliveries[1].ID = known.ID // an id that exists makes the second row fail
+	if _, err := k.Accept(k.ctx(), []postback.Acceptance{item}); err == nil {
+		k.Fatal("a delivery id was written twice")
+	}
+	_, _, err := k.Event(k.ctx(), "evt_2")
+	k.fails(err, postback.CodeNotFound)
+	_, _, err = k.Delivery(k.ctx(), item.Deliveries[0].ID)
+	k.fails(err, postback.CodeNotFound)
+	k.accept(Event("evt_2"), "ep_1")
+}

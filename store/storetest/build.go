@@ -1,0 +1,132 @@
+package storetest
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// Noon is when the builders' rows begin, with the microseconds that a ledger
+// keeps.
+func Noon() time.Time { return time.Date(2026, 1, 31, 12, 0, 0, 123456000, time.UTC) }
+
+// After is Noon and some time.
+func After(d time.Duration) time.Time { return Noon().Add(d) }
+
+// NewID makes a time-ordered id such as "dlv_0194b9...".
+func NewID(prefix string) string {
+	id := uuid.Must(uuid.NewV7())
+	return prefix + "_" + hex.EncodeToString(id[:])
+}
+
+// Event builds an event of publisher "pub_1" that every field of is set.
+func Event(id string) postback.Event {
+	data := json.RawMessage(fmt.Sprintf(`{"offer": %q, "payout": 1.50}`, id))
+	digest := sha256.Sum256(data)
+	return postback.Event{
+		ID: id, Type: "conversion.completed", Publisher: "pub_1", Data: data,
+		OccurredAt: After(-time.Minute), AcceptedAt: Noon(), Digest: digest[:],
+		TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+	}
+}
+
+// Delivery builds the pending delivery of an event for an endpoint: due at
+// once, with no task in a queue.
+func Delivery(event postback.Event, endpointID string) postback.Delivery {
+	return postback.Delivery{
+		ID: NewID("dlv"), EventID: event.ID, EventType: event.Type, Publisher: event.Publisher, EndpointID: endpointID,
+		State: postback.Pending, Test: event.Test, Generation: 1, CreatedAt: event.AcceptedAt, OpenedAt: event.AcceptedAt,
+		NextAttemptAt: event.AcceptedAt, SweepAt: event.AcceptedAt,
+	}
+}
+
+// Acceptance builds what is accepted for an event that some endpoints want.
+func Acceptance(event postback.Event, endpointIDs ...string) postback.Acceptance {
+	item := postback.Acceptance{Event: event}
+	for _, id := range endpointIDs {
+		item.Deliveries = append(item.Deliveries, Delivery(event, id))
+	}
+	return item
+}
+
+// Endpoint builds a new endpoint of publisher "pub_1" with two secrets.
+func Endpoint(id string) postback.Endpoint {
+	return postback.Endpoint{
+		ID: id, Publisher: "pub_1", URL: "https://receiver.example.com/postback?id={id}", Scheme: "waybill", Method: "POST",
+		EventTypes:  []string{"conversion.*"},
+		Retry:       postback.RetryPolicy{Schedule: []postback.Duration{postback.Duration(time.Second)}, MaxAge: postback.Duration(time.Hour)},
+		Timeout:     5 * time.Second,
+		Headers:     map[string]string{"X-Source": "waybill"},
+		Description: "the first one", State: postback.EndpointEnabled,
+		Secrets: []postback.SealedSecret{
+			{Version: 2, Sealed: []byte{2, 0, 255}, CreatedAt: Noon()},
+			{Version: 1, Sealed: []byte{1, 0, 255}, CreatedAt: After(-time.Hour), RetiredAt: Noon()},
+		},
+		CreatedAt: Noon(), UpdatedAt: Noon(),
+	}
+}
+
+// Attempt builds an attempt that ref names, answered with a status code; 0 is
+// a timeout.
+func Attempt(ref postback.Ref, status int) *postback.Attempt {
+	attempt := &postback.Attempt{
+		DeliveryID: ref.DeliveryID, Generation: ref.Generation, Number: ref.Attempt, Trigger: postback.TriggerEvent,
+		StartedAt: After(time.Duration(ref.Attempt) * time.Second), Duration: 1234567 * time.Nanosecond,
+		Outcome: postback.OutcomeSucceeded, StatusCode: status,
+		Request: postback.SentRequest{
+			Method: "POST", URL: "https://receiver.example.com/postback?id=1", Headers: map[string]string{"X-Signature": "abc"},
+			Body: []byte{'{', 0, 255, '}'}, StringToSign: "1.[secret]",
+		},
+		Response: &postback.Response{Headers: map[string]string{"Server": "example"}, Body: []byte{0, 254, '\n'}, Truncated: true},
+		SourceIP: "192.0.2.7", TraceID: strings.Repeat("a1", 16), SecretVersion: 2, Notes: []string{"{sub} had no value"},
+	}
+	switch status {
+	case 0:
+		attempt.Outcome, attempt.Response = postback.OutcomeFailed, nil
+		attempt.Error = &postback.AttemptError{Code: "timeout", Message: "no answer within 5s"}
+	case 200:
+	default:
+		attempt.Outcome = postback.OutcomeFailed
+		attempt.Error = &postback.AttemptError{Code: "status", Message: "the answer was not 200"}
+	}
+	return attempt
+}
+
+// Succeed builds the transition of a delivery whose attempt was answered 200.
+func Succeed(ref postback.Ref) postback.Transition {
+	return postback.Transition{Ref: ref, To: postback.Succeeded, Attempt: Attempt(ref, 200), At: After(time.Minute)}
+}
+
+// Retry builds the transition of a delivery whose attempt was answered 500 and
+// that is tried again after an hour by a task that is in a queue.
+func Retry(ref postback.Ref) postback.Transition {
+	return postback.Transition{
+		Ref: ref, To: postback.Retrying, Attempt: Attempt(ref, 500), At: After(time.Minute),
+		NextAttemptAt: After(time.Hour), SweepAt: After(time.Hour + 5*time.Minute),
+	}
+}
+
+// Die builds the transition of a delivery whose last attempt timed out.
+func Die(ref postback.Ref) postback.Transition {
+	return postback.Transition{
+		Ref: ref, To: postback.Dead, Reason: postback.ReasonExhausted, Attempt: Attempt(ref, 0), At: After(time.Minute),
+	}
+}
+
+// Park builds the transition of a delivery whose endpoint is paused.
+func Park(ref postback.Ref) postback.Transition {
+	return postback.Transition{Ref: ref, To: postback.Parked, Reason: postback.ReasonPaused, At: After(time.Minute)}
+}
+
+// Key builds an API key.
+func Key(id string, role postback.Role) postback.APIKey {
+	hash := sha256.Sum256([]byte(id))
+	return postback.APIKey{ID: id, Name: "key " + id, Role: role, Hash: hash[:], CreatedAt: Noon()}
+}

@@ -1,0 +1,160 @@
+package storetest
+
+import (
+	"time"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+func endpointTests() []test {
+	return []test{
+		{"keeps every field of an endpoint and its secrets", endpointKeeps},
+		{"replaces what is stored, secrets included", endpointReplaces},
+		{"refuses a change of another revision", endpointStale},
+		{"refuses a new endpoint under a known id", endpointTwice},
+		{"does not know an endpoint that is not there", endpointUnknown},
+		{"gives growing revisions and lists what is newer", endpointSince},
+		{"lists newest first without deleted ones", endpointLists},
+		{"filters by publisher and state", endpointFilters},
+		{"pages", endpointPages},
+	}
+}
+
+func (k kit) save(endpoint postback.Endpoint) postback.Endpoint {
+	k.Helper()
+	saved, err := k.SaveEndpoint(k.ctx(), endpoint)
+	k.must(err)
+	return saved
+}
+
+func endpointKeeps(k kit) {
+	bare := postback.Endpoint{ID: "ep_bare", Publisher: "pub_1", State: postback.EndpointPaused, CreatedAt: Noon(), UpdatedAt: Noon()}
+	for _, want := range []postback.Endpoint{Endpoint("ep_1"), bare} {
+		saved := k.save(want)
+		if saved.Revision == 0 {
+			k.Fatal("revision is 0")
+		}
+		want.Revision = saved.Revision
+		same(k, "saved", saved, want)
+		stored, err := k.Endpoint(k.ctx(), want.ID)
+		k.must(err)
+		same(k, "stored", stored, want)
+	}
+}
+
+func endpointReplaces(k kit) {
+	k.save(Endpoint("ep_2"))
+	first := k.save(Endpoint("ep_1"))
+	want := postback.Endpoint{
+		ID: "ep_1", Publisher: "pub_2", URL: "https://other.example.com/", Scheme: "besitos", Method: "GET",
+		State: postback.EndpointDeleted, Revision: first.Revision, CreatedAt: Noon(), UpdatedAt: After(time.Hour),
+		Secrets: []postback.SealedSecret{{Version: 3, Sealed: []byte("x"), CreatedAt: After(time.Hour)}},
+	}
+	saved := k.save(want)
+	if saved.Revision <= first.Revision {
+		k.Fatalf("revision went from %d to %d", first.Revision, saved.Revision)
+	}
+	want.Revision = saved.Revision
+	stored, err := k.Endpoint(k.ctx(), "ep_1")
+	k.must(err)
+	same(k, "stored", stored, want)
+	other, err := k.Endpoint(k.ctx(), "ep_2")
+	k.must(err)
+	same(k, "the other's secrets", other.Secrets, Endpoint("ep_2").Secrets)
+}
+
+func endpointStale(k kit) {
+	first := k.save(Endpoint("ep_1"))
+	second := k.save(first)
+	changed := first
+	changed.URL, changed.Secrets = "https://other.example.com/", nil
+	_, err := k.SaveEndpoint(k.ctx(), changed)
+	k.fails(err, postback.CodeConflict)
+	stored, err := k.Endpoint(k.ctx(), "ep_1")
+	k.must(err)
+	same(k, "stored", stored, second)
+}
+
+func endpointTwice(k kit) {
+	first := k.save(Endpoint("ep_1"))
+	_, err := k.SaveEndpoint(k.ctx(), Endpoint("ep_1"))
+	k.fails(err, postback.CodeConflict)
+	stored, err := k.Endpoint(k.ctx(), "ep_1")
+	k.must(err)
+	same(k, "stored", stored, first)
+}
+
+func endpointUnknown(k kit) {
+	_, err := k.Endpoint(k.ctx(), "ep_1")
+	k.fails(err, postback.CodeNotFound)
+	changed := Endpoint("ep_1")
+	changed.Revision = 7
+	_, err = k.SaveEndpoint(k.ctx(), changed)
+	k.fails(err, postback.CodeNotFound)
+}
+
+func endpointSince(k kit) {
+	first, second := k.save(Endpoint("ep_1")), k.save(Endpoint("ep_2"))
+	third := k.save(first)
+	third.State = postback.EndpointDeleted
+	third = k.save(third)
+	all, err := k.EndpointsSince(k.ctx(), 0)
+	k.must(err)
+	same(k, "all", all, []postback.Endpoint{second, third})
+	newer, err := k.EndpointsSince(k.ctx(), second.Revision)
+	k.must(err)
+	same(k, "newer", newer, []postback.Endpoint{third})
+	none, err := k.EndpointsSince(k.ctx(), third.Revision)
+	k.must(err)
+	same(k, "number after the last", len(none), 0)
+}
+
+// endpointSet saves three endpoints of two publishers, one of them paused, and
+// a deleted one; the later ones are newer.
+func (k kit) endpointSet() []postback.Endpoint {
+	k.Helper()
+	var saved []postback.Endpoint
+	for i, id := range []string{"ep_b", "ep_a", "ep_c", "ep_d"} {
+		endpoint := Endpoint(id)
+		endpoint.CreatedAt = After(time.Duration(i/2) * time.Second) // two and two at the same time
+		endpoint.Publisher = []string{"pub_1", "pub_2", "pub_1", "pub_1"}[i]
+		endpoint.State = []postback.EndpointState{"enabled", "enabled", "paused", "deleted"}[i]
+		saved = append(saved, k.save(endpoint))
+	}
+	return saved
+}
+
+func (k kit) endpoints(filter postback.EndpointFilter) []postback.Endpoint {
+	k.Helper()
+	found, next, err := k.Endpoints(k.ctx(), filter, postback.Page{Limit: 10})
+	k.must(err)
+	same(k, "next cursor", next, "")
+	return found
+}
+
+func endpointLists(k kit) {
+	saved := k.endpointSet()
+	same(k, "endpoints", k.endpoints(postback.EndpointFilter{}), []postback.Endpoint{saved[2], saved[1], saved[0]})
+}
+
+func endpointFilters(k kit) {
+	saved := k.endpointSet()
+	same(k, "of a publisher", k.endpoints(postback.EndpointFilter{Publisher: "pub_1"}), []postback.Endpoint{saved[2], saved[0]})
+	same(k, "enabled", k.endpoints(postback.EndpointFilter{State: postback.EndpointEnabled}), []postback.Endpoint{saved[1], saved[0]})
+	both := postback.EndpointFilter{Publisher: "pub_2", State: postback.EndpointPaused}
+	same(k, "number of both", len(k.endpoints(both)), 0)
+	same(k, "number of deleted", len(k.endpoints(postback.EndpointFilter{State: postback.EndpointDeleted})), 0)
+}
+
+func endpointPages(k kit) {
+	saved := k.endpointSet()
+	var found []postback.Endpoint
+	page := postback.Page{Limit: 1}
+	for range 3 {
+		part, next, err := k.Endpoints(k.ctx(), postback.EndpointFilter{}, page)
+		k.must(err)
+		found, page.Cursor = append(found, part...), next
+	}
+	same(k, "endpoints", found, []postback.Endpoint{saved[2], saved[1], saved[0]})
+	same(k, "last cursor", page.Cursor, "")
+}

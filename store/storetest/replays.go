@@ -1,0 +1,125 @@
+package storetest
+
+import (
+	"time"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+func reopenTests() []test {
+	return []test{
+		{"opens the next generation", reopenNext},
+		{"answers for each id", reopenAnswers},
+		{"appends to what happened", reopenAppends},
+		{"takes an empty call", reopenNothing},
+	}
+}
+
+func reopenNext(k kit) {
+	event := Event("evt_1")
+	want := k.accept(event, "ep_1")[0]
+	want = k.record(Retry(want.Ref()))
+	want = k.record(Die(want.Ref()))
+	for generation := 2; generation <= 3; generation++ {
+		answers, err := k.Reopen(k.ctx(), []string{want.ID}, After(time.Hour), After(2*time.Hour))
+		k.must(err)
+		want.State, want.Reason, want.Generation, want.AttemptsBefore = postback.Pending, "", generation, want.Attempts
+		want.OpenedAt, want.NextAttemptAt, want.SweepAt = After(time.Hour), After(time.Hour), After(2*time.Hour)
+		want.CompletedAt = time.Time{}
+		same(k, "answers", answers, []postback.Reopened{{ID: want.ID, Due: postback.Due{Delivery: want, Event: event}}})
+		same(k, "stored", k.stored(want.ID), want)
+		due, err := k.Due(k.ctx(), want.Ref())
+		k.must(err)
+		same(k, "due", due.Delivery, want)
+		want = k.record(Succeed(want.Ref()))
+	}
+}
+
+func reopenAnswers(k kit) {
+	dead, cancelled, waiting := k.in(postback.Dead), k.in(postback.Cancelled), k.in(postback.Retrying)
+	parked, unknown := k.in(postback.Parked), NewID("dlv")
+	asked := []string{waiting.ID, dead.ID, unknown, cancelled.ID, parked.ID, dead.ID}
+	answers, err := k.Reopen(k.ctx(), asked, After(time.Hour), After(time.Hour))
+	k.must(err)
+	same(k, "number of answers", len(answers), len(asked))
+	for i, code := range []postback.Code{postback.CodeNotEnded, "", postback.CodeNotFound, "", postback.CodeNotEnded, postback.CodeNotEnded} {
+		same(k, "id", answers[i].ID, asked[i])
+		if code == "" {
+			k.must(answers[i].Err)
+			same(k, "due", answers[i].Due.Delivery, k.stored(asked[i]))
+			continue
+		}
+		k.fails(answers[i].Err, code)
+	}
+	same(k, "waiting delivery", k.stored(waiting.ID), waiting)
+	same(k, "parked delivery", k.stored(parked.ID), parked)
+}
+
+func reopenAppends(k kit) {
+	dead := k.in(postback.Dead)
+	before := k.attempts(dead.ID)
+	answers, err := k.Reopen(k.ctx(), []string{dead.ID}, Noon(), Noon())
+	k.must(err)
+	move := Succeed(answers[0].Due.Delivery.Ref())
+	k.record(move)
+	same(k, "attempts", k.attempts(dead.ID), append(before, *move.Attempt))
+
+	// The attempt of the generation before comes late.
+	late := Die(postback.Ref{DeliveryID: dead.ID, Generation: 1, Attempt: 1})
+	late.Attempt.StartedAt = After(time.Hour)
+	k.fails(k.Record(k.ctx(), late), postback.CodeConflict)
+	same(k, "attempts", k.attempts(dead.ID), append(before, *move.Attempt, *late.Attempt))
+	same(k, "state", k.stored(dead.ID).State, postback.Succeeded)
+}
+
+func reopenNothing(k kit) {
+	answers, err := k.Reopen(k.ctx(), nil, Noon(), Noon())
+	k.must(err)
+	same(k, "number of answers", len(answers), 0)
+}
+
+func replayTests() []test {
+	return []test{
+		{"keep every field and are replaced", replayKeeps},
+		{"that run are listed, oldest first", replayRunning},
+		{"are not known when they are not there", replayUnknown},
+	}
+}
+
+func replayKeeps(k kit) {
+	full := postback.ReplayJob{
+		ID: "rpl_1", Rate: 2.5, DryRun: true, State: postback.ReplayRunning, Matched: 7, Replayed: 3, Cursor: "abc", CreatedAt: Noon(),
+		Filter: postback.DeliveryFilter{
+			States: []postback.State{postback.Dead}, EndpointID: "ep_1", Publisher: "pub_1", EventID: "evt_1", EventType: "conversion.*",
+			StatusCode: 500, Since: Noon(), Until: After(time.Hour), EndedBefore: After(time.Minute), NoTests: true,
+		},
+	}
+	done := postback.ReplayJob{ID: "rpl_1", State: postback.ReplayDone, CreatedAt: Noon(), EndedAt: After(time.Hour)}
+	for _, want := range []postback.ReplayJob{full, done, full} {
+		k.must(k.SaveReplay(k.ctx(), want))
+		stored, err := k.Replay(k.ctx(), "rpl_1")
+		k.must(err)
+		same(k, "job", stored, want)
+	}
+}
+
+func replayRunning(k kit) {
+	jobs := []postback.ReplayJob{
+		{ID: "rpl_b", State: postback.ReplayRunning, CreatedAt: After(time.Second)},
+		{ID: "rpl_c", State: postback.ReplayRunning, CreatedAt: Noon()},
+		{ID: "rpl_a", State: postback.ReplayRunning, CreatedAt: After(time.Minute)},
+		{ID: "rpl_d", State: postback.ReplayDone, CreatedAt: Noon(), EndedAt: Noon()},
+		{ID: "rpl_e", State: postback.ReplayCancelled, CreatedAt: Noon(), EndedAt: Noon()},
+	}
+	for _, job := range jobs {
+		k.must(k.SaveReplay(k.ctx(), job))
+	}
+	running, err := k.RunningReplays(k.ctx())
+	k.must(err)
+	same(k, "running", running, []postback.ReplayJob{jobs[1], jobs[0], jobs[2]})
+}
+
+func replayUnknown(k kit) {
+	_, err := k.Replay(k.ctx(), "rpl_1")
+	k.fails(err, postback.CodeNotFound)
+}
