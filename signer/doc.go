@@ -1,0 +1,34 @@
+// Package signer builds, signs and verifies postbacks in the schemes of the
+// networks whose publishers already verify them.
+//
+// What it guarantees:
+//
+//   - A signature covers exactly the bytes to be sent: net/http puts
+//     Request.URL on the wire as it stands, and Request.Body is the body.
+//   - Numbers keep the spelling they have in the event's data and, where the
+//     data becomes a body, its members keep their order.
+//   - Nothing it returns or reports holds a secret. Request.StringToSign shows
+//     one that is part of it as "<secret>".
+//   - Anything a scheme cannot carry is refused with an *Error that names the
+//     field; nothing is dropped, cut or re-encoded silently.
+//   - Signatures are compared in constant time.
+//   - It is pure: no I/O, no clock, no state, standard library only. All of it
+//     may be used from many goroutines.
+//
+// # Data in a URL
+//
+// besitos (parameter verifier) and bitlabs (macros, parameter hash) are GET
+// requests that take flat data only. In a value a string is percent-encoded as
+// PHP's rawurlencode does it, a number keeps its spelling, true is 1, false
+// is 0, and null is empty. NUL and nested values are refused.
+//
+// # What simpleswap does not promise
+//
+// Its verifyToken is a digest of messageId, publicId, status and the secret,
+// joined by "_". Nothing else of the body is signed, and moving an "_" between
+// publicId and status leaves the token as it is: a receiver should take
+// amounts from the exchange itself and accept known statuses only.
+//
+// Receivers use [Verify] with [ReceivedFrom]; senders use [Lookup] and the
+// [Scheme] it returns.
+package signer

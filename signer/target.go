@@ -1,0 +1,52 @@
+package signer
+
+// longestSignedURL is the length in bytes that a URL may have when all values
+// are in it. Common servers stop at a request line of 8,190 bytes.
+const longestSignedURL = 8100
+
+// destination is a target that was checked.
+type destination struct {
+	address
+	method string
+	signed string // the origin that the receiver sees, and that is signed; port is that one's
+}
+
+// readTarget checks a target. url is what to read as its URL: the scheme may
+// have rewritten its macros.
+func readTarget(scheme string, target Target, url string) (destination, error) {
+	method, err := checkMethod(scheme, target.Method)
+	if err != nil {
+		return destination{}, err
+	}
+	if err := checkLength(target.URL); err != nil {
+		return destination{}, err
+	}
+	place, err := parseAddress(url)
+	if err != nil {
+		return destination{}, err
+	}
+	checked := destination{address: place, method: method, signed: place.origin}
+	if target.PublicBaseURL == "" {
+		return checked, nil
+	}
+	public, err := parsePublicBase(target.PublicBaseURL)
+	if err != nil {
+		return destination{}, aboutField("public_base_url", err)
+	}
+	checked.signed, checked.port = public.origin, public.port
+	return checked, nil
+}
+
+func parsePublicBase(raw string) (address, error) {
+	if err := checkLength(raw); err != nil {
+		return address{}, err
+	}
+	place, err := parseAddress(raw)
+	if err != nil {
+		return address{}, err
+	}
+	if place.path != "/" || place.hasQuery {
+		return address{}, refuse("url", CodeURLPath, "must be an origin such as https://example.com, without path and query")
+	}
+	return place, nil
+}
