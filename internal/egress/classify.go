@@ -1,0 +1,106 @@
+package egress
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"syscall"
+)
+
+func dnsFailure(ctx context.Context, host string, err error) *Failure {
+	var dns *net.DNSError
+	notFound := errors.As(err, &dns) && dns.IsNotFound
+	switch {
+	case notFound:
+		return failed(CodeDNS, host+" does not resolve: no such host")
+	case timedOut(ctx, err):
+		return failed(CodeDNS, "resolving "+host+" took too long")
+	// The standard resolver keeps the text of a socket's error and not the error.
+	case exhausted(err) || strings.Contains(err.Error(), syscall.EMFILE.Error()):
+		return infrastructure(CodeExhausted, "no file descriptor is left to resolve "+host)
+	default:
+		return failed(CodeDNS, "resolving "+host+" failed")
+	}
+}
+
+func connectFailure(ctx context.Context, source netip.Addr, target netip.AddrPort, err error) *Failure {
+	what := "connect to " + target.String()
+	switch {
+	case bindFailed(err):
+		return infrastructure(CodeSource, fmt.Sprintf("egress address %s cannot be bound: %s", source, errno(err)))
+	case exhausted(err):
+		return infrastructure(CodeExhausted, what+": "+errno(err))
+	// Without a source address, IPv6 also says this when the host has no IPv6.
+	case errors.Is(err, syscall.EADDRNOTAVAIL) && (source.IsValid() || target.Addr().Is4()):
+		return infrastructure(CodeExhausted, what+": no local port is left")
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return failed(CodeConnectRefused, what+": connection refused")
+	case timedOut(ctx, err):
+		return failed(CodeConnectTimeout, what+": no answer in time")
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH),
+		errors.Is(err, syscall.EADDRNOTAVAIL):
+		return failed(CodeConnectUnreachable, what+": "+errno(err))
+	default:
+		return failed(CodeConnect, what+": "+errno(err))
+	}
+}
+
+func tlsFailure(ctx context.Context, host string, err error) *Failure {
+	var record tls.RecordHeaderError
+	what := "TLS handshake with " + host
+	switch {
+	case timedOut(ctx, err):
+		return failed(CodeTLS, what+": not finished in time")
+	case errors.As(err, &record):
+		return failed(CodeTLS, what+": the receiver does not speak TLS")
+	case closedByPeer(err):
+		return failed(CodeTLS, what+": the connection was closed")
+	default:
+		return failed(CodeTLS, plain(what+": "+strings.TrimPrefix(err.Error(), "tls: ")))
+	}
+}
+
+// exchangeFailure classifies what went wrong on an established connection.
+func exchangeFailure(err error, answered bool) *Failure {
+	var operation *net.OpError
+	switch {
+	// TLS 1.3 refuses a missing client certificate after the handshake.
+	case errors.As(err, &operation) && operation.Op == "remote error":
+		return failed(CodeTLS, plain("the receiver ended TLS: "+operation.Err.Error()))
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return failed(CodeReset, "the connection was reset before the status")
+	case !answered || closedByPeer(err):
+		return failed(CodeClosed, "the connection was closed before the status")
+	default:
+		return failed(CodeInvalidResponse, "the answer is not valid HTTP, or its headers are longer than 64 KiB")
+	}
+}
+
+// bindFailed tells a source address that is gone from one without free ports.
+func bindFailed(err error) bool {
+	var call *os.SyscallError
+	return errors.As(err, &call) && call.Syscall == "bind"
+}
+
+func exhausted(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) ||
+		errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.ENOMEM)
+}
+
+func timedOut(ctx context.Context, err error) bool {
+	var network net.Error
+	return ctx.Err() != nil || errors.As(err, &network) && network.Timeout()
+}
+
+// errno leaves out the addresses that a network error repeats.
+func errno(err error) string {
+	if number, ok := errors.AsType[syscall.Errno](err); ok {
+		return number.Error()
+	}
+	return "failed"
+}
