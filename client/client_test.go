@@ -59,7 +59,7 @@ func TestProblem(t *testing.T) {
 		problem.Field != "data.user_id" || len(problem.Errors) != 1 {
 		t.Errorf("got %+v", problem)
 	}
-	if want := "data.user_id: is down (unavailable, HTTP 503)"; err.Error() != want {
+	if want := "is down (unavailable, HTTP 503)"; err.Error() != want {
 		t.Errorf("got %q, want %q", err, want)
 	}
 }

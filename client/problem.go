@@ -7,7 +7,6 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
@@ -39,21 +38,13 @@ type FieldError struct {
 	Message string `json:"message"`
 }
 
+// Error says what is wrong and how to mend it, then the code.
 func (p *Problem) Error() string {
-	var text strings.Builder
-	if p.Field != "" {
-		text.WriteString(p.Field + ": ")
+	text := p.Detail
+	if text == "" {
+		text = p.Title
 	}
-	switch {
-	case p.Detail != "":
-		text.WriteString(p.Detail)
-	case p.Title != "":
-		text.WriteString(p.Title)
-	default:
-		text.WriteString("refused")
-	}
-	fmt.Fprintf(&text, " (%s, HTTP %d)", p.Code, p.Status)
-	return text.String()
+	return fmt.Sprintf("%s (%s, HTTP %d)", text, p.Code, p.Status)
 }
 
 // readProblem turns an answer that is not 2xx into a problem.

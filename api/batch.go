@@ -1,0 +1,141 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// maxBatchBytes bounds the body of a batch.
+const maxBatchBytes = 32 << 20
+
+type batchBody struct {
+	Events []eventBody `json:"events" maxItems:"1000" minItems:"1" nullable:"false"`
+}
+
+type batchAnswer struct {
+	Results []batchResult `json:"results" nullable:"false" doc:"One for each event, in order"`
+}
+
+// batchResult is the answer to one event: what /v1/events would have answered.
+type batchResult struct {
+	Index      int                `json:"index" doc:"The event's place in the batch, from 0"`
+	Status     int                `json:"status" enum:"202,200,409,422,500,503" doc:"202 accepted, 200 a repeat, 409 another content under this id, 422 refused"`
+	ID         string             `json:"id,omitempty"`
+	Duplicate  *bool              `json:"duplicate,omitempty"`
+	Deliveries []acceptedDelivery `json:"deliveries,omitzero" nullable:"false"`
+	Error      *batchError        `json:"error,omitempty"`
+}
+
+type batchError struct {
+	Code    postback.Code `json:"code"`
+	Field   string        `json:"field,omitempty" doc:"Relative to the event"`
+	Message string        `json:"message"`
+}
+
+func (s *server) routeBatch() {
+	op := operation("send-batch", http.MethodPost, "/v1/events/batch", "Send up to 1,000 events; each is accepted or refused by itself")
+	op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
+		"application/json":     {Schema: s.schema(reflect.TypeFor[batchBody]())},
+		"application/x-ndjson": {Schema: &huma.Schema{Type: huma.TypeString, Description: "One event on each line"}},
+	}}
+	op.Responses = s.answers(reflect.TypeFor[batchAnswer](), http.StatusOK)
+	s.addRaw(op, producers(), s.sendBatch)
+}
+
+func (s *server) sendBatch(w http.ResponseWriter, r *http.Request) error {
+	body, err := readBody(w, r, maxBatchBytes)
+	if err != nil {
+		return err
+	}
+	texts, err := splitBatch(r.Header.Get("Content-Type"), body)
+	if err != nil {
+		return err
+	}
+	results := make([]batchResult, len(texts))
+	events := make([]postback.Event, 0, len(texts))
+	places := make([]int, 0, len(texts)) // of each event in results
+	for i, text := range texts {
+		results[i].Index = i
+		event, err := postback.ParseEvent(text)
+		if err != nil {
+			results[i].refuse(r, err)
+			continue
+		}
+		events, places = append(events, event), append(places, i)
+	}
+	if len(events) > 0 {
+		answers, err := s.accept(r.Context(), events)
+		if err != nil {
+			return err
+		}
+		for i, answer := range answers {
+			results[places[i]].fill(r, answer)
+		}
+	}
+	s.writeJSON(w, r, http.StatusOK, batchAnswer{Results: results})
+	return nil
+}
+
+func (b *batchResult) fill(r *http.Request, answer postback.Acceptance) {
+	b.ID = answer.Event.ID
+	if answer.Err != nil {
+		b.refuse(r, answer.Err)
+		return
+	}
+	accepted := acceptedOf(answer)
+	b.Status, b.Duplicate, b.Deliveries = acceptedStatus(answer), &accepted.Duplicate, accepted.Deliveries
+}
+
+// refuse answers one event with the problem that it would have had alone; what
+// is wrong with an event is always 422 here.
+func (b *batchResult) refuse(r *http.Request, err error) {
+	p := problemOf(r.Context(), err)
+	b.Status = p.Status
+	if p.Status < http.StatusInternalServerError && p.Status != http.StatusConflict {
+		b.Status = http.StatusUnprocessableEntity
+	}
+	b.Error = &batchError{Code: p.Code, Field: p.Field, Message: p.Detail}
+	var domain *postback.Error
+	if errors.As(err, &domain) && domain.Code == p.Code {
+		b.Error.Message = domain.Message
+	}
+}
+
+// splitBatch finds the events in a batch: the lines of NDJSON, or the list in
+// an object.
+func splitBatch(contentType string, body []byte) ([]json.RawMessage, error) {
+	mediaType, _, _ := mime.ParseMediaType(contentType)
+	var texts []json.RawMessage
+	switch mediaType {
+	case "application/x-ndjson", "application/ndjson", "application/jsonl":
+		for line := range bytes.Lines(body) {
+			if line = bytes.TrimSpace(line); len(line) > 0 {
+				texts = append(texts, line)
+			}
+		}
+	default:
+		var wire struct {
+			Events []json.RawMessage `json:"events"`
+		}
+		if err := postback.DecodeObject(body, &wire); err != nil {
+			return nil, fmt.Errorf("read batch: %w", err)
+		}
+		texts = wire.Events
+	}
+	if len(texts) == 0 {
+		return nil, postback.Invalid("events", postback.CodeInvalid, "holds no event; send 1 to %d", postback.MaxBatch)
+	}
+	if len(texts) > postback.MaxBatch {
+		return nil, postback.Invalid("events", postback.CodeTooLarge, "holds %d events; send %d at most", len(texts), postback.MaxBatch)
+	}
+	return texts, nil
+}

@@ -1,0 +1,225 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// endpointBody is what a new endpoint is made from.
+type endpointBody struct {
+	Publisher   string            `json:"publisher,omitempty" maxLength:"200" doc:"Required, but of a publisher's key, which makes its own"`
+	URL         string            `json:"url" maxLength:"2048" doc:"For some schemes a template with macros"`
+	Scheme      string            `json:"scheme" example:"besitos"`
+	Method      string            `json:"method,omitempty" doc:"Left out: the scheme's own"`
+	EventTypes  []string          `json:"event_types,omitempty" maxItems:"100" nullable:"false" doc:"Patterns such as conversion.*; none means every type"`
+	Secret      string            `json:"secret,omitempty" minLength:"1" maxLength:"1024" writeOnly:"true" doc:"Left out: one is made in the network's form"`
+	Retry       *retryBody        `json:"retry,omitempty" doc:"Left out: the scheme's own"`
+	Timeout     string            `json:"timeout,omitempty" example:"15s" doc:"Of a whole attempt, at most 60s"`
+	Headers     map[string]string `json:"headers,omitempty" doc:"Sent beside the scheme's own"`
+	Description string            `json:"description,omitempty" maxLength:"1000"`
+}
+
+// retryBody is a retry policy: a schedule, or a curve. Durations are strings.
+type retryBody struct {
+	Schedule    []string `json:"schedule,omitempty" maxItems:"100" nullable:"false" doc:"The delays between attempts: n of them allow n+1 attempts"`
+	Initial     string   `json:"initial,omitempty" example:"1s"`
+	Multiplier  float64  `json:"multiplier,omitempty"`
+	MaxInterval string   `json:"max_interval,omitempty" example:"1h"`
+	MaxAttempts int      `json:"max_attempts,omitempty"`
+	MaxAge      string   `json:"max_age,omitempty" example:"72h"`
+	Jitter      float64  `json:"jitter,omitempty" doc:"A fraction, 0 to 1"`
+}
+
+func (b endpointBody) spec(ctx context.Context) (postback.EndpointSpec, error) {
+	none := postback.EndpointSpec{}
+	publisher, err := scope(ctx, "publisher", b.Publisher)
+	if err != nil {
+		return none, err
+	}
+	if publisher, err = postback.RequireName("publisher", &publisher); err != nil {
+		return none, fmt.Errorf("check publisher: %w", err)
+	}
+	spec := postback.EndpointSpec{
+		Publisher: publisher, URL: b.URL, Scheme: b.Scheme, Method: b.Method, EventTypes: b.EventTypes,
+		Secret: postback.NewSecret(b.Secret), Headers: b.Headers, Description: b.Description,
+	}
+	if b.Timeout != "" {
+		if spec.Timeout, err = readTimeout(b.Timeout); err != nil {
+			return none, err
+		}
+	}
+	if b.Retry != nil {
+		policy, err := b.Retry.policy()
+		if err != nil {
+			return none, err
+		}
+		spec.Retry = &policy
+	}
+	if err := checkHeaders(b.Headers); err != nil {
+		return none, err
+	}
+	return spec, checkText("description", b.Description)
+}
+
+// policy reads the durations; what the policy as a whole must be is not
+// checked here.
+func (b retryBody) policy() (postback.RetryPolicy, error) {
+	policy := postback.RetryPolicy{Multiplier: b.Multiplier, MaxAttempts: b.MaxAttempts, Jitter: b.Jitter}
+	for i, delay := range b.Schedule {
+		read, err := readDuration(fmt.Sprintf("retry.schedule[%d]", i), delay)
+		if err != nil {
+			return policy, err
+		}
+		policy.Schedule = append(policy.Schedule, postback.Duration(read))
+	}
+	for _, one := range []struct {
+		field, text string
+		into        *postback.Duration
+	}{
+		{"retry.initial", b.Initial, &policy.Initial},
+		{"retry.max_interval", b.MaxInterval, &policy.MaxInterval},
+		{"retry.max_age", b.MaxAge, &policy.MaxAge},
+	} {
+		if one.text == "" {
+			continue
+		}
+		read, err := readDuration(one.field, one.text)
+		if err != nil {
+			return policy, err
+		}
+		*one.into = postback.Duration(read)
+	}
+	return policy, nil
+}
+
+func readDuration(field, text string) (time.Duration, error) {
+	read, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, postback.Invalid(field, postback.CodeInvalidDuration, `write a duration such as "15s", "5m" or "72h"`)
+	}
+	return read, nil
+}
+
+func readTimeout(text string) (time.Duration, error) {
+	timeout, err := readDuration("timeout", text)
+	if err != nil {
+		return 0, err
+	}
+	if timeout <= 0 || timeout > postback.MaxTimeout {
+		return 0, postback.Invalid("timeout", postback.CodeInvalidDuration, "must be more than 0 and at most %s", postback.MaxTimeout)
+	}
+	return timeout, nil
+}
+
+// checkHeaders refuses a mask that was read and is written back: it would
+// replace the credential.
+func checkHeaders(headers map[string]string) error {
+	for name, value := range headers {
+		if value == maskedValue {
+			return postback.Invalid("headers."+name, postback.CodeInvalid, "is the mask that stands for a value; write the value itself")
+		}
+	}
+	return nil
+}
+
+// change is a field of a patch: absent, null or a value.
+type change[T any] struct {
+	given bool
+	null  bool
+	value T
+}
+
+// UnmarshalJSON notes that the field is there.
+func (c *change[T]) UnmarshalJSON(text []byte) error {
+	c.given = true
+	if c.null = bytes.Equal(text, []byte("null")); c.null {
+		return nil
+	}
+	return json.Unmarshal(text, &c.value) //nolint:wrapcheck // encoding/json adds where it was.
+}
+
+// Schema is the value's own.
+func (change[T]) Schema(registry huma.Registry) *huma.Schema {
+	return registry.Schema(reflect.TypeFor[T](), true, "")
+}
+
+// required is the new value, if there is one; null is no value.
+func (c change[T]) required(field string) (*T, error) {
+	if c.null {
+		return nil, postback.Invalid(field, postback.CodeInvalid, "cannot be null; leave it out to keep what is there")
+	}
+	return c.orZero(), nil
+}
+
+// orZero is the new value, if there is one; null empties the field.
+func (c change[T]) orZero() *T {
+	if !c.given {
+		return nil
+	}
+	return &c.value
+}
+
+// endpointPatch is what is to change.
+type endpointPatch struct {
+	URL         change[string]            `json:"url,omitzero" maxLength:"2048"`
+	Method      change[string]            `json:"method,omitzero"`
+	EventTypes  change[[]string]          `json:"event_types,omitzero" doc:"null: every type"`
+	Retry       change[retryBody]         `json:"retry,omitzero" doc:"The whole policy"`
+	Timeout     change[string]            `json:"timeout,omitzero"`
+	Headers     change[map[string]string] `json:"headers,omitzero" doc:"All of them; null: none"`
+	Description change[string]            `json:"description,omitzero" maxLength:"1000" doc:"null: none"`
+}
+
+func (b endpointPatch) patch() (postback.EndpointPatch, error) {
+	patch := postback.EndpointPatch{
+		EventTypes: b.EventTypes.orZero(), Headers: b.Headers.orZero(), Description: b.Description.orZero(),
+	}
+	var err error
+	if patch.URL, err = b.URL.required("url"); err != nil {
+		return patch, err
+	}
+	if patch.Method, err = b.Method.required("method"); err != nil {
+		return patch, err
+	}
+	if err := b.patchTimes(&patch); err != nil {
+		return patch, err
+	}
+	if err := checkHeaders(b.Headers.value); err != nil {
+		return patch, err
+	}
+	return patch, checkText("description", b.Description.value)
+}
+
+func (b endpointPatch) patchTimes(patch *postback.EndpointPatch) error {
+	retry, err := b.Retry.required("retry")
+	if err != nil {
+		return err
+	}
+	if retry != nil {
+		policy, err := retry.policy()
+		if err != nil {
+			return err
+		}
+		patch.Retry = &policy
+	}
+	timeout, err := b.Timeout.required("timeout")
+	if err != nil {
+		return err
+	}
+	if timeout != nil {
+		read, err := readTimeout(*timeout)
+		if err != nil {
+			return err
+		}
+		patch.Timeout = &read
+	}
+	return nil
+}

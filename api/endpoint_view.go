@@ -1,0 +1,89 @@
+package api
+
+import (
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// maskedValue stands for a header's value that looks like a credential.
+const maskedValue = "[masked]"
+
+// EndpointView is an endpoint as the API shows it: never its secret.
+type EndpointView struct {
+	ID              string                 `json:"id"`
+	Publisher       string                 `json:"publisher"`
+	URL             string                 `json:"url"`
+	Scheme          string                 `json:"scheme"`
+	Method          string                 `json:"method"`
+	EventTypes      []string               `json:"event_types" nullable:"false" doc:"Patterns; none means every type"`
+	Retry           retryBody              `json:"retry"`
+	Timeout         string                 `json:"timeout" example:"15s"`
+	Headers         map[string]string      `json:"headers,omitempty" doc:"Values that look like credentials are masked"`
+	Description     string                 `json:"description,omitempty"`
+	State           postback.EndpointState `json:"state" enum:"enabled,paused,deleted"`
+	SecretVersion   int                    `json:"secret_version"`
+	SecretCreatedAt timestamp              `json:"secret_created_at,omitzero"`
+	CreatedAt       timestamp              `json:"created_at"`
+	UpdatedAt       timestamp              `json:"updated_at"`
+}
+
+// changedEndpoint is an endpoint that was made or changed.
+type changedEndpoint struct {
+	EndpointView
+	Secret   string             `json:"secret,omitempty" doc:"After creation and rotation alone"`
+	Warnings []postback.Warning `json:"warnings,omitempty" nullable:"false" doc:"What will trip common receivers"`
+}
+
+func endpointOf(e postback.Endpoint) EndpointView {
+	view := EndpointView{
+		ID: e.ID, Publisher: e.Publisher, URL: e.URL, Scheme: e.Scheme, Method: e.Method,
+		EventTypes: append([]string{}, e.EventTypes...), Retry: retryOf(e.Retry), Timeout: e.Timeout.String(),
+		Headers: maskHeaders(e.Headers), Description: e.Description, State: e.State,
+		CreatedAt: stamp(e.CreatedAt), UpdatedAt: stamp(e.UpdatedAt),
+	}
+	if len(e.Secrets) > 0 {
+		view.SecretVersion, view.SecretCreatedAt = e.Secrets[0].Version, stamp(e.Secrets[0].CreatedAt)
+	}
+	return view
+}
+
+func retryOf(p postback.RetryPolicy) retryBody {
+	spell := func(d postback.Duration) string {
+		if d == 0 {
+			return ""
+		}
+		return time.Duration(d).String()
+	}
+	view := retryBody{
+		Initial: spell(p.Initial), Multiplier: p.Multiplier, MaxInterval: spell(p.MaxInterval),
+		MaxAttempts: p.MaxAttempts, MaxAge: spell(p.MaxAge), Jitter: p.Jitter,
+	}
+	for _, delay := range p.Schedule {
+		view.Schedule = append(view.Schedule, time.Duration(delay).String())
+	}
+	return view
+}
+
+// maskHeaders hides the values of headers that look like credentials.
+func maskHeaders(headers map[string]string) map[string]string {
+	shown := maps.Clone(headers)
+	for name := range shown {
+		if sensitive(name) {
+			shown[name] = maskedValue
+		}
+	}
+	return shown
+}
+
+func sensitive(header string) bool {
+	header = strings.ToLower(header)
+	for _, part := range []string{"authorization", "cookie", "key", "token", "secret", "password", "credential"} {
+		if strings.Contains(header, part) {
+			return true
+		}
+	}
+	return false
+}

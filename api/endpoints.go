@@ -1,0 +1,197 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+func (s *server) routeEndpoints() {
+	create := operation("create-endpoint", http.MethodPost, "/v1/endpoints", "Make an endpoint; the answer shows its secret, this once")
+	create.DefaultStatus = http.StatusCreated
+	add(s, create, owners(), s.createEndpoint)
+	add(s, operation("list-endpoints", http.MethodGet, "/v1/endpoints", "List endpoints, newest first"), readers(), s.listEndpoints)
+	add(s, operation("get-endpoint", http.MethodGet, "/v1/endpoints/{id}", "Show an endpoint"), readers(), s.getEndpoint)
+	add(s, operation("update-endpoint", http.MethodPatch, "/v1/endpoints/{id}", "Change what the body names"), owners(), s.updateEndpoint)
+	add(s, operation("delete-endpoint", http.MethodDelete, "/v1/endpoints/{id}", "Delete an endpoint and cancel what waits for it"), owners(), s.deleteEndpoint)
+	add(s, operation("pause-endpoint", http.MethodPost, "/v1/endpoints/{id}/pause", "Hold an endpoint's deliveries back"), owners(), s.pauseEndpoint)
+	add(s, operation("resume-endpoint", http.MethodPost, "/v1/endpoints/{id}/resume", "Let an endpoint's deliveries go"), owners(), s.resumeEndpoint)
+	add(s, operation("rotate-secret", http.MethodPost, "/v1/endpoints/{id}/rotate-secret", "Replace an endpoint's secret; the answer shows it, this once"), owners(), s.rotateSecret)
+	add(s, operation("send-example", http.MethodPost, "/v1/endpoints/{id}/example", "Send an example and show what was signed, sent and answered"), owners(), s.sendExample)
+}
+
+type createEndpointInput struct {
+	Body endpointBody
+}
+
+type changedOutput struct {
+	Body changedEndpoint
+}
+
+type endpointOutput struct {
+	Body EndpointView
+}
+
+func (s *server) createEndpoint(ctx context.Context, input *createEndpointInput) (*changedOutput, error) {
+	spec, err := input.Body.spec(ctx)
+	if err != nil {
+		return nil, err
+	}
+	endpoint, secret, warnings, err := s.EndpointManager.Create(ctx, spec)
+	if err != nil {
+		return nil, fmt.Errorf("create endpoint: %w", err)
+	}
+	return changed(endpoint, secret, warnings), nil
+}
+
+func changed(endpoint postback.Endpoint, secret postback.Secret, warnings []postback.Warning) *changedOutput {
+	return &changedOutput{Body: changedEndpoint{
+		EndpointView: endpointOf(endpoint), Secret: secret.Reveal(), Warnings: warnings,
+	}}
+}
+
+type endpointsInput struct {
+	PageInput
+	Publisher string                 `query:"publisher"`
+	State     postback.EndpointState `query:"state" enum:"enabled,paused"`
+}
+
+func (s *server) listEndpoints(ctx context.Context, input *endpointsInput) (*listOutput[EndpointView], error) {
+	publisher, err := scope(ctx, "publisher", input.Publisher)
+	if err != nil {
+		return nil, err
+	}
+	filter := postback.EndpointFilter{Publisher: publisher, State: input.State}
+	endpoints, next, err := s.EndpointReader.Endpoints(ctx, filter, input.page())
+	if err != nil {
+		return nil, fmt.Errorf("list endpoints: %w", err)
+	}
+	return listOf(endpoints, next, endpointOf), nil
+}
+
+func (s *server) getEndpoint(ctx context.Context, input *IDInput) (*endpointOutput, error) {
+	endpoint, err := s.ownEndpoint(ctx, input.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &endpointOutput{Body: endpointOf(endpoint)}, nil
+}
+
+// ownEndpoint reads an endpoint that is there and that the caller may see.
+func (s *server) ownEndpoint(ctx context.Context, id string) (postback.Endpoint, error) {
+	endpoint, err := s.EndpointReader.Endpoint(ctx, id)
+	if err != nil {
+		return postback.Endpoint{}, fmt.Errorf("get endpoint: %w", err)
+	}
+	if endpoint.State == postback.EndpointDeleted || !mayTouch(ctx, endpoint.Publisher) {
+		return postback.Endpoint{}, notFound("endpoint")
+	}
+	return endpoint, nil
+}
+
+type updateEndpointInput struct {
+	IDInput
+	Body endpointPatch
+}
+
+func (s *server) updateEndpoint(ctx context.Context, input *updateEndpointInput) (*changedOutput, error) {
+	if _, err := s.ownEndpoint(ctx, input.ID); err != nil {
+		return nil, err
+	}
+	patch, err := input.Body.patch()
+	if err != nil {
+		return nil, err
+	}
+	endpoint, warnings, err := s.EndpointManager.Update(ctx, input.ID, patch)
+	if err != nil {
+		return nil, fmt.Errorf("update endpoint: %w", err)
+	}
+	return changed(endpoint, postback.Secret{}, warnings), nil
+}
+
+func (s *server) deleteEndpoint(ctx context.Context, input *IDInput) (*struct{}, error) {
+	if _, err := s.ownEndpoint(ctx, input.ID); err != nil {
+		return nil, err
+	}
+	if err := s.EndpointManager.Delete(ctx, input.ID); err != nil {
+		return nil, fmt.Errorf("delete endpoint: %w", err)
+	}
+	return &struct{}{}, nil
+}
+
+func (s *server) pauseEndpoint(ctx context.Context, input *IDInput) (*endpointOutput, error) {
+	return s.toggle(ctx, input.ID, s.EndpointSwitch.Pause)
+}
+
+func (s *server) resumeEndpoint(ctx context.Context, input *IDInput) (*endpointOutput, error) {
+	return s.toggle(ctx, input.ID, s.EndpointSwitch.Resume)
+}
+
+func (s *server) toggle(ctx context.Context, id string, act func(context.Context, string) (postback.Endpoint, error)) (*endpointOutput, error) {
+	if _, err := s.ownEndpoint(ctx, id); err != nil {
+		return nil, err
+	}
+	endpoint, err := act(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("switch endpoint: %w", err)
+	}
+	return &endpointOutput{Body: endpointOf(endpoint)}, nil
+}
+
+type rotateInput struct {
+	IDInput
+	Body *struct {
+		Secret string `json:"secret,omitempty" minLength:"1" maxLength:"1024" writeOnly:"true" doc:"Left out: one is made in the network's form"`
+	} `nameHint:"RotateSecretBody"`
+}
+
+func (s *server) rotateSecret(ctx context.Context, input *rotateInput) (*changedOutput, error) {
+	if _, err := s.ownEndpoint(ctx, input.ID); err != nil {
+		return nil, err
+	}
+	var wanted postback.Secret
+	if input.Body != nil {
+		wanted = postback.NewSecret(input.Body.Secret)
+	}
+	endpoint, secret, err := s.EndpointManager.RotateSecret(ctx, input.ID, wanted)
+	if err != nil {
+		return nil, fmt.Errorf("rotate secret: %w", err)
+	}
+	return changed(endpoint, secret, nil), nil
+}
+
+type exampleInput struct {
+	IDInput
+	Body *struct {
+		EventType string `json:"event_type,omitempty" minLength:"1" doc:"Left out: the type that the scheme sends most"`
+	} `nameHint:"ExampleBody"`
+}
+
+type exampleOutput struct {
+	Body exampleView
+}
+
+type exampleView struct {
+	Delivery DeliveryView `json:"delivery"`
+	Attempt  attemptView  `json:"attempt"`
+}
+
+func (s *server) sendExample(ctx context.Context, input *exampleInput) (*exampleOutput, error) {
+	if _, err := s.ownEndpoint(ctx, input.ID); err != nil {
+		return nil, err
+	}
+	eventType := ""
+	if input.Body != nil && input.Body.EventType != "" {
+		eventType = input.Body.EventType
+		if postback.CheckEventType(eventType) != nil {
+			return nil, postback.Invalid("event_type", postback.CodeInvalid, `write a full type such as "conversion.completed"`)
+		}
+	}
+	delivery, attempt, err := s.Examples.Example(ctx, input.ID, eventType)
+	if err != nil {
+		return nil, fmt.Errorf("send example: %w", err)
+	}
+	return &exampleOutput{Body: exampleView{Delivery: deliveryOf(delivery), Attempt: attemptOf(attempt)}}, nil
+}

@@ -1,0 +1,352 @@
+package api_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// The fakes stand for the services that package api declares. down, when it is
+// set, is what each of them answers.
+
+var start = time.Date(2026, 1, 31, 12, 0, 0, 123_456_789, time.UTC)
+
+const (
+	madeSecret = "made-s3cret-value"
+	keyPrefix  = "key-for-"
+)
+
+type fakes struct {
+	mu         sync.Mutex
+	down       error
+	events     map[string]postback.Event
+	endpoints  map[string]postback.Endpoint
+	deliveries []postback.Delivery // newest first
+	attempts   []postback.Attempt
+	jobs       map[string]postback.ReplayJob
+	keys       []postback.APIKey
+	trace      string // of the last accepted events
+	panics     bool
+	// brokenAt makes the listing of deliveries fail at this cursor.
+	brokenAt string
+	pages    int
+	spec     postback.EndpointSpec
+	patch    postback.EndpointPatch
+	filter   postback.DeliveryFilter
+	page     postback.Page
+}
+
+func newFakes() *fakes {
+	return &fakes{
+		events: map[string]postback.Event{}, endpoints: map[string]postback.Endpoint{}, jobs: map[string]postback.ReplayJob{},
+	}
+}
+
+type fakeIntake struct{ *fakes }
+
+func (f fakeIntake) Accept(ctx context.Context, events []postback.Event) ([]postback.Acceptance, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.trace = trace.SpanContextFromContext(ctx).TraceID().String()
+	if f.panics {
+		panic("the intake broke")
+	}
+	if f.down != nil {
+		return nil, f.down
+	}
+	var answers []postback.Acceptance
+	for _, event := range events {
+		if event.ID == "" {
+			event.ID = fmt.Sprintf("evt_%d", len(f.events))
+		}
+		answer := postback.Acceptance{Event: event, Deliveries: []postback.Delivery{{ID: "dlv_1", EndpointID: "ep_1", State: postback.Pending}}}
+		known, repeated := f.events[event.ID]
+		switch {
+		case event.Publisher == "pub_unsendable":
+			answer = postback.Acceptance{Event: event, Err: postback.Invalid("data.user_id", "missing_field", "is required by the scheme")}
+		case repeated && !slices.Equal(known.Digest, event.Digest):
+			answer.Err = postback.Failure(postback.CodeConflict, "this id has other content")
+		default:
+			answer.Duplicate = repeated
+			event.AcceptedAt = start
+			f.events[event.ID] = event
+		}
+		answers = append(answers, answer)
+	}
+	return answers, nil
+}
+
+type fakeEndpoints struct{ *fakes }
+
+func (f fakeEndpoints) Create(_ context.Context, spec postback.EndpointSpec) (postback.Endpoint, postback.Secret, []postback.Warning, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.spec = spec
+	if f.down != nil {
+		return postback.Endpoint{}, postback.Secret{}, nil, f.down
+	}
+	endpoint := postback.Endpoint{
+		ID: fmt.Sprintf("ep_%d", len(f.endpoints)+1), Publisher: spec.Publisher, URL: spec.URL, Scheme: spec.Scheme,
+		Method: "GET", EventTypes: spec.EventTypes, Timeout: spec.Timeout, Headers: spec.Headers, Description: spec.Description,
+		State: postback.EndpointEnabled, CreatedAt: start, UpdatedAt: start,
+		Secrets: []postback.SealedSecret{{Version: 1, CreatedAt: start}},
+	}
+	if spec.Retry != nil {
+		endpoint.Retry = *spec.Retry
+	}
+	f.endpoints[endpoint.ID] = endpoint
+	secret := spec.Secret
+	if secret.Empty() {
+		secret = postback.NewSecret(madeSecret)
+	}
+	return endpoint, secret, []postback.Warning{{Code: "port", Message: "PHP receivers refuse a port"}}, nil
+}
+
+func (f fakeEndpoints) change(id string, apply func(*postback.Endpoint)) (postback.Endpoint, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	endpoint, ok := f.endpoints[id]
+	if !ok {
+		return endpoint, postback.Failure(postback.CodeNotFound, "there is no such endpoint")
+	}
+	apply(&endpoint)
+	f.endpoints[id] = endpoint
+	return endpoint, nil
+}
+
+func (f fakeEndpoints) Update(_ context.Context, id string, patch postback.EndpointPatch) (postback.Endpoint, []postback.Warning, error) {
+	endpoint, err := f.change(id, func(e *postback.Endpoint) {
+		f.patch = patch
+		if patch.Description != nil {
+			e.Description = *patch.Description
+		}
+	})
+	return endpoint, nil, err
+}
+
+func (f fakeEndpoints) RotateSecret(_ context.Context, id string, secret postback.Secret) (postback.Endpoint, postback.Secret, error) {
+	if secret.Empty() {
+		secret = postback.NewSecret(madeSecret)
+	}
+	endpoint, err := f.change(id, func(e *postback.Endpoint) {
+		e.Secrets = append([]postback.SealedSecret{{Version: len(e.Secrets) + 1, CreatedAt: start}}, e.Secrets...)
+	})
+	return endpoint, secret, err
+}
+
+func (f fakeEndpoints) Delete(_ context.Context, id string) error {
+	_, err := f.change(id, func(e *postback.Endpoint) { e.State = postback.EndpointDeleted })
+	return err
+}
+
+func (f fakeEndpoints) Pause(_ context.Context, id string) (postback.Endpoint, error) {
+	return f.change(id, func(e *postback.Endpoint) { e.State = postback.EndpointPaused })
+}
+
+func (f fakeEndpoints) Resume(_ context.Context, id string) (postback.Endpoint, error) {
+	return f.change(id, func(e *postback.Endpoint) { e.State = postback.EndpointEnabled })
+}
+
+func (f fakeEndpoints) Endpoint(_ context.Context, id string) (postback.Endpoint, error) {
+	if f.down != nil {
+		return postback.Endpoint{}, f.down
+	}
+	return f.change(id, func(*postback.Endpoint) {})
+}
+
+func (f fakeEndpoints) Endpoints(_ context.Context, filter postback.EndpointFilter, page postback.Page) ([]postback.Endpoint, string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.page = page
+	if page.Cursor == "garbage" {
+		return nil, "", postback.Invalid("cursor", postback.CodeInvalid, "is not a cursor of this listing")
+	}
+	var found []postback.Endpoint
+	for _, endpoint := range f.endpoints {
+		if (filter.Publisher == "" || filter.Publisher == endpoint.Publisher) && (filter.State == "" || filter.State == endpoint.State) {
+			found = append(found, endpoint)
+		}
+	}
+	return found, "", nil
+}
+
+type fakeHistory struct{ *fakes }
+
+func (f fakeHistory) Event(_ context.Context, id string) (postback.Event, []postback.Delivery, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	event, ok := f.events[id]
+	if !ok {
+		return event, nil, postback.Failure(postback.CodeNotFound, "there is no such event")
+	}
+	return event, f.deliveries, nil
+}
+
+func (f fakeHistory) Events(_ context.Context, filter postback.EventFilter, page postback.Page) ([]postback.Event, string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.page = page
+	var found []postback.Event
+	for _, event := range f.events {
+		if filter.Publisher == "" || filter.Publisher == event.Publisher {
+			found = append(found, event)
+		}
+	}
+	return found, "", nil
+}
+
+func (f fakeHistory) Delivery(_ context.Context, id string) (postback.Delivery, []postback.Attempt, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, delivery := range f.deliveries {
+		if delivery.ID == id {
+			return delivery, f.attempts, nil
+		}
+	}
+	return postback.Delivery{}, nil, postback.Failure(postback.CodeNotFound, "there is no such delivery")
+}
+
+func (f fakeHistory) Deliveries(_ context.Context, filter postback.DeliveryFilter, page postback.Page) ([]postback.Delivery, string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.filter, f.page = filter, page
+	f.pages++
+	if f.down != nil {
+		return nil, "", f.down
+	}
+	if f.brokenAt != "" && page.Cursor == f.brokenAt {
+		return nil, "", fmt.Errorf("the ledger went away")
+	}
+	var all []postback.Delivery
+	for _, delivery := range f.deliveries {
+		if filter.Publisher == "" || filter.Publisher == delivery.Publisher {
+			all = append(all, delivery)
+		}
+	}
+	from := 0
+	if page.Cursor != "" {
+		var err error
+		if from, err = strconv.Atoi(page.Cursor); err != nil {
+			return nil, "", postback.Invalid("cursor", postback.CodeInvalid, "is not a cursor of this listing")
+		}
+	}
+	to := min(from+page.Limit, len(all))
+	next := ""
+	if to < len(all) {
+		next = strconv.Itoa(to)
+	}
+	return all[from:to], next, nil
+}
+
+type fakeReplays struct{ *fakes }
+
+func (f fakeReplays) ReplayDelivery(ctx context.Context, id string) (postback.Delivery, error) {
+	delivery, _, err := fakeHistory(f).Delivery(ctx, id)
+	if err != nil {
+		return delivery, err
+	}
+	if !delivery.State.Ended() {
+		return delivery, postback.Failure(postback.CodeNotEnded, "the delivery is still under way")
+	}
+	delivery.State, delivery.Generation = postback.Pending, delivery.Generation+1
+	return delivery, nil
+}
+
+func (f fakeReplays) StartReplay(_ context.Context, filter postback.DeliveryFilter, rate float64, dryRun bool) (postback.ReplayJob, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	job := postback.ReplayJob{ID: fmt.Sprintf("rpl_%d", len(f.jobs)+1), Filter: filter, Rate: rate, DryRun: dryRun, State: postback.ReplayRunning, Matched: 7, CreatedAt: start}
+	f.jobs[job.ID] = job
+	return job, nil
+}
+
+func (f fakeReplays) Replay(_ context.Context, id string) (postback.ReplayJob, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	job, ok := f.jobs[id]
+	if !ok {
+		return job, postback.Failure(postback.CodeNotFound, "there is no such replay")
+	}
+	return job, nil
+}
+
+func (f fakeReplays) CancelReplay(ctx context.Context, id string) (postback.ReplayJob, error) {
+	job, err := f.Replay(ctx, id)
+	job.State, job.EndedAt = postback.ReplayCancelled, start
+	return job, err
+}
+
+type fakeExamples struct{ *fakes }
+
+func (f fakeExamples) Example(_ context.Context, endpointID, eventType string) (postback.Delivery, postback.Attempt, error) {
+	delivery := postback.Delivery{
+		ID: "dlv_example", EndpointID: endpointID, EventType: eventType, State: postback.Succeeded, Test: true,
+		Generation: 1, Attempts: 1, CreatedAt: start, CompletedAt: start,
+	}
+	return delivery, sampleAttempt(), nil
+}
+
+func sampleAttempt() postback.Attempt {
+	return postback.Attempt{
+		Generation: 1, Number: 1, Trigger: postback.TriggerExample, StartedAt: start, Duration: 41_600 * time.Microsecond,
+		Outcome: postback.OutcomeFailed, StatusCode: 503, Error: &postback.AttemptError{Code: "status", Message: "the answer was 503"},
+		Request: postback.SentRequest{
+			Method: "POST", URL: "https://example.com/cb?verifier=1", StringToSign: "https://example.com/cb",
+			Headers: map[string]string{"X-Api-Key": "cr3dential", "Accept": "*/*"}, Body: []byte(`{"a":"<&>"}`),
+		},
+		Response: &postback.Response{Headers: map[string]string{"Server": "x"}, Body: []byte("\xff\x00"), Truncated: true},
+		SourceIP: "192.0.2.1", TraceID: "4bf92f3577b34da6a3ce929d0e0e4736", SecretVersion: 2, Notes: []string{"macro [%REF%] had no value"},
+	}
+}
+
+type fakeKeys struct{ *fakes }
+
+// Authenticate knows the keys "key-for-ROLE" and "key-for-publisher:PUBLISHER".
+func (f fakeKeys) Authenticate(_ context.Context, key string) (postback.APIKey, error) {
+	if f.down != nil {
+		return postback.APIKey{}, f.down
+	}
+	switch key {
+	case keyPrefix + "admin", keyPrefix + "producer", keyPrefix + "viewer":
+		return postback.APIKey{ID: "key_" + key[len(keyPrefix):], Role: postback.Role(key[len(keyPrefix):])}, nil
+	case keyPrefix + "publisher", keyPrefix + "other":
+		publisher := map[string]string{"publisher": "pub_1", "other": "pub_2"}[key[len(keyPrefix):]]
+		return postback.APIKey{ID: "key_p", Role: postback.RolePublisher, Publisher: publisher}, nil
+	case keyPrefix + "nobody":
+		return postback.APIKey{ID: "key_n", Role: postback.RolePublisher}, nil
+	}
+	return postback.APIKey{}, postback.Failure(postback.CodeUnauthorized, "this key is not known or was revoked")
+}
+
+func (f fakeKeys) Create(_ context.Context, name string, role postback.Role, publisher string) (postback.APIKey, string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	key := postback.APIKey{ID: fmt.Sprintf("key_%d", len(f.keys)+1), Name: name, Role: role, Publisher: publisher, Hash: []byte("h4sh"), CreatedAt: start}
+	f.keys = append(f.keys, key)
+	return key, "wb_the-key-itself", nil
+}
+
+func (f fakeKeys) List(context.Context) ([]postback.APIKey, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.keys, nil
+}
+
+func (f fakeKeys) Revoke(_ context.Context, id string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range f.keys {
+		if f.keys[i].ID == id {
+			f.keys[i].RevokedAt = start
+			return nil
+		}
+	}
+	return postback.Failure(postback.CodeNotFound, "there is no such key")
+}

@@ -1,0 +1,86 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// KeyView is an API key as the API shows it.
+type KeyView struct {
+	ID        string        `json:"id"`
+	Name      string        `json:"name,omitempty"`
+	Role      postback.Role `json:"role"`
+	Publisher string        `json:"publisher,omitempty"`
+	CreatedAt timestamp     `json:"created_at"`
+	RevokedAt timestamp     `json:"revoked_at,omitzero"`
+}
+
+type newKey struct {
+	KeyView
+	Key string `json:"key" doc:"The key itself, this once"`
+}
+
+func keyOf(k postback.APIKey) KeyView {
+	return KeyView{
+		ID: k.ID, Name: k.Name, Role: k.Role, Publisher: k.Publisher,
+		CreatedAt: stamp(k.CreatedAt), RevokedAt: stamp(k.RevokedAt),
+	}
+}
+
+type createKeyInput struct {
+	Body struct {
+		Name      string        `json:"name,omitempty" maxLength:"200"`
+		Role      postback.Role `json:"role" enum:"admin,producer,publisher,viewer"`
+		Publisher string        `json:"publisher,omitempty" maxLength:"200" doc:"Of a publisher's key, and only there"`
+	} `nameHint:"KeyBody"`
+}
+
+type createKeyOutput struct {
+	Body newKey
+}
+
+func (s *server) routeKeys() {
+	create := operation("create-key", http.MethodPost, "/v1/keys", "Make an API key; the answer shows it, this once")
+	create.DefaultStatus = http.StatusCreated
+	add(s, create, admins(), s.createKey)
+	add(s, operation("list-keys", http.MethodGet, "/v1/keys", "List API keys, newest first, revoked ones too"), admins(), s.listKeys)
+	add(s, operation("revoke-key", http.MethodDelete, "/v1/keys/{id}", "Make a key useless"), admins(), s.revokeKey)
+}
+
+func (s *server) createKey(ctx context.Context, input *createKeyInput) (*createKeyOutput, error) {
+	body := input.Body
+	if err := checkText("name", body.Name); err != nil {
+		return nil, err
+	}
+	switch {
+	case body.Role == postback.RolePublisher:
+		if _, err := postback.RequireName("publisher", &body.Publisher); err != nil {
+			return nil, fmt.Errorf("check publisher: %w", err)
+		}
+	case body.Publisher != "":
+		return nil, postback.Invalid("publisher", postback.CodeInvalid, "only a key with the role publisher has one; leave it out")
+	}
+	record, key, err := s.Keys.Create(ctx, body.Name, body.Role, body.Publisher)
+	if err != nil {
+		return nil, fmt.Errorf("create key: %w", err)
+	}
+	return &createKeyOutput{Body: newKey{KeyView: keyOf(record), Key: key}}, nil
+}
+
+func (s *server) listKeys(ctx context.Context, _ *struct{}) (*listOutput[KeyView], error) {
+	keys, err := s.Keys.List(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list keys: %w", err)
+	}
+	return listOf(keys, "", keyOf), nil
+}
+
+func (s *server) revokeKey(ctx context.Context, input *IDInput) (*struct{}, error) {
+	if err := s.Keys.Revoke(ctx, input.ID); err != nil {
+		return nil, fmt.Errorf("revoke key: %w", err)
+	}
+	return &struct{}{}, nil
+}

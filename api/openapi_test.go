@@ -1,0 +1,133 @@
+package api_test
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+type document struct {
+	OpenAPI string `json:"openapi"`
+	Info    struct {
+		Version string `json:"version"`
+	} `json:"info"`
+	Paths map[string]map[string]struct {
+		OperationID string           `json:"operationId"`
+		Responses   map[string]any   `json:"responses"`
+		Security    []map[string]any `json:"security"`
+		RequestBody *struct {
+			Content map[string]any `json:"content"`
+		} `json:"requestBody"`
+		Parameters []struct {
+			Name string `json:"name"`
+		} `json:"parameters"`
+	} `json:"paths"`
+	Components struct {
+		Schemas map[string]any `json:"schemas"`
+	} `json:"components"`
+}
+
+func TestOpenAPI(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	got := b.call(t, "producer", "GET", "/openapi.json", "")
+	var doc document
+	if err := json.Unmarshal([]byte(got.body), &doc); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(doc.OpenAPI, "3.1") || doc.Info.Version != "1.2.3" {
+		t.Errorf("openapi %q, version %q", doc.OpenAPI, doc.Info.Version)
+	}
+	var routes []string
+	for path, methods := range doc.Paths {
+		for method, operation := range methods {
+			routes = append(routes, strings.ToUpper(method)+" "+path)
+			if operation.OperationID == "" || operation.Responses["default"] == nil || len(operation.Responses) < 2 {
+				t.Errorf("%s %s is not described: %+v", method, path, operation)
+			}
+			public := path == "/healthz" || path == "/readyz"
+			if public != (len(operation.Security) == 0) {
+				t.Errorf("%s %s: security %v", method, path, operation.Security)
+			}
+		}
+	}
+	slices.Sort(routes)
+	want := []string{
+		"DELETE /v1/endpoints/{id}", "DELETE /v1/keys/{id}", "GET /healthz", "GET /metrics", "GET /openapi.json", "GET /readyz",
+		"GET /v1/deliveries", "GET /v1/deliveries/export", "GET /v1/deliveries/{id}", "GET /v1/egress",
+		"GET /v1/endpoints", "GET /v1/endpoints/{id}", "GET /v1/events", "GET /v1/events/{id}", "GET /v1/keys", "GET /v1/replays/{id}",
+		"PATCH /v1/endpoints/{id}", "POST /v1/deliveries/{id}/replay", "POST /v1/endpoints",
+		"POST /v1/endpoints/{id}/example", "POST /v1/endpoints/{id}/pause", "POST /v1/endpoints/{id}/resume", "POST /v1/endpoints/{id}/rotate-secret",
+		"POST /v1/events", "POST /v1/events/batch", "POST /v1/keys", "POST /v1/replays", "POST /v1/replays/{id}/cancel",
+	}
+	if !slices.Equal(routes, want) {
+		t.Errorf("got  %v\nwant %v", routes, want)
+	}
+	checkRefs(t, doc, got.body)
+	checkFields(t, doc)
+}
+
+func checkRefs(t *testing.T, doc document, text string) {
+	t.Helper()
+	if doc.Components.Schemas["ErrorModel"] != nil || strings.Contains(text, "unpkg.com") {
+		t.Error("huma's own errors or pages are described")
+	}
+	refs := 0
+	var walk func(any)
+	walk = func(value any) {
+		switch value := value.(type) {
+		case map[string]any:
+			if ref, ok := value["$ref"].(string); ok {
+				refs++
+				name, found := strings.CutPrefix(ref, "#/components/schemas/")
+				if !found || doc.Components.Schemas[name] == nil {
+					t.Errorf("%s leads nowhere", ref)
+				}
+			}
+			for inner := range maps.Values(value) {
+				walk(inner)
+			}
+		case []any:
+			for _, inner := range value {
+				walk(inner)
+			}
+		}
+	}
+	var whole any
+	if err := json.Unmarshal([]byte(text), &whole); err != nil {
+		t.Fatal(err)
+	}
+	walk(whole)
+	if refs < 20 {
+		t.Errorf("only %d references", refs)
+	}
+}
+
+// checkFields holds what scripts rely on to the names that were promised.
+func checkFields(t *testing.T, doc document) {
+	t.Helper()
+	for schema, fields := range map[string]string{
+		"DeliveryView":    "id event_id event_type publisher endpoint_id state reason attempts last_status_code last_error next_attempt_at created_at completed_at",
+		"DeliveryDetail":  "id state attempts",
+		"AttemptView":     "number trigger started_at duration_ms outcome status_code error request response source_ip trace_id",
+		"RequestView":     "method url headers body string_to_sign",
+		"ResponseView":    "headers body truncated",
+		"EventBody":       "id type publisher data occurred_at",
+		"EndpointBody":    "publisher url scheme method event_types secret retry timeout headers description",
+		"ChangedEndpoint": "id secret warnings state",
+		"Problem":         "type title status detail code field errors",
+	} {
+		described, _ := doc.Components.Schemas[schema].(map[string]any)
+		properties, _ := described["properties"].(map[string]any)
+		for field := range strings.FieldsSeq(fields) {
+			if properties[field] == nil {
+				t.Errorf("%s has no %s", schema, field)
+			}
+		}
+	}
+	if len(doc.Paths["/v1/deliveries/export"]["get"].Parameters) != 9 || doc.Paths["/v1/events/batch"]["post"].RequestBody.Content["application/x-ndjson"] == nil {
+		t.Error("the export's parameters or the batch's forms are not described")
+	}
+}

@@ -1,0 +1,148 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// operation names a call: its id, where it is and what it does.
+func operation(id, method, path, summary string) huma.Operation {
+	return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary}
+}
+
+// add registers a call that huma reads and writes, for keys with one of the
+// roles. Every error of the handler becomes a problem.
+func add[I, O any](s *server, op huma.Operation, roles []postback.Role, handler func(context.Context, *I) (*O, error)) {
+	s.secure(&op, roles)
+	op.BodyReadTimeout = -1 // takeBody has read it already.
+	op.MaxBodyBytes = -1
+	op.Middlewares = huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) {
+		r, w := humago.Unwrap(ctx)
+		if err := s.admit(w, r, ctx.Operation(), roles); err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		next(ctx)
+	}}
+	huma.Register(s.huma, op, func(ctx context.Context, input *I) (*O, error) {
+		output, err := handler(ctx, input)
+		if err != nil {
+			return nil, problemOf(ctx, err)
+		}
+		return output, nil
+	})
+}
+
+// admit lets a request through to huma: its key, its query and its body's form
+// are good.
+func (s *server) admit(w http.ResponseWriter, r *http.Request, op *huma.Operation, roles []postback.Role) error {
+	if err := s.authorize(r, roles); err != nil {
+		return err
+	}
+	if err := checkPath(r); err != nil {
+		return err
+	}
+	if err := checkQuery(r, op); err != nil {
+		return err
+	}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodDelete {
+		return nil
+	}
+	return takeBody(w, r, op)
+}
+
+// addRaw registers a call that is read and written by hand: the hot path, and
+// what is not ours.
+func (s *server) addRaw(op huma.Operation, roles []postback.Role, handler func(http.ResponseWriter, *http.Request) error) {
+	s.secure(&op, roles)
+	s.huma.OpenAPI().AddOperation(&op)
+	s.mux.HandleFunc(op.Method+" "+op.Path, func(w http.ResponseWriter, r *http.Request) {
+		err := s.authorize(r, roles)
+		if err == nil {
+			err = checkQuery(r, &op)
+		}
+		if err == nil {
+			err = handler(w, r)
+		}
+		if err != nil {
+			s.fail(w, r, err)
+		}
+	})
+}
+
+// secure documents who may call and that everything else is a problem.
+func (s *server) secure(op *huma.Operation, roles []postback.Role) {
+	if op.Responses == nil {
+		op.Responses = map[string]*huma.Response{}
+	}
+	op.Responses["default"] = s.content("A problem", "application/problem+json", reflect.TypeFor[problem]())
+	if len(roles) == 0 {
+		return
+	}
+	op.Security = []map[string][]string{{"key": {}}}
+	op.Description += "Roles:"
+	for i, role := range roles {
+		if i > 0 {
+			op.Description += ","
+		}
+		op.Description += " " + string(role)
+	}
+	op.Description += "."
+}
+
+// schema is the schema of a Go type, registered under its name.
+func (s *server) schema(of reflect.Type) *huma.Schema {
+	return s.huma.OpenAPI().Components.Schemas.Schema(of, true, of.Name())
+}
+
+// content documents an answer of one media type.
+func (s *server) content(description, mediaType string, of reflect.Type) *huma.Response {
+	response := &huma.Response{Description: description, Content: map[string]*huma.MediaType{mediaType: {}}}
+	if of != nil {
+		response.Content[mediaType].Schema = s.schema(of)
+	}
+	return response
+}
+
+// answers documents what a call that is written by hand answers, by status.
+func (s *server) answers(of reflect.Type, statuses ...int) map[string]*huma.Response {
+	all := map[string]*huma.Response{}
+	for _, status := range statuses {
+		all[strconv.Itoa(status)] = s.content(http.StatusText(status), "application/json", of)
+	}
+	return all
+}
+
+// writeJSON answers a call that is written by hand.
+func (s *server) writeJSON(w http.ResponseWriter, r *http.Request, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	s.encode(r.Context(), w, body)
+}
+
+// unrouted answers paths and methods that no call has.
+func (s *server) unrouted(w http.ResponseWriter, r *http.Request) {
+	allowed := ""
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete} {
+		probe := &http.Request{Method: method, URL: r.URL, Host: r.Host}
+		if _, pattern := s.mux.Handler(probe); pattern != "/" && pattern != "" {
+			if allowed != "" {
+				allowed += ", "
+			}
+			allowed += method
+		}
+	}
+	if allowed == "" {
+		s.fail(w, r, postback.Failure(postback.CodeNotFound, "there is no such call; GET /openapi.json lists all"))
+		return
+	}
+	w.Header().Set("Allow", allowed)
+	s.fail(w, r, postback.Failure(codeMethod, "this path takes %s", allowed))
+}

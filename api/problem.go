@@ -1,0 +1,211 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// codeMethod answers a path that exists under other methods.
+const codeMethod postback.Code = "method_not_allowed"
+
+// retryAfter is how many seconds a caller is asked to wait when a service
+// cannot be reached.
+const retryAfter = 5
+
+// maxFindings bounds how many things one problem lists.
+const maxFindings = 20
+
+// problem is an RFC 9457 problem document. It holds names of fields and what
+// is wrong with them, never a value that was sent.
+type problem struct {
+	Type   string         `json:"type" doc:"about:blank: the code says what kind of problem it is"`
+	Title  string         `json:"title" doc:"The HTTP status in words"`
+	Status int            `json:"status"`
+	Detail string         `json:"detail" doc:"What is wrong and how to mend it"`
+	Code   postback.Code  `json:"code" doc:"Stable; for programs" example:"invalid_request"`
+	Field  string         `json:"field,omitempty" doc:"The field that the problem is about, if one" example:"retry.schedule[0]"`
+	Errors []fieldProblem `json:"errors,omitempty" nullable:"false" doc:"Everything that is wrong"`
+}
+
+// fieldProblem is one thing that is wrong with a request.
+type fieldProblem struct {
+	Field   string `json:"field"`
+	Message string `json:"message"`
+}
+
+// Error makes a problem an error that a handler can return to huma.
+func (p *problem) Error() string { return p.Detail }
+
+// GetStatus tells huma the HTTP status.
+func (p *problem) GetStatus() int { return p.Status }
+
+// ContentType tells huma the media type.
+func (*problem) ContentType(string) string { return "application/problem+json" }
+
+// GetHeaders tells huma the headers that go with the status.
+func (p *problem) GetHeaders() http.Header {
+	headers := http.Header{}
+	switch p.Status {
+	case http.StatusUnauthorized:
+		headers.Set("WWW-Authenticate", `Bearer realm="waybill"`)
+	case http.StatusServiceUnavailable:
+		headers.Set("Retry-After", strconv.Itoa(retryAfter))
+	}
+	return headers
+}
+
+// statusOf is the one place where a domain code becomes an HTTP status. Codes
+// that it does not know come from schemes and say what is wrong with an input.
+func statusOf(err *postback.Error) int {
+	switch err.Code {
+	case postback.CodeInvalid:
+		if err.Field == "" {
+			return http.StatusBadRequest
+		}
+		return http.StatusUnprocessableEntity
+	case postback.CodeTooLarge:
+		return http.StatusRequestEntityTooLarge
+	case postback.CodeUnauthorized:
+		return http.StatusUnauthorized
+	case postback.CodeForbidden:
+		return http.StatusForbidden
+	case postback.CodeNotFound:
+		return http.StatusNotFound
+	case postback.CodeConflict, postback.CodeNotEnded:
+		return http.StatusConflict
+	case postback.CodeUnavailable:
+		return http.StatusServiceUnavailable
+	case postback.CodeInternal:
+		return http.StatusInternalServerError
+	case codeMethod:
+		return http.StatusMethodNotAllowed
+	default:
+		return http.StatusUnprocessableEntity
+	}
+}
+
+// problemOf turns any error into a problem. What is no domain error is not
+// shown: it goes into the request's log line.
+func problemOf(ctx context.Context, err error) *problem {
+	var ready *problem
+	var domain *postback.Error
+	switch {
+	case errors.As(err, &ready):
+		return ready
+	case !errors.As(err, &domain):
+		recordOf(ctx).err = err
+		domain = postback.Failure(postback.CodeUnavailable, "something that this call needs cannot be reached; try again")
+	case domain.Code == postback.CodeInternal:
+		recordOf(ctx).err = err
+		domain = postback.Failure(postback.CodeInternal, "this is a fault of the server; its log has the request id and the reason")
+	}
+	status := statusOf(domain)
+	p := &problem{
+		Type: "about:blank", Title: http.StatusText(status), Status: status,
+		Detail: domain.Error(), Code: domain.Code, Field: domain.Field,
+	}
+	if domain.Field != "" {
+		p.Errors = []fieldProblem{{Field: domain.Field, Message: domain.Message}}
+	}
+	recordOf(ctx).code = p.Code
+	return p
+}
+
+// fail writes an error as a problem document.
+func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	p := problemOf(r.Context(), err)
+	maps.Copy(w.Header(), p.GetHeaders())
+	w.Header().Set("Content-Type", p.ContentType(""))
+	w.WriteHeader(p.Status)
+	s.encode(r.Context(), w, p)
+}
+
+// encode writes JSON after the status was sent; what goes wrong can only be
+// noted.
+func (s *server) encode(ctx context.Context, w http.ResponseWriter, body any) {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(body); err != nil {
+		recordOf(ctx).err = err
+	}
+}
+
+// replaceHumaErrors turns huma's error documents into ours. As a transformer
+// of this API it leaves huma's package-wide error function alone.
+func replaceHumaErrors(ctx huma.Context, _ string, body any) (any, error) {
+	model, ok := body.(*huma.ErrorModel)
+	if !ok {
+		return body, nil
+	}
+	p := &problem{
+		Type: "about:blank", Title: http.StatusText(model.Status), Status: model.Status,
+		Detail: "the request is not valid", Code: postback.CodeInvalid,
+	}
+	var found []*postback.Error
+	for _, detail := range model.Errors {
+		found = append(found, explain(detail))
+	}
+	slices.SortStableFunc(found, byImportance)
+	found = found[:min(len(found), maxFindings)]
+	for i, one := range found {
+		p.Errors = append(p.Errors, fieldProblem{Field: one.Field, Message: one.Message})
+		if i == 0 {
+			p.Code, p.Field, p.Detail = one.Code, one.Field, one.Error()
+		} else {
+			p.Detail += "; " + one.Error()
+		}
+	}
+	recordOf(ctx.Context()).code = p.Code
+	return p, nil
+}
+
+// byImportance puts unknown fields first: a misspelt name explains the missing
+// one.
+func byImportance(a, b *postback.Error) int {
+	if (a.Code == postback.CodeUnknownField) != (b.Code == postback.CodeUnknownField) {
+		if a.Code == postback.CodeUnknownField {
+			return -1
+		}
+		return 1
+	}
+	return strings.Compare(a.Field, b.Field)
+}
+
+// explain puts one finding of huma in the words of the API. Only messages that
+// are made of the schema pass; others could hold a value.
+func explain(detail *huma.ErrorDetail) *postback.Error {
+	_, field, _ := strings.Cut(detail.Location, ".")
+	if rest, ok := strings.CutPrefix(detail.Message, "expected required property "); ok {
+		name, _, _ := strings.Cut(rest, " ")
+		return postback.Invalid(strings.TrimPrefix(field+"."+name, "."), postback.CodeInvalid, "is required")
+	}
+	switch {
+	case detail.Message == "unexpected property":
+		return unknownField(field)
+	case strings.HasPrefix(detail.Message, "expected "):
+		return postback.Invalid(field, postback.CodeInvalid, "%s", detail.Message)
+	case strings.HasPrefix(detail.Message, "invalid "):
+		return postback.Invalid(field, postback.CodeInvalid, "is not a number, true or false as it must be")
+	default:
+		return postback.Invalid(field, postback.CodeInvalid, "is not valid")
+	}
+}
+
+func unknownField(field string) *postback.Error {
+	return postback.Invalid(field, postback.CodeUnknownField, "is not a field of this request; remove it or correct its spelling")
+}
+
+// notFound answers for things that are not there, or not the caller's.
+func notFound(thing string) *postback.Error {
+	return postback.Failure(postback.CodeNotFound, "there is no such %s", thing)
+}

@@ -1,0 +1,163 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// replayFilter is a filter of deliveries as JSON.
+type replayFilter struct {
+	State      stateList `json:"state,omitempty" doc:"One ended state or a list of them; left out: dead"`
+	Endpoint   string    `json:"endpoint,omitempty"`
+	Publisher  string    `json:"publisher,omitempty"`
+	Event      string    `json:"event,omitempty"`
+	Type       string    `json:"type,omitempty" doc:"An event type or a pattern such as conversion.*"`
+	StatusCode int       `json:"status_code,omitempty" minimum:"100" maximum:"599"`
+	Since      string    `json:"since,omitempty" doc:"Created at or after: an RFC 3339 time, or how long ago (24h, 7d)"`
+	Until      string    `json:"until,omitempty" doc:"Created before"`
+}
+
+// stateList is written as one state or as a list.
+type stateList []string
+
+// UnmarshalJSON reads both forms.
+func (l *stateList) UnmarshalJSON(text []byte) error {
+	var one string
+	if json.Unmarshal(text, &one) == nil {
+		*l = stateList{one}
+		return nil
+	}
+	return json.Unmarshal(text, (*[]string)(l)) //nolint:wrapcheck // encoding/json adds where it was.
+}
+
+// Schema documents both forms.
+func (stateList) Schema(huma.Registry) *huma.Schema {
+	name := func() *huma.Schema {
+		s := &huma.Schema{Type: huma.TypeString, Enum: []any{"dead", "succeeded", "cancelled"}}
+		s.PrecomputeMessages()
+		return s
+	}
+	return &huma.Schema{AnyOf: []*huma.Schema{name(), {Type: huma.TypeArray, Items: name()}}}
+}
+
+type replayInput struct {
+	Body struct {
+		Filter replayFilter `json:"filter" doc:"{} picks every dead letter"`
+		Rate   float64      `json:"rate,omitempty" minimum:"0" maximum:"1000000" doc:"Deliveries per second; 0 is as fast as it goes"`
+		DryRun bool         `json:"dry_run,omitempty" doc:"Only count"`
+	} `nameHint:"ReplayBody"`
+}
+
+// replayView is a replay job as the API shows it.
+type replayView struct {
+	ID        string               `json:"id"`
+	State     postback.ReplayState `json:"state" enum:"running,done,cancelled"`
+	Filter    replayFilterView     `json:"filter"`
+	Rate      float64              `json:"rate,omitempty"`
+	DryRun    bool                 `json:"dry_run,omitempty"`
+	Matched   int                  `json:"matched" doc:"Deliveries that the filter picked when the job was made"`
+	Replayed  int                  `json:"replayed"`
+	CreatedAt timestamp            `json:"created_at"`
+	EndedAt   timestamp            `json:"ended_at,omitzero"`
+}
+
+type replayFilterView struct {
+	State      []postback.State `json:"state,omitempty" nullable:"false"`
+	Endpoint   string           `json:"endpoint,omitempty"`
+	Publisher  string           `json:"publisher,omitempty"`
+	Event      string           `json:"event,omitempty"`
+	Type       string           `json:"type,omitempty"`
+	StatusCode int              `json:"status_code,omitempty"`
+	Since      timestamp        `json:"since,omitzero"`
+	Until      timestamp        `json:"until,omitzero"`
+}
+
+type replayOutput struct {
+	Body replayView
+}
+
+func replayOf(job postback.ReplayJob) *replayOutput {
+	filter := job.Filter
+	return &replayOutput{Body: replayView{
+		ID: job.ID, State: job.State, Rate: job.Rate, DryRun: job.DryRun,
+		Matched: job.Matched, Replayed: job.Replayed, CreatedAt: stamp(job.CreatedAt), EndedAt: stamp(job.EndedAt),
+		Filter: replayFilterView{
+			State: filter.States, Endpoint: filter.EndpointID, Publisher: filter.Publisher, Event: filter.EventID,
+			Type: filter.EventType, StatusCode: filter.StatusCode, Since: stamp(filter.Since), Until: stamp(filter.Until),
+		},
+	}}
+}
+
+func (s *server) routeReplays() {
+	start := operation("start-replay", http.MethodPost, "/v1/replays", "Replay every ended delivery that a filter picks")
+	start.DefaultStatus = http.StatusAccepted
+	add(s, start, owners(), s.startReplay)
+	add(s, operation("get-replay", http.MethodGet, "/v1/replays/{id}", "Show how far a replay got"), readers(), s.getReplay)
+	add(s, operation("cancel-replay", http.MethodPost, "/v1/replays/{id}/cancel", "Stop a replay; what it replayed stays replayed"), owners(), s.cancelReplay)
+}
+
+func (s *server) startReplay(ctx context.Context, input *replayInput) (*replayOutput, error) {
+	given := input.Body.Filter
+	filter, err := s.filter(ctx, "filter.", DeliveryQuery{
+		State: given.State, Endpoint: given.Endpoint, Publisher: given.Publisher, Event: given.Event,
+		Type: given.Type, StatusCode: given.StatusCode, Since: given.Since, Until: given.Until,
+	})
+	if err != nil {
+		return nil, err
+	}
+	for field, text := range map[string]string{"endpoint": given.Endpoint, "publisher": given.Publisher, "event": given.Event} {
+		if err := checkText("filter."+field, text); err != nil {
+			return nil, err
+		}
+	}
+	if len(filter.States) == 0 {
+		filter.States = []postback.State{postback.Dead}
+	}
+	for _, state := range filter.States {
+		if !state.Ended() {
+			return nil, postback.Invalid("filter.state", postback.CodeInvalid, "only ended deliveries can be replayed: dead, succeeded, cancelled")
+		}
+	}
+	job, err := s.Replayer.StartReplay(ctx, filter, input.Body.Rate, input.Body.DryRun)
+	if err != nil {
+		return nil, fmt.Errorf("start replay: %w", err)
+	}
+	return replayOf(job), nil
+}
+
+// ownReplay reads a job that the caller may see: a publisher's key made it.
+func (s *server) ownReplay(ctx context.Context, id string) (postback.ReplayJob, error) {
+	job, err := s.Replayer.Replay(ctx, id)
+	if err != nil {
+		return postback.ReplayJob{}, fmt.Errorf("get replay: %w", err)
+	}
+	if !mayTouch(ctx, job.Filter.Publisher) {
+		return postback.ReplayJob{}, notFound("replay")
+	}
+	return job, nil
+}
+
+func (s *server) getReplay(ctx context.Context, input *IDInput) (*replayOutput, error) {
+	job, err := s.ownReplay(ctx, input.ID)
+	if err != nil {
+		return nil, err
+	}
+	return replayOf(job), nil
+}
+
+func (s *server) cancelReplay(ctx context.Context, input *IDInput) (*replayOutput, error) {
+	if _, err := s.ownReplay(ctx, input.ID); err != nil {
+		return nil, err
+	}
+	job, err := s.Replayer.CancelReplay(ctx, input.ID)
+	if err != nil {
+		return nil, fmt.Errorf("cancel replay: %w", err)
+	}
+	return replayOf(job), nil
+}

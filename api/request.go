@@ -1,0 +1,136 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// Bounds of a request's body.
+const (
+	maxBody   = 1 << 20          // of a call that is not about events
+	bodyTimes = 60 * time.Second // from the call's start to the body's last byte
+)
+
+// readBody reads the body up to limit bytes. The deadline is lifted again
+// after it: a read deadline that passes while a handler works would cancel the
+// request.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	if r.ContentLength == 0 {
+		return nil, nil
+	}
+	tooLarge := postback.Failure(postback.CodeTooLarge, "the body may be %d bytes at most", limit)
+	if r.ContentLength > limit {
+		return nil, tooLarge
+	}
+	control := http.NewResponseController(w)
+	if control.SetReadDeadline(time.Now().Add(bodyTimes)) == nil {
+		defer func() { _ = control.SetReadDeadline(time.Time{}) }()
+	}
+	var body bytes.Buffer
+	body.Grow(int(min(max(r.ContentLength+bytes.MinRead, bytes.MinRead), 64<<10)))
+	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, limit)); err != nil {
+		if _, exceeded := errors.AsType[*http.MaxBytesError](err); exceeded {
+			return nil, tooLarge
+		}
+		return nil, postback.Failure(postback.CodeInvalid, "the body did not arrive whole")
+	}
+	return body.Bytes(), nil
+}
+
+// checkQuery refuses query parameters that the operation does not know, that
+// have no value or that are given twice, so that no filter is lost silently.
+func checkQuery(r *http.Request, op *huma.Operation) error {
+	if r.URL.RawQuery == "" {
+		return nil
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return postback.Failure(postback.CodeInvalid, "the query is not percent-encoded as it must be")
+	}
+	names := make([]string, 0, len(query))
+	for name := range query {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		i := slices.IndexFunc(op.Parameters, func(p *huma.Param) bool { return p.In == "query" && p.Name == name })
+		if i < 0 {
+			return postback.Invalid(name, postback.CodeUnknownField, "is not a parameter of this call; remove it or correct its spelling")
+		}
+		if err := checkValues(op.Parameters[i], query[name]); err != nil {
+			return err
+		}
+	}
+	r.URL.RawQuery = query.Encode()
+	return nil
+}
+
+func checkValues(param *huma.Param, values []string) error {
+	if len(values) > 1 && param.Schema.Type != huma.TypeArray {
+		return postback.Invalid(param.Name, postback.CodeInvalid, "is given more than once")
+	}
+	for _, value := range values {
+		if value == "" && param.Name != "cursor" {
+			return postback.Invalid(param.Name, postback.CodeInvalid, "has no value; give one or leave the parameter out")
+		}
+		if err := checkText(param.Name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkText refuses text that no name, id or description has and that not
+// every ledger can look up.
+func checkText(field, text string) error {
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, isControl) {
+		return postback.Invalid(field, postback.CodeInvalid, "holds a control character or is not UTF-8")
+	}
+	return nil
+}
+
+func isControl(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r == 0x7f }
+
+// checkPath refuses ids that cannot exist.
+func checkPath(r *http.Request) error {
+	if checkText("id", r.PathValue("id")) != nil {
+		return notFound("thing")
+	}
+	return nil
+}
+
+// takeBody reads the body of an operation and checks its outer form: what huma
+// does not check. An operation without a body takes an empty object.
+func takeBody(w http.ResponseWriter, r *http.Request, op *huma.Operation) error {
+	body, err := readBody(w, r, maxBody)
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(bytes.TrimSpace(body)) == 0 && (op.RequestBody == nil || !op.RequestBody.Required):
+		body = nil
+	case op.RequestBody == nil:
+		err = postback.DecodeObject(body, &struct{}{})
+	default:
+		err = postback.DecodeObject(body, &map[string]json.RawMessage{})
+	}
+	if err != nil {
+		return fmt.Errorf("read body: %w", err)
+	}
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	r.Header.Set("Content-Type", "application/json") // Whatever the caller says, it was read as JSON.
+	return nil
+}

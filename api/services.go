@@ -1,0 +1,74 @@
+package api
+
+import (
+	"context"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// Every error of a service is a *postback.Error that says what is wrong with
+// the request, or anything else, which is answered as 503: what the service
+// needs could not be reached.
+
+// Intake accepts events.
+type Intake interface {
+	// Accept records events durably and answers in the same order. An
+	// acceptance's Err refuses that event alone.
+	Accept(ctx context.Context, events []postback.Event) ([]postback.Acceptance, error)
+}
+
+// EndpointManager makes and changes endpoints.
+type EndpointManager interface {
+	Create(ctx context.Context, spec postback.EndpointSpec) (postback.Endpoint, postback.Secret, []postback.Warning, error)
+	Update(ctx context.Context, id string, patch postback.EndpointPatch) (postback.Endpoint, []postback.Warning, error)
+	// RotateSecret replaces the secret; an empty one means that one is made.
+	RotateSecret(ctx context.Context, id string, secret postback.Secret) (postback.Endpoint, postback.Secret, error)
+	Delete(ctx context.Context, id string) error
+}
+
+// EndpointSwitch holds an endpoint's deliveries back and lets them go.
+type EndpointSwitch interface {
+	Pause(ctx context.Context, id string) (postback.Endpoint, error)
+	Resume(ctx context.Context, id string) (postback.Endpoint, error)
+}
+
+// EndpointReader reads endpoints.
+type EndpointReader interface {
+	// Endpoint returns one endpoint, a deleted one too.
+	Endpoint(ctx context.Context, id string) (postback.Endpoint, error)
+	// Endpoints lists endpoints, newest first, without deleted ones.
+	Endpoints(ctx context.Context, filter postback.EndpointFilter, page postback.Page) ([]postback.Endpoint, string, error)
+}
+
+// History answers what happened. A malformed cursor is an error in the field
+// "cursor".
+type History interface {
+	Event(ctx context.Context, id string) (postback.Event, []postback.Delivery, error)
+	Events(ctx context.Context, filter postback.EventFilter, page postback.Page) ([]postback.Event, string, error)
+	Delivery(ctx context.Context, id string) (postback.Delivery, []postback.Attempt, error)
+	Deliveries(ctx context.Context, filter postback.DeliveryFilter, page postback.Page) ([]postback.Delivery, string, error)
+}
+
+// Replayer reopens ended deliveries.
+type Replayer interface {
+	ReplayDelivery(ctx context.Context, id string) (postback.Delivery, error)
+	StartReplay(ctx context.Context, filter postback.DeliveryFilter, rate float64, dryRun bool) (postback.ReplayJob, error)
+	Replay(ctx context.Context, id string) (postback.ReplayJob, error)
+	CancelReplay(ctx context.Context, id string) (postback.ReplayJob, error)
+}
+
+// Examples sends an example to an endpoint and waits for its answer. An empty
+// event type means the one that the scheme sends most.
+type Examples interface {
+	Example(ctx context.Context, endpointID, eventType string) (postback.Delivery, postback.Attempt, error)
+}
+
+// Keys keeps API keys.
+type Keys interface {
+	// Create returns the new key's record and the key itself.
+	Create(ctx context.Context, name string, role postback.Role, publisher string) (postback.APIKey, string, error)
+	// Authenticate returns the record of a good key, else CodeUnauthorized.
+	Authenticate(ctx context.Context, key string) (postback.APIKey, error)
+	List(ctx context.Context) ([]postback.APIKey, error)
+	Revoke(ctx context.Context, id string) error
+}

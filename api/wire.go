@@ -1,0 +1,121 @@
+package api
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// timestamp is a time as the API writes it: RFC 3339, UTC, milliseconds.
+type timestamp struct{ time.Time }
+
+// MarshalJSON writes the time with milliseconds.
+func (t timestamp) MarshalJSON() ([]byte, error) {
+	return t.UTC().AppendFormat(make([]byte, 0, 26), `"2006-01-02T15:04:05.000Z"`), nil
+}
+
+// Schema documents the form.
+func (timestamp) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Format: "date-time", Examples: []any{"2026-01-31T12:00:00.000Z"}}
+}
+
+func stamp(t time.Time) timestamp { return timestamp{t} }
+
+// list is one part of a listing.
+type list[T any] struct {
+	Items      []T    `json:"items" nullable:"false"`
+	NextCursor string `json:"next_cursor,omitempty" doc:"Asks for the next part; absent at the end"`
+}
+
+type listOutput[T any] struct {
+	Body list[T]
+}
+
+// listOf turns a page of domain values into an answer.
+func listOf[D, T any](items []D, next string, convert func(D) T) *listOutput[T] {
+	return &listOutput[T]{Body: list[T]{Items: convertAll(items, convert), NextCursor: next}}
+}
+
+func convertAll[D, T any](items []D, convert func(D) T) []T {
+	all := make([]T, 0, len(items))
+	for _, item := range items {
+		all = append(all, convert(item))
+	}
+	return all
+}
+
+// IDInput is the input of calls about one thing.
+type IDInput struct {
+	ID string `path:"id"`
+}
+
+// PageInput asks for a part of a listing.
+type PageInput struct {
+	Cursor string `query:"cursor" doc:"next_cursor of the part before"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"50"`
+}
+
+func (p PageInput) page() postback.Page {
+	return postback.Page{Cursor: p.Cursor, Limit: p.Limit}
+}
+
+// readTime reads a bound in time: RFC 3339, or how long ago ("24h", "7d").
+func readTime(field, text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		return at.UTC(), nil
+	}
+	if ago, err := readAgo(text); err == nil && ago >= 0 {
+		return now.Add(-ago).UTC(), nil
+	}
+	return time.Time{}, postback.Invalid(field, postback.CodeInvalid,
+		`write an RFC 3339 time such as "2026-01-31T12:00:00Z" (a + in it percent-encoded), or how long ago, such as "24h" or "7d"`)
+}
+
+// readAgo reads a duration as Go spells it, and whole days.
+func readAgo(text string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 15)
+		if err != nil {
+			return 0, fmt.Errorf("read days: %w", err)
+		}
+		return time.Duration(n) * 24 * time.Hour, nil
+	}
+	ago, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, fmt.Errorf("read duration: %w", err)
+	}
+	return ago, nil
+}
+
+// readSpan reads both bounds of a range of time.
+func readSpan(prefix, since, until string, now time.Time) (from, to time.Time, err error) {
+	if from, err = readTime(prefix+"since", since, now); err != nil {
+		return from, to, err
+	}
+	if to, err = readTime(prefix+"until", until, now); err != nil {
+		return from, to, err
+	}
+	if !to.IsZero() && to.Before(from) {
+		return from, to, postback.Invalid(prefix+"until", postback.CodeInvalid, "is before since")
+	}
+	return from, to, nil
+}
+
+// readType checks a type or a pattern of types.
+func readType(field, pattern string) error {
+	if pattern == "" {
+		return nil
+	}
+	if err := postback.CheckPattern(field, pattern); err != nil {
+		return fmt.Errorf("check type: %w", err)
+	}
+	return nil
+}
