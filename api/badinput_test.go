@@ -173,6 +173,8 @@ func badReads() []badInput {
 		replay("no filter", `{}`, 422, invalid, "filter"),
 		replay("filter null", `{"filter":null}`, 422, invalid, "filter"),
 		replay("open state", `{"filter":{"state":"pending"}}`, 422, invalid, "filter.state"),
+		replay("state of another kind", `{"filter":{"state":{"a":"`+hidden+`"}}}`, 422, invalid, "filter.state"),
+		replay("unknown state", `{"filter":{"state":"`+hidden+`"}}`, 422, invalid, "filter.state"),
 		replay("open state in a list", `{"filter":{"state":["dead","parked"]}}`, 422, invalid, "filter.state"),
 		replay("filter field", `{"filter":{"colour":"`+hidden+`"}}`, 422, unknown, "filter.colour"),
 		replay("filter type", `{"filter":{"type":"`+hidden+`"}}`, 422, invalid, "filter.type"),

@@ -12,7 +12,7 @@ import (
 
 // DeliveryQuery is a filter of deliveries as query parameters.
 type DeliveryQuery struct {
-	State      []string `query:"state,explode" doc:"Repeated or separated by commas: pending, retrying, parked, succeeded, dead, cancelled"`
+	State      []string `query:"state,explode" nullable:"false" doc:"Repeated or separated by commas: pending, retrying, parked, succeeded, dead, cancelled"`
 	Endpoint   string   `query:"endpoint" doc:"An endpoint's id"`
 	Publisher  string   `query:"publisher"`
 	Event      string   `query:"event" doc:"An event's id"`

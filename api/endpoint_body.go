@@ -174,8 +174,8 @@ type endpointPatch struct {
 	EventTypes  change[[]string]          `json:"event_types,omitzero" doc:"null: every type"`
 	Retry       change[retryBody]         `json:"retry,omitzero" doc:"The whole policy"`
 	Timeout     change[string]            `json:"timeout,omitzero"`
-	Headers     change[map[string]string] `json:"headers,omitzero" doc:"All of them; null: none"`
-	Description change[string]            `json:"description,omitzero" maxLength:"1000" doc:"null: none"`
+	Headers     change[map[string]string] `json:"headers,omitzero" nullable:"true" doc:"All of them; null: none"`
+	Description change[string]            `json:"description,omitzero" nullable:"true" maxLength:"1000" doc:"null: none"`
 }
 
 func (b endpointPatch) patch() (postback.EndpointPatch, error) {

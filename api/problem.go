@@ -192,6 +192,8 @@ func explain(detail *huma.ErrorDetail) *postback.Error {
 	switch {
 	case detail.Message == "unexpected property":
 		return unknownField(field)
+	case strings.HasPrefix(detail.Message, "expected value to match"):
+		return postback.Invalid(field, postback.CodeInvalid, "has none of the forms that /openapi.json describes")
 	case strings.HasPrefix(detail.Message, "expected "):
 		return postback.Invalid(field, postback.CodeInvalid, "%s", detail.Message)
 	case strings.HasPrefix(detail.Message, "invalid "):
