@@ -11,17 +11,27 @@ const mask = "[secret]"
 
 // Secret is a publisher's signing secret. However it is printed, logged or
 // encoded it shows a mask; only Reveal gives the value.
-type Secret struct{ value string }
+type Secret struct {
+	// A pointer, because fmt prints the fields of a secret that is itself in an
+	// unexported field without asking Format, and %p never asks: it then shows
+	// an address.
+	value *string
+}
 
 // NewSecret wraps a secret's value.
-func NewSecret(value string) Secret { return Secret{value: value} }
+func NewSecret(value string) Secret { return Secret{value: &value} }
 
 // Reveal gives the value, for signing, for sealing and for the one answer that
 // shows it.
-func (s Secret) Reveal() string { return s.value }
+func (s Secret) Reveal() string {
+	if s.value == nil {
+		return ""
+	}
+	return *s.value
+}
 
 // Empty reports whether there is no secret.
-func (s Secret) Empty() bool { return s.value == "" }
+func (s Secret) Empty() bool { return s.Reveal() == "" }
 
 // Format masks the secret under every verb.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(mask)) }
