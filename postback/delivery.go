@@ -32,10 +32,8 @@ func (s State) Ended() bool { return s == Succeeded || s == Dead || s == Cancell
 // pending is a replay.
 func (s State) CanBecome(next State) bool {
 	switch s {
-	case Pending:
-		return next != Pending
-	case Retrying:
-		return next != Pending
+	case Pending, Retrying:
+		return next != Pending && slices.Contains(States(), next)
 	case Parked:
 		return slices.Contains([]State{Pending, Retrying, Dead, Cancelled}, next)
 	case Succeeded, Dead, Cancelled:
