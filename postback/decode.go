@@ -49,7 +49,7 @@ func checkTopLevel(text []byte) error {
 		if seen[name] {
 			return Invalid(name, CodeInvalid, "is written twice; write it once")
 		}
-		if name != strings.ToLower(name) {
+		if strings.ContainsFunc(name, foldable) {
 			return Invalid(name, CodeUnknownField, "is not a field of this request; field names are snake_case")
 		}
 		seen[name] = true
@@ -61,6 +61,10 @@ func checkTopLevel(text []byte) error {
 	return nil
 }
 
+// foldable reports whether encoding/json may take the rune for another one when
+// it looks for a field: it ignores case, and so reads "\u017f" as "s".
+func foldable(r rune) bool { return r >= 'A' && r <= 'Z' || r >= utf8.RuneSelf }
+
 func explainDecode(err error) error {
 	var domain *Error
 	var wrongType *json.UnmarshalTypeError
@@ -68,7 +72,7 @@ func explainDecode(err error) error {
 	case errors.As(err, &domain):
 		return domain
 	case errors.As(err, &wrongType):
-		return Invalid(wrongType.Field, CodeInvalid, "must be %s, not %s", jsonKind(wrongType.Type.Kind().String()), wrongType.Value)
+		return explainType(wrongType)
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return Failure(CodeInvalid, "the JSON ends too early")
 	}
@@ -76,6 +80,15 @@ func explainDecode(err error) error {
 		return Invalid(strings.Trim(name, `"`), CodeUnknownField, "is not a field of this request; remove it or correct its spelling")
 	}
 	return Failure(CodeInvalid, "the body is not valid JSON")
+}
+
+func explainType(err *json.UnmarshalTypeError) error {
+	wanted := jsonKind(err.Type.Kind().String())
+	found, _, number := strings.Cut(err.Value, " ") // "number 1.5" repeats the value
+	if number {
+		return Invalid(err.Field, CodeInvalid, "has a fraction, or is out of range")
+	}
+	return Invalid(err.Field, CodeInvalid, "must be %s, not %s", wanted, found)
 }
 
 func jsonKind(goKind string) string {
