@@ -1,6 +1,10 @@
 package store
 
-import "github.com/waybillhq/waybill/postback"
+import (
+	"slices"
+
+	"github.com/waybillhq/waybill/postback"
+)
 
 // Sources returns the states from which a transition may move a delivery: those
 // that postback.State.CanBecome allows, and, for a transition without an
@@ -9,7 +13,7 @@ import "github.com/waybillhq/waybill/postback"
 func Sources(move postback.Transition) []postback.State {
 	var from []postback.State
 	for _, state := range postback.States() {
-		if state.Ended() {
+		if state.Ended() || !slices.Contains(postback.States(), move.To) {
 			continue
 		}
 		putOff := move.Attempt == nil && state == move.To && state != postback.Parked

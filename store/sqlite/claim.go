@@ -15,6 +15,10 @@ const overdue = `SELECT ` + dueColumns + `
 	FROM deliveries d INDEXED BY deliveries_due CROSS JOIN events e ON e.id = d.event_id
 	WHERE d.sweep_at <= ? ORDER BY d.sweep_at, d.id LIMIT ?`
 
+const requeue = `UPDATE deliveries SET sweep_at = next_attempt_at WHERE seq IN (
+	SELECT seq FROM deliveries INDEXED BY deliveries_queued WHERE sweep_at > next_attempt_at
+	ORDER BY next_attempt_at LIMIT ?)`
+
 // Claim returns overdue deliveries, earliest first, and sets their SweepAt to
 // next. It stops before the limit when their events' data exceeds 16 MiB.
 func (l *Ledger) Claim(ctx context.Context, now, next time.Time, limit int) ([]postback.Due, error) {
@@ -55,9 +59,6 @@ func readOverdue(ctx context.Context, db querier, now time.Time, limit int) ([]p
 // overdue at the time of their next attempt, the earliest ones first, and says
 // how many.
 func (l *Ledger) Requeue(ctx context.Context, limit int) (int, error) {
-	const requeue = `UPDATE deliveries SET sweep_at = next_attempt_at WHERE seq IN (
-		SELECT seq FROM deliveries INDEXED BY deliveries_queued WHERE sweep_at > next_attempt_at
-		ORDER BY next_attempt_at LIMIT ?)`
 	return l.change(ctx, "requeue deliveries", limit, requeue, limit)
 }
 

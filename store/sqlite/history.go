@@ -48,12 +48,9 @@ func (l *Ledger) Events(ctx context.Context, filter postback.EventFilter, page p
 	if err != nil {
 		return nil, "", err
 	}
-	index, where := eventQuery(filter)
-	where.addAfter(`(e.accepted_at, e.seq)`, after)
+	query, args := listEvents(filter, after)
 	size := store.Size(page)
-	query := `SELECT ` + eventColumns + `, e.seq FROM events e INDEXED BY ` + index + ` ` + where.sql() +
-		` ORDER BY e.accepted_at DESC, e.seq DESC LIMIT ?`
-	rows, err := collect(ctx, l.readPool, eventRowDest, query, append(where.args, size+1)...)
+	rows, err := collect(ctx, l.readPool, eventRowDest, query, append(args, size+1)...)
 	if err != nil {
 		return nil, "", fmt.Errorf("read events: %w", err)
 	}
@@ -63,6 +60,14 @@ func (l *Ledger) Events(ctx context.Context, filter postback.EventFilter, page p
 		next = cursorAt(store.Events, rows[size-1].AcceptedAt, rows[size-1].seq)
 	}
 	return unwrap(rows, eventRow.event), next, nil
+}
+
+// listEvents is the statement of a listing, whose last argument is the limit.
+func listEvents(filter postback.EventFilter, after *position) (string, []any) {
+	index, where := eventQuery(filter)
+	where.addAfter(`(e.accepted_at, e.seq)`, after)
+	return `SELECT ` + eventColumns + `, e.seq FROM events e INDEXED BY ` + index + ` ` + where.sql() +
+		` ORDER BY e.accepted_at DESC, e.seq DESC LIMIT ?`, where.args
 }
 
 // Delivery returns one delivery with its attempts, oldest first; CodeNotFound.
@@ -111,11 +116,8 @@ func (l *Ledger) Deliveries(ctx context.Context, filter postback.DeliveryFilter,
 func readDeliveries(ctx context.Context, db querier, filter postback.DeliveryFilter, after *position, limit int) ([]deliveryRow, error) {
 	var rows []deliveryRow
 	for _, state := range statesOf(filter) {
-		index, where := deliveryQuery(filter, state)
-		where.addAfter(`(d.created_at, d.seq)`, after)
-		query := `SELECT ` + deliveryColumns + `, d.seq FROM deliveries d INDEXED BY ` + index + ` ` + where.sql() +
-			` ORDER BY d.created_at DESC, d.seq DESC LIMIT ?`
-		found, err := collect(ctx, db, deliveryRowDest, query, append(where.args, limit)...)
+		query, args := listDeliveries(filter, state, after)
+		found, err := collect(ctx, db, deliveryRowDest, query, append(args, limit)...)
 		if err != nil {
 			return nil, err
 		}
@@ -125,6 +127,15 @@ func readDeliveries(ctx context.Context, db querier, filter postback.DeliveryFil
 		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(b.seq, a.seq))
 	})
 	return rows[:min(limit, len(rows))], nil
+}
+
+// listDeliveries is the statement of a listing, whose last argument is the
+// limit.
+func listDeliveries(filter postback.DeliveryFilter, state postback.State, after *position) (string, []any) {
+	index, where := deliveryQuery(filter, state)
+	where.addAfter(`(d.created_at, d.seq)`, after)
+	return `SELECT ` + deliveryColumns + `, d.seq FROM deliveries d INDEXED BY ` + index + ` ` + where.sql() +
+		` ORDER BY d.created_at DESC, d.seq DESC LIMIT ?`, where.args
 }
 
 // statesOf are the states to ask for one by one; an empty one stands for all.

@@ -71,6 +71,9 @@ func (l *Ledger) open(ctx context.Context, path string, logger *slog.Logger) err
 	if err := createPrivate(path); err != nil {
 		return err
 	}
+	if err := checkFile(ctx, path); err != nil {
+		return err
+	}
 	var err error
 	if l.writePool, err = openPool(path, 1, writing()); err != nil {
 		return err

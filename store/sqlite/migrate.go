@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 
 	"github.com/pressly/goose/v3"
 	driver "modernc.org/sqlite"
@@ -25,12 +26,8 @@ var migrations embed.FS
 // opening left it.
 type Schema struct{ Found, Current int64 }
 
-// migrate brings the file to the newest schema that this program knows. A file
-// that is of no use as a ledger is refused and left as it is.
+// migrate brings the file to the newest schema that this program knows.
 func migrate(ctx context.Context, db *sql.DB, path string) (Schema, error) {
-	if err := checkFile(ctx, db, path); err != nil {
-		return Schema{}, err
-	}
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return Schema{}, fmt.Errorf("read migrations: %w", err)
@@ -53,14 +50,16 @@ func migrate(ctx context.Context, db *sql.DB, path string) (Schema, error) {
 	return Schema{Found: current, Current: newest}, nil
 }
 
-// checkFile tells a ledger, or a file that is still empty, from other files.
-func checkFile(ctx context.Context, db *sql.DB, path string) error {
-	var id, tables int
-	if err := db.QueryRowContext(ctx, "PRAGMA application_id").Scan(&id); err != nil {
-		return explainOpen(path, err)
+// checkFile tells a ledger, or a file that is still empty, from other files. It
+// reads with a connection of its own: one with the settings of a ledger would
+// change the file already.
+func checkFile(ctx context.Context, path string) error {
+	db, err := openPool(path, 1, url.Values{})
+	if err != nil {
+		return err
 	}
-	const count = `SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'goose%' AND name NOT LIKE 'sqlite%'`
-	if err := db.QueryRowContext(ctx, count).Scan(&tables); err != nil {
+	id, tables, err := readHeader(ctx, db)
+	if err := errors.Join(err, db.Close()); err != nil {
 		return explainOpen(path, err)
 	}
 	if tables > 0 && id != applicationID {
@@ -68,6 +67,15 @@ func checkFile(ctx context.Context, db *sql.DB, path string) error {
 			"%s is an SQLite database, but not a waybill ledger; move it away or name another ledger", path)
 	}
 	return nil
+}
+
+// readHeader reads whose file it is, and how many tables and indexes it has
+// besides those that record migrations.
+func readHeader(ctx context.Context, db *sql.DB) (id, tables int, err error) {
+	const query = `SELECT application_id,
+		(SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'goose%' AND name NOT LIKE 'sqlite%') FROM pragma_application_id`
+	err = db.QueryRowContext(ctx, query).Scan(&id, &tables)
+	return id, tables, err //nolint:wrapcheck // checkFile says what was read
 }
 
 // explainOpen says what to do about a damaged file.

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -89,13 +90,13 @@ func (s *session) setBusyTimeout(ctx context.Context, wait time.Duration) error 
 }
 
 func (s *session) close() error {
+	var failures []error
 	for _, statement := range s.prepared {
-		if err := statement.Close(); err != nil {
-			return fmt.Errorf("close statement: %w", err)
-		}
+		failures = append(failures, statement.Close())
 	}
-	if err := s.conn.Close(); err != nil {
-		return fmt.Errorf("close connection: %w", err)
+	failures = append(failures, s.conn.Close())
+	if err := errors.Join(failures...); err != nil {
+		return fmt.Errorf("close writing connection: %w", err)
 	}
 	return nil
 }

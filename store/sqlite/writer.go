@@ -155,22 +155,30 @@ func (w *writer) gather(first *operation) []*operation {
 }
 
 // commit writes a group and answers each of its callers.
+//
+// Undoing one operation alone takes a savepoint, and a savepoint copies every
+// page that the operation touches, which is a third of all the work. Failures
+// are rare, so a group runs without savepoints, and once more with them when an
+// operation of it has failed.
 func (w *writer) commit(ctx context.Context, group []*operation) {
 	answers := make([]error, len(group))
-	err := w.transact(ctx, group, answers)
+	err := w.transact(ctx, group, answers, w.runPlain)
+	if _, failed := errors.AsType[operationError](err); failed {
+		err = w.transact(ctx, group, answers, w.runAlone)
+	}
 	for i, op := range group {
 		if err != nil {
-			op.done <- err
-			continue
+			answers[i] = err
 		}
 		op.done <- answers[i]
 	}
 	w.checkpoint(ctx)
 }
 
-// transact runs the group in one transaction. Its error is the group's;
-// answers takes those of single operations.
-func (w *writer) transact(ctx context.Context, group []*operation, answers []error) (err error) {
+// transact runs the group in one transaction. Its error is the whole group's;
+// answers takes those of single operations. The second error of run is one that
+// the transaction does not survive.
+func (w *writer) transact(ctx context.Context, group []*operation, answers []error, run func(context.Context, *operation) (error, error)) (err error) {
 	if _, err = w.db.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("begin write: %w", err)
 	}
@@ -184,7 +192,7 @@ func (w *writer) transact(ctx context.Context, group []*operation, answers []err
 			answers[i] = fmt.Errorf("wait for commit: %w", cause)
 			continue
 		}
-		if answers[i], err = w.runAlone(ctx, op); err != nil {
+		if answers[i], err = run(ctx, op); err != nil {
 			return err
 		}
 	}
@@ -192,6 +200,17 @@ func (w *writer) transact(ctx context.Context, group []*operation, answers []err
 		return fmt.Errorf("commit write: %w", err)
 	}
 	return nil
+}
+
+// operationError is the failure of an operation that ran without a savepoint.
+type operationError struct{ error }
+
+// runPlain runs one operation, whose failure costs the transaction.
+func (w *writer) runPlain(ctx context.Context, op *operation) (answer, lost error) {
+	if err := w.protect(ctx, op); err != nil {
+		return nil, operationError{err}
+	}
+	return nil, nil
 }
 
 // rollback leaves the connection without a transaction. SQLite has ended it by

@@ -1,0 +1,53 @@
+package sqlite
+
+import (
+	"context"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// Panic panics inside a write.
+func Panic(ctx context.Context, l *Ledger, reason string) error {
+	_, err := write(ctx, l.writer, 1, func(context.Context, *session) (int, error) { panic(reason) })
+	return err
+}
+
+// DeliveriesStatement is the statement that lists deliveries behind a cursor.
+func DeliveriesStatement(filter postback.DeliveryFilter, state postback.State) string {
+	query, _ := listDeliveries(filter, state, &position{})
+	return query
+}
+
+// EventsStatement is the statement that lists events behind a cursor.
+func EventsStatement(filter postback.EventFilter) string {
+	query, _ := listEvents(filter, &position{})
+	return query
+}
+
+// QueueStatements are the statements that move deliveries in steps.
+func QueueStatements() []string { return []string{overdue, requeue, release, cancel} }
+
+// Explain returns the steps of a statement's plan.
+func Explain(ctx context.Context, l *Ledger, statement string) ([]string, error) {
+	type step struct {
+		id, parent, unused int
+		detail             string
+	}
+	dest := func(s *step) []any { return []any{&s.id, &s.parent, &s.unused, &s.detail} }
+	args := make([]any, 0, 32)
+	for range countPlaces(statement) {
+		args = append(args, 1)
+	}
+	steps, err := collect(ctx, l.readPool, dest, "EXPLAIN QUERY PLAN "+statement, args...)
+	return unwrap(steps, func(s step) string { return s.detail }), err
+}
+
+func countPlaces(statement string) int {
+	n := 0
+	for _, r := range statement {
+		if r == '?' {
+			n++
+		}
+	}
+	return n
+}
