@@ -37,12 +37,13 @@ func rules() []rule {
 		{pkg: "dispatcher", imports: []string{"postback", "signer", "internal/id", "internal/task"}},
 		{pkg: "worker", imports: []string{
 			"postback", "signer",
-			"internal/egress", "internal/registry", "internal/retry", "internal/task",
+			"internal/egress", "internal/id", "internal/registry", "internal/retry", "internal/task",
 		}},
 		{pkg: "internal/endpoints", imports: []string{
 			"postback", "signer",
 			"internal/egress", "internal/id", "internal/retry", "internal/seal",
 		}},
+		{pkg: "internal/keys", imports: []string{"postback", "internal/id"}},
 		{pkg: "api", imports: []string{"postback", "internal/endpoints", "internal/id"}},
 
 		// The roof: app knows every part, the command line knows app.
@@ -55,6 +56,10 @@ func rules() []rule {
 
 		// Tests of the whole.
 		{pkg: "internal/archtest", stdOnly: true},
+		{pkg: "internal/testkit", imports: []string{
+			"postback", "store/sqlite",
+			"internal/egress", "internal/endpoints", "internal/registry", "internal/seal",
+		}},
 		{pkg: "internal/e2e"},
 	}
 }

@@ -1,0 +1,107 @@
+package testkit
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"testing"
+
+	"github.com/waybillhq/waybill/internal/egress"
+	"github.com/waybillhq/waybill/internal/endpoints"
+	"github.com/waybillhq/waybill/internal/registry"
+	"github.com/waybillhq/waybill/internal/seal"
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store/sqlite"
+)
+
+// PrivateHost is a name that resolves to an address which is never sent to.
+const PrivateHost = "private.example.com"
+
+// Parts are the real parts around the dispatcher and the worker, over a ledger
+// of their own.
+type Parts struct {
+	Ledger    *sqlite.Ledger
+	Registry  *registry.Registry
+	Keyring   *seal.Keyring
+	Egress    *egress.Client
+	Endpoints *endpoints.Manager
+	Logger    *slog.Logger
+	Logs      *Logs
+}
+
+// NewParts makes them. Requests may go to loopback.
+func NewParts(t testing.TB) *Parts {
+	t.Helper()
+	logger, logs := NewLogger()
+	p := &Parts{Ledger: OpenLedger(t), Keyring: NewKeyring(t), Egress: NewEgress(t), Logger: logger, Logs: logs}
+	p.Registry = registry.New(p.Ledger)
+	p.Endpoints = endpoints.New(p.Ledger, p.Registry, p.Keyring, p.Egress)
+	return p
+}
+
+// Create makes an endpoint of publisher "pub_1", unless the spec names another.
+func (p *Parts) Create(t testing.TB, spec postback.EndpointSpec) postback.Endpoint {
+	t.Helper()
+	if spec.Publisher == "" {
+		spec.Publisher = "pub_1"
+	}
+	endpoint, _, _, err := p.Endpoints.Create(t.Context(), spec)
+	if err != nil {
+		t.Fatalf("create endpoint: %v", err)
+	}
+	return endpoint
+}
+
+// OpenLedger opens an empty ledger.
+func OpenLedger(t testing.TB) *sqlite.Ledger {
+	t.Helper()
+	ledger, err := sqlite.Open(t.Context(), sqlite.Options{
+		Path: filepath.Join(t.TempDir(), "ledger.db"), Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatalf("open ledger: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := ledger.Close(); err != nil {
+			t.Errorf("close ledger: %v", err)
+		}
+	})
+	return ledger
+}
+
+// NewKeyring makes a ring of one key.
+func NewKeyring(t testing.TB) *seal.Keyring {
+	t.Helper()
+	ring, err := seal.NewKeyring(1, map[uint32][]byte{1: bytes.Repeat([]byte{7}, 32)})
+	if err != nil {
+		t.Fatalf("make keyring: %v", err)
+	}
+	return ring
+}
+
+// NewEgress makes a way out that may reach 127.0.0.0/8. PrivateHost resolves to
+// a private address, and no other name resolves.
+func NewEgress(t testing.TB) *egress.Client {
+	t.Helper()
+	client, err := egress.New(egress.Options{
+		Allow:    []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		Resolver: names{PrivateHost: netip.MustParseAddr("10.1.2.3")},
+	})
+	if err != nil {
+		t.Fatalf("make egress client: %v", err)
+	}
+	t.Cleanup(client.Close)
+	return client
+}
+
+type names map[string]netip.Addr
+
+func (n names) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, error) {
+	if addr, known := n[host]; known {
+		return []netip.Addr{addr}, nil
+	}
+	return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+}
