@@ -2,7 +2,6 @@ package task
 
 import (
 	"context"
-	"errors"
 	"net"
 	"sync"
 	"time"
@@ -11,28 +10,28 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
+// embeddedConnections bounds the commands under way at once. They are not put
+// into pipelines: a connection within the process has no buffer, so a server
+// that answers the first command of a long pipeline while the client still
+// writes the last would wait for it for ever.
+const embeddedConnections = 64
+
 // OpenEmbedded starts a Redis inside this process. It listens nowhere and
 // keeps nothing: after a restart the queue is made again from the ledger.
-func OpenEmbedded() (*Queue, error) {
+func OpenEmbedded() *Queue {
 	server := miniredis.NewMiniRedis()
 	client := redis.NewClient(&redis.Options{
 		Dialer:     func(context.Context, string, string) (net.Conn, error) { return server.Dial() },
 		MaxRetries: -1,
+		PoolSize:   embeddedConnections,
 	})
 	stop := keepTime(server)
-	return pipelined(client, 1, func() error {
+	return newQueue(client, 1, func() error {
 		err := client.Close()
 		stop()
 		server.Close()
-		return ignoreClosed(err)
+		return err //nolint:wrapcheck // Close says what it closes
 	})
-}
-
-func ignoreClosed(err error) error {
-	if errors.Is(err, redis.ErrClosed) {
-		return nil
-	}
-	return err
 }
 
 // keepTime lets keys expire: the embedded Redis has no clock for that of its

@@ -1,0 +1,241 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/waybillhq/waybill/dispatcher"
+	"github.com/waybillhq/waybill/internal/config"
+	"github.com/waybillhq/waybill/internal/egress"
+	"github.com/waybillhq/waybill/internal/endpoints"
+	"github.com/waybillhq/waybill/internal/keys"
+	"github.com/waybillhq/waybill/internal/registry"
+	"github.com/waybillhq/waybill/internal/seal"
+	"github.com/waybillhq/waybill/internal/task"
+	"github.com/waybillhq/waybill/internal/telemetry"
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/worker"
+)
+
+// Roles are the parts that a process runs.
+type Roles struct{ API, Worker bool }
+
+const (
+	// followInterval is how late a process may learn of another's change.
+	followInterval = 500 * time.Millisecond
+	// embeddedBacklog and redisBacklog bound the attempts in the queue; the
+	// rest waits in the ledger. The embedded Redis slows down with more.
+	embeddedBacklog = 5_000
+	redisBacklog    = 20_000
+	// flushTimeout is how long the last spans may take on the way out.
+	flushTimeout = 5 * time.Second
+)
+
+// server is a process with all its parts.
+type server struct {
+	cfg        config.Config
+	log        *slog.Logger
+	telemetry  *telemetry.Telemetry
+	ledger     ledger
+	registry   *registry.Registry
+	keyring    *seal.Keyring
+	egress     *egress.Client
+	queue      *task.Queue
+	endpoints  *endpoints.Manager
+	keys       *keys.Keys
+	dispatcher *dispatcher.Dispatcher
+	worker     *worker.Worker
+
+	cleanups []func() error // in the order of the start
+}
+
+// Run starts the parts of the roles, calls ready (which may be nil) with the
+// API's address once everything listens, and blocks until ctx ends. Then it
+// drains and returns nil.
+func Run(ctx context.Context, cfg config.Config, roles Roles, log *slog.Logger, ready func(net.Addr)) (err error) {
+	if err := checkRoles(cfg, roles); err != nil {
+		return err
+	}
+	s := &server{cfg: cfg, log: log}
+	defer func() { err = errors.Join(err, s.close()) }()
+	if err := s.build(ctx); err != nil {
+		return err
+	}
+	return s.serve(ctx, roles, ready)
+}
+
+// checkRoles refuses to split over processes what only one process can hold.
+func checkRoles(cfg config.Config, roles Roles) error {
+	if roles.API && roles.Worker {
+		return nil
+	}
+	if cfg.Redis == "" {
+		return postback.Invalid("redis", postback.CodeInvalid,
+			"separate api and worker processes share their queue in Redis: set --redis redis://HOST:6379, or run both in one with `waybill serve`")
+	}
+	return postback.Invalid("database", postback.CodeInvalid,
+		"a SQLite ledger serves one process: run `waybill serve`")
+}
+
+// build makes every part, in the order of their needs.
+func (s *server) build(ctx context.Context) error {
+	if err := os.MkdirAll(s.cfg.DataDir, 0o700); err != nil {
+		return fmt.Errorf("make data directory: %w", err)
+	}
+	steps := []func(context.Context) error{
+		s.buildTelemetry, s.buildLedger, s.buildKeyring, s.buildEgress, s.buildQueue, s.buildDispatcher, s.buildWorker,
+	}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return s.ensureAdminKey(ctx)
+}
+
+func (s *server) buildTelemetry(ctx context.Context) (err error) {
+	if s.telemetry, err = telemetry.New(ctx, Version()); err != nil {
+		return fmt.Errorf("set up telemetry: %w", err)
+	}
+	s.onClose(func() error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
+		defer cancel()
+		return s.telemetry.Close(ctx)
+	})
+	return nil
+}
+
+func (s *server) buildLedger(ctx context.Context) (err error) {
+	if s.ledger, err = openLedger(ctx, s.cfg, s.log); err != nil {
+		return err
+	}
+	s.onClose(s.ledger.Close)
+	s.registry = registry.New(s.ledger)
+	if err := s.registry.Refresh(ctx); err != nil {
+		return fmt.Errorf("load endpoints: %w", err)
+	}
+	return nil
+}
+
+// buildKeyring makes a new keyring only for a ledger that has no secrets yet.
+func (s *server) buildKeyring(ctx context.Context) error {
+	sealed, err := s.ledger.EndpointsSince(ctx, 0)
+	if err != nil {
+		return fmt.Errorf("load endpoints: %w", err)
+	}
+	if s.keyring, err = seal.Load(s.cfg.KeyringSource(), len(sealed) == 0); err != nil {
+		return fmt.Errorf("load keyring: %w", err)
+	}
+	return nil
+}
+
+func (s *server) buildEgress(context.Context) (err error) {
+	s.egress, err = egress.New(egress.Options{
+		Addresses: s.cfg.EgressIPs,
+		Proxy:     s.cfg.EgressProxy,
+		Allow:     s.cfg.EgressAllow,
+		UserAgent: "Waybill/" + Version(),
+	})
+	if err != nil {
+		return fmt.Errorf("set up egress: %w", err)
+	}
+	s.onClose(func() error { s.egress.Close(); return nil })
+	return nil
+}
+
+func (s *server) buildQueue(ctx context.Context) (err error) {
+	if s.queue, err = openQueue(ctx, s.cfg); err != nil {
+		return err
+	}
+	s.onClose(s.queue.Close)
+	epoch, err := s.queue.Epoch(ctx)
+	if err != nil {
+		return fmt.Errorf("check queue: %w", err)
+	}
+	identity, err := s.ledger.Identity(ctx)
+	if err != nil {
+		return fmt.Errorf("check ledger: %w", err)
+	}
+	return dispatcher.CheckEpoch(epoch, identity) //nolint:wrapcheck // it says all
+}
+
+func openQueue(ctx context.Context, cfg config.Config) (*task.Queue, error) {
+	if cfg.Redis == "" {
+		return task.OpenEmbedded(), nil
+	}
+	return task.Open(ctx, cfg.Redis) //nolint:wrapcheck // it says what failed
+}
+
+func (s *server) buildDispatcher(context.Context) (err error) {
+	s.endpoints = endpoints.New(s.ledger, s.registry, s.keyring, s.egress)
+	s.keys = keys.New(s.ledger)
+	backlog := redisBacklog
+	if s.cfg.Redis == "" {
+		backlog = embeddedBacklog
+	}
+	s.dispatcher, err = dispatcher.New(dispatcher.Options{
+		Ledger: s.ledger, Waiting: s.ledger, Parking: s.ledger, Replays: s.ledger,
+		Endpoints: s.registry, Carrier: s.endpoints, Queue: s.queue, Epochs: s.queue,
+		Tracer: s.telemetry.Tracer(), Logger: s.log, MaxQueued: backlog,
+	})
+	return err //nolint:wrapcheck // it says what it makes
+}
+
+func (s *server) buildWorker(context.Context) (err error) {
+	s.worker, err = worker.New(worker.Options{
+		Ledger: s.ledger, Endpoints: s.registry, Secrets: s.keyring, Sender: s.egress, Acceptor: s.dispatcher,
+		Tracer: s.telemetry.Tracer(), Meter: s.telemetry.Meter(), Logger: s.log,
+		StoredBody: s.cfg.StoredBody, Random: rand.Float64,
+	})
+	return err //nolint:wrapcheck // it says what it makes
+}
+
+// ensureAdminKey makes the first admin key and writes it to its file. A file
+// that is there already counts: its key is recorded.
+func (s *server) ensureAdminKey(ctx context.Context) error {
+	known, err := s.keys.List(ctx)
+	if err != nil {
+		return fmt.Errorf("list keys: %w", err)
+	}
+	if len(known) > 0 {
+		return nil
+	}
+	text := keys.NewText()
+	err = seal.WriteOnce(s.cfg.AdminKeyFile(), []byte(text+"\n"))
+	if errors.Is(err, os.ErrExist) {
+		text, err = keys.ReadText(s.cfg.AdminKeyFile())
+	}
+	if err != nil {
+		return fmt.Errorf("write admin key: %w", err)
+	}
+	if _, err := s.keys.Adopt(ctx, text, "first admin", postback.RoleAdmin, ""); err != nil {
+		return fmt.Errorf("record admin key: %w", err)
+	}
+	s.log.InfoContext(ctx, "wrote the admin key", slog.String("file", s.cfg.AdminKeyFile()))
+	return nil
+}
+
+// advertised are the addresses that publishers are told.
+func advertised(cfg config.Config) []netip.Addr {
+	if len(cfg.EgressAdvertise) > 0 {
+		return cfg.EgressAdvertise
+	}
+	return cfg.EgressIPs
+}
+
+func (s *server) onClose(cleanup func() error) { s.cleanups = append(s.cleanups, cleanup) }
+
+func (s *server) close() error {
+	var errs []error
+	for i := len(s.cleanups) - 1; i >= 0; i-- {
+		errs = append(errs, s.cleanups[i]())
+	}
+	return errors.Join(errs...)
+}

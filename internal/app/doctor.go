@@ -1,0 +1,161 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/waybillhq/waybill/internal/config"
+	"github.com/waybillhq/waybill/internal/egress"
+	"github.com/waybillhq/waybill/internal/seal"
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store/sqlite"
+)
+
+// Check is one thing that the doctor looked at.
+type Check struct {
+	Name    string
+	OK      bool
+	Warning bool   // works, with a risk that Detail names
+	Detail  string // what was found
+	Remedy  string // what to do, when something is to be done
+}
+
+func good(name, format string, args ...any) Check {
+	return Check{Name: name, OK: true, Detail: fmt.Sprintf(format, args...)}
+}
+
+func risky(name, detail, remedy string) Check {
+	return Check{Name: name, OK: true, Warning: true, Detail: detail, Remedy: remedy}
+}
+
+func bad(name string, err error, remedy string) Check {
+	return Check{Name: name, Detail: err.Error(), Remedy: remedy}
+}
+
+// Migrate brings the ledger's schema up to date and says from which version to
+// which.
+func Migrate(ctx context.Context, cfg config.Config, log *slog.Logger) (from, to int64, err error) {
+	opened, err := openLedger(ctx, cfg, log)
+	if err != nil {
+		return 0, 0, err
+	}
+	schema := opened.Schema()
+	return schema.Found, schema.Current, opened.Close() //nolint:wrapcheck // it says what failed
+}
+
+// Doctor checks the settings and everything they lead to. It changes nothing.
+func Doctor(ctx context.Context, cfg config.Config) []Check {
+	checks := []Check{checkDataDir(cfg)}
+	checks = append(checks, checkLedger(ctx, cfg)...)
+	checks = append(checks, checkEgress(cfg))
+	return append(checks, checkRedis(ctx, cfg)...)
+}
+
+func checkDataDir(cfg config.Config) Check {
+	const name = "data directory"
+	info, err := os.Stat(cfg.DataDir)
+	switch {
+	case os.IsNotExist(err):
+		return good(name, "%s is not there yet; the first start makes it", cfg.DataDir)
+	case err != nil:
+		return bad(name, err, "make it readable, or name another with --data-dir")
+	case !info.IsDir():
+		return bad(name, fs.ErrInvalid, "name a directory with --data-dir")
+	case info.Mode().Perm()&0o007 != 0:
+		return risky(name, fmt.Sprintf("everybody may look into %s", cfg.DataDir), "chmod 700 "+cfg.DataDir)
+	default:
+		return good(name, "%s", cfg.DataDir)
+	}
+}
+
+// checkLedger opens the ledger, unless it is not there yet: opening makes it.
+func checkLedger(ctx context.Context, cfg config.Config) []Check {
+	const name = "ledger"
+	if path, isSQLite := strings.CutPrefix(cfg.DatabaseURL(), "sqlite:"); isSQLite {
+		if _, err := os.Stat(path); os.IsNotExist(err) {
+			return []Check{good(name, "%s is not there yet; the first start makes it", path)}
+		}
+	}
+	opened, err := openLedger(ctx, cfg, slog.New(slog.DiscardHandler))
+	if postback.CodeOf(err) == sqlite.CodeInUse {
+		return []Check{good(name, "a running server uses %s", cfg.DatabaseURL())}
+	}
+	if err != nil {
+		return []Check{bad(name, err, "")}
+	}
+	defer func() { _ = opened.Close() }()
+	return []Check{good(name, "opens, and its schema is current"), checkKeyring(ctx, cfg, opened)}
+}
+
+// checkKeyring opens every secret that signs.
+func checkKeyring(ctx context.Context, cfg config.Config, opened ledger) Check {
+	const name = "keyring"
+	known, err := opened.EndpointsSince(ctx, 0)
+	if err != nil {
+		return bad(name, err, "")
+	}
+	if len(known) == 0 {
+		return good(name, "no secret is sealed yet")
+	}
+	ring, err := seal.Load(cfg.KeyringSource(), false)
+	if err != nil {
+		return bad(name, err, "")
+	}
+	opens := 0
+	for _, endpoint := range known {
+		for _, secret := range endpoint.Secrets {
+			if !secret.RetiredAt.IsZero() || endpoint.State == postback.EndpointDeleted {
+				continue
+			}
+			if _, err := ring.Open(secret.Sealed, endpoint.ID, secret.Version); err != nil {
+				return bad(name, err, "put the key it was sealed with back into the keyring")
+			}
+			opens++
+		}
+	}
+	return good(name, "opens all %d secrets", opens)
+}
+
+func checkEgress(cfg config.Config) Check {
+	const name = "egress address"
+	client, err := egress.New(egress.Options{Addresses: cfg.EgressIPs, Proxy: cfg.EgressProxy, Allow: cfg.EgressAllow})
+	if err != nil {
+		return bad(name, err, "")
+	}
+	client.Close()
+	if len(cfg.EgressIPs) == 0 {
+		return risky(name, "none is set: requests leave from whatever address the system chooses",
+			"set --egress-ip, so that publishers can allow it")
+	}
+	return good(name, "%v can be bound", cfg.EgressIPs)
+}
+
+func checkRedis(ctx context.Context, cfg config.Config) []Check {
+	const name = "redis"
+	if cfg.Redis == "" {
+		return []Check{good(name, "embedded")}
+	}
+	queue, err := openQueue(ctx, cfg)
+	if err != nil {
+		return []Check{bad(name, err, "")}
+	}
+	defer func() { _ = queue.Close() }()
+	state, err := queue.Describe(ctx)
+	if err != nil {
+		return []Check{bad(name, err, "")}
+	}
+	checks := []Check{good(name, "version %s answers", state.Version)}
+	if !state.AOF {
+		checks = append(checks, risky("redis persistence", "appendonly is off: after a crash Redis starts empty, and every waiting delivery is queued again from the ledger",
+			"set appendonly yes in redis.conf"))
+	}
+	if state.Evicts {
+		checks = append(checks, risky("redis eviction", "Redis may evict queued tasks when its memory is full; the ledger queues them again later",
+			"set maxmemory-policy noeviction in redis.conf"))
+	}
+	return checks
+}

@@ -1,0 +1,49 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/waybillhq/waybill/api"
+	"github.com/waybillhq/waybill/dispatcher"
+	"github.com/waybillhq/waybill/internal/config"
+	"github.com/waybillhq/waybill/internal/endpoints"
+	"github.com/waybillhq/waybill/internal/keys"
+	"github.com/waybillhq/waybill/internal/registry"
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store/sqlite"
+	"github.com/waybillhq/waybill/worker"
+)
+
+// ledger is what the parts together need of a store.
+type ledger interface {
+	dispatcher.Waiting
+	dispatcher.Parking
+	dispatcher.Replays
+	worker.Ledger
+	registry.Ledger
+	endpoints.Ledger
+	keys.Ledger
+	api.History
+	api.EndpointReader
+	Schema() sqlite.Schema
+	Close() error
+}
+
+// codeDatabase says that the ledger that was named cannot be used.
+const codeDatabase postback.Code = "database_unusable"
+
+// openLedger opens the ledger that the settings name.
+func openLedger(ctx context.Context, cfg config.Config, log *slog.Logger) (ledger, error) {
+	path, isSQLite := strings.CutPrefix(cfg.DatabaseURL(), "sqlite:")
+	if !isSQLite {
+		return nil, postback.Invalid("database", codeDatabase, "only sqlite:PATH works in this version")
+	}
+	opened, err := sqlite.Open(ctx, sqlite.Options{Path: path, Logger: log})
+	if err != nil {
+		return nil, fmt.Errorf("open ledger: %w", err)
+	}
+	return opened, nil
+}
