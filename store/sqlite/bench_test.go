@@ -59,6 +59,27 @@ func BenchmarkBatch(b *testing.B) {
 	b.ReportMetric(1000*float64(b.N)/b.Elapsed().Seconds(), "events/s")
 }
 
+// BenchmarkDue reads what a task needs, from 16 callers.
+func BenchmarkDue(b *testing.B) {
+	ledger := open(b, filepath.Join(b.TempDir(), "ledger.db"))
+	item := acceptance()
+	if _, err := ledger.Accept(b.Context(), []postback.Acceptance{item}); err != nil {
+		b.Fatal(err)
+	}
+	b.SetParallelism(16 / runtime.GOMAXPROCS(0))
+	before := cpu()
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := ledger.Due(b.Context(), item.Deliveries[0].Ref()); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+	b.StopTimer()
+	b.ReportMetric(float64((cpu()-before).Microseconds())/float64(b.N), "cpu-us/op")
+}
+
 func acceptance() postback.Acceptance {
 	item := storetest.Acceptance(storetest.Event(storetest.NewID("evt")), "ep_1")
 	item.Deliveries[0].SweepAt = storetest.After(time.Minute) // its task is put in the queue

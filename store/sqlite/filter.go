@@ -99,6 +99,10 @@ func deliveryQuery(f postback.DeliveryFilter, state postback.State) (index strin
 	if openState {
 		where.add(`d.state <> 'succeeded'`)
 	}
+	troubled := openState && state != postback.Pending
+	if troubled {
+		where.add(`d.state NOT IN ('pending', 'succeeded')`)
+	}
 	badStatus := f.StatusCode != 0 && f.StatusCode != 200
 	if badStatus {
 		where.add(`d.last_status_code NOT IN (0, 200)`)
@@ -110,6 +114,8 @@ func deliveryQuery(f postback.DeliveryFilter, state postback.State) (index strin
 		return "deliveries_by_endpoint_state", where
 	case f.EndpointID != "":
 		return "deliveries_by_endpoint", where
+	case f.Publisher != "" && troubled:
+		return "deliveries_by_publisher_state", where
 	case openState:
 		return "deliveries_by_state", where
 	case badStatus:

@@ -32,6 +32,7 @@ type Ledger struct {
 	lock      *os.File
 	writePool *sql.DB // one connection, the writer's
 	readPool  *sql.DB
+	due       *sql.Stmt // what every attempt reads, prepared
 	writer    *writer
 	schema    Schema
 	close     func() error
@@ -83,6 +84,9 @@ func (l *Ledger) open(ctx context.Context, path string, logger *slog.Logger) err
 	}
 	if l.readPool, err = openPool(path, readers, reading()); err != nil {
 		return err
+	}
+	if l.due, err = l.readPool.PrepareContext(ctx, readDue); err != nil {
+		return fmt.Errorf("prepare reading: %w", err)
 	}
 	db, err := newSession(ctx, l.writePool)
 	if err != nil {
@@ -158,6 +162,9 @@ func (l *Ledger) closeAll() error {
 	var failures []error
 	if l.writer != nil {
 		l.writer.stop()
+	}
+	if l.due != nil {
+		failures = append(failures, l.due.Close())
 	}
 	if l.readPool != nil {
 		failures = append(failures, l.readPool.Close())

@@ -21,6 +21,11 @@ func collect[T any](ctx context.Context, db querier, dest func(*T) []any, query 
 	if err != nil {
 		return nil, err //nolint:wrapcheck // callers say what they were reading
 	}
+	return scanAll(rows, dest)
+}
+
+// scanAll reads all rows and closes them.
+func scanAll[T any](rows *sql.Rows, dest func(*T) []any) ([]T, error) {
 	defer rows.Close()
 	var all []T
 	for rows.Next() {

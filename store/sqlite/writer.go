@@ -179,14 +179,14 @@ func (w *writer) commit(ctx context.Context, group []*operation) {
 // answers takes those of single operations. The second error of run is one that
 // the transaction does not survive.
 func (w *writer) transact(ctx context.Context, group []*operation, answers []error, run func(context.Context, *operation) (error, error)) (err error) {
-	if _, err = w.db.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return fmt.Errorf("begin write: %w", err)
-	}
 	defer func() {
 		if err != nil {
 			w.rollback(ctx)
 		}
 	}()
+	if _, err = w.db.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return fmt.Errorf("begin write: %w", err)
+	}
 	for i, op := range group {
 		if cause := op.gone(); cause != nil {
 			answers[i] = fmt.Errorf("wait for commit: %w", cause)

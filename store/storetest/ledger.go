@@ -11,8 +11,13 @@ import (
 // few methods that it uses; this sum of them is what the suite checks.
 //
 // Every method that writes is durable when it returns nil. Every error is
-// either a *postback.Error (not_found, conflict, delivery_not_ended) or means
-// that the ledger could not be reached: then nothing was written.
+// either a *postback.Error (invalid_request, not_found, conflict,
+// delivery_not_ended) or means that the ledger could not be reached: then
+// nothing was written. One exception: when ctx ends while a write waits for its
+// commit, it may still be written. Accept is therefore idempotent by event id,
+// and Record by attempt. Arguments must not be changed after such an error.
+//
+// Times are kept to the microsecond and returned in UTC.
 type Ledger interface {
 	Intake
 	Queue
@@ -26,8 +31,8 @@ type Ledger interface {
 // Intake accepts events.
 type Intake interface {
 	// Accept writes each event with its deliveries, all of an acceptance or
-	// nothing of it, and answers in the same order. Concurrent callers share a
-	// transaction. An id that the ledger has already, or that stands twice in
+	// nothing of it, and answers in the same order. When the call fails, nothing
+	// of it was written. Concurrent callers share a transaction. An id that the ledger has already, or that stands twice in
 	// the call, is answered as Duplicate with what is stored (same Digest), or
 	// with Err CodeConflict (other Digest). A rejected event has no deliveries.
 	Accept(ctx context.Context, items []postback.Acceptance) ([]postback.Acceptance, error)
@@ -40,14 +45,18 @@ type Queue interface {
 	// retrying); otherwise CodeConflict, or CodeNotFound.
 	Due(ctx context.Context, ref postback.Ref) (postback.Due, error)
 	// Record appends the transition's attempt, if it has one, and moves the
-	// delivery on, in one transaction (shared with concurrent callers). When
-	// Ref is no longer what the delivery waits for, or the state machine has no
-	// such arrow, the attempt is still appended (it was really made), the
-	// delivery stays as it is and the answer is CodeConflict.
+	// delivery on, in one transaction (shared with concurrent callers). Without
+	// an attempt a pending delivery may stay pending and a retrying one
+	// retrying: it is put off. When Ref is no longer what the delivery waits
+	// for, or the state machine has no such arrow, the attempt is still appended
+	// (it was really made), the delivery stays as it is and the answer is
+	// CodeConflict. An attempt that is there already (same generation, number
+	// and start) is not appended again. CodeNotFound: nothing was written.
 	Record(ctx context.Context, move postback.Transition) error
 	// Claim returns up to limit pending or retrying deliveries whose SweepAt is
 	// not after now, earliest first (then by id), and sets their SweepAt to
-	// next, so that no other caller gets them before.
+	// next, so that no other caller gets them before. It may return fewer than
+	// there are (to bound memory); none means that there is none.
 	Claim(ctx context.Context, now, next time.Time, limit int) ([]postback.Due, error)
 	// Requeue sets SweepAt back to NextAttemptAt for up to limit waiting
 	// deliveries whose task was in a queue that is gone (SweepAt is after
@@ -59,8 +68,9 @@ type Queue interface {
 type Endpoints interface {
 	// SaveEndpoint writes a new endpoint (Revision 0) or a changed one, whose
 	// Revision must be the stored one (else CodeConflict), together with its
-	// Secrets: the given list replaces what is stored. It returns the endpoint
-	// with its new Revision. Revisions grow over all endpoints in commit order.
+	// Secrets: the given list replaces what is stored. A changed one that is not
+	// there is CodeNotFound. It returns the endpoint as stored, with its new
+	// Revision and its secrets newest version first. Revisions grow over all endpoints in commit order.
 	SaveEndpoint(ctx context.Context, endpoint postback.Endpoint) (postback.Endpoint, error)
 	// Endpoint returns one endpoint, a deleted one too; CodeNotFound.
 	Endpoint(ctx context.Context, id string) (postback.Endpoint, error)
@@ -99,9 +109,9 @@ type History interface {
 // Replays reopens ended deliveries.
 type Replays interface {
 	// Reopen opens the next generation of ended deliveries: pending, attempts
-	// before this generation set, due at once with SweepAt as given. It answers
-	// for each id: the reopened delivery with its event, or an Err of
-	// CodeNotFound or CodeNotEnded.
+	// before this generation set, due at once with SweepAt as given; the last
+	// status code and error stay. It answers for each id, in order: the reopened
+	// delivery with its event, or an Err of CodeNotFound or CodeNotEnded.
 	Reopen(ctx context.Context, ids []string, at, sweepAt time.Time) ([]Reopened, error)
 	// CountDeliveries counts what a filter picks.
 	CountDeliveries(ctx context.Context, filter postback.DeliveryFilter) (int, error)
@@ -123,7 +133,8 @@ type ReplayReader interface {
 
 // Keys keeps API keys.
 type Keys interface {
-	// SaveKey writes a key, new or revoked.
+	// SaveKey writes a key, new or revoked. CodeConflict when another key has
+	// its hash.
 	SaveKey(ctx context.Context, key postback.APIKey) error
 	// KeyByHash returns the key with this hash, a revoked one too; CodeNotFound.
 	KeyByHash(ctx context.Context, hash []byte) (postback.APIKey, error)
@@ -139,6 +150,7 @@ type Store interface {
 	Identity(ctx context.Context) (string, error)
 	// Ping reports whether the ledger answers.
 	Ping(ctx context.Context) error
-	// Close ends the ledger after the writes under way.
+	// Close ends the ledger after the writes under way; later calls fail.
+	// Closing again does nothing.
 	Close() error
 }

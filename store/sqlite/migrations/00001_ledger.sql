@@ -62,6 +62,7 @@ CREATE INDEX deliveries_by_publisher ON deliveries (publisher, created_at);
 -- states and status codes leave those out and stay small.
 CREATE INDEX deliveries_by_state ON deliveries (state, created_at) WHERE state <> 'succeeded';
 CREATE INDEX deliveries_by_endpoint_state ON deliveries (endpoint_id, state, created_at) WHERE state <> 'succeeded';
+CREATE INDEX deliveries_by_publisher_state ON deliveries (publisher, state, created_at) WHERE state NOT IN ('pending', 'succeeded');
 CREATE INDEX deliveries_by_status_code ON deliveries (last_status_code, created_at) WHERE last_status_code NOT IN (0, 200);
 -- The sweeper's two questions: what is overdue, and what was in a queue.
 CREATE INDEX deliveries_due ON deliveries (sweep_at, id) WHERE sweep_at IS NOT NULL;
