@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/waybillhq/waybill/client"
+	"github.com/waybillhq/waybill/internal/config"
+)
+
+const (
+	defaultServer = "http://127.0.0.1:8480"
+	serverEnv     = "WAYBILL_URL"
+	keyEnv        = "WAYBILL_API_KEY"
+)
+
+// connection says which server a client command calls, and with which key.
+type connection struct {
+	server  string
+	key     string
+	dataDir string
+}
+
+// clientAction is what a client command does once there is a client.
+type clientAction func(ctx context.Context, c *client.Client, args []string) error
+
+// online makes a command a client command: it gets the flags that choose the
+// server, and runs the action with a client.
+func (p *program) online(cmd *cobra.Command, action clientAction) *cobra.Command {
+	var to connection
+	flags := cmd.Flags()
+	flags.StringVar(&to.server, "server", "", "`URL` of the server [$"+serverEnv+"] (default \""+defaultServer+"\")")
+	flags.StringVar(&to.key, "api-key", "", "API `KEY`; other users of this machine see it in the process list [$"+keyEnv+"] (default: the one in DATA_DIR/admin.key)")
+	flags.StringVar(&to.dataDir, "data-dir", "", "`DIRECTORY` of a server on this machine, for its admin.key [$WAYBILL_DATA_DIR] (default \""+config.Default().DataDir+"\")")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		connected, err := p.connect(&to)
+		if err != nil {
+			return err
+		}
+		defer connected.Close()
+		return p.explain(to.server, action(cmd.Context(), connected, args))
+	}
+	return cmd
+}
+
+// connect makes the client and fills in what the flags left open.
+func (p *program) connect(to *connection) (*client.Client, error) {
+	to.server = firstOf(to.server, p.getenv(serverEnv), defaultServer)
+	key := firstOf(to.key, p.getenv(keyEnv))
+	if key == "" {
+		var err error
+		if key, err = readAdminKey(firstOf(to.dataDir, config.DataDir(p.environ))); err != nil {
+			return nil, err
+		}
+	}
+	connected, err := client.New(to.server, key, client.WithUserAgent("waybill-cli"))
+	if err != nil {
+		return nil, usagef("--server, --api-key: %v", err)
+	}
+	return connected, nil
+}
+
+func readAdminKey(dataDir string) (string, error) {
+	path := config.Config{DataDir: dataDir}.AdminKeyFile()
+	text, err := os.ReadFile(filepath.Clean(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("there is no API key: set %s; or start a server with \"waybill serve\", which writes %s, and run this in the same directory or with the same --data-dir", keyEnv, path)
+	}
+	if err != nil {
+		return "", fmt.Errorf("read admin key: %w", err)
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
+// explain says what to do when no server answers.
+func (p *program) explain(server string, err error) error {
+	var call *url.Error
+	if !errors.As(err, &call) {
+		return err
+	}
+	var lookup *net.DNSError
+	var dial *net.OpError
+	if errors.As(err, &lookup) || errors.As(err, &dial) && dial.Op == "dial" {
+		return fmt.Errorf("no server answers at %s: %w; start one with \"waybill serve\", or name another with --server or %s", server, call.Err, serverEnv)
+	}
+	if errors.Is(err, context.Canceled) {
+		return errors.New("interrupted")
+	}
+	return fmt.Errorf("call %s: %w", server, call.Err)
+}
+
+func firstOf(texts ...string) string {
+	for _, text := range texts {
+		if text != "" {
+			return text
+		}
+	}
+	return ""
+}

@@ -1,0 +1,152 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/waybillhq/waybill/client"
+	"github.com/waybillhq/waybill/postback"
+)
+
+func (p *program) endpointCommand() *cobra.Command {
+	group := p.group("endpoint", "Make, show and change publishers' endpoints",
+		`An endpoint is where and how one publisher wants its events: URL, scheme, secret,
+event types and retry policy.`)
+	group.AddCommand(
+		p.endpointCreate(), p.endpointList(), p.endpointShow(), p.endpointUpdate(),
+		p.endpointPause(), p.endpointResume(), p.endpointRotate(), p.endpointDelete(),
+	)
+	return group
+}
+
+func (p *program) endpointList() *cobra.Command {
+	var filter client.EndpointFilter
+	var chosen paging
+	var state string
+	cmd := &cobra.Command{
+		Use: "list", Short: "List endpoints",
+		Long: "List endpoints, newest first. Deleted ones are not listed.",
+		Example: `  waybill endpoint list --publisher pub_1
+  waybill endpoint list --state paused --json`,
+		Args: takes(),
+	}
+	cmd.Flags().StringVar(&filter.Publisher, "publisher", "", "only those of this `PUBLISHER`")
+	cmd.Flags().StringVar(&state, "state", "", "only those in this `STATE`: enabled or paused")
+	chosen.add(cmd)
+	return p.online(cmd, func(ctx context.Context, c *client.Client, _ []string) error {
+		filter.State = postback.EndpointState(state)
+		return listing[client.Endpoint]{
+			what:     "endpoints",
+			headings: []string{"endpoint", "state", "publisher", "scheme", "event types", "url"},
+			row: func(e client.Endpoint) []string {
+				return []string{e.ID, string(e.State), e.Publisher, e.Scheme, typesOf(e), e.URL}
+			},
+			page: func(ctx context.Context, page client.PageRequest) (client.Page[client.Endpoint], error) {
+				return c.ListEndpoints(ctx, filter, page)
+			},
+		}.show(ctx, p, chosen)
+	})
+}
+
+func (p *program) endpointShow() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "show ENDPOINT", Short: "Show one endpoint",
+		Long:    "Show one endpoint. Its secret is never shown again after it was made.",
+		Example: `  waybill endpoint show ep_0198c0de00007000800000000000ab12`,
+		Args:    takes("ENDPOINT"),
+	}
+	jsonFlag(cmd, &asJSON)
+	return p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
+		endpoint, err := c.GetEndpoint(ctx, args[0])
+		if err != nil {
+			return fmt.Errorf("get endpoint: %w", err)
+		}
+		return p.showEndpoint(client.EndpointResult{Endpoint: endpoint}, asJSON)
+	})
+}
+
+// showEndpoint prints an endpoint, and the secret and warnings of one that was
+// just made or changed.
+func (p *program) showEndpoint(result client.EndpointResult, asJSON bool) error {
+	for _, warning := range result.Warnings {
+		p.notef("warning: %s (%s)\n", escapeLine(warning.Message), escapeLine(warning.Code))
+	}
+	if asJSON {
+		return p.printJSON(result)
+	}
+	e := result.Endpoint
+	labels(p.out, "",
+		[2]string{"endpoint", e.ID},
+		[2]string{"publisher", e.Publisher},
+		[2]string{"state", string(e.State)},
+		[2]string{"scheme", e.Scheme},
+		[2]string{"request", e.Method + " " + e.URL},
+		[2]string{"headers", headerLine(e.Headers)},
+		[2]string{"event types", typesOf(e)},
+		[2]string{"retries", retryLine(e.Retry)},
+		[2]string{"timeout", time.Duration(e.Timeout).String()},
+		[2]string{"description", e.Description},
+		[2]string{"created", when(e.CreatedAt)},
+		[2]string{"changed", when(e.UpdatedAt)},
+		[2]string{"secret", secretLine(result)},
+	)
+	if result.Secret != "" {
+		p.notef("The secret is shown this once: give it to the publisher and keep it safe.\n")
+	}
+	return nil
+}
+
+func secretLine(result client.EndpointResult) string {
+	if result.Secret != "" {
+		return result.Secret
+	}
+	line := fmt.Sprintf("version %d", result.SecretVersion)
+	if !result.SecretCreatedAt.IsZero() {
+		line += " of " + when(result.SecretCreatedAt)
+	}
+	return line
+}
+
+func typesOf(e client.Endpoint) string {
+	if len(e.EventTypes) == 0 {
+		return "all"
+	}
+	return strings.Join(e.EventTypes, ", ")
+}
+
+func headerLine(headers map[string]string) string {
+	lines := make([]string, 0, len(headers))
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		lines = append(lines, name+": "+headers[name])
+	}
+	return strings.Join(lines, "; ")
+}
+
+func retryLine(policy postback.RetryPolicy) string {
+	var parts []string
+	add := func(given bool, format string, args ...any) {
+		if given {
+			parts = append(parts, fmt.Sprintf(format, args...))
+		}
+	}
+	delays := make([]string, 0, len(policy.Schedule))
+	for _, delay := range policy.Schedule {
+		delays = append(delays, time.Duration(delay).String())
+	}
+	add(len(delays) > 0, "after %s", strings.Join(delays, ", "))
+	add(policy.Initial > 0, "after %s, times %g, up to %s", time.Duration(policy.Initial), policy.Multiplier, time.Duration(policy.MaxInterval))
+	add(policy.MaxAttempts > 0, "%d attempts", policy.MaxAttempts)
+	add(policy.MaxAge > 0, "for %s at most", time.Duration(policy.MaxAge))
+	add(policy.Jitter > 0, "varied by %g%%", policy.Jitter*100)
+	if len(parts) == 0 {
+		return "none"
+	}
+	return strings.Join(parts, "; ")
+}

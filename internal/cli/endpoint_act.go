@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/waybillhq/waybill/client"
+)
+
+const exampleEndpoint = "ep_0198c0de00007000800000000000ab12"
+
+func (p *program) endpointPause() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "pause ENDPOINT", Short: "Hold an endpoint's deliveries back",
+		Long:    "Hold an endpoint's deliveries back until it is resumed. Nothing is lost and no attempt is used up.",
+		Example: "  waybill endpoint pause " + exampleEndpoint,
+		Args:    takes("ENDPOINT"),
+	}
+	return p.endpointSwitch(cmd, (*client.Client).PauseEndpoint)
+}
+
+func (p *program) endpointResume() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "resume ENDPOINT", Short: "Let a paused endpoint's deliveries go",
+		Long:    "Let a paused endpoint's deliveries go: what waited is sent, and what comes is sent at once.",
+		Example: "  waybill endpoint resume " + exampleEndpoint,
+		Args:    takes("ENDPOINT"),
+	}
+	return p.endpointSwitch(cmd, (*client.Client).ResumeEndpoint)
+}
+
+func (p *program) endpointSwitch(cmd *cobra.Command, act func(*client.Client, context.Context, string) (client.Endpoint, error)) *cobra.Command {
+	var asJSON bool
+	jsonFlag(cmd, &asJSON)
+	return p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
+		endpoint, err := act(c, ctx, args[0])
+		if err != nil {
+			return fmt.Errorf("%s endpoint: %w", cmd.Name(), err)
+		}
+		if asJSON {
+			return p.printJSON(endpoint)
+		}
+		p.printf("%s is %s\n", escapeLine(endpoint.ID), endpoint.State)
+		return nil
+	})
+}
+
+func (p *program) endpointRotate() *cobra.Command {
+	var secret secretFlags
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "rotate-secret ENDPOINT", Short: "Replace an endpoint's secret",
+		Long: `Replace an endpoint's secret and print the new one, this once. From now on every
+attempt is signed with it, retries and replays of older events too, so the publisher
+must change it at the same moment: pause the endpoint before, resume it after.`,
+		Example: "  waybill endpoint rotate-secret " + exampleEndpoint + `
+  waybill endpoint rotate-secret ` + exampleEndpoint + " --secret-file secret.txt",
+		Args: takes("ENDPOINT"),
+	}
+	secret.add(cmd, "that the publisher chose (default: one is made)")
+	jsonFlag(cmd, &asJSON)
+	return p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
+		chosen, err := secret.read(p)
+		if err != nil {
+			return err
+		}
+		rotated, err := c.RotateSecret(ctx, args[0], chosen.Reveal())
+		if err != nil {
+			return fmt.Errorf("rotate secret: %w", err)
+		}
+		return p.showEndpoint(rotated, asJSON)
+	})
+}
+
+func (p *program) endpointDelete() *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use: "delete ENDPOINT", Short: "Delete an endpoint",
+		Long: `Delete an endpoint. Deliveries that wait for it are cancelled; its history stays.
+On a terminal it asks first.`,
+		Example: "  waybill endpoint delete " + exampleEndpoint + " --yes",
+		Args:    takes("ENDPOINT"),
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
+		if !yes && p.interactive() {
+			if err := p.confirm(ctx, "Delete "+args[0]+" and cancel what waits for it?"); err != nil {
+				return err
+			}
+		}
+		if err := c.DeleteEndpoint(ctx, args[0]); err != nil {
+			return fmt.Errorf("delete endpoint: %w", err)
+		}
+		p.printf("%s is deleted\n", escapeLine(args[0]))
+		return nil
+	})
+}

@@ -1,0 +1,169 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/waybillhq/waybill/client"
+	"github.com/waybillhq/waybill/postback"
+)
+
+// endpointFlags are what can be said of an endpoint when it is made and when
+// it is changed.
+type endpointFlags struct {
+	url         string
+	method      string
+	eventTypes  []string
+	headers     []string
+	timeout     time.Duration
+	description string
+	retry       retryFlags
+	json        bool
+}
+
+func (f *endpointFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&f.url, "url", "", "the publisher's `URL`, with macros where the scheme has them")
+	flags.StringVar(&f.method, "method", "", "HTTP `METHOD` (default: the scheme's own)")
+	flags.StringSliceVar(&f.eventTypes, "event-type", nil, "`PATTERN` of event types to send, such as conversion.* (repeatable; none: every type)")
+	flags.StringArrayVar(&f.headers, "header", nil, "`'NAME: VALUE'` to send as well (repeatable)")
+	flags.DurationVar(&f.timeout, "timeout", 0, "how `LONG` one attempt may take, up to 60s (default 15s)")
+	flags.StringVar(&f.description, "description", "", "`TEXT` for people")
+	f.retry.add(cmd)
+	jsonFlag(cmd, &f.json)
+}
+
+// headerMap reads the headers. A name can be given once.
+func (f *endpointFlags) headerMap() (map[string]string, error) {
+	parsed, err := parseHeaders(withoutEmpty(f.headers))
+	if err != nil {
+		return nil, err
+	}
+	return flatten(parsed), nil
+}
+
+func withoutEmpty(texts []string) []string {
+	kept := []string{}
+	for _, text := range texts {
+		if strings.TrimSpace(text) != "" {
+			kept = append(kept, text)
+		}
+	}
+	return kept
+}
+
+func (p *program) endpointCreate() *cobra.Command {
+	var flags endpointFlags
+	var secret secretFlags
+	var spec client.EndpointSpec
+	cmd := &cobra.Command{
+		Use: "create --publisher PUBLISHER --url URL --scheme SCHEME", Short: "Make an endpoint",
+		Long: `Make an endpoint and print its secret, this once. Without a secret one is made in
+the form that the scheme's network gives its publishers; one that the publisher has
+already is given with --secret-file, --secret-stdin or WAYBILL_SECRET.`,
+		Example: `  waybill endpoint create --publisher pub_1 --scheme besitos --url https://publisher.example.com/postback
+  waybill endpoint create --publisher pub_1 --scheme bitlabs --secret-file secret.txt \
+    --url 'https://publisher.example.com/complete?uid=[%UID%]&val=[%VAL%]&tx=[%TX%]'
+  waybill endpoint create --publisher pub_2 --scheme simpleswap --url https://exchange.example.com/hook \
+    --event-type 'exchange.*' --retry-schedule 1s,5s,1m,10m`,
+		Args: takes(),
+	}
+	cmd.Flags().StringVar(&spec.Publisher, "publisher", "", "`PUBLISHER` whose events go there")
+	cmd.Flags().StringVar(&spec.Scheme, "scheme", "", "`SCHEME` that the publisher verifies")
+	flags.add(cmd)
+	secret.add(cmd, "that the publisher has already (default: one is made)")
+	return p.online(cmd, func(ctx context.Context, c *client.Client, _ []string) error {
+		if err := require(cmd, "url", "scheme"); err != nil {
+			return err
+		}
+		if err := flags.fill(cmd, &spec); err != nil {
+			return err
+		}
+		known, err := secret.read(p)
+		if err != nil {
+			return err
+		}
+		spec.Secret = known.Reveal()
+		made, err := c.CreateEndpoint(ctx, spec)
+		if err != nil {
+			return fmt.Errorf("create endpoint: %w", err)
+		}
+		return p.showEndpoint(made, flags.json)
+	})
+}
+
+func (f *endpointFlags) fill(cmd *cobra.Command, spec *client.EndpointSpec) error {
+	var err error
+	spec.URL, spec.Method, spec.Description = f.url, f.method, f.description
+	spec.EventTypes, spec.Timeout = withoutEmpty(f.eventTypes), postback.Duration(f.timeout)
+	if spec.Headers, err = f.headerMap(); err != nil {
+		return err
+	}
+	spec.Retry, err = f.retry.read(cmd)
+	return err
+}
+
+func (p *program) endpointUpdate() *cobra.Command {
+	var flags endpointFlags
+	cmd := &cobra.Command{
+		Use: "update ENDPOINT", Short: "Change an endpoint",
+		Long: `Change what the flags name and leave the rest. --header replaces all headers and
+--event-type all patterns; an empty one ('') removes them. Attempts that are due
+follow the new settings.`,
+		Example: `  waybill endpoint update ep_0198c0de00007000800000000000ab12 --timeout 30s
+  waybill endpoint update ep_0198c0de00007000800000000000ab12 --event-type ''`,
+		Args: takes("ENDPOINT"),
+	}
+	flags.add(cmd)
+	return p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
+		patch, err := flags.patch(cmd)
+		if err != nil {
+			return err
+		}
+		if patch == (client.EndpointPatch{}) {
+			return usagef("nothing to change: give at least one flag such as --url")
+		}
+		changed, err := c.UpdateEndpoint(ctx, args[0], patch)
+		if err != nil {
+			return fmt.Errorf("update endpoint: %w", err)
+		}
+		return p.showEndpoint(changed, flags.json)
+	})
+}
+
+func (f *endpointFlags) patch(cmd *cobra.Command) (client.EndpointPatch, error) {
+	var patch client.EndpointPatch
+	var err error
+	changed := cmd.Flags().Changed
+	if changed("url") {
+		patch.URL = &f.url
+	}
+	if changed("method") {
+		patch.Method = &f.method
+	}
+	if changed("description") {
+		patch.Description = &f.description
+	}
+	if changed("timeout") {
+		timeout := postback.Duration(f.timeout)
+		patch.Timeout = &timeout
+	}
+	if changed("event-type") {
+		types := withoutEmpty(f.eventTypes)
+		patch.EventTypes = &types
+	}
+	if changed("header") {
+		headers, err := f.headerMap()
+		if err != nil {
+			return patch, err
+		}
+		patch.Headers = &headers
+	}
+	patch.Retry, err = f.retry.read(cmd)
+	return patch, err
+}

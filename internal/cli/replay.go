@@ -1,0 +1,174 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/waybillhq/waybill/client"
+	"github.com/waybillhq/waybill/postback"
+)
+
+// replayFlags say what to replay and how.
+type replayFlags struct {
+	filter filterFlags
+	rate   float64
+	dryRun bool
+	noWait bool
+	yes    bool
+	json   bool
+}
+
+func (p *program) replayCommand() *cobra.Command {
+	var flags replayFlags
+	cmd := &cobra.Command{
+		Use: "replay {DELIVERY... | --FILTER...}", Short: "Send ended deliveries again",
+		Long: `Send ended deliveries again: those that are named, or all that the filters pick (dead
+letters, unless --state says otherwise). A replay keeps the message id, so receivers
+that know a delivery already recognise it.
+
+With filters a replay job runs on the server. This command shows its progress until it
+ends; Ctrl-C stops watching, not the job. On a terminal it first counts and asks.`,
+		Example: `  waybill replay dlv_0198c0de00007000800000000000ab12
+  waybill replay --state dead --endpoint ep_0198c0de00007000800000000000ab12 --dry-run
+  waybill replay --publisher pub_1 --since 24h --rate 50 --yes
+  waybill replay cancel rpl_0198c0de00007000800000000000ab12`,
+		Args: cobra.ArbitraryArgs,
+	}
+	flags.filter.add(cmd)
+	add := cmd.Flags()
+	add.Float64Var(&flags.rate, "rate", 0, "deliveries to reopen per second (default: as fast as it goes)")
+	add.BoolVar(&flags.dryRun, "dry-run", false, "only count what the filters pick")
+	add.BoolVar(&flags.noWait, "no-wait", false, "do not wait for the job's end")
+	add.BoolVar(&flags.yes, "yes", false, "do not ask")
+	jsonFlag(cmd, &flags.json)
+	p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
+		filtered := flags.filter.given(cmd)
+		switch {
+		case len(args) > 0 && (filtered || flags.dryRun || flags.rate != 0):
+			return usagef("give the deliveries' ids or filters, not both; --rate and --dry-run go with filters")
+		case len(args) > 0:
+			return p.replayIDs(ctx, c, args, flags.json)
+		case filtered:
+			return p.replayFiltered(ctx, c, &flags)
+		default:
+			return usagef("name deliveries, or pick them with filters such as --state dead")
+		}
+	})
+	cmd.AddCommand(p.replayShow(), p.replayCancel())
+	return cmd
+}
+
+// replayIDs replays deliveries one by one. One that cannot be replayed does
+// not keep the others from it.
+func (p *program) replayIDs(ctx context.Context, c *client.Client, ids []string, asJSON bool) error {
+	replayed := []client.Delivery{}
+	var failed []error
+	for _, id := range ids {
+		delivery, err := c.ReplayDelivery(ctx, id)
+		var problem *client.Problem
+		switch {
+		case errors.As(err, &problem):
+			failed = append(failed, fmt.Errorf("%s: %s", id, describe(err)))
+		case err != nil:
+			return fmt.Errorf("replay delivery: %w", err)
+		default:
+			replayed = append(replayed, delivery)
+		}
+	}
+	if asJSON {
+		if err := p.printJSON(replayed); err != nil {
+			return err
+		}
+	} else {
+		for _, delivery := range replayed {
+			p.printf("%s is %s again\n", escapeLine(delivery.ID), stateOf(delivery))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+func (p *program) replayFiltered(ctx context.Context, c *client.Client, flags *replayFlags) error {
+	filter, err := flags.filter.read()
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(filter.States, func(s postback.State) bool { return !s.Ended() }) {
+		return usagef("only deliveries that ended can be replayed: --state takes succeeded, dead and cancelled")
+	}
+	if flags.rate < 0 {
+		return usagef("--rate must not be negative")
+	}
+	request := client.ReplayRequest{Filter: filter, Rate: flags.rate, DryRun: flags.dryRun}
+	if !flags.dryRun && !flags.yes && p.interactive() {
+		if err := p.confirmReplay(ctx, c, request); err != nil {
+			return err
+		}
+	}
+	job, err := c.StartReplay(ctx, request)
+	if err != nil {
+		return fmt.Errorf("start replay: %w", err)
+	}
+	if !flags.dryRun && !flags.noWait {
+		if job, err = p.watch(ctx, c, job); err != nil {
+			return err
+		}
+	}
+	return p.showReplay(job, flags.json)
+}
+
+func (p *program) confirmReplay(ctx context.Context, c *client.Client, request client.ReplayRequest) error {
+	request.DryRun = true
+	counted, err := c.StartReplay(ctx, request)
+	if err != nil {
+		return fmt.Errorf("count deliveries: %w", err)
+	}
+	return p.confirm(ctx, fmt.Sprintf("Replay %d deliveries?", counted.Matched))
+}
+
+func (p *program) showReplay(job client.ReplayJob, asJSON bool) error {
+	switch {
+	case asJSON:
+		return p.printJSON(job)
+	case job.DryRun:
+		p.printf("%d deliveries would be replayed\n", job.Matched)
+	default:
+		p.printf("%s is %s: %d of %d deliveries replayed\n", escapeLine(job.ID), job.State, job.Replayed, job.Matched)
+	}
+	return nil
+}
+
+func (p *program) replayShow() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "show REPLAY", Short: "Show how far a replay job got",
+		Long:    "Show how far a replay job got.",
+		Example: "  waybill replay show rpl_0198c0de00007000800000000000ab12",
+		Args:    takes("REPLAY"),
+	}
+	return p.replayJob(cmd, (*client.Client).GetReplay)
+}
+
+func (p *program) replayCancel() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "cancel REPLAY", Short: "Stop a replay job",
+		Long:    "Stop a replay job. What it replayed stays replayed.",
+		Example: "  waybill replay cancel rpl_0198c0de00007000800000000000ab12",
+		Args:    takes("REPLAY"),
+	}
+	return p.replayJob(cmd, (*client.Client).CancelReplay)
+}
+
+func (p *program) replayJob(cmd *cobra.Command, call func(*client.Client, context.Context, string) (client.ReplayJob, error)) *cobra.Command {
+	var asJSON bool
+	jsonFlag(cmd, &asJSON)
+	return p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
+		job, err := call(c, ctx, args[0])
+		if err != nil {
+			return fmt.Errorf("%s replay: %w", cmd.Name(), err)
+		}
+		return p.showReplay(job, asJSON)
+	})
+}

@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/progress"
+
+	"github.com/waybillhq/waybill/client"
+	"github.com/waybillhq/waybill/postback"
+)
+
+// watchInterval is how often a replay job is looked at.
+const watchInterval = 500 * time.Millisecond
+
+// watch shows a replay job's progress until it ends, and returns its last
+// state. When ctx ends first it says how to go on.
+func (p *program) watch(ctx context.Context, c *client.Client, started client.ReplayJob) (client.ReplayJob, error) {
+	job := started
+	show, done := p.progress(job)
+	defer func() { done(job.State != postback.ReplayRunning) }()
+	show(job)
+	ticker := time.NewTicker(watchInterval)
+	defer ticker.Stop()
+	for job.State == postback.ReplayRunning {
+		select {
+		case <-ctx.Done():
+			return job, unwatched(job, ctx.Err())
+		case <-ticker.C:
+		}
+		seen, err := c.GetReplay(ctx, job.ID)
+		if err != nil {
+			return job, unwatched(job, err)
+		}
+		job = seen
+		show(job)
+	}
+	return job, nil
+}
+
+func unwatched(job client.ReplayJob, cause error) error {
+	return fmt.Errorf("stopped watching, but %s goes on (\"waybill replay show %s\" shows it, \"waybill replay cancel %s\" stops it): %w",
+		job.ID, job.ID, job.ID, cause)
+}
+
+// progress gives a function that shows progress and one that ends the show: a
+// bar on a terminal, else a line for each tenth.
+func (p *program) progress(job client.ReplayJob) (show func(client.ReplayJob), done func(ended bool)) {
+	if isTerminal(p.err) {
+		return p.progressBar(job)
+	}
+	shown := -1
+	return func(job client.ReplayJob) {
+		if tenth := tenths(job); tenth > shown {
+			shown = tenth
+			p.notef("%s: %d of %d\n", escapeLine(job.ID), job.Replayed, job.Matched)
+		}
+	}, func(bool) {}
+}
+
+func tenths(job client.ReplayJob) int {
+	if job.Matched == 0 {
+		return 0
+	}
+	return 10 * job.Replayed / job.Matched
+}
+
+func (p *program) progressBar(job client.ReplayJob) (show func(client.ReplayJob), done func(ended bool)) {
+	tracker := &progress.Tracker{Message: escapeLine(job.ID), Total: int64(job.Matched)}
+	bar := progress.NewWriter()
+	bar.SetOutputWriter(p.err)
+	bar.SetAutoStop(true) // Render ends when the tracker is done.
+	bar.AppendTracker(tracker)
+	var rendering sync.WaitGroup
+	rendering.Go(bar.Render)
+	show = func(job client.ReplayJob) {
+		tracker.UpdateTotal(int64(job.Matched))
+		tracker.SetValue(min(int64(job.Replayed), int64(job.Matched)))
+	}
+	return show, func(ended bool) {
+		if ended {
+			tracker.MarkAsDone()
+		} else {
+			tracker.MarkAsErrored()
+		}
+		rendering.Wait()
+	}
+}
