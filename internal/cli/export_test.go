@@ -1,0 +1,8 @@
+package cli
+
+// What the tests of this package look at from outside.
+var (
+	EscapeLine  = escapeLine
+	EscapeBlock = escapeBlock
+	EscapeJSON  = escapeJSON
+)
