@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hibiken/asynq"
+	"golang.org/x/time/rate"
 )
 
 // Handlers do the work of the tasks. An error means that nothing could be
@@ -36,7 +37,7 @@ type Servers struct{ list []*asynq.Server }
 // server has one dequeue in flight, so more servers hide more round trips.
 const serversPerShard = 4
 
-// Serve starts taking tasks. It checks that Redis answers first.
+// Serve starts taking tasks. While Redis is away the servers wait for it.
 func (q *Queue) Serve(handlers Handlers, options Options) (*Servers, error) {
 	mux := asynq.NewServeMux()
 	mux.HandleFunc(typeDeliver, deliverHandler(handlers, options.Logger))
@@ -82,6 +83,7 @@ func (q *Queue) configs(options Options) []asynq.Config {
 		calm  = 50 * time.Millisecond
 	)
 	var configs []asynq.Config
+	log := newLogger(options.Logger)
 	add := func(l lane, shard, concurrency int, interval time.Duration) {
 		configs = append(configs, asynq.Config{
 			Queues:                   map[string]int{q.shard(l, shard): 1},
@@ -90,7 +92,7 @@ func (q *Queue) configs(options Options) []asynq.Config {
 			DelayedTaskCheckInterval: time.Second,
 			ShutdownTimeout:          options.Drain,
 			RetryDelayFunc:           retryDelay,
-			Logger:                   logger{options.Logger},
+			Logger:                   log,
 			LogLevel:                 asynq.WarnLevel,
 		})
 	}
@@ -129,16 +131,31 @@ func deliverHandler(handlers Handlers, log *slog.Logger) asynq.HandlerFunc {
 	}
 }
 
-// logger brings asynq's log lines to slog.
-type logger struct{ log *slog.Logger }
+// logger brings asynq's log lines to slog. What it warns of the ledger makes
+// good, and during an outage each of many servers repeats its errors: one line
+// in a while is enough.
+type logger struct {
+	log    *slog.Logger
+	errors *rate.Sometimes
+}
 
+func newLogger(log *slog.Logger) logger {
+	return logger{log: log, errors: &rate.Sometimes{Interval: 5 * time.Second}}
+}
+
+// Debug logs for developers.
 func (l logger) Debug(args ...any) { l.log.Debug("queue", slog.String("detail", fmt.Sprint(args...))) }
 
-func (l logger) Info(args ...any) { l.log.Info("queue", slog.String("detail", fmt.Sprint(args...))) }
+// Info logs what is of interest to developers only.
+func (l logger) Info(args ...any) { l.Debug(args...) }
 
-func (l logger) Warn(args ...any) { l.log.Warn("queue", slog.String("detail", fmt.Sprint(args...))) }
+// Warn logs what the ledger makes good.
+func (l logger) Warn(args ...any) { l.Debug(args...) }
 
-func (l logger) Error(args ...any) { l.log.Error("queue", slog.String("detail", fmt.Sprint(args...))) }
+// Error logs that Redis is in trouble.
+func (l logger) Error(args ...any) {
+	l.errors.Do(func() { l.log.Warn("queue", slog.String("detail", fmt.Sprint(args...))) })
+}
 
 // Fatal does not end the process: the ledger keeps what the queue loses.
 func (l logger) Fatal(args ...any) { l.Error(args...) }
