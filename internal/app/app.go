@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/waybillhq/waybill/dispatcher"
@@ -234,8 +235,8 @@ func (s *server) onClose(cleanup func() error) { s.cleanups = append(s.cleanups,
 
 func (s *server) close() error {
 	var errs []error
-	for i := len(s.cleanups) - 1; i >= 0; i-- {
-		errs = append(errs, s.cleanups[i]())
+	for _, cleanup := range slices.Backward(s.cleanups) {
+		errs = append(errs, cleanup())
 	}
 	return errors.Join(errs...)
 }

@@ -1,0 +1,137 @@
+package e2e_test
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/waybillhq/waybill/client"
+)
+
+// server is a running `waybill serve`.
+type server struct {
+	t       *testing.T
+	command *exec.Cmd
+	log     *journal
+	done    chan struct{} // closed when the process has ended
+	url     string
+	*client.Client
+}
+
+// journal collects what a process prints.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
+// start runs `waybill serve` on a free port with the data directory and waits
+// until it listens. The test ends with the process gone.
+func start(t *testing.T, dataDir string, args ...string) *server {
+	t.Helper()
+	args = append([]string{"serve", "--listen", "127.0.0.1:0", "--data-dir", dataDir, "--egress-allow", "127.0.0.0/8"}, args...)
+	command := exec.Command(binary(), args...)
+	command.Env = environment()
+	s := &server{t: t, command: command, log: &journal{}, done: make(chan struct{})}
+	command.Stderr = s.log
+	out, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	address := make(chan string, 1)
+	go func() {
+		defer close(s.done)
+		lines := bufio.NewScanner(out)
+		for lines.Scan() {
+			if _, url, ok := strings.Cut(lines.Text(), "listens on "); ok {
+				address <- url
+			}
+		}
+		_, _ = io.Copy(io.Discard, out)
+		_ = command.Wait()
+	}()
+	t.Cleanup(s.kill)
+	select {
+	case s.url = <-address:
+	case <-s.done:
+		t.Fatalf("waybill ended before it listened:\n%s", s.log)
+	case <-time.After(30 * time.Second):
+		t.Fatalf("waybill does not listen:\n%s", s.log)
+	}
+	key, err := os.ReadFile(filepath.Join(dataDir, "admin.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Client, err = client.New(s.url, strings.TrimSpace(string(key))); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// environment is this process's, without settings of Waybill and telemetry.
+func environment() []string {
+	var kept []string
+	for _, entry := range os.Environ() {
+		if !strings.HasPrefix(entry, "WAYBILL_") && !strings.HasPrefix(entry, "OTEL_") {
+			kept = append(kept, entry)
+		}
+	}
+	return kept
+}
+
+// kill ends the process as a power cut would.
+func (s *server) kill() {
+	_ = s.command.Process.Kill()
+	<-s.done
+}
+
+// stop asks the process to drain and returns its exit code.
+func (s *server) stop() int {
+	s.t.Helper()
+	if err := s.command.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		s.t.Fatal(err)
+	}
+	select {
+	case <-s.done:
+	case <-time.After(60 * time.Second):
+		s.t.Fatalf("waybill does not stop:\n%s", s.log)
+	}
+	return s.command.ProcessState.ExitCode()
+}
+
+// refuses runs the program, which must end by itself, and returns its exit code
+// and what it said.
+func refuses(t *testing.T, args ...string) (int, string) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), binary(), args...)
+	command.Env = environment()
+	out, err := command.CombinedOutput()
+	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
+		t.Fatal(err)
+	}
+	return command.ProcessState.ExitCode(), string(out)
+}
