@@ -50,6 +50,10 @@ func rules() []rule {
 		{pkg: "internal/app", imports: []string{"..."}},
 		{pkg: "internal/cli", imports: []string{
 			"postback", "signer", "client",
+			"internal/app", "internal/config", "internal/demo",
+		}},
+		{pkg: "internal/demo", imports: []string{
+			"postback", "signer", "client",
 			"internal/app", "internal/config",
 		}},
 		{pkg: "cmd/waybill", imports: []string{"internal/cli"}},

@@ -1,0 +1,51 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/waybillhq/waybill/internal/demo"
+)
+
+func (p *program) demoCommand() *cobra.Command {
+	var options demo.Options
+	cmd := &cobra.Command{
+		Use: "demo", Short: "Show what Waybill does, on this machine",
+		Long: `Start an engine with its embedded defaults and local receivers that verify signatures
+as publishers do, send events, and show each delivery as it happens: a receiver that
+fails and recovers, one that stays down, its dead letter, a replay, a rotated secret.
+
+It ends with a summary and a list of claims, each checked in this run. The exit code is
+1 when one does not hold. Nothing is installed and nothing leaves this machine; a
+temporary directory holds the data and is removed at the end.`,
+		Example: `  waybill demo
+  waybill demo --keep
+  waybill demo --data-dir ./demo-data`,
+		Args: takes(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			options.Out = p.out
+			options.Color = isTerminal(p.out) && p.getenv("NO_COLOR") == ""
+			return p.demo(cmd.Context(), options)
+		},
+	}
+	cmd.Flags().BoolVar(&options.Keep, "keep", false, "leave everything running at the end, until Ctrl-C")
+	cmd.Flags().StringVar(&options.DataDir, "data-dir", "", "empty or new `DIRECTORY` for the data, which stays (default: a temporary one)")
+	return cmd
+}
+
+// demo clears up when its reader goes away too, as in "waybill demo | head":
+// the signal would kill it at once.
+func (p *program) demo(ctx context.Context, options demo.Options) error {
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, syscall.SIGPIPE)
+	defer signal.Stop(broken)
+	if err := demo.Run(ctx, options); err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	return nil
+}
