@@ -41,6 +41,8 @@ type Keys struct {
 	ledger Ledger
 	now    func() time.Time
 
+	revoking sync.Mutex // so that two do not each leave the other's key as the last
+
 	mu      sync.Mutex
 	trusted map[[sha256.Size]byte]trusted
 }
@@ -160,6 +162,8 @@ func (k *Keys) List(ctx context.Context) ([]postback.APIKey, error) {
 
 // Revoke ends a key; CodeNotFound. The last admin key cannot be revoked.
 func (k *Keys) Revoke(ctx context.Context, keyID string) error {
+	k.revoking.Lock()
+	defer k.revoking.Unlock()
 	keys, err := k.List(ctx)
 	if err != nil {
 		return err
