@@ -217,20 +217,16 @@ func chooseSecret(scheme string, given postback.Secret) (postback.Secret, error)
 	return postback.NewSecret(made), domainError(err)
 }
 
-// setSecret makes a secret the endpoint's current one. The ones before stay,
-// retired, until they leave with the next rotation.
+// setSecret makes a secret the endpoint's only one. A rotation is a cutover, so
+// the one before is not kept, not even sealed.
 func (m *Manager) setSecret(endpoint *postback.Endpoint, secret postback.Secret, now time.Time) {
 	version := 1
-	var retired []postback.SealedSecret
 	if len(endpoint.Secrets) > 0 {
-		previous := endpoint.Secrets[0]
-		version = previous.Version + 1
-		previous.RetiredAt = now
-		previous.Sealed = []byte{} // nothing signs with it again
-		retired = append(retired, previous)
+		version = endpoint.Secrets[0].Version + 1
 	}
-	current := postback.SealedSecret{Version: version, Sealed: m.sealer.Seal(secret, endpoint.ID, version), CreatedAt: now}
-	endpoint.Secrets = append([]postback.SealedSecret{current}, retired...)
+	endpoint.Secrets = []postback.SealedSecret{{
+		Version: version, Sealed: m.sealer.Seal(secret, endpoint.ID, version), CreatedAt: now,
+	}}
 }
 
 // check refuses an endpoint that could not be delivered to, completes its
