@@ -270,6 +270,9 @@ func origin(rawURL string) string {
 	return scheme + "://" + rest + "/"
 }
 
+// minTimeout is the shortest attempt timeout: less is a slip of the unit.
+const minTimeout = time.Millisecond
+
 func checkRest(endpoint *postback.Endpoint) error {
 	if _, err := postback.RequireName("publisher", &endpoint.Publisher); err != nil {
 		return fmt.Errorf("check endpoint: %w", err)
@@ -282,8 +285,8 @@ func checkRest(endpoint *postback.Endpoint) error {
 	if endpoint.Timeout == 0 {
 		endpoint.Timeout = postback.DefaultTimeout
 	}
-	if endpoint.Timeout < 0 || endpoint.Timeout > postback.MaxTimeout {
-		return postback.Invalid("timeout", postback.CodeInvalid, "must be between 1ms and %s", postback.MaxTimeout)
+	if endpoint.Timeout < minTimeout || endpoint.Timeout > postback.MaxTimeout {
+		return postback.Invalid("timeout", postback.CodeInvalid, "must be between %s and %s", minTimeout, postback.MaxTimeout)
 	}
 	header := http.Header{}
 	for name, value := range endpoint.Headers {
