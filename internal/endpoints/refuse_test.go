@@ -1,0 +1,130 @@
+package endpoints_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/waybillhq/waybill/internal/egress"
+	"github.com/waybillhq/waybill/internal/testkit"
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/signer"
+)
+
+func TestCreateRefuses(t *testing.T) {
+	t.Parallel()
+	const invalid = postback.CodeInvalid
+	second := postback.Duration(time.Second)
+	tests := []struct {
+		name  string
+		alter func(*postback.EndpointSpec)
+		field string
+		code  postback.Code
+	}{
+		{"no publisher", func(s *postback.EndpointSpec) { s.Publisher = "" }, "publisher", invalid},
+		{"control character in the publisher", func(s *postback.EndpointSpec) { s.Publisher = "pub\n1" }, "publisher", invalid},
+		{"unknown scheme", func(s *postback.EndpointSpec) { s.Scheme = "besito" }, "scheme", signer.CodeUnknownScheme},
+		{"no scheme", func(s *postback.EndpointSpec) { s.Scheme = "" }, "scheme", signer.CodeUnknownScheme},
+		{"foreign method", func(s *postback.EndpointSpec) { s.Method = "POST" }, "method", signer.CodeMethodNotAllowed},
+		{"no URL", func(s *postback.EndpointSpec) { s.URL = "" }, "url", signer.CodeURLMissing},
+		{"another protocol", func(s *postback.EndpointSpec) { s.URL = "ftp://receiver.example.com/" }, "url", signer.CodeURLScheme},
+		{"user info", func(s *postback.EndpointSpec) { s.URL = "https://a:b@receiver.example.com/" }, "url", signer.CodeURLUserInfo},
+		{"query where the data goes", func(s *postback.EndpointSpec) { s.URL += "?a=1" }, "url", signer.CodeURLQuery},
+		{"private address", func(s *postback.EndpointSpec) { s.URL = "https://10.0.0.1/" }, "url", egress.CodeDenied},
+		{"private address of version 6", func(s *postback.EndpointSpec) { s.URL = "https://[fd00::1]/" }, "url", egress.CodeDenied},
+		{"metadata address in a template", func(s *postback.EndpointSpec) {
+			s.Scheme, s.URL = "bitlabs", "http://169.254.169.254/?uid=[%UID%]"
+		}, "url", egress.CodeDenied},
+		{"unknown macro", func(s *postback.EndpointSpec) {
+			s.Scheme, s.URL = "bitlabs", "https://receiver.example.com/?uid=[%UIDD%]"
+		}, "url", signer.CodeMacroUnknown},
+		{"pattern that matches nothing", func(s *postback.EndpointSpec) {
+			s.EventTypes = []string{"conversion.*", "order.*"}
+		}, "event_types[1]", invalid},
+		{"negative timeout", func(s *postback.EndpointSpec) { s.Timeout = -time.Second }, "timeout", invalid},
+		{"timeout that nothing can meet", func(s *postback.EndpointSpec) { s.Timeout = time.Microsecond }, "timeout", invalid},
+		{"long timeout", func(s *postback.EndpointSpec) { s.Timeout = postback.MaxTimeout + 1 }, "timeout", invalid},
+		{"line break in a header", func(s *postback.EndpointSpec) {
+			s.Headers = map[string]string{"X-Key": "a\r\nHost: b"}
+		}, "headers.X-Key", egress.CodeInvalidHeader},
+		{"line break in a header's name", func(s *postback.EndpointSpec) {
+			s.Headers = map[string]string{"X-Key:a\r\nX": "b"}
+		}, "headers.X-Key:a??X", egress.CodeInvalidHeader},
+		{"header of the connection", func(s *postback.EndpointSpec) {
+			s.Headers = map[string]string{"host": "other.example.com"}
+		}, "headers.host", egress.CodeInvalidHeader},
+		{"header in two spellings", func(s *postback.EndpointSpec) {
+			s.Headers = map[string]string{"X-Key": "a", "x-key": "b"}
+		}, "headers.x-key", egress.CodeInvalidHeader},
+		{"retry that never ends", func(s *postback.EndpointSpec) {
+			s.Retry = &postback.RetryPolicy{Initial: second}
+		}, "retry.max_attempts", invalid},
+		{"retry after no time", func(s *postback.EndpointSpec) {
+			s.Retry = &postback.RetryPolicy{Schedule: []postback.Duration{second, 0}}
+		}, "retry.schedule[1]", postback.CodeInvalidDuration},
+		{"short secret", func(s *postback.EndpointSpec) { s.Secret = postback.NewSecret("short") }, "secret", signer.CodeSecretTooShort},
+		{"secret with a space", func(s *postback.EndpointSpec) {
+			s.Secret = postback.NewSecret("s3cret s3cret s3cret")
+		}, "secret", signer.CodeSecretInvalid},
+	}
+	parts := testkit.NewParts(t)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			wanted := spec()
+			tt.alter(&wanted)
+			_, secret, _, err := parts.Endpoints.Create(t.Context(), wanted)
+			expectRefusal(t, err, tt.field, tt.code)
+			if !secret.Empty() {
+				t.Error("a refused endpoint has a secret")
+			}
+			if given := wanted.Secret.Reveal(); given != "" && strings.Contains(err.Error(), given) {
+				t.Errorf("the error repeats the secret: %v", err)
+			}
+		})
+	}
+	left, _, err := parts.Ledger.Endpoints(t.Context(), postback.EndpointFilter{}, postback.Page{})
+	if err != nil || len(left) != 0 {
+		t.Errorf("%d endpoints were stored, %v", len(left), err)
+	}
+}
+
+func TestUpdateRefuses(t *testing.T) {
+	t.Parallel()
+	parts := testkit.NewParts(t)
+	endpoint := parts.Create(t, spec())
+	tests := []struct {
+		name  string
+		patch postback.EndpointPatch
+		field string
+		code  postback.Code
+	}{
+		{"private address", postback.EndpointPatch{URL: new("https://192.168.1.1/")}, "url", egress.CodeDenied},
+		{"foreign method", postback.EndpointPatch{Method: new("PUT")}, "method", signer.CodeMethodNotAllowed},
+		{"pattern", postback.EndpointPatch{EventTypes: &[]string{"nothing"}}, "event_types[0]", postback.CodeInvalid},
+		{"timeout", postback.EndpointPatch{Timeout: new(time.Hour)}, "timeout", postback.CodeInvalid},
+		{"headers", postback.EndpointPatch{Headers: &map[string]string{"": "a"}}, "headers.", egress.CodeInvalidHeader},
+		{"retry", postback.EndpointPatch{Retry: &postback.RetryPolicy{MaxAttempts: -1}}, "retry.max_attempts", postback.CodeInvalid},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, _, err := parts.Endpoints.Update(t.Context(), endpoint.ID, tt.patch)
+			expectRefusal(t, err, tt.field, tt.code)
+		})
+	}
+	if now := stored(t, parts, endpoint.ID); now.Revision != endpoint.Revision {
+		t.Errorf("the endpoint was changed: %+v", now)
+	}
+}
+
+func TestCarriesNamesTheFieldThatItCannot(t *testing.T) {
+	t.Parallel()
+	parts := testkit.NewParts(t)
+	endpoint := parts.Create(t, spec())
+	if err := parts.Endpoints.Carries(endpoint, postback.Event{Data: []byte(`{"user_id":"u"}`)}); err != nil {
+		t.Errorf("flat data: %v", err)
+	}
+	err := parts.Endpoints.Carries(endpoint, postback.Event{Data: []byte(`{"user_id":{"a":1}}`)})
+	expectRefusal(t, err, "data.user_id", signer.CodeValueNested)
+	endpoint.Scheme = "gone"
+	expectRefusal(t, parts.Endpoints.Carries(endpoint, postback.Event{}), "scheme", signer.CodeUnknownScheme)
+}
