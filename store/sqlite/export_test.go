@@ -12,6 +12,14 @@ func Panic(ctx context.Context, l *Ledger, reason string) error {
 	return err
 }
 
+// Setting is a setting of the connection that writes.
+func Setting(ctx context.Context, l *Ledger, name string) (string, error) {
+	return write(ctx, l.writer, 1, func(ctx context.Context, db *session) (value string, err error) {
+		err = db.QueryRowContext(ctx, "PRAGMA "+name).Scan(&value)
+		return value, err
+	})
+}
+
 // DeliveriesStatement is the statement that lists deliveries behind a cursor.
 func DeliveriesStatement(filter postback.DeliveryFilter, state postback.State) string {
 	query, _ := listDeliveries(filter, state, &position{})

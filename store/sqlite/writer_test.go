@@ -25,6 +25,17 @@ func TestWriterSurvivesPanic(t *testing.T) {
 	}
 }
 
+// TestWriterSettings checks what no test without a power cut could.
+func TestWriterSettings(t *testing.T) {
+	t.Parallel()
+	ledger := open(t, filepath.Join(t.TempDir(), "ledger.db"))
+	for name, want := range map[string]string{"synchronous": "2", "journal_mode": "wal", "foreign_keys": "1"} {
+		if got, err := sqlite.Setting(t.Context(), ledger, name); err != nil || got != want {
+			t.Errorf("%s is %q, %v, want %q", name, got, err, want)
+		}
+	}
+}
+
 func TestWriterLeavesOutWhoGaveUp(t *testing.T) {
 	t.Parallel()
 	ledger := open(t, filepath.Join(t.TempDir(), "ledger.db"))

@@ -11,6 +11,7 @@ func reopenTests() []test {
 		{"opens the next generation", reopenNext},
 		{"answers for each id", reopenAnswers},
 		{"appends to what happened", reopenAppends},
+		{"refuses the attempt of the generation before", reopenStale},
 		{"takes an empty call", reopenNothing},
 	}
 }
@@ -70,6 +71,18 @@ func reopenAppends(k kit) {
 	k.fails(k.Record(k.ctx(), late), postback.CodeConflict)
 	same(k, "attempts", k.attempts(dead.ID), append(before, *move.Attempt, *late.Attempt))
 	same(k, "state", k.stored(dead.ID).State, postback.Succeeded)
+}
+
+func reopenStale(k kit) {
+	cancelled := k.in(postback.Cancelled) // no attempt was made: both generations wait for the first one
+	before := postback.Ref{DeliveryID: cancelled.ID, Generation: 1, Attempt: 1}
+	answers, err := k.Reopen(k.ctx(), []string{cancelled.ID}, Noon(), Noon())
+	k.must(err)
+	_, err = k.Due(k.ctx(), before)
+	k.fails(err, postback.CodeConflict)
+	k.fails(k.Record(k.ctx(), Succeed(before)), postback.CodeConflict)
+	k.fails(k.Record(k.ctx(), Park(before)), postback.CodeConflict)
+	same(k, "delivery", k.stored(cancelled.ID), answers[0].Due.Delivery)
 }
 
 func reopenNothing(k kit) {
