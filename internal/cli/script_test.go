@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -25,6 +26,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"status":     status,
 		"serve":      serve,
 		"receiver":   receiver,
+		"receive":    receive,
 		"capture":    capture,
 		"eventually": eventually,
 		"interrupt":  interrupt,
@@ -123,6 +125,37 @@ func receiver(ts *testscript.TestScript, _ bool, _ []string) {
 	server := httptest.NewServer(mux)
 	ts.Defer(server.Close)
 	ts.Setenv("RECEIVER", server.URL)
+}
+
+// receive starts "waybill receive ARG..." on a free port, with its URL in
+// RECEIVER and what it prints in received.txt. At the script's end SIGTERM must
+// make it exit with 0.
+func receive(ts *testscript.TestScript, neg bool, args []string) {
+	if neg {
+		ts.Fatalf("usage: receive ARG...")
+	}
+	binary, err := exec.LookPath("waybill")
+	ts.Check(err)
+	received, err := os.Create(ts.MkAbs("received.txt"))
+	ts.Check(err)
+	command := exec.Command(binary, append([]string{"receive", "--listen", "127.0.0.1:0"}, args...)...)
+	command.Env = []string{"WAYBILL_SECRET=" + ts.Getenv("WAYBILL_SECRET")}
+	command.Stdout = received
+	notes, err := command.StderrPipe()
+	ts.Check(err)
+	ts.Check(command.Start())
+	ts.Defer(func() {
+		_ = command.Process.Signal(syscall.SIGTERM)
+		_, _ = io.Copy(io.Discard, notes)
+		ts.Check(errors.Join(command.Wait(), received.Close()))
+	})
+	first, err := bufio.NewReader(notes).ReadString('\n')
+	ts.Check(err)
+	_, address, found := strings.Cut(strings.TrimSpace(first), " on ")
+	if !found {
+		ts.Fatalf("receive printed %q", first)
+	}
+	ts.Setenv("RECEIVER", address)
 }
 
 // capture keeps what a group matched in the last standard output or error:

@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/waybillhq/waybill/signer"
+)
+
+// receiveFlags describe a receiver of postbacks.
+type receiveFlags struct {
+	scheme string
+	listen string
+	status int
+	secret secretFlags
+}
+
+func (p *program) receiveCommand() *cobra.Command {
+	var flags receiveFlags
+	cmd := &cobra.Command{
+		Use:   "receive --scheme SCHEME",
+		Short: "Receive postbacks on this machine and check their signatures",
+		Long: `Listen for postbacks as a publisher's server would, print each one with a verdict
+on its signature, and answer 200 when the signature holds and 403 when it does not.
+It is for trying things out; it keeps nothing. Ctrl-C ends it.
+
+With --status every postback whose signature holds is answered with that status
+instead, to see a server retry.`,
+		Example: `  waybill receive --scheme bitlabs --secret-file secret.txt
+  waybill receive --scheme besitos --secret-file secret.txt --listen 127.0.0.1:9001 --status 500`,
+		Args: takes(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := require(cmd, "scheme"); err != nil {
+				return err
+			}
+			return p.receive(cmd.Context(), &flags)
+		},
+	}
+	add := cmd.Flags()
+	add.StringVar(&flags.scheme, "scheme", "", "`SCHEME` that the sender signs in")
+	add.StringVar(&flags.listen, "listen", "127.0.0.1:9000", "`ADDRESS` to listen on")
+	add.IntVar(&flags.status, "status", http.StatusOK, "`STATUS` to answer a good postback with")
+	flags.secret.add(cmd, "that the sender signs with")
+	return cmd
+}
+
+func (p *program) receive(ctx context.Context, flags *receiveFlags) error {
+	scheme, err := lookupScheme(flags.scheme)
+	if err != nil {
+		return err
+	}
+	secret, err := flags.secret.read(p)
+	if err != nil {
+		return err
+	}
+	if secret.Empty() {
+		return usagef("missing the secret: give --secret-file, --secret-stdin or %s", secretEnv)
+	}
+	if flags.status < 200 || flags.status > 599 {
+		return usagef("--status %d is no final HTTP status; give one from 200 to 599", flags.status)
+	}
+	var listenConfig net.ListenConfig
+	listener, err := listenConfig.Listen(ctx, "tcp", flags.listen)
+	if err != nil {
+		return fmt.Errorf("listen for postbacks: %w", err)
+	}
+	var printing sync.Mutex
+	server := &http.Server{
+		ReadHeaderTimeout: 10 * time.Second,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			status, verdict := flags.judge(scheme, secret.Reveal(), w, r)
+			printing.Lock()
+			p.printf("%s  %d  %s  %s %s\n", time.Now().Format("15:04:05.000"), status, verdict, r.Method, escapeLine(r.RequestURI))
+			printing.Unlock()
+			w.WriteHeader(status)
+		}),
+	}
+	p.notef("receiving %s postbacks on http://%s\n", flags.scheme, listener.Addr())
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("receive postbacks: %w", err)
+	}
+	return nil
+}
+
+// judge decides what to answer, and says why in a few words.
+func (f *receiveFlags) judge(scheme signer.Scheme, secret string, w http.ResponseWriter, r *http.Request) (int, string) {
+	const maxBody = 1 << 20
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		return http.StatusBadRequest, "unreadable body"
+	}
+	if err := scheme.Verify(signer.ReceivedFrom(r, "", body), []string{secret}, time.Now()); err != nil {
+		return http.StatusForbidden, "signature does not hold: " + escapeLine(err.Error())
+	}
+	return f.status, "signature holds"
+}
