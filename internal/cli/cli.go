@@ -76,7 +76,7 @@ Exit codes: 0 done, 1 failed, 2 bad usage.`)
 	addTo(root, groupClient,
 		p.endpointCommand(), p.sendCommand(), p.exampleCommand(), p.eventCommand(),
 		p.deliveryCommand(), p.replayCommand(), p.keyCommand())
-	addTo(root, groupOffline, p.signCommand(), p.verifyCommand())
+	addTo(root, groupOffline, p.signCommand(), p.verifyCommand(), p.receiveCommand())
 	root.AddCommand(p.versionCommand())
 	return root
 }
