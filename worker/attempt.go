@@ -85,15 +85,11 @@ func (w *Worker) sign(endpoint postback.Endpoint, due postback.Due, attempt *pos
 	if err != nil {
 		return egress.Request{}, fmt.Errorf("sign: %w", err)
 	}
-	for name, value := range endpoint.Headers {
-		if signed.Header.Get(name) == "" { // a custom header never replaces the scheme's own
-			signed.Header.Set(name, value)
-		}
-	}
+	shown := addCustom(signed.Header, endpoint.Headers)
 	attempt.SecretVersion = endpoint.Secrets[0].Version
 	attempt.Notes = signed.Notes
 	attempt.Request = postback.SentRequest{
-		Method: signed.Method, URL: signed.URL, Headers: shown(signed.Header, endpoint.Headers),
+		Method: signed.Method, URL: signed.URL, Headers: shown,
 		Body: signed.Body, StringToSign: signed.StringToSign,
 	}
 	return egress.Request{Method: signed.Method, URL: signed.URL, Header: signed.Header, Body: signed.Body}, nil
@@ -163,14 +159,18 @@ func flat(header http.Header) map[string]string {
 	return flattened
 }
 
-// shown is the headers of a request as the history keeps them: an operator's
-// custom headers may hold credentials, so their values are masked.
-func shown(sent http.Header, custom map[string]string) map[string]string {
-	headers := flat(sent)
-	for name := range custom {
-		headers[http.CanonicalHeaderKey(name)] = "[custom]"
+// addCustom adds an operator's headers to a request, none of which replaces one
+// of the scheme's, and returns the headers as the history keeps them: custom
+// ones may hold credentials, so their values are masked.
+func addCustom(header http.Header, custom map[string]string) map[string]string {
+	shown := flat(header)
+	for name, value := range custom {
+		if header.Get(name) == "" {
+			header.Set(name, value)
+			shown[http.CanonicalHeaderKey(name)] = "[custom]"
+		}
 	}
-	return headers
+	return shown
 }
 
 func describe(span trace.Span, attempt postback.Attempt) {
