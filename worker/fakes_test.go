@@ -1,0 +1,66 @@
+package worker_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"testing"
+
+	nometric "go.opentelemetry.io/otel/metric/noop"
+	notrace "go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/worker"
+)
+
+// oneDelivery takes every transition.
+type oneDelivery struct{ worker.Ledger }
+
+func (oneDelivery) Record(context.Context, postback.Transition) error { return nil }
+
+func (oneDelivery) Ping(context.Context) error { return nil }
+
+// oneEndpoint is the only endpoint there is.
+type oneEndpoint struct{}
+
+func (oneEndpoint) Endpoint(string) (postback.Endpoint, bool) {
+	return postback.Endpoint{
+		ID: "ep_1", URL: "https://receiver.example.com/", Scheme: "simpleswap", Method: http.MethodPost,
+		State: postback.EndpointEnabled, Secrets: []postback.SealedSecret{{Version: 1}},
+	}, true
+}
+
+type openSecret struct{}
+
+func (openSecret) Open([]byte, string, int) (postback.Secret, error) {
+	return postback.NewSecret("s3cret-s3cret"), nil
+}
+
+// onFakes is a worker without a real part, for tests under a fake clock.
+func onFakes(t *testing.T, ledger worker.Ledger, out worker.Sender) *worker.Worker {
+	t.Helper()
+	made, err := worker.New(worker.Options{
+		Ledger: ledger, Endpoints: oneEndpoint{}, Secrets: openSecret{}, Sender: out, Acceptor: refusing{},
+		Tracer: notrace.NewTracerProvider().Tracer(""), Meter: nometric.NewMeterProvider().Meter(""),
+		Logger: slog.New(slog.DiscardHandler), Random: func() float64 { return 0.5 },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made
+}
+
+// blocking answers 200 when it is told to.
+func blocking(arrived chan<- struct{}, leave <-chan struct{}) http.HandlerFunc {
+	return func(http.ResponseWriter, *http.Request) {
+		arrived <- struct{}{}
+		<-leave
+	}
+}
+
+// away is a ledger that accepts nothing.
+type away struct{ worker.Ledger }
+
+func (away) Accept(context.Context, []postback.Acceptance) ([]postback.Acceptance, error) {
+	return nil, errAway
+}
