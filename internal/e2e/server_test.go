@@ -24,6 +24,7 @@ type server struct {
 	log     *journal
 	done    chan struct{} // closed when the process has ended
 	url     string
+	key     string // the admin key
 	*client.Client
 }
 
@@ -49,9 +50,15 @@ func (j *journal) String() string {
 // until it listens. The test ends with the process gone.
 func start(t *testing.T, dataDir string, args ...string) *server {
 	t.Helper()
+	return startWith(t, dataDir, nil, args...)
+}
+
+// startWith is start with more variables in the environment.
+func startWith(t *testing.T, dataDir string, variables []string, args ...string) *server {
+	t.Helper()
 	args = append([]string{"serve", "--listen", "127.0.0.1:0", "--data-dir", dataDir, "--egress-allow", "127.0.0.0/8"}, args...)
 	command := exec.Command(binary(), args...)
-	command.Env = environment()
+	command.Env = append(environment(), variables...)
 	s := &server{t: t, command: command, log: &journal{}, done: make(chan struct{})}
 	command.Stderr = s.log
 	out, err := command.StdoutPipe()
@@ -85,7 +92,8 @@ func start(t *testing.T, dataDir string, args ...string) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Client, err = client.New(s.url, strings.TrimSpace(string(key))); err != nil {
+	s.key = strings.TrimSpace(string(key))
+	if s.Client, err = client.New(s.url, s.key); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
