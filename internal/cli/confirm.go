@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 )
 
@@ -28,6 +27,7 @@ func (p *program) confirm(ctx context.Context, question string) error {
 		}
 		return errors.New("not done: the answer was not yes")
 	case <-ctx.Done():
-		return fmt.Errorf("wait for the answer: %w", ctx.Err())
+		p.notef("\n")
+		return errors.New(interrupted)
 	}
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -47,7 +45,7 @@ func (p *program) online(cmd *cobra.Command, action clientAction) *cobra.Command
 			return err
 		}
 		defer connected.Close()
-		return p.explain(to.server, action(cmd.Context(), connected, args))
+		return action(cmd.Context(), connected, args)
 	}
 	return cmd
 }
@@ -79,23 +77,6 @@ func readAdminKey(dataDir string) (string, error) {
 		return "", fmt.Errorf("read admin key: %w", err)
 	}
 	return strings.TrimSpace(string(text)), nil
-}
-
-// explain says what to do when no server answers.
-func (p *program) explain(server string, err error) error {
-	var call *url.Error
-	if !errors.As(err, &call) {
-		return err
-	}
-	var lookup *net.DNSError
-	var dial *net.OpError
-	if errors.As(err, &lookup) || errors.As(err, &dial) && dial.Op == "dial" {
-		return fmt.Errorf("no server answers at %s: %w; start one with \"waybill serve\", or name another with --server or %s", server, call.Err, serverEnv)
-	}
-	if errors.Is(err, context.Canceled) {
-		return errors.New("interrupted")
-	}
-	return fmt.Errorf("call %s: %w", server, call.Err)
 }
 
 func firstOf(texts ...string) string {

@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,6 +14,9 @@ import (
 	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/signer"
 )
+
+// interrupted is why a command stopped that somebody stopped.
+const interrupted = "interrupted"
 
 // finish prints what went wrong and turns it into an exit code.
 func (p *program) finish(cmd *cobra.Command, err error) int {
@@ -43,7 +49,29 @@ func describe(err error) string {
 	if domain, ok := errors.AsType[*postback.Error](err); ok {
 		return fmt.Sprintf("%v (%s)", domain, domain.Code)
 	}
+	if call, ok := errors.AsType[*url.Error](err); ok {
+		return describeCall(call)
+	}
 	return err.Error()
+}
+
+// describeCall says what to do when no server answers. The query of the URL is
+// left out: it may identify a user.
+func describeCall(call *url.Error) string {
+	server := "the server"
+	if target, err := url.Parse(call.URL); err == nil {
+		server = target.Scheme + "://" + target.Host
+	}
+	var lookup *net.DNSError
+	var dial *net.OpError
+	switch {
+	case errors.Is(call, context.Canceled):
+		return interrupted
+	case errors.As(call, &lookup), errors.As(call, &dial) && dial.Op == "dial":
+		return fmt.Sprintf("no server answers at %s: %v; start one with \"waybill serve\", or name another with --server or %s", server, call.Err, serverEnv)
+	default:
+		return fmt.Sprintf("call %s: %v", server, call.Err)
+	}
 }
 
 func describeProblem(problem *client.Problem) string {

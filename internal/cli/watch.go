@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -27,7 +28,7 @@ func (p *program) watch(ctx context.Context, c *client.Client, started client.Re
 	for job.State == postback.ReplayRunning {
 		select {
 		case <-ctx.Done():
-			return job, unwatched(job, ctx.Err())
+			return job, unwatched(job, errors.New(interrupted))
 		case <-ticker.C:
 		}
 		seen, err := c.GetReplay(ctx, job.ID)
@@ -41,8 +42,8 @@ func (p *program) watch(ctx context.Context, c *client.Client, started client.Re
 }
 
 func unwatched(job client.ReplayJob, cause error) error {
-	return fmt.Errorf("stopped watching, but %s goes on (\"waybill replay show %s\" shows it, \"waybill replay cancel %s\" stops it): %w",
-		job.ID, job.ID, job.ID, cause)
+	return fmt.Errorf("stopped watching, but %s goes on (\"waybill replay show %s\" shows it, \"waybill replay cancel %s\" stops it): %s",
+		job.ID, job.ID, job.ID, describe(cause))
 }
 
 // progress gives a function that shows progress and one that ends the show: a
@@ -71,6 +72,9 @@ func (p *program) progressBar(job client.ReplayJob) (show func(client.ReplayJob)
 	tracker := &progress.Tracker{Message: escapeLine(job.ID), Total: int64(job.Matched)}
 	bar := progress.NewWriter()
 	bar.SetOutputWriter(p.err)
+	bar.Style().Options.TimeInProgressPrecision = time.Second
+	bar.Style().Options.TimeDonePrecision = time.Second
+	bar.Style().Options.ErrorString = "not watched any more"
 	bar.SetAutoStop(true) // Render ends when the tracker is done.
 	bar.AppendTracker(tracker)
 	var rendering sync.WaitGroup
