@@ -36,7 +36,7 @@ func TestKill9LosesNoAcceptedEvent(t *testing.T) {
 		s = start(t, dir)
 		p.server.Store(s)
 	}
-	checkAllDelivered(t, s, r, <-produced)
+	checkAllDelivered(t, s, r, <-produced, soon)
 }
 
 // Events accepted and not yet tried survive as well: the receiver answers
@@ -55,7 +55,7 @@ func TestKill9WithEverythingInFlight(t *testing.T) {
 	transactions := p.produce(t.Context(), t, events)
 	s.kill()
 	close(hold)
-	checkAllDelivered(t, start(t, dir), r, transactions)
+	checkAllDelivered(t, start(t, dir), r, transactions, soon)
 }
 
 // SIGTERM: what is under way is finished and recorded, and the exit code is 0.
@@ -84,7 +84,7 @@ func TestSIGTERMDrains(t *testing.T) {
 		t.Fatalf("exit code %d after SIGTERM:\n%s", code, s.log)
 	}
 	s = start(t, dir)
-	checkAllDelivered(t, s, r, transactions)
+	checkAllDelivered(t, s, r, transactions, soon)
 	if _, all := r.seen(); all != events {
 		t.Errorf("%d requests for %d events: a drained attempt was made again", all, events)
 	}

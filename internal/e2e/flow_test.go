@@ -127,12 +127,16 @@ func settled(t *testing.T, s *server, patience time.Duration) map[string]int {
 	return states
 }
 
-// checkAllDelivered fails unless every transaction came, every signature held
-// and every delivery succeeded.
-func checkAllDelivered(t *testing.T, s *server, r *receiver, transactions []string) {
+// soon is shorter than the grace after which the sweeper looks after lost
+// tasks: what is delivered within it was noticed as lost at once.
+const soon = 30 * time.Second
+
+// checkAllDelivered fails unless every transaction came in time, every
+// signature held and every delivery succeeded.
+func checkAllDelivered(t *testing.T, s *server, r *receiver, transactions []string, patience time.Duration) {
 	t.Helper()
-	r.waitFor(t, len(transactions), 2*time.Minute)
-	states := settled(t, s, time.Minute)
+	r.waitFor(t, len(transactions), patience)
+	states := settled(t, s, patience)
 	if missing := r.missing(transactions); len(missing) > 0 {
 		t.Errorf("%d accepted events never came, such as %s", len(missing), missing[0])
 	}

@@ -39,7 +39,7 @@ func TestFlushedRedisLosesNothing(t *testing.T) {
 			close(hold)
 		}
 	}
-	checkAllDelivered(t, s, r, transactions)
+	checkAllDelivered(t, s, r, transactions, soon)
 }
 
 // Guarantee: Redis stopped for ten seconds and started empty. Events are
@@ -61,7 +61,7 @@ func TestRedisGoneAndBackEmptyLosesNothing(t *testing.T) {
 	p.waitAccepted(t, events) // with Redis away the ledger takes them
 	<-outage
 	queue.Start()
-	checkAllDelivered(t, s, r, <-produced)
+	checkAllDelivered(t, s, r, <-produced, soon)
 }
 
 // A server that is killed with attempts under way leaves tasks in Redis that
@@ -85,7 +85,7 @@ func TestKill9WithRedisTakesOverWhatWasUnderWay(t *testing.T) {
 	s.kill()
 	close(hold)
 	s = start(t, dir, "--redis", queue.URL())
-	checkAllDelivered(t, s, r, transactions)
+	checkAllDelivered(t, s, r, transactions, 2*time.Minute)
 }
 
 // Producers in Go hand events in through Redis; a malformed one is recorded,
@@ -118,7 +118,7 @@ func TestProducerThroughRedis(t *testing.T) {
 			}
 		}
 	}
-	checkAllDelivered(t, s, r, transactions)
+	checkAllDelivered(t, s, r, transactions, soon)
 	if _, all := r.seen(); all != events {
 		t.Errorf("%d requests for %d events that were each produced twice", all, events)
 	}

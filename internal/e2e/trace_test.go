@@ -72,7 +72,11 @@ func TestTraceFromProducerToAttempt(t *testing.T) {
 		t.Error("the attempt's log line lacks its trace id")
 	}
 	seen, _ := headers.Load("seen")
-	for name := range seen.(http.Header) {
+	received, ok := seen.(http.Header)
+	if !ok {
+		t.Fatal("the publisher's headers were not kept")
+	}
+	for name := range received {
 		if name == "Traceparent" || name == "Tracestate" || name == "Baggage" {
 			t.Errorf("the publisher got the header %s", name)
 		}
