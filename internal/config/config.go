@@ -64,8 +64,8 @@ func Default() Config {
 		DataDir:            "./waybill-data",
 		LogLevel:           slog.LevelInfo,
 		LogFormat:          LogText,
-		DeliverConcurrency: 256,
-		RetryConcurrency:   128,
+		DeliverConcurrency: 1024,
+		RetryConcurrency:   256,
 		DrainTimeout:       30 * time.Second,
 		StoredBody:         2 << 10,
 	}

@@ -5,19 +5,21 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"go.uber.org/goleak"
 
-	// The program is built by TestMain; importing it makes a cached result of
-	// these tests stale when the program has changed.
-	_ "github.com/waybillhq/waybill/internal/cli"
+	"github.com/waybillhq/waybill/internal/cli"
 )
 
 // binary is the path of the program under test, built by TestMain.
 func binary() string { return os.Getenv("WAYBILL_E2E_BINARY") }
 
 func TestMain(m *testing.M) {
+	// The program is built below; holding on to it here makes a cached result
+	// of these tests stale when the program has changed.
+	runtime.KeepAlive(cli.Run)
 	dir, err := os.MkdirTemp("", "waybill-e2e-*")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

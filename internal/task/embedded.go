@@ -26,7 +26,7 @@ func OpenEmbedded() *Queue {
 		PoolSize:   embeddedConnections,
 	})
 	stop := keepTime(server)
-	return newQueue(client, 1, func() error {
+	return newQueue(client, shape{shards: 1, servers: 1}, func() error {
 		err := client.Close()
 		stop()
 		server.Close()

@@ -42,14 +42,23 @@ const (
 
 // Queue is the run queue. It is safe for concurrent use.
 type Queue struct {
-	redis  redis.UniversalClient
-	asynq  *asynq.Client
-	shards int
-	close  func() error
+	redis redis.UniversalClient
+	asynq *asynq.Client
+	shape shape
+	close func() error
 }
 
-func newQueue(client redis.UniversalClient, shards int, closeAll func() error) *Queue {
-	return &Queue{redis: client, asynq: asynq.NewClientFromRedisClient(client), shards: shards, close: closeAll}
+// shape is how the lanes are spread. Every process on one Redis must use the
+// same number of shards.
+type shape struct {
+	shards int
+	// servers take first attempts from each shard. A server has one dequeue in
+	// flight, so more of them hide more round trips, and cost more when idle.
+	servers int
+}
+
+func newQueue(client redis.UniversalClient, spread shape, closeAll func() error) *Queue {
+	return &Queue{redis: client, asynq: asynq.NewClientFromRedisClient(client), shape: spread, close: closeAll}
 }
 
 // Close gives the connections back. Servers must have stopped before.
@@ -104,7 +113,7 @@ func laneOf(task Delivery) lane {
 func (q *Queue) name(l lane, key string) string {
 	hash := fnv.New32a()
 	_, _ = hash.Write([]byte(key))
-	return q.shard(l, int(hash.Sum32()%uint32(q.shards))) //nolint:gosec // a few shards
+	return q.shard(l, int(hash.Sum32()%uint32(q.shape.shards))) //nolint:gosec // a few shards
 }
 
 func (q *Queue) shard(l lane, shard int) string { return string(l) + "-" + strconv.Itoa(shard) }
@@ -113,7 +122,7 @@ func (q *Queue) shard(l lane, shard int) string { return string(l) + "-" + strco
 func (q *Queue) Depth(ctx context.Context) (int, error) {
 	pipe := q.redis.Pipeline()
 	var counts []*redis.IntCmd
-	for shard := range q.shards {
+	for shard := range q.shape.shards {
 		for _, l := range []lane{laneDeliver, laneRetry} {
 			counts = append(counts, pipe.LLen(ctx, key(q.shard(l, shard), "pending")))
 		}

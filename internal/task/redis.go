@@ -18,9 +18,6 @@ import (
 const CodeRedis postback.Code = "redis_unusable"
 
 const (
-	// redisShards spreads the lanes over a Redis Cluster's slots and over
-	// asynq servers. Every process must use the same number.
-	redisShards = 4
 	// oldest Redis that has the commands asynq uses.
 	minMajor, minMinor = 6, 2
 	// outagePause keeps servers from spinning while Redis is away.
@@ -43,18 +40,18 @@ func Open(ctx context.Context, url string) (*Queue, error) {
 	if err := checkVersion(ctx, client); err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
-	return pipelined(client, redisShards, client.Close)
+	return pipelined(client, shape{shards: 4, servers: 2}, client.Close)
 }
 
 // pipelined lets concurrent commands share round trips.
-func pipelined(client *redis.Client, shards int, closeAll func() error) (*Queue, error) {
+func pipelined(client *redis.Client, spread shape, closeAll func() error) (*Queue, error) {
 	pipe, err := client.AutoPipelineWithOptions(&redis.AutoPipelineOptions{
 		MaxBatchSize: 300, MaxConcurrentBatches: 4, Unordered: true,
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("set up Redis pipelining: %w", err), closeAll())
 	}
-	return newQueue(pipe, shards, func() error { return errors.Join(pipe.Close(), closeAll()) }), nil
+	return newQueue(pipe, spread, func() error { return errors.Join(pipe.Close(), closeAll()) }), nil
 }
 
 func checkVersion(ctx context.Context, client *redis.Client) error {

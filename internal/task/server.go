@@ -33,10 +33,6 @@ type Options struct {
 // Servers take tasks off the queue.
 type Servers struct{ list []*asynq.Server }
 
-// serversPerShard is how many servers take first attempts from one shard. A
-// server has one dequeue in flight, so more servers hide more round trips.
-const serversPerShard = 4
-
 // Serve starts taking tasks. While Redis is away the servers wait for it.
 func (q *Queue) Serve(handlers Handlers, options Options) (*Servers, error) {
 	mux := asynq.NewServeMux()
@@ -96,12 +92,12 @@ func (q *Queue) configs(options Options) []asynq.Config {
 			LogLevel:                 asynq.WarnLevel,
 		})
 	}
-	for shard := range q.shards {
-		for range serversPerShard {
-			add(laneDeliver, shard, options.Deliver/(q.shards*serversPerShard), quick)
+	for shard := range q.shape.shards {
+		for range q.shape.servers {
+			add(laneDeliver, shard, options.Deliver/(q.shape.shards*q.shape.servers), quick)
 		}
-		add(laneRetry, shard, options.Retry/q.shards, calm)
-		add(laneEvents, shard, options.Events/q.shards, calm)
+		add(laneRetry, shard, options.Retry/q.shape.shards, calm)
+		add(laneEvents, shard, options.Events/q.shape.shards, calm)
 	}
 	return configs
 }
