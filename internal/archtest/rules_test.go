@@ -50,8 +50,9 @@ func rules() []rule {
 		{pkg: "internal/app", imports: []string{"..."}},
 		{pkg: "internal/cli", imports: []string{
 			"postback", "signer", "client",
-			"internal/app", "internal/config", "internal/demo",
+			"internal/app", "internal/bench", "internal/config", "internal/demo",
 		}},
+		{pkg: "internal/bench", imports: []string{"postback", "signer", "client"}},
 		{pkg: "internal/demo", imports: []string{
 			"postback", "signer", "client",
 			"internal/app", "internal/config",

@@ -1,0 +1,127 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/waybillhq/waybill/signer"
+)
+
+// maxBody bounds what the receiver reads of a request.
+const maxBody = 64 << 10
+
+// sink is the receiver of all endpoints: it notes when each event came, and
+// does little else, so that the engine is what is measured.
+type sink struct {
+	scheme  string
+	dialect dialect
+	naming  naming
+	journal *journal
+	delay   time.Duration
+	verify  bool
+	status  int
+
+	url         string // its origin
+	server      *http.Server
+	ended       chan error
+	secrets     atomic.Pointer[[]string] // of the endpoints, in order
+	connections atomic.Int64             // that were opened to it
+	strangers   atomic.Int64             // requests that belong to no event of this run
+	forged      atomic.Int64             // requests whose signature does not hold
+}
+
+// open starts the receiver on a free loopback port.
+func (s *sink) open(ctx context.Context) error {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("open receiver: %w", err)
+	}
+	s.url = "http://" + listener.Addr().String()
+	s.server = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, ConnState: s.count}
+	s.ended = make(chan error, 1)
+	go func() { s.ended <- s.server.Serve(listener) }()
+	return nil
+}
+
+// close stops the receiver and waits for its end.
+func (s *sink) close() error {
+	err := s.server.Close()
+	if ended := <-s.ended; !errors.Is(ended, http.ErrServerClosed) {
+		err = errors.Join(err, ended)
+	}
+	if err != nil {
+		return fmt.Errorf("close receiver: %w", err)
+	}
+	return nil
+}
+
+func (s *sink) count(_ net.Conn, state http.ConnState) {
+	if state == http.StateNew {
+		s.connections.Add(1)
+	}
+}
+
+// endpoint is the URL of the endpoint with that number.
+func (s *sink) endpoint(number int) string {
+	return s.url + "/" + strconv.Itoa(number) + s.dialect.query
+}
+
+// ServeHTTP receives one delivery.
+func (s *sink) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	at := s.journal.now()
+	body, err := io.ReadAll(http.MaxBytesReader(w, request.Body, maxBody))
+	if err != nil {
+		s.strangers.Add(1)
+		http.Error(w, "unreadable", http.StatusBadRequest)
+		return
+	}
+	index, ours := s.naming.index(s.dialect.transaction(request, body))
+	if !ours || index >= len(s.journal.received) {
+		s.strangers.Add(1)
+		http.Error(w, "not of this run", http.StatusNotFound)
+		return
+	}
+	if s.verify && !s.holds(request, body) {
+		s.forged.Add(1)
+		http.Error(w, "the signature does not hold", http.StatusForbidden)
+		return
+	}
+	s.journal.receive(index, at)
+	s.think(request.Context())
+	w.WriteHeader(s.status)
+}
+
+// holds verifies a request with the secret of the endpoint that its path names.
+func (s *sink) holds(request *http.Request, body []byte) bool {
+	secrets := s.secrets.Load()
+	number, err := strconv.Atoi(strings.TrimPrefix(request.URL.Path, "/"))
+	if err != nil || secrets == nil || number < 0 || number >= len(*secrets) {
+		return false
+	}
+	return signer.Verify(s.scheme, signer.ReceivedFrom(request, s.url, body), (*secrets)[number]) == nil
+}
+
+func (s *sink) think(ctx context.Context) {
+	if s.delay > 0 {
+		pause(ctx, s.delay)
+	}
+}
+
+// pause waits for a time, or for the end of ctx if that is sooner.
+func pause(ctx context.Context, length time.Duration) {
+	timer := time.NewTimer(length)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,193 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime/pprof"
+
+	"github.com/spf13/cobra"
+
+	"github.com/waybillhq/waybill/internal/bench"
+	"github.com/waybillhq/waybill/internal/config"
+)
+
+// benchFlags are what a run can choose beside its options.
+type benchFlags struct {
+	options bench.Options
+	waiting int
+	dataDir string // of a running server
+	profile string
+	json    bool
+}
+
+func (p *program) benchCommand() *cobra.Command {
+	flags := benchFlags{options: bench.Defaults()}
+	cmd := &cobra.Command{
+		Use: "bench [flags] [-- SERVE-FLAGS]", Short: "Measure an engine under load, on this machine",
+		Long: `Send events to an engine, receive its deliveries, and report how many were accepted and
+delivered in what time, and what that took of processor and memory.
+
+The engine is started as a process of its own, with its data in a temporary directory;
+what stands after -- are settings of it, as for "waybill serve". --server measures a
+running one instead, which must allow 127.0.0.0/8 to be reached (--egress-allow); its
+endpoints are deleted at the end, its history stays. Load, receiver and engine share
+this machine, and nothing leaves it: other addresses are refused.
+
+The exit code is 1 when a delivery is missing or a signature does not hold.`,
+		Example: `  waybill bench
+  waybill bench --batch 100 --events 100000
+  waybill bench --rate 20 --duration 30s --concurrency 4
+  waybill bench --waiting 100000 --redis redis://127.0.0.1:6379/9
+  waybill bench --events 50000 -- --deliver-concurrency 64`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if before := cmd.ArgsLenAtDash(); len(args) > 0 && before != 0 {
+				return usagef("%q is one argument too many; settings of the engine go after --", args[0])
+			}
+			flags.options.Settings = args
+			return p.bench(cmd, &flags)
+		},
+	}
+	flags.add(cmd)
+	cmd.AddCommand(p.benchEngineCommand())
+	return cmd
+}
+
+func (f *benchFlags) add(cmd *cobra.Command) {
+	add, o := cmd.Flags(), &f.options
+	add.SortFlags = false
+	add.IntVar(&o.Events, "events", o.Events, "`COUNT` of events to send; with --duration no bound unless given")
+	add.DurationVar(&o.Duration, "duration", 0, "send for this `TIME` (default: until all events are sent)")
+	add.Float64Var(&o.Rate, "rate", 0, "`EVENTS` per second; 0 is as fast as it goes")
+	add.IntVar(&o.Concurrency, "concurrency", o.Concurrency, "`COUNT` of requests under way at once")
+	add.IntVar(&o.Batch, "batch", o.Batch, "`COUNT` of events in a request; 1 sends each to POST /v1/events")
+	add.IntVar(&o.Endpoints, "endpoints", o.Endpoints, "`COUNT` of endpoints that take turns")
+	add.StringVar(&o.Scheme, "scheme", o.Scheme, "`SCHEME` of the endpoints: besitos, bitlabs or simpleswap")
+	add.DurationVar(&o.ReceiverDelay, "receiver-delay", 0, "`TIME` that the receiver takes to answer")
+	add.BoolVar(&o.Verify, "verify", false, "verify every signature")
+	add.DurationVar(&o.Patience, "patience", o.Patience, "`TIME` without any delivery after which the rest counts as missing")
+	add.IntVar(&f.waiting, "waiting", 0, "measure the memory that this `COUNT` of waiting deliveries takes: their endpoints are paused")
+	add.BoolVar(&o.ReceiverDown, "receiver-down", false, "with --waiting: the receiver answers 503 instead")
+	add.StringVar(&o.Redis, "redis", "", "`URL` of an empty Redis database for the queue (default: embedded); with --server the one it uses")
+	add.StringVar(&o.Server, "server", "", "`URL` of a running server on this machine (default: one is started)")
+	add.StringVar(&o.Key, "api-key", "", "with --server: admin `KEY` [$"+keyEnv+"] (default: the one in DATA_DIR/admin.key)")
+	add.StringVar(&f.dataDir, "data-dir", "", "with --server: its data `DIRECTORY`, for its admin.key [$WAYBILL_DATA_DIR]")
+	add.IntVar(&o.PID, "pid", 0, "with --server: its process, to read what it uses")
+	add.StringVar(&f.profile, "profile", "", "`DIRECTORY` for cpu.pprof and heap.pprof of the engine that is started")
+	jsonFlag(cmd, &f.json)
+}
+
+func (p *program) bench(cmd *cobra.Command, flags *benchFlags) error {
+	if err := p.completeBench(cmd, flags); err != nil {
+		return err
+	}
+	if err := flags.options.Validate(); err != nil {
+		return usagef("--%v", err)
+	}
+	report, err := bench.Run(cmd.Context(), flags.options)
+	if err != nil {
+		return fmt.Errorf("bench: %w", err)
+	}
+	if flags.json {
+		err = p.printJSON(report)
+	} else {
+		err = report.WriteText(p.out)
+	}
+	if err != nil {
+		return fmt.Errorf("bench: %w", err)
+	}
+	return verdict(report)
+}
+
+// completeBench fills in what follows from the flags that were given.
+func (p *program) completeBench(cmd *cobra.Command, flags *benchFlags) (err error) {
+	o := &flags.options
+	if flags.waiting != 0 {
+		o.Waiting, o.Events = true, flags.waiting
+	}
+	if o.ReceiverDown && !o.Waiting {
+		return usagef("--receiver-down belongs to --waiting")
+	}
+	if o.Duration > 0 && !cmd.Flags().Changed("events") && !o.Waiting {
+		o.Events = bench.MaxEvents
+	}
+	if o.Server != "" {
+		if flags.profile != "" {
+			return usagef("--profile belongs to an engine that is started, not to --server")
+		}
+		if o.Key = firstOf(o.Key, p.getenv(keyEnv)); o.Key == "" {
+			o.Key, err = readAdminKey(firstOf(flags.dataDir, config.DataDir(p.environ)))
+		}
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	o.Program = []string{self, "bench", "engine"}
+	if flags.profile != "" {
+		o.Program = append(o.Program, "--profile", flags.profile)
+	}
+	return nil
+}
+
+// verdict fails a run in which something went wrong.
+func verdict(report bench.Report) error {
+	if report.Waiting == nil && report.Deliveries.Missing > 0 {
+		return fmt.Errorf("bench: %d of %d deliveries did not arrive", report.Deliveries.Missing, report.Events.Accepted)
+	}
+	if report.Deliveries.Forged > 0 {
+		return fmt.Errorf("bench: %d signatures do not hold", report.Deliveries.Forged)
+	}
+	return nil
+}
+
+// benchEngineCommand is "waybill serve" for a bench: it ends with the process
+// that started it, and can profile itself.
+func (p *program) benchEngineCommand() *cobra.Command {
+	cmd := p.serveCommand()
+	cmd.Use, cmd.Short, cmd.Hidden = "engine", "Serve until standard input ends", true
+	profile := cmd.Flags().String("profile", "", "`DIRECTORY` for profiles")
+	serve := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		ctx, cancel := context.WithCancel(cmd.Context())
+		defer cancel()
+		cmd.SetContext(ctx)
+		go func() { // ends with standard input, or with the process
+			_, _ = io.Copy(io.Discard, p.in)
+			cancel()
+		}()
+		if *profile == "" {
+			return serve(cmd, args)
+		}
+		return profiled(ctx, *profile, func() error { return serve(cmd, args) })
+	}
+	return cmd
+}
+
+// profiled profiles the processor while serve runs, and the memory when it is
+// told to end.
+func profiled(ctx context.Context, dir string, serve func() error) error {
+	cpu, err := os.Create(filepath.Join(dir, "cpu.pprof"))
+	if err != nil {
+		return fmt.Errorf("make profile: %w", err)
+	}
+	heap, err := os.Create(filepath.Join(dir, "heap.pprof"))
+	if err != nil {
+		return errors.Join(fmt.Errorf("make profile: %w", err), cpu.Close())
+	}
+	if err := pprof.StartCPUProfile(cpu); err != nil {
+		return errors.Join(fmt.Errorf("start profile: %w", err), cpu.Close(), heap.Close())
+	}
+	written := make(chan error, 1)
+	dump := context.AfterFunc(ctx, func() { written <- pprof.WriteHeapProfile(heap) })
+	err = serve()
+	pprof.StopCPUProfile()
+	if !dump() {
+		err = errors.Join(err, <-written)
+	}
+	return errors.Join(err, cpu.Close(), heap.Close())
+}
