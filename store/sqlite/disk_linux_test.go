@@ -1,7 +1,6 @@
 package sqlite_test
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/store/sqlite"
-	"github.com/waybillhq/waybill/store/storetest"
 )
 
 // disk mounts a file system of its own, in memory, with room for 32 MB.
@@ -45,13 +43,6 @@ func fill(t *testing.T, path string, free int64) {
 	if err := os.WriteFile(path, filler, 0o600); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// large is an event of 64 KB.
-func large(i int) postback.Acceptance {
-	event := storetest.Event(fmt.Sprintf("evt_%d", i))
-	event.Data = json.RawMessage(`{"filler":"` + strings.Repeat("x", 64<<10) + `"}`)
-	return storetest.Acceptance(event, "ep_1")
 }
 
 // written holds which events were answered as written.

@@ -12,7 +12,7 @@ import (
 // and for a checkpoint, which holds up everybody who writes.
 const (
 	busyWait       = 5 * time.Second
-	checkpointWait = 100 * time.Millisecond
+	checkpointWait = 200 * time.Millisecond
 )
 
 // session is the connection that writes, with every statement it ever ran kept

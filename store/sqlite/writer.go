@@ -15,6 +15,7 @@ const (
 	maxGroup      = 512     // operations in a group
 	maxGroupRows  = 2000    // rows that a group may write, roughly
 	checkpointLog = 8 << 20 // bytes of write-ahead log that start a checkpoint
+	checkpointGap = 1 << 20 // bytes more before one that was held back is tried again
 )
 
 // writer owns the one connection that writes. Its goroutine takes every
@@ -253,7 +254,7 @@ func (w *writer) protect(ctx context.Context, op *operation) (err error) {
 }
 
 // checkpoint copies a long write-ahead log into the database and truncates it.
-// When readers hold it back it tries again after as much more was written.
+// When readers hold it back it tries again a little later.
 func (w *writer) checkpoint(ctx context.Context) {
 	info, err := os.Stat(w.logPath)
 	if err != nil || info.Size() < w.checkpointAt {
@@ -269,6 +270,6 @@ func (w *writer) checkpoint(ctx context.Context) {
 		w.logger.WarnContext(ctx, "ledger checkpoint failed", slog.Any("error", err))
 	}
 	if err != nil || busy != 0 {
-		w.checkpointAt = info.Size() + checkpointLog
+		w.checkpointAt = info.Size() + checkpointGap
 	}
 }

@@ -2,7 +2,9 @@ package sqlite_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -124,4 +126,11 @@ func sorted(t *testing.T, ledger *sqlite.Ledger, statement string) {
 			t.Errorf("%s\n%s", statement, strings.Join(plan, "\n"))
 		}
 	}
+}
+
+// large is an event of 64 KB.
+func large(i int) postback.Acceptance {
+	event := storetest.Event(fmt.Sprintf("evt_%d", i))
+	event.Data = json.RawMessage(`{"filler":"` + strings.Repeat("x", 64<<10) + `"}`)
+	return storetest.Acceptance(event, "ep_1")
 }
