@@ -1,6 +1,7 @@
 package dispatcher
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -131,9 +132,16 @@ func (d *Dispatcher) rejected(payload []byte, reason error) postback.Event {
 	digest := sha256.Sum256(payload)
 	return postback.Event{
 		ID:         "rejected_" + hex.EncodeToString(digest[:16]),
-		Data:       payload[:min(len(payload), postback.MaxEventBytes)],
+		Data:       storable(payload[:min(len(payload), postback.MaxEventBytes)]),
 		AcceptedAt: d.now(),
 		Digest:     digest[:],
 		Rejection:  reason.Error(),
 	}
+}
+
+// storable is a payload as text that every ledger can keep: in UTF-8 and without
+// NUL.
+func storable(payload []byte) []byte {
+	text := bytes.ToValidUTF8(payload, []byte("?"))
+	return bytes.ReplaceAll(text, []byte{0}, []byte("?"))
 }
