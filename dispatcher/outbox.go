@@ -20,6 +20,7 @@ type outbox struct {
 	queued  atomic.Int64 // attempts in the queue, as last counted
 	behind  atomic.Bool  // older deliveries wait in the ledger: they go first
 	lost    atomic.Bool  // something did not get into the queue
+	foreign atomic.Bool  // the queue is that of another ledger
 }
 
 // outboxSize is how much may wait while Redis is slow, in deliveries.
@@ -36,6 +37,9 @@ func (o *outbox) room(n int) bool {
 
 // free is how many more attempts the queue may hold.
 func (o *outbox) free() int {
+	if o.foreign.Load() {
+		return 0
+	}
 	return max(0, o.max-int(o.queued.Load())-len(o.pending))
 }
 

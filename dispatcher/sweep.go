@@ -130,7 +130,9 @@ func (d *Dispatcher) watch(ctx context.Context) error {
 		d.outbox.lost.Store(true)
 		return err //nolint:wrapcheck // it says what it was doing
 	}
-	if err := CheckEpoch(epoch, identity); err != nil {
+	err = CheckEpoch(epoch, identity)
+	d.outbox.foreign.Store(err != nil)
+	if err != nil {
 		return err
 	}
 	wiped := epoch == ""
