@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
 	"time"
 
@@ -54,8 +55,8 @@ func (d *Dispatcher) StartReplay(ctx context.Context, filter postback.DeliveryFi
 				"only ended deliveries can be replayed: succeeded, dead or cancelled")
 		}
 	}
-	if rate < 0 {
-		return postback.ReplayJob{}, postback.Invalid("rate", postback.CodeInvalid, "must not be negative; leave it out for no limit")
+	if rate < 0 || math.IsNaN(rate) {
+		return postback.ReplayJob{}, postback.Invalid("rate", postback.CodeInvalid, "must be a number and not negative; leave it out for no limit")
 	}
 	now := d.now()
 	// What ends after this moment is not the job's: so a delivery that fails
@@ -184,11 +185,12 @@ func (d *Dispatcher) replayPage(ctx context.Context, jobID string, allowed *int)
 // less those it has replayed, and no more than one interval's worth: a job
 // that stood still for an hour does not catch up in a burst.
 func (d *Dispatcher) allowance(job postback.ReplayJob) int {
+	const unlimited = 1 << 30
 	if job.Rate == 0 {
-		return 1 << 30
+		return unlimited
 	}
 	since := d.now().Sub(job.CreatedAt).Seconds()
-	return int(min(max(since*job.Rate-float64(job.Replayed), 0), max(job.Rate, 1)))
+	return int(min(max(since*job.Rate-float64(job.Replayed), 0), max(job.Rate, 1), unlimited))
 }
 
 func (d *Dispatcher) reopen(ctx context.Context, deliveries []postback.Delivery) (int, error) {
