@@ -2,6 +2,8 @@ package task
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -75,12 +77,18 @@ func (q *Queue) Enqueue(ctx context.Context, task Delivery) (queued bool, err er
 		task.id(), q.name(laneOf(task), task.EndpointID))
 }
 
-// EnqueueEvent queues an event for acceptance. The same id again, while the
-// first is waiting, is no error. taskType is TypeConversion or TypeExchange.
+// EnqueueEvent queues an event for acceptance. The same payload again, while the
+// first is waiting, is no error; another one under the same id is queued, so
+// that the conflict is seen. taskType is TypeConversion or TypeExchange.
 func (q *Queue) EnqueueEvent(ctx context.Context, taskType, eventID string, payload []byte, headers map[string]string) error {
 	_, err := q.put(ctx, asynq.NewTaskWithHeaders(taskType, payload, headers),
-		"event."+eventID, q.name(laneEvents, eventID))
+		eventTaskID(payload), q.name(laneEvents, eventID))
 	return err
+}
+
+func eventTaskID(payload []byte) string {
+	digest := sha256.Sum256(payload)
+	return "event." + hex.EncodeToString(digest[:16])
 }
 
 func (q *Queue) put(ctx context.Context, t *asynq.Task, id, queue string) (bool, error) {

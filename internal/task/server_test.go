@@ -105,7 +105,8 @@ func TestEventsAreHandedOver(t *testing.T) {
 			}
 		}
 		put(task.TypeConversion, "tx-1", "{\"a\":\"<&>\u2028\"}")
-		put(task.TypeConversion, "tx-1", "the same id, while it waits")
+		put(task.TypeConversion, "tx-1", "{\"a\":\"<&>\u2028\"}") // the same, while it waits
+		put(task.TypeConversion, "tx-1", "other content")
 		put(task.TypeExchange, "tx-2", "not JSON \xff")
 		got := make(chan event, 10)
 		serve(t, queue, task.Handlers{Event: func(_ context.Context, taskType string, payload []byte, headers map[string]string) error {
@@ -113,11 +114,12 @@ func TestEventsAreHandedOver(t *testing.T) {
 			return nil
 		}}, few())
 		seen := map[event]bool{}
-		for range 2 {
+		for range 3 {
 			seen[testkit.Receive(t, "an event", got)] = true
 		}
 		for _, want := range []event{
 			{task.TypeConversion, "{\"a\":\"<&>\u2028\"}", "trace of tx-1"},
+			{task.TypeConversion, "other content", "trace of tx-1"},
 			{task.TypeExchange, "not JSON \xff", "trace of tx-2"},
 		} {
 			if !seen[want] {
