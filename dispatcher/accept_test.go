@@ -1,0 +1,295 @@
+package dispatcher_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/waybillhq/waybill/dispatcher"
+	"github.com/waybillhq/waybill/internal/testkit"
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/signer"
+)
+
+func TestAcceptMakesADeliveryForEachEndpointThatWantsTheEvent(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	want := map[string]postback.State{
+		b.offer(t).ID: postback.Pending,
+		b.offer(t, func(s *postback.EndpointSpec) { s.EventTypes = []string{"conversion.*"} }).ID: postback.Pending,
+	}
+	b.offer(t, func(s *postback.EndpointSpec) { s.EventTypes = []string{"exchange.*"} })
+	b.offer(t, func(s *postback.EndpointSpec) { s.Publisher = "pub_2" })
+	paused, deleted := b.offer(t), b.offer(t)
+	if _, err := b.Endpoints.Pause(t.Context(), paused.ID); err != nil {
+		t.Fatal(err)
+	}
+	want[paused.ID] = postback.Parked
+	if err := b.Endpoints.Delete(t.Context(), deleted.ID); err != nil {
+		t.Fatal(err)
+	}
+	answer := b.accept(t, event(t, "tx-1"))
+	stored, deliveries, err := b.Ledger.Event(t.Context(), "tx-1")
+	if err != nil || len(deliveries) != len(want) || len(answer.Deliveries) != len(want) || answer.Duplicate {
+		t.Fatalf("answered %+v, stored %d deliveries, %v", answer, len(deliveries), err)
+	}
+	if string(stored.Data) != `{"tx":"tx-1","payout":1.50}` || !stored.AcceptedAt.Equal(b.clock.now()) {
+		t.Errorf("stored %+v", stored)
+	}
+	for _, delivery := range deliveries {
+		if delivery.State != want[delivery.EndpointID] {
+			t.Errorf("the delivery to %s is %s, want %s", delivery.EndpointID, delivery.State, want[delivery.EndpointID])
+		}
+		parked := delivery.State == postback.Parked
+		if parked != (delivery.Reason == postback.ReasonPaused) || parked != delivery.NextAttemptAt.IsZero() || parked != delivery.SweepAt.IsZero() {
+			t.Errorf("got %+v", delivery)
+		}
+		if delivery.Generation != 1 || delivery.Attempts != 0 || len(delivery.MessageID()) != 32 || delivery.EventID != "tx-1" {
+			t.Errorf("got %+v", delivery)
+		}
+	}
+}
+
+func TestAnEventThatNobodyWantsIsVisible(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	answer := b.accept(t, parse(t, `{"type":"conversion.completed","publisher":"pub_1","data":{}}`))
+	if !strings.HasPrefix(answer.Event.ID, "evt_") || len(answer.Deliveries) != 0 {
+		t.Errorf("got %+v", answer)
+	}
+	unmatched, _, err := b.Ledger.Events(t.Context(), postback.EventFilter{Unmatched: true}, postback.Page{})
+	if err != nil || len(unmatched) != 1 || unmatched[0].ID != answer.Event.ID {
+		t.Errorf("got %+v, %v", unmatched, err)
+	}
+}
+
+func TestTheSameEventIsAcceptedOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.offer(t)
+	first := b.accept(t, event(t, "tx-1"))
+	b.clock.advance(time.Hour)
+	again := b.accept(t, parse(t, `{"data":{"payout":1.50,"tx":"tx-1"},"publisher":"pub_1","type":"conversion.completed","id":"tx-1"}`))
+	if !again.Duplicate || again.Deliveries[0].ID != first.Deliveries[0].ID || !again.Event.AcceptedAt.Equal(first.Event.AcceptedAt) {
+		t.Errorf("the repeat was answered %+v, the first %+v", again, first)
+	}
+	if b.count(t, postback.DeliveryFilter{}) != 1 {
+		t.Error("the repeat made a delivery")
+	}
+	changed := parse(t, `{"id":"tx-1","type":"conversion.completed","publisher":"pub_1","data":{"tx":"tx-1","payout":1.5}}`)
+	answers, err := b.Accept(t.Context(), []postback.Event{changed, event(t, "tx-2"), event(t, "tx-2")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if postback.CodeOf(answers[0].Err) != postback.CodeConflict || answers[1].Duplicate || answers[1].Err != nil || !answers[2].Duplicate {
+		t.Errorf("got %+v", answers)
+	}
+	if b.count(t, postback.DeliveryFilter{}) != 2 {
+		t.Error("the batch made another number of deliveries than one")
+	}
+}
+
+func TestWhatASchemeCannotCarryIsRefusedAlone(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	endpoint := b.offer(t)
+	bad := parse(t, `{"id":"tx-bad","type":"conversion.completed","publisher":"pub_1","data":{"offer":{"id":1}}}`)
+	answers, err := b.Accept(t.Context(), []postback.Event{event(t, "tx-1"), bad, event(t, "tx-2")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var refused *postback.Error
+	if !errors.As(answers[1].Err, &refused) || refused.Field != "data.offer" || refused.Code != signer.CodeValueNested ||
+		!strings.Contains(answers[1].Err.Error(), endpoint.ID) {
+		t.Errorf("got %v", answers[1].Err)
+	}
+	if _, _, err := b.Ledger.Event(t.Context(), "tx-bad"); postback.CodeOf(err) != postback.CodeNotFound {
+		t.Errorf("the refused event was stored: %v", err)
+	}
+	for i, id := range map[int]string{0: "tx-1", 2: "tx-2"} {
+		if answers[i].Err != nil || answers[i].Event.ID != id || len(answers[i].Deliveries) != 1 {
+			t.Errorf("answer %d is %+v, want %s", i, answers[i], id)
+		}
+	}
+	if answers, err = b.Accept(t.Context(), []postback.Event{bad}); err != nil || len(answers) != 1 || answers[0].Err == nil {
+		t.Errorf("a call with nothing else: %+v, %v", answers, err)
+	}
+}
+
+// noLedger accepts nothing.
+type noLedger struct{}
+
+func (noLedger) Accept(context.Context, []postback.Acceptance) ([]postback.Acceptance, error) {
+	return nil, errAway
+}
+
+func TestNothingIsAcceptedWhileTheLedgerIsAway(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(o *dispatcher.Options) { o.Ledger = noLedger{} })
+	if answers, err := b.Accept(t.Context(), []postback.Event{event(t, "tx-1")}); !errors.Is(err, errAway) || answers != nil {
+		t.Errorf("got %+v, %v", answers, err)
+	}
+	good := []byte(`{"type":"conversion.completed","publisher":"pub_1","data":{}}`)
+	for _, payload := range [][]byte{good, []byte("{")} {
+		if err := b.AcceptQueued(t.Context(), payload); !errors.Is(err, errAway) {
+			t.Errorf("%s: got %v", payload, err)
+		}
+	}
+}
+
+func TestAcceptedDeliveriesGoToTheQueue(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.offer(t)
+	run(t, b.Dispatcher)
+	if b.swept(t) != 0 {
+		t.Fatal("something was due before")
+	}
+	for i := range 20 {
+		b.accept(t, event(t, fmt.Sprintf("tx-%d", i)))
+	}
+	testkit.Eventually(t, "every delivery is in the queue", func() bool { return len(b.queue.all()) == 20 })
+	for _, one := range b.queue.all() {
+		if one.Recheck || one.Due == nil || one.Due.Event.ID != one.Due.Delivery.EventID || one.Ref.Attempt != 1 || len(one.Headers["traceparent"]) != 55 {
+			t.Errorf("queued %+v", one)
+		}
+		// The sweeper looks after it only when the queue has lost it.
+		if stored := b.read(t, one.Ref.DeliveryID); !stored.SweepAt.Equal(b.clock.now().Add(grace)) {
+			t.Errorf("swept in %s", stored.SweepAt.Sub(b.clock.now()))
+		}
+	}
+}
+
+func TestWhatIsAcceptedWhileRedisIsAwayComesLater(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.offer(t)
+	b.swept(t) // there was room before the outage
+	b.queue.set(func(q *queue) { q.away = true })
+	run(t, b.Dispatcher)
+	for i := range 20 {
+		b.accept(t, event(t, fmt.Sprintf("tx-%d", i)))
+	}
+	testkit.Eventually(t, "the outage is noticed", func() bool { return len(b.Logs.With("work is failing; trying on")) > 0 })
+	b.queue.set(func(q *queue) { q.away = false })
+	testkit.Eventually(t, "every delivery is in the queue", func() bool { return len(b.queue.all()) >= 20 })
+	if lines := b.Logs.With("work is failing; trying on"); len(lines) > 2 {
+		t.Errorf("the outage is logged %d times", len(lines))
+	}
+}
+
+func TestWhatTheOutboxCannotHoldIsFoundByTheSweeper(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(o *dispatcher.Options) { o.MaxQueued = 10 * dispatcher.OutboxSize })
+	b.offer(t)
+	b.swept(t)
+	inOutbox := b.many(t, dispatcher.OutboxSize/2) // and nobody empties it yet
+	beyond := b.accept(t, event(t, "tx-beyond")).Deliveries[0]
+	if waits := b.read(t, beyond.ID); !waits.SweepAt.Equal(b.clock.now()) {
+		t.Errorf("swept in %s, want at once", waits.SweepAt.Sub(b.clock.now()))
+	}
+	run(t, b.Dispatcher)
+	testkit.Eventually(t, "every delivery is in the queue", func() bool { return len(b.queue.all()) == len(inOutbox)+1 })
+}
+
+func TestAQueuedEventIsAcceptedLikeAnyOther(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.offer(t)
+	payload := []byte(`{"id":"tx-1","type":"conversion.completed","publisher":"pub_1","data":{"payout":1.50}}`)
+	for range 2 { // its task may come twice
+		if err := b.AcceptQueued(t.Context(), payload); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stored, deliveries, err := b.Ledger.Event(t.Context(), "tx-1")
+	if err != nil || len(deliveries) != 1 || stored.Rejection != "" {
+		t.Errorf("got %+v, %d deliveries, %v", stored, len(deliveries), err)
+	}
+	if rejected := b.rejected(t); len(rejected) != 0 {
+		t.Errorf("rejected %+v", rejected)
+	}
+}
+
+func (b *bench) rejected(t *testing.T) []postback.Event {
+	t.Helper()
+	events, _, err := b.Ledger.Events(t.Context(), postback.EventFilter{Rejected: true}, postback.Page{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return events
+}
+
+func TestABadQueuedEventIsRecordedWithItsReason(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.offer(t)
+	b.accept(t, event(t, "tx-1"))
+	tests := []struct{ name, payload, reason string }{
+		{"no JSON", "not JSON", "not valid JSON"},
+		{"empty", "", "not valid JSON"},
+		{"not UTF-8", "\xff\x00\xfe", "UTF-8"},
+		{"lacks a publisher", `{"type":"conversion.completed","data":{}}`, "publisher: is required"},
+		{"too large", strings.Repeat(" ", postback.MaxEventBytes+1), "bytes"},
+		{"other content under the same id", `{"id":"tx-1","type":"conversion.completed","publisher":"pub_1","data":{"a":1}}`, "other content"},
+		{"nothing that the scheme can carry", `{"id":"tx-2","type":"conversion.completed","publisher":"pub_1","data":{"a":[]}}`, "data.a"},
+	}
+	for i, tt := range tests {
+		for range 2 { // its task may come twice
+			if err := b.AcceptQueued(t.Context(), []byte(tt.payload)); err != nil {
+				t.Fatalf("%s: %v", tt.name, err)
+			}
+			b.clock.advance(time.Second)
+		}
+		rejected := b.rejected(t)
+		if len(rejected) != i+1 {
+			t.Fatalf("%s: %d events are rejected, want %d", tt.name, len(rejected), i+1)
+		}
+		newest := rejected[0]
+		if !strings.Contains(newest.Rejection, tt.reason) {
+			t.Errorf("%s: the reason is %q, want %q", tt.name, newest.Rejection, tt.reason)
+		}
+		if strings.HasPrefix(newest.ID, "tx-") || len(newest.Data) > postback.MaxEventBytes {
+			t.Errorf("%s: recorded as %s with %d bytes", tt.name, newest.ID, len(newest.Data))
+		}
+		if bytes.ContainsAny(newest.Data, "\x00\xff\xfe") {
+			t.Errorf("%s: kept %q, which not every ledger can", tt.name, newest.Data)
+		}
+	}
+	// The id is still free for the event as it should have been.
+	if err := b.AcceptQueued(t.Context(), []byte(`{"id":"tx-2","type":"conversion.completed","publisher":"pub_1","data":{"a":1}}`)); err != nil {
+		t.Fatal(err)
+	}
+	if _, deliveries, err := b.Ledger.Event(t.Context(), "tx-2"); err != nil || len(deliveries) != 1 {
+		t.Errorf("got %d deliveries, %v", len(deliveries), err)
+	}
+}
+
+func TestNewAsksForEveryPart(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	lacking := map[string]func(*dispatcher.Options){
+		"Ledger":    func(o *dispatcher.Options) { o.Ledger = nil },
+		"Waiting":   func(o *dispatcher.Options) { o.Waiting = nil },
+		"Parking":   func(o *dispatcher.Options) { o.Parking = nil },
+		"Replays":   func(o *dispatcher.Options) { o.Replays = nil },
+		"Endpoints": func(o *dispatcher.Options) { o.Endpoints = nil },
+		"Carrier":   func(o *dispatcher.Options) { o.Carrier = nil },
+		"Queue":     func(o *dispatcher.Options) { o.Queue = nil },
+		"Epochs":    func(o *dispatcher.Options) { o.Epochs = nil },
+		"Tracer":    func(o *dispatcher.Options) { o.Tracer = nil },
+		"Logger":    func(o *dispatcher.Options) { o.Logger = nil },
+		"MaxQueued": func(o *dispatcher.Options) { o.MaxQueued = 0 },
+	}
+	for name, take := range lacking {
+		options := b.options()
+		take(&options)
+		if _, err := dispatcher.New(options); err == nil {
+			t.Errorf("made without %s", name)
+		}
+	}
+}

@@ -1,0 +1,305 @@
+package dispatcher_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.uber.org/goleak"
+
+	"github.com/waybillhq/waybill/dispatcher"
+	"github.com/waybillhq/waybill/internal/task"
+	"github.com/waybillhq/waybill/internal/testkit"
+	"github.com/waybillhq/waybill/postback"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// errAway is what a ledger or a queue that cannot be reached answers.
+var errAway = errors.New("it is gone")
+
+const grace = 45 * time.Second
+
+// bench is a dispatcher over real parts, a queue in memory, and a clock that
+// stands still.
+type bench struct {
+	*testkit.Parts
+	*dispatcher.Dispatcher
+
+	queue *queue
+	clock *clock
+	spans *tracetest.SpanRecorder
+}
+
+func setup(t *testing.T, alter ...func(*dispatcher.Options)) *bench {
+	t.Helper()
+	b := &bench{
+		Parts: testkit.NewParts(t), queue: &queue{tasks: map[postback.Ref]task.Delivery{}, orphans: map[postback.Ref]bool{}},
+		clock: &clock{at: time.Now().UTC().Truncate(time.Microsecond)}, spans: tracetest.NewSpanRecorder(),
+	}
+	b.restart(t, alter...)
+	return b
+}
+
+// restart makes a new dispatcher over the same ledger and queue, as a process
+// that starts does.
+func (b *bench) restart(t *testing.T, alter ...func(*dispatcher.Options)) {
+	t.Helper()
+	options := b.options()
+	for _, change := range alter {
+		change(&options)
+	}
+	made, err := dispatcher.New(options)
+	if err != nil {
+		t.Fatalf("make dispatcher: %v", err)
+	}
+	made.SetClock(b.clock.now)
+	b.Dispatcher = made
+}
+
+func (b *bench) options() dispatcher.Options {
+	return dispatcher.Options{
+		Ledger: b.Ledger, Waiting: b.Ledger, Parking: b.Ledger, Replays: b.Ledger,
+		Endpoints: b.Registry, Carrier: b.Endpoints, Queue: b.queue, Epochs: b.queue,
+		Tracer: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(b.spans)).Tracer("test"),
+		Logger: b.Logger, MaxQueued: 1000, Grace: grace,
+	}
+}
+
+// run runs the dispatcher until the test or the returned function ends it.
+func run(t *testing.T, d *dispatcher.Dispatcher) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		d.Run(ctx)
+	}()
+	stop = func() {
+		cancel()
+		<-ended
+	}
+	t.Cleanup(stop)
+	return stop
+}
+
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) advance(by time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(by)
+}
+
+// queue is a run queue in memory that can be away, and can lose tasks.
+type queue struct {
+	mu      sync.Mutex
+	tasks   map[postback.Ref]task.Delivery
+	taken   []task.Delivery // all that ever came in, in order
+	orphans map[postback.Ref]bool
+	away    bool
+	loses   bool
+	epoch   string
+}
+
+func (q *queue) Enqueue(_ context.Context, one task.Delivery) (bool, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.away {
+		return false, errAway
+	}
+	if _, there := q.tasks[one.Ref]; there {
+		return false, nil
+	}
+	q.taken = append(q.taken, one)
+	if !q.loses {
+		q.tasks[one.Ref] = one
+	}
+	return true, nil
+}
+
+func (q *queue) Takeover(_ context.Context, one task.Delivery) (bool, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.away {
+		return false, errAway
+	}
+	if !q.orphans[one.Ref] {
+		return false, nil
+	}
+	delete(q.orphans, one.Ref)
+	delete(q.tasks, one.Ref)
+	return true, nil
+}
+
+func (q *queue) Depth(context.Context) (int, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.away {
+		return 0, errAway
+	}
+	return len(q.tasks), nil
+}
+
+func (q *queue) Epoch(context.Context) (string, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.away {
+		return "", errAway
+	}
+	return q.epoch, nil
+}
+
+func (q *queue) SetEpoch(_ context.Context, epoch string) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.epoch = epoch
+	return nil
+}
+
+// all are the tasks that ever came in.
+func (q *queue) all() []task.Delivery {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return slices.Clone(q.taken)
+}
+
+// work takes up to so many tasks off the queue.
+func (q *queue) work(count int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for ref := range q.tasks {
+		if count == 0 {
+			return
+		}
+		delete(q.tasks, ref)
+		count--
+	}
+}
+
+func (q *queue) set(alter func(*queue)) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	alter(q)
+}
+
+// swept makes one turn of the sweeper, and says how many tasks came in.
+func (b *bench) swept(t *testing.T) int {
+	t.Helper()
+	before := len(b.queue.all())
+	if err := b.Sweep(t.Context()); err != nil {
+		t.Fatalf("sweep: %v", err)
+	}
+	return len(b.queue.all()) - before
+}
+
+// offer makes an endpoint of publisher "pub_1" for conversions.
+func (b *bench) offer(t *testing.T, alter ...func(*postback.EndpointSpec)) postback.Endpoint {
+	t.Helper()
+	spec := postback.EndpointSpec{URL: "https://receiver.example.com/", Scheme: "besitos"}
+	for _, change := range alter {
+		change(&spec)
+	}
+	return b.Create(t, spec)
+}
+
+func event(t *testing.T, id string) postback.Event {
+	t.Helper()
+	return parse(t, fmt.Sprintf(`{"id":%q,"type":"conversion.completed","publisher":"pub_1","data":{"tx":%q,"payout":1.50}}`, id, id))
+}
+
+func parse(t *testing.T, text string) postback.Event {
+	t.Helper()
+	parsed, err := postback.ParseEvent([]byte(text))
+	if err != nil {
+		t.Fatalf("parse %s: %v", text, err)
+	}
+	return parsed
+}
+
+// accept accepts one event that is good.
+func (b *bench) accept(t *testing.T, one postback.Event) postback.Acceptance {
+	t.Helper()
+	answers, err := b.Accept(t.Context(), []postback.Event{one})
+	if err != nil || answers[0].Err != nil {
+		t.Fatalf("accept %s: %v, %+v", one.ID, err, answers)
+	}
+	return answers[0]
+}
+
+// many accepts so many events in one call.
+func (b *bench) many(t *testing.T, count int) []postback.Delivery {
+	t.Helper()
+	events := make([]postback.Event, count)
+	for i := range events {
+		events[i] = event(t, fmt.Sprintf("tx-%04d", i))
+	}
+	answers, err := b.Accept(t.Context(), events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var made []postback.Delivery
+	for _, answer := range answers {
+		made = append(made, answer.Deliveries...)
+	}
+	if len(made) == 0 {
+		t.Fatal("no delivery was made")
+	}
+	return made
+}
+
+func (b *bench) read(t *testing.T, deliveryID string) postback.Delivery {
+	t.Helper()
+	delivery, _, err := b.Ledger.Delivery(t.Context(), deliveryID)
+	if err != nil {
+		t.Fatalf("read delivery: %v", err)
+	}
+	return delivery
+}
+
+// end ends a delivery with an attempt, as a worker does.
+func (b *bench) end(t *testing.T, deliveryID string, state postback.State) {
+	t.Helper()
+	ref := b.read(t, deliveryID).Ref()
+	move := postback.Transition{Ref: ref, To: state, At: b.clock.now(), Attempt: &postback.Attempt{
+		DeliveryID: deliveryID, Generation: ref.Generation, Number: ref.Attempt, StartedAt: b.clock.now(), Trigger: postback.TriggerEvent,
+		Outcome: postback.OutcomeFailed, StatusCode: 500, Error: &postback.AttemptError{Code: "status_not_200"},
+	}}
+	if state == postback.Dead {
+		move.Reason = postback.ReasonExhausted
+	}
+	if err := b.Ledger.Record(t.Context(), move); err != nil {
+		t.Fatalf("end delivery: %v", err)
+	}
+}
+
+func (b *bench) count(t *testing.T, filter postback.DeliveryFilter) int {
+	t.Helper()
+	count, err := b.Ledger.CountDeliveries(t.Context(), filter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return count
+}
+
+func in(states ...postback.State) postback.DeliveryFilter {
+	return postback.DeliveryFilter{States: states}
+}
+
+func raw(text string) json.RawMessage { return json.RawMessage(text) }

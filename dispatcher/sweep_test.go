@@ -1,0 +1,368 @@
+package dispatcher_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/waybillhq/waybill/dispatcher"
+	"github.com/waybillhq/waybill/internal/testkit"
+	"github.com/waybillhq/waybill/postback"
+)
+
+func TestTheSweeperFillsTheQueueAsFarAsThereIsRoom(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(o *dispatcher.Options) { o.MaxQueued = 10 })
+	b.offer(t)
+	made := b.many(t, 35)
+	for _, want := range []int{10, 0} {
+		if got := b.swept(t); got != want {
+			t.Fatalf("%d tasks came in, want %d", got, want)
+		}
+	}
+	b.queue.work(4)
+	if got := b.swept(t); got != 4 {
+		t.Errorf("%d tasks came in, want as many as were worked off", got)
+	}
+	// What the sweeper brings may be stale, and what has no room stays due.
+	for _, one := range b.queue.all() {
+		if !one.Recheck {
+			t.Errorf("%s is not checked again", one.Ref.DeliveryID)
+		}
+	}
+	due, err := b.Ledger.Claim(t.Context(), b.clock.now(), b.clock.now().Add(time.Hour), 1000)
+	if err != nil || len(due) != len(made)-14 {
+		t.Errorf("%d deliveries wait in the ledger, %v, want %d", len(due), err, len(made)-14)
+	}
+}
+
+func TestNewDeliveriesWaitBehindOlderOnes(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(o *dispatcher.Options) { o.MaxQueued = 5 })
+	b.offer(t)
+	b.many(t, 20)
+	b.swept(t)
+	b.queue.work(5) // room again, but not for who comes last
+	answer := b.accept(t, event(t, "tx-last"))
+	if waits := b.read(t, answer.Deliveries[0].ID); !waits.SweepAt.Equal(b.clock.now()) {
+		t.Errorf("the last one is swept in %s, want at once", waits.SweepAt.Sub(b.clock.now()))
+	}
+	var order []string
+	for len(order) < 21 {
+		b.swept(t)
+		b.queue.work(5)
+		order = nil
+		for _, one := range b.queue.all() {
+			order = append(order, one.Due.Event.ID)
+		}
+	}
+	if order[20] != "tx-last" {
+		t.Errorf("the queue got %v", order)
+	}
+}
+
+func TestATaskThatGotLostComesBackAfterTheGrace(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.offer(t)
+	b.queue.set(func(q *queue) { q.loses = true })
+	b.many(t, 3)
+	if got := b.swept(t); got != 3 {
+		t.Fatalf("%d tasks came in", got)
+	}
+	b.clock.advance(grace - time.Microsecond)
+	if got := b.swept(t); got != 0 {
+		t.Errorf("%d tasks came in before the grace was over", got)
+	}
+	b.clock.advance(time.Microsecond)
+	if got := b.swept(t); got != 3 {
+		t.Errorf("%d lost tasks came back, want 3", got)
+	}
+}
+
+func TestATaskThatIsOnlyLateIsNotQueuedTwice(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.offer(t)
+	b.many(t, 3)
+	b.swept(t)
+	b.clock.advance(grace)
+	if got := b.swept(t); got != 0 {
+		t.Errorf("%d tasks came in again", got)
+	}
+}
+
+func TestATaskOfADeadWorkerIsTakenOver(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.offer(t)
+	b.many(t, 2)
+	b.swept(t)
+	held := b.queue.all()[0].Ref
+	b.queue.set(func(q *queue) { q.orphans[held] = true })
+	b.clock.advance(grace)
+	if got := b.swept(t); got != 1 {
+		t.Fatalf("%d tasks came in, want the one that was held", got)
+	}
+	if last := b.queue.all()[2]; last.Ref != held || !last.Recheck {
+		t.Errorf("got %+v", last)
+	}
+}
+
+func TestEndedDeliveriesAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.offer(t)
+	made := b.many(t, 3)
+	for i, state := range []postback.State{postback.Dead, postback.Succeeded} {
+		b.end(t, made[i].ID, state)
+	}
+	if got := b.swept(t); got != 1 {
+		t.Errorf("%d tasks came in, want that of the one that waits", got)
+	}
+}
+
+func TestRetriesComeWhenTheyAreDue(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.offer(t)
+	made := b.many(t, 1)
+	move := postback.Transition{
+		Ref: made[0].Ref(), To: postback.Retrying, At: b.clock.now(),
+		NextAttemptAt: b.clock.now().Add(time.Minute), SweepAt: b.clock.now().Add(time.Minute),
+		Attempt: &postback.Attempt{DeliveryID: made[0].ID, Generation: 1, Number: 1, StartedAt: b.clock.now(), Outcome: postback.OutcomeFailed},
+	}
+	if err := b.Ledger.Record(t.Context(), move); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.swept(t); got != 0 {
+		t.Errorf("%d tasks came in too early", got)
+	}
+	b.clock.advance(time.Minute)
+	if got := b.swept(t); got != 1 || b.queue.all()[0].Ref.Attempt != 2 {
+		t.Errorf("%d tasks came in: %+v", got, b.queue.all())
+	}
+}
+
+func TestAWipedQueueIsFilledAgain(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.offer(t)
+	b.watch(t)
+	made := b.many(t, 501) // more than one step of the ledger
+	b.swept(t)
+	ended := b.queue.all()[0].Ref.DeliveryID
+	b.end(t, ended, postback.Succeeded)
+	b.watch(t)
+	if got := b.swept(t); got != 0 {
+		t.Fatalf("%d tasks came in although none was lost", got)
+	}
+	b.queue.set(func(q *queue) { clear(q.tasks); q.epoch = "" })
+	b.watch(t)
+	if got, want := b.swept(t), len(made)-1; got != want {
+		t.Errorf("%d tasks came back, want %d", got, want)
+	}
+	identity, err := b.Ledger.Identity(t.Context())
+	if err != nil || b.queue.epoch != identity {
+		t.Errorf("the queue has the epoch %q, %v, want %q", b.queue.epoch, err, identity)
+	}
+	if lines := b.Logs.With("filling the queue again from the ledger"); len(lines) != 2 || lines[1]["deliveries"] != 500.0 {
+		t.Errorf("logged %v", lines)
+	}
+}
+
+func (b *bench) watch(t *testing.T) {
+	t.Helper()
+	if err := b.Watch(t.Context()); err != nil {
+		t.Fatalf("watch: %v", err)
+	}
+}
+
+// A Redis that was away, and is back with its tasks, may have missed some.
+func TestAfterAnOutageEverythingIsQueuedAgain(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.offer(t)
+	b.watch(t)
+	b.many(t, 3)
+	b.swept(t)
+	b.queue.set(func(q *queue) { q.away = true })
+	if err := b.Watch(t.Context()); err == nil {
+		t.Error("the outage was not noticed")
+	}
+	b.queue.set(func(q *queue) { q.away = false; clear(q.tasks) })
+	b.watch(t)
+	if got := b.swept(t); got != 3 {
+		t.Errorf("%d tasks came back, want 3", got)
+	}
+}
+
+func TestAQueueOfAnotherLedgerIsRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.offer(t)
+	b.watch(t)
+	b.many(t, 3)
+	b.swept(t)
+	b.queue.set(func(q *queue) { q.epoch = "another-ledger"; clear(q.tasks) })
+	if err := b.Watch(t.Context()); postback.CodeOf(err) != dispatcher.CodeForeignQueue {
+		t.Errorf("got %v", err)
+	}
+	if b.queue.epoch != "another-ledger" {
+		t.Errorf("the epoch was overwritten by %q", b.queue.epoch)
+	}
+	b.clock.advance(grace)
+	b.accept(t, event(t, "tx-new"))
+	stop := run(t, b.Dispatcher)
+	if got := b.swept(t); got != 0 {
+		t.Errorf("%d tasks came into the queue of another ledger", got)
+	}
+	stop()
+	if got := len(b.queue.all()); got != 3 {
+		t.Errorf("%d tasks came into the queue of another ledger", got-3)
+	}
+	b.queue.set(func(q *queue) { q.epoch = "" })
+	b.watch(t)
+	if got := b.swept(t); got != 4 {
+		t.Errorf("%d tasks came into our own queue, want 4", got)
+	}
+	for epoch, want := range map[string]bool{"": true, "a": true, "b": false} {
+		if err := dispatcher.CheckEpoch(epoch, "a"); (err == nil) != want {
+			t.Errorf("epoch %q: %v", epoch, err)
+		}
+	}
+}
+
+func TestAResumedEndpointGetsWhatWaitedInOrder(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(o *dispatcher.Options) { o.MaxQueued = 1 })
+	endpoint := b.offer(t)
+	if _, err := b.Endpoints.Pause(t.Context(), endpoint.ID); err != nil {
+		t.Fatal(err)
+	}
+	made := b.many(t, 20)
+	b.release(t)
+	if got := b.swept(t); got != 0 || b.count(t, in(postback.Parked)) != 20 {
+		t.Fatalf("%d tasks came in for a paused endpoint", got)
+	}
+	if _, err := b.Endpoints.Resume(t.Context(), endpoint.ID); err != nil {
+		t.Fatal(err)
+	}
+	b.clock.advance(time.Minute)
+	b.release(t)
+	if parked := b.count(t, in(postback.Parked)); parked != 0 {
+		t.Errorf("%d deliveries are still parked", parked)
+	}
+	for range made {
+		b.swept(t)
+		b.queue.work(1)
+	}
+	var order []string
+	for _, one := range b.queue.all() {
+		order = append(order, one.Ref.DeliveryID)
+	}
+	var want []string
+	for _, delivery := range made {
+		want = append(want, delivery.ID)
+	}
+	if !slices.Equal(order, want) {
+		t.Errorf("the queue got %v\nwant %v", order, want)
+	}
+	if first := b.read(t, made[0].ID); first.State != postback.Pending || !first.NextAttemptAt.Equal(b.clock.now()) {
+		t.Errorf("got %+v", first)
+	}
+}
+
+func (b *bench) release(t *testing.T) {
+	t.Helper()
+	if err := b.ReleaseParked(t.Context()); err != nil {
+		t.Fatalf("release parked: %v", err)
+	}
+}
+
+func TestManyParkedDeliveriesAreAllReleased(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	endpoint := b.offer(t)
+	if _, err := b.Endpoints.Pause(t.Context(), endpoint.ID); err != nil {
+		t.Fatal(err)
+	}
+	b.many(t, 501) // more than one step of the ledger
+	if _, err := b.Endpoints.Resume(t.Context(), endpoint.ID); err != nil {
+		t.Fatal(err)
+	}
+	b.release(t)
+	if parked := b.count(t, in(postback.Parked)); parked != 0 {
+		t.Errorf("%d deliveries are still parked", parked)
+	}
+}
+
+func TestWhatWaitsForADeletedEndpointIsCancelled(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	endpoint := b.offer(t)
+	if _, err := b.Endpoints.Pause(t.Context(), endpoint.ID); err != nil {
+		t.Fatal(err)
+	}
+	made := b.many(t, 3)
+	// Another process deleted it and died before it cancelled anything.
+	stored, err := b.Ledger.Endpoint(t.Context(), endpoint.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored.State = postback.EndpointDeleted
+	if _, err := b.Ledger.SaveEndpoint(t.Context(), stored); err != nil {
+		t.Fatal(err)
+	}
+	b.release(t)
+	if b.count(t, in(postback.Parked)) != 3 {
+		t.Error("something was done before this process knew")
+	}
+	if err := b.Registry.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.release(t)
+	for _, delivery := range made {
+		if got := b.read(t, delivery.ID); got.State != postback.Cancelled || got.Reason != postback.ReasonEndpointDeleted {
+			t.Errorf("got %s %q", got.State, got.Reason)
+		}
+	}
+}
+
+func TestRunDoesAllOfItByItself(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	endpoint := b.offer(t)
+	made := b.many(t, 5)
+	stop := run(t, b.Dispatcher)
+	testkit.Eventually(t, "what was due is queued", func() bool { return len(b.queue.all()) == len(made) })
+	if _, err := b.Endpoints.Pause(t.Context(), endpoint.ID); err != nil {
+		t.Fatal(err)
+	}
+	parked := b.accept(t, event(t, "tx-parked")).Deliveries[0]
+	if _, err := b.Endpoints.Resume(t.Context(), endpoint.ID); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Eventually(t, "what was parked is queued", func() bool { return len(b.queue.all()) == len(made)+1 })
+	b.end(t, parked.ID, postback.Dead)
+	b.clock.advance(time.Second)
+	if _, err := b.StartReplay(t.Context(), postback.DeliveryFilter{}, 0, false); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Eventually(t, "what was replayed is queued", func() bool { return len(b.queue.all()) == len(made)+2 })
+	b.queue.set(func(q *queue) { clear(q.tasks); q.epoch = "" })
+	testkit.Eventually(t, "a wiped queue is full again", func() bool { return len(b.queue.all()) == 2*(len(made)+1)+1 })
+	stop()
+}
+
+func TestRunHandsOverWhatItHasBeforeItEnds(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.offer(t)
+	b.swept(t)
+	b.many(t, 400) // into the outbox, and nobody empties it yet
+	run(t, b.Dispatcher)()
+	if got := len(b.queue.all()); got != 400 {
+		t.Errorf("%d tasks came in before the end, want 400", got)
+	}
+}
