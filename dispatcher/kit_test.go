@@ -114,6 +114,7 @@ type queue struct {
 	taken   []task.Delivery // all that ever came in, in order
 	orphans map[postback.Ref]bool
 	away    bool
+	full    bool // refuses tasks, and answers everything else
 	loses   bool
 	epoch   string
 }
@@ -121,7 +122,7 @@ type queue struct {
 func (q *queue) Enqueue(_ context.Context, one task.Delivery) (bool, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.away {
+	if q.away || q.full {
 		return false, errAway
 	}
 	if _, there := q.tasks[one.Ref]; there {

@@ -96,6 +96,9 @@ func (d *Dispatcher) feed(ctx context.Context) (behind bool, err error) {
 			return false, nil
 		}
 		d.enqueueAll(ctx, due)
+		if d.outbox.lost.Load() {
+			return true, nil // the queue refuses: the rest stays due where it is
+		}
 	}
 	return true, nil
 }

@@ -36,6 +36,28 @@ func TestTheSweeperFillsTheQueueAsFarAsThereIsRoom(t *testing.T) {
 	}
 }
 
+// A Redis that is out of memory counts its tasks and takes no more.
+func TestTheSweeperStopsWhenTheQueueRefuses(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.offer(t)
+	b.watch(t)
+	made := b.many(t, 510)
+	b.queue.set(func(q *queue) { q.full = true })
+	if got := b.swept(t); got != 0 {
+		t.Fatalf("%d tasks came in", got)
+	}
+	due, err := b.Ledger.Claim(t.Context(), b.clock.now(), b.clock.now(), 1000)
+	if err != nil || len(due) != 10 {
+		t.Errorf("%d deliveries are still due, %v, want all but one step", len(due), err)
+	}
+	b.queue.set(func(q *queue) { q.full = false })
+	b.watch(t)
+	if got := b.swept(t); got != len(made) {
+		t.Errorf("%d tasks came in, want %d", got, len(made))
+	}
+}
+
 func TestNewDeliveriesWaitBehindOlderOnes(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(o *dispatcher.Options) { o.MaxQueued = 5 })
