@@ -25,7 +25,7 @@ func BenchmarkSign(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			target, message, secrets := benchTarget(name), benchMessage(name), []string{testSecret}
+			target, message, secrets := benchTarget(name), benchMessage(name), []string{secretOf(name, testSecret)}
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := scheme.Sign(target, message, secrets, testTime()); err != nil {
@@ -43,14 +43,14 @@ func BenchmarkVerify(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			request, err := scheme.Sign(benchTarget(name), benchMessage(name), []string{testSecret}, testTime())
+			request, err := scheme.Sign(benchTarget(name), benchMessage(name), []string{secretOf(name, testSecret)}, testTime())
 			if err != nil {
 				b.Fatal(err)
 			}
 			got := received(request)
 			b.ReportAllocs()
 			for b.Loop() {
-				if err := signer.Verify(name, got, testSecret); err != nil {
+				if err := signer.Verify(name, got, secretOf(name, testSecret)); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -80,14 +80,18 @@ func BenchmarkCheckData(b *testing.B) {
 func TestSignAllocatesLittle(t *testing.T) {
 	for _, name := range signer.Names() {
 		scheme := lookup(t, name)
-		target, message, secrets := benchTarget(name), benchMessage(name), []string{testSecret}
+		target, message, secrets := benchTarget(name), benchMessage(name), []string{secretOf(name, testSecret)}
 		allocations := testing.AllocsPerRun(200, func() {
 			if _, err := scheme.Sign(target, message, secrets, testTime()); err != nil {
 				t.Fatal(err)
 			}
 		})
-		if allocations > 12 {
-			t.Errorf("%s: %v allocations to sign, want at most 12", name, allocations)
+		most := 12.0
+		if name == "standard-webhooks" {
+			most = 24 // four headers, each a list
+		}
+		if allocations > most {
+			t.Errorf("%s: %v allocations to sign, want at most %v", name, allocations, most)
 		}
 	}
 }

@@ -12,13 +12,21 @@
 //   - Anything a scheme cannot carry is refused with an *Error that names the
 //     field; nothing is dropped, cut or re-encoded silently.
 //   - Signatures are compared in constant time.
-//   - It is pure: no I/O, no clock, no state, standard library only. All of it
-//     may be used from many goroutines.
+//   - It is pure: no I/O and no clock, standard library only. All of it may be
+//     used from many goroutines. A scheme remembers the targets that it checked
+//     last, a bounded number, which changes its speed and nothing else. Compile
+//     alone may look up a time zone.
+//
+// # Schemes are declared
+//
+// A [Declaration] says where a network wants the event's data, what it signs,
+// how, and where the signature goes. [Compile] makes a scheme out of it; besitos,
+// bitlabs and simpleswap are declarations too. standard-webhooks is code.
 //
 // # Data in a URL
 //
-// besitos (parameter verifier) and bitlabs (macros, parameter hash) are GET
-// requests that take flat data only. In a value a string is percent-encoded as
+// Schemes that carry the data in a URL, such as besitos (parameter verifier) and
+// bitlabs (macros, parameter hash), take flat data only. In a value a string is percent-encoded as
 // PHP's rawurlencode does it, a number keeps its spelling, true is 1, false
 // is 0, and null is empty. NUL and nested values are refused.
 //

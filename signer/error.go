@@ -35,6 +35,8 @@ const (
 	CodeMacroUnknown       = "unknown_macro"
 	CodeMacroNotClosed     = "macro_not_closed"
 	CodeMacroMisplaced     = "macro_misplaced"
+	CodeMacroMissing       = "macro_missing"
+	CodeTemplateMismatch   = "template_mismatch"
 	CodeDataInvalid        = "data_invalid"
 	CodeDataTooLarge       = "data_too_large"
 	CodeDataTooDeep        = "data_too_deep"
@@ -48,11 +50,14 @@ const (
 	CodeBodyInvalid        = "body_invalid"
 	CodeSignatureMissing   = "signature_missing"
 	CodeSignatureMismatch  = "signature_mismatch"
+	CodeTimestampInvalid   = "timestamp_invalid"
+	CodeTimestampRefused   = "timestamp_out_of_tolerance"
+	CodeDeclaration        = "declaration_invalid"
 )
 
 // Error says what was refused: a stable Code, the Field it is about in the
 // words of the HTTP API ("url", "method", "data.user_id", "scheme", "secret";
-// empty for none) and a Message that says how to mend it. It never holds a
+// empty for none) or of a declaration ("parts[2].field") and a Message that says how to mend it. It never holds a
 // secret, nor a value of the event's data.
 type Error struct {
 	Code    string

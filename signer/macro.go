@@ -1,88 +1,124 @@
 package signer
 
 import (
-	"slices"
+	"fmt"
+	"net/url"
 	"strings"
 )
 
-// A macro's two ends when it is percent-encoded. Templates are rewritten to
-// this spelling, so that the rules for URLs hold for them too.
-const (
-	macroOpen  = "%5B%25"
-	macroClose = "%25%5D"
-)
+// macro is a known macro.
+type macro struct {
+	name      string
+	aliases   []string
+	field     string
+	value     value // when its kind is not empty, in place of the field
+	signature bool
+}
 
-// markMacros rewrites every macro of a template, raw or percent-encoded, as
-// macroOpen, its name and macroClose. A macro that is not known is refused.
-func markMacros(template string) (string, error) {
-	var marked strings.Builder
+// macros are the known macros and how they are spelled.
+type macros struct {
+	open, close string
+	all         []macro
+	index       map[string]int      // by name and alias
+	fields      map[string]struct{} // members that some macro stands for
+	names       []string            // and aliases
+}
+
+// spelled is the macro as a person writes it.
+func (k *macros) spelled(name string) string {
+	return k.open + name + k.close
+}
+
+// mark replaces every macro of a template, raw or percent-encoded, with a mark
+// that URLs may hold and that the template does not. It returns the mark and
+// the macros in their order. A macro that is not known is refused.
+func (k *macros) mark(template string) (marked, mark string, found []piece, err error) {
+	mark = markFor(template)
+	var text strings.Builder
 	copied := 0
 	for i := 0; i < len(template); i++ {
-		if c := template[i]; c != '[' && c != '%' {
+		if c := template[i]; c != k.open[0] && c != '%' {
 			continue
 		}
-		name, end := macroAt(template, i)
-		switch {
-		case end > 0 && macroField(name) == "":
-			return "", unknownMacro(name)
-		case end > 0:
-			if copied == 0 {
-				marked.Grow(2 * len(template)) // the shortest macros become twice as long
+		name, end := k.macroAt(template, i)
+		if end == 0 {
+			if strings.HasPrefix(template[i:], k.open) {
+				return "", "", nil, refuse("url", CodeMacroNotClosed, "a macro begins with %s at byte %d but is not closed with %s", k.open, i+1, k.close)
 			}
-			marked.WriteString(template[copied:i])
-			marked.WriteString(macroOpen)
-			marked.WriteString(name)
-			marked.WriteString(macroClose)
-			copied, i = end, end-1
-		case strings.HasPrefix(template[i:], "[%"):
-			return "", refuse("url", CodeMacroNotClosed, "a macro begins with [%% at byte %d but is not closed with %%]", i+1)
+			continue
 		}
+		known, ok := k.index[name]
+		if !ok {
+			return "", "", nil, k.unknown(name)
+		}
+		text.WriteString(template[copied:i])
+		text.WriteString(mark)
+		found = append(found, piece{macro: known, name: name})
+		copied, i = end, end-1
 	}
-	if copied == 0 {
-		return template, nil
+	text.WriteString(template[copied:])
+	return text.String(), mark, found, nil
+}
+
+func markFor(template string) string {
+	mark := "~"
+	for i := 0; strings.Contains(template, mark); i++ {
+		mark = fmt.Sprintf("~%d~", i)
 	}
-	marked.WriteString(template[copied:])
-	return marked.String(), nil
+	return mark
 }
 
 // macroAt returns the name of the macro that begins at i and the index behind
 // it, or 0 when none begins there.
-func macroAt(s string, i int) (name string, end int) {
-	start := skipSpelled(s, skipSpelled(s, i, '[', "5B"), '%', "25")
+func (k *macros) macroAt(s string, i int) (name string, end int) {
+	start := skipSpelled(s, i, k.open)
 	if start < 0 {
 		return "", 0
 	}
-	stop, colons := start, 0
+	stop := start
 	for stop < len(s) && (isMacroLetter(s[stop]) || isColon(s, stop)) {
 		if s[stop] == '%' {
-			colons++
 			stop += len("3A")
 		}
 		stop++
 	}
-	end = skipSpelled(s, skipSpelled(s, stop, '%', "25"), ']', "5D")
+	end = skipSpelled(s, stop, k.close)
 	if end < 0 || stop == start {
 		return "", 0
 	}
 	name = s[start:stop]
-	if colons > 0 {
+	if strings.Contains(name, "%") {
 		name = strings.NewReplacer("%3A", ":", "%3a", ":").Replace(name)
 	}
 	return name, end
 }
 
-// skipSpelled returns the index behind the character that stands at i in s,
-// raw or as the escape with those hex digits, or -1 when it does not.
-func skipSpelled(s string, i int, raw byte, digits string) int {
+// skipSpelled returns the index behind the text that stands at i in s, each
+// character raw or percent-encoded, or -1 when it does not.
+func skipSpelled(s string, i int, text string) int {
+	for j := range len(text) {
+		switch {
+		case i >= len(s):
+			return -1
+		case isEscape(s, i) && unhex(s[i+1])<<4|unhex(s[i+2]) == text[j]:
+			i += len("%XX")
+		case s[i] == text[j]:
+			i++
+		default:
+			return -1
+		}
+	}
+	return i
+}
+
+func unhex(c byte) byte {
 	switch {
-	case i < 0 || i >= len(s):
-		return -1
-	case isEscape(s, i) && strings.EqualFold(s[i+1:i+3], digits):
-		return i + len("%XX")
-	case s[i] == raw:
-		return i + 1
+	case c >= 'a':
+		return c - 'a' + 10
+	case c >= 'A':
+		return c - 'A' + 10
 	default:
-		return -1
+		return c - '0'
 	}
 }
 
@@ -94,99 +130,69 @@ func isColon(s string, i int) bool {
 	return isEscape(s, i) && s[i+1] == '3' && s[i+2]|0x20 == 'a'
 }
 
-func unknownMacro(name string) *Error {
-	if near := nearest(name, macroNames()); near != "" {
-		return refuse("url", CodeMacroUnknown, "unknown macro [%%%.40s%%]: did you mean [%%%s%%]?", name, near)
+func (k *macros) unknown(name string) *Error {
+	if near := nearest(name, k.names); near != "" {
+		return refuse("url", CodeMacroUnknown, "unknown macro %s: did you mean %s?", k.spelled(short(name)), k.spelled(near))
 	}
-	return refuse("url", CodeMacroUnknown, "unknown macro [%%%.40s%%]", name)
+	return refuse("url", CodeMacroUnknown, "unknown macro %s", k.spelled(short(name)))
 }
 
-// cutMacro cuts a marked template at its first macro. Without one, name is
-// empty and before is all of it.
-func cutMacro(marked string) (before, name, after string) {
-	start := strings.Index(marked, macroOpen)
-	for start >= 0 {
-		name, rest, closed := strings.Cut(marked[start+len(macroOpen):], macroClose)
-		if closed && macroField(name) != "" {
-			return marked[:start], name, rest
+func short(name string) string {
+	return name[:min(len(name), 40)]
+}
+
+// piece is static text of a template and the macro behind it.
+type piece struct {
+	before string
+	macro  int    // -1 behind the last text
+	name   string // of the macro, as it is written
+}
+
+// cut cuts a marked text at its macros, the first of found. It returns the
+// rest of found.
+func cut(marked, mark string, found []piece) (pieces, rest []piece) {
+	texts := strings.Split(marked, mark)
+	last := len(texts) - 1
+	for i, text := range texts[:last] {
+		pieces = append(pieces, piece{text, found[i].macro, found[i].name})
+	}
+	return append(pieces, piece{before: texts[last], macro: -1}), found[last:]
+}
+
+// match reads the raw values of macros out of a text that was made from the
+// pieces. A value ends where the next static text begins.
+func match(pieces []piece, text string, found func(macro int, raw string)) bool {
+	for i, p := range pieces {
+		rest, ok := strings.CutPrefix(text, p.before)
+		switch {
+		case !ok:
+			return false
+		case p.macro < 0:
+			return rest == ""
 		}
-		next := strings.Index(marked[start+1:], macroOpen)
-		if next < 0 {
-			break
+		end := len(rest)
+		if next := pieces[i+1].before; next != "" {
+			if end = strings.Index(rest, next); end < 0 {
+				return false
+			}
+		} else if pieces[i+1].macro >= 0 {
+			return false // two macros in a row
 		}
-		start += 1 + next
+		found(p.macro, rest[:end])
+		text = rest[end:]
 	}
-	return marked, "", ""
+	return false
 }
 
-// macroNames lists the macros, old and new names.
-func macroNames() []string {
-	return []string{
-		"UID", "USER:UID", "VAL", "VALUE:CURRENCY", "RAW", "VALUE:USD", "TX", "REF",
-		"TYPE", "ACTIVITY:TYPE", "REASON", "SURVEY:REASON", "APP", "APP:TOKEN",
-		"IP", "USER:IP_ADDRESS", "FSCORE", "OFFER_ID", "OFFER:ID", "OFFER_NAME", "OFFER:NAME",
-		"OFFER:TITLE", "OFFER:DELAY", "OFFER_STATE", "OFFER:TASK:STATE", "TASK_ID", "OFFER:TASK:ID",
-		"TASK_NAME", "OFFER:TASK:NAME", "BAN_REASON", "BAN_STATE",
+// phpName returns the variable that a parameter's name sets in PHP, which is
+// the strictest reader: there "h%61sh", " hash" and "hash[]" all set hash.
+func phpName(name string) string {
+	if decoded, err := url.QueryUnescape(name); err == nil {
+		name = decoded
 	}
-}
-
-// macroField returns the member of the data that a macro stands for, or "" when
-// there is no such macro.
-func macroField(name string) string {
-	switch name {
-	case "UID", "USER:UID":
-		return "uid"
-	case "VAL", "VALUE:CURRENCY":
-		return "val"
-	case "RAW", "VALUE:USD":
-		return "raw"
-	case "TX":
-		return "tx"
-	case "REF":
-		return "ref"
-	case "TYPE", "ACTIVITY:TYPE":
-		return "type"
-	case "REASON", "SURVEY:REASON":
-		return "reason"
-	case "APP":
-		return "app"
-	case "APP:TOKEN":
-		return "app_token"
-	case "IP", "USER:IP_ADDRESS":
-		return "ip"
-	case "FSCORE":
-		return "fscore"
-	case "BAN_REASON":
-		return "ban_reason"
-	case "BAN_STATE":
-		return "ban_state"
-	default:
-		return offerMacroField(name)
+	name = strings.TrimLeft(name, " ")
+	if bracket := strings.IndexByte(name, '['); bracket > 0 {
+		name = name[:bracket]
 	}
-}
-
-// isMacroField says whether some macro stands for a member of that name.
-func isMacroField(name []byte) bool {
-	return slices.ContainsFunc(macroNames(), func(macro string) bool { return macroField(macro) == string(name) })
-}
-
-func offerMacroField(name string) string {
-	switch name {
-	case "OFFER_ID", "OFFER:ID":
-		return "offer_id"
-	case "OFFER_NAME", "OFFER:NAME":
-		return "offer_name"
-	case "OFFER:TITLE":
-		return "offer_title"
-	case "OFFER:DELAY":
-		return "offer_delay"
-	case "OFFER_STATE", "OFFER:TASK:STATE":
-		return "offer_state"
-	case "TASK_ID", "OFFER:TASK:ID":
-		return "task_id"
-	case "TASK_NAME", "OFFER:TASK:NAME":
-		return "task_name"
-	default:
-		return ""
-	}
+	return strings.NewReplacer(".", "_", " ", "_").Replace(name)
 }

@@ -1,6 +1,7 @@
 package signer_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/url"
@@ -53,7 +54,15 @@ func sign(t failer, name, target, data string) signer.Request {
 func trySign(t failer, name, target, data string) (signer.Request, error) {
 	t.Helper()
 	message := signer.Message{ID: testID, Type: "conversion.completed", OccurredAt: testTime(), Data: json.RawMessage(data)}
-	return lookup(t, name).Sign(signer.Target{URL: target}, message, []string{testSecret}, testTime())
+	return lookup(t, name).Sign(signer.Target{URL: target}, message, []string{secretOf(name, testSecret)}, testTime())
+}
+
+// secretOf gives a secret of the tests the form that the scheme wants.
+func secretOf(scheme, secret string) string {
+	if scheme != "standard-webhooks" {
+		return secret
+	}
+	return "whsec_" + base64.StdEncoding.EncodeToString([]byte("key-of-24-bytes-and-more"+secret))
 }
 
 func received(request signer.Request) signer.Received {

@@ -32,6 +32,22 @@ func appendEscaped(dst, text []byte) []byte {
 	return dst
 }
 
+// appendForm appends text percent-encoded as PHP's urlencode does it: as
+// appendEscaped, but with "+" for a space and %7E for "~".
+func appendForm(dst, text []byte) []byte {
+	for i, c := range text {
+		switch c {
+		case ' ':
+			dst = append(dst, '+')
+		case '~':
+			dst = append(dst, "%7E"...)
+		default:
+			dst = appendEscaped(dst, text[i:i+1])
+		}
+	}
+	return dst
+}
+
 func isHex(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }

@@ -100,7 +100,7 @@ func drawRequest(t *rapid.T, scheme, origin string) (signer.Request, map[string]
 		fields = drawFields(t, parameterNames())
 	case "bitlabs":
 		fields, target = drawFields(t, macroMembers()), target+everyMacro
-	case "simpleswap":
+	case "simpleswap", "standard-webhooks":
 		for _, name := range []string{"publicId", "status", "note"} {
 			text := drawText(t) + "x"
 			fields = append(fields, field{name, drawString(t, text), text})
@@ -121,7 +121,7 @@ func TestSignedRequestsVerify(t *testing.T) {
 			t.Parallel()
 			rapid.Check(t, func(t *rapid.T) {
 				request, values := drawRequest(t, scheme, "https://example.com")
-				if err := signer.Verify(scheme, received(request), testSecret); err != nil {
+				if err := signer.Verify(scheme, received(request), secretOf(scheme, testSecret)); err != nil {
 					t.Fatalf("verify %q: %v", request.URL, err)
 				}
 				assertOnWire(t, request.URL)
@@ -138,11 +138,18 @@ func TestSignedRequestsVerify(t *testing.T) {
 func assertValues(t failer, scheme string, request signer.Request, want map[string]string) {
 	t.Helper()
 	got := map[string]string{}
-	if scheme == "simpleswap" {
+	switch scheme {
+	case "simpleswap":
 		if err := json.Unmarshal(request.Body, &got); err != nil {
 			t.Fatalf("read body %s: %v", request.Body, err)
 		}
-	} else {
+	case "standard-webhooks":
+		envelope := struct{ Data map[string]string }{}
+		if err := json.Unmarshal(request.Body, &envelope); err != nil {
+			t.Fatalf("read body %s: %v", request.Body, err)
+		}
+		got = envelope.Data
+	default:
 		parsed, err := url.Parse(request.URL)
 		if err != nil {
 			t.Fatalf("parse %q: %v", request.URL, err)
@@ -176,18 +183,21 @@ func TestAnyChangeIsNoticed(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				request, _ := drawRequest(t, scheme, "https://example.com")
 				changed := received(request)
-				if scheme == "simpleswap" {
+				switch scheme {
+				case "standard-webhooks":
+					changed.Body = []byte(drawChange(t, string(request.Body)))
+				case "simpleswap":
 					changed.Body = []byte(drawChange(t, string(request.Body)))
 					if readSigned(changed.Body) == readSigned(request.Body) {
 						return // a change of what this scheme does not sign
 					}
-				} else {
+				default:
 					changed.URL = drawChange(t, request.URL)
 				}
-				if err := signer.Verify(scheme, changed, testSecret); err == nil {
+				if err := signer.Verify(scheme, changed, secretOf(scheme, testSecret)); err == nil {
 					t.Fatalf("accepted %q and %s", changed.URL, changed.Body)
 				}
-				secret := drawChange(t, testSecret)
+				secret := secretOf(scheme, drawChange(t, testSecret))
 				if err := signer.Verify(scheme, received(request), secret); err == nil && secret != "" {
 					t.Fatalf("accepted with secret %q", secret)
 				}
@@ -249,7 +259,7 @@ func TestOnTheWire(t *testing.T) {
 			got := <-seen
 			assertEqual(rt, "URL", got.URL, request.URL)
 			assertEqual(rt, "body", string(got.Body), string(request.Body))
-			if err := signer.Verify(scheme, got, testSecret); err != nil {
+			if err := signer.Verify(scheme, got, secretOf(scheme, testSecret)); err != nil {
 				rt.Fatal(err)
 			}
 		})

@@ -1,7 +1,6 @@
 package signer
 
 import (
-	"hash"
 	"net/http"
 	"strings"
 	"time"
@@ -48,24 +47,4 @@ func normalBase(raw string) string {
 		return strings.TrimRight(raw, "/")
 	}
 	return place.origin + strings.TrimRight(place.path, "/")
-}
-
-// verifyURL verifies a URL whose last parameter is the lowercase hex HMAC of
-// all that stands before it.
-func verifyURL(url, parameter string, secrets []string, algorithm func() hash.Hash) error {
-	first := strings.IndexByte(url, '?')
-	at := strings.LastIndex(url, "&"+parameter+"=")
-	if at < 0 && first >= 0 && strings.HasPrefix(url[first+1:], parameter+"=") {
-		at = first
-	}
-	if first < 0 || at < first {
-		return refuse("url", CodeSignatureMissing, "has no parameter %s", parameter)
-	}
-	signed, signature := []byte(url[:at]), url[at+len(parameter)+2:]
-	if signature == "" {
-		return refuse("url", CodeSignatureMissing, "its parameter %s is empty", parameter)
-	}
-	return matchAny(signature, "url", secrets, func(secret string) []byte {
-		return appendHMAC(nil, algorithm, secret, signed)
-	})
 }

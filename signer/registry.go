@@ -3,113 +3,116 @@ package signer
 import (
 	"encoding/json"
 	"io"
-	"net/http"
 	"strings"
+	"sync"
 )
 
 const (
-	nameBesitos    = "besitos"
-	nameBitlabs    = "bitlabs"
-	nameSimpleswap = "simpleswap"
+	nameBesitos          = "besitos"
+	nameBitlabs          = "bitlabs"
+	nameSimpleswap       = "simpleswap"
+	nameStandardWebhooks = "standard-webhooks"
 )
 
-// definition is all that is known of a scheme.
-type definition struct {
-	scheme  Scheme
-	methods string // separated by spaces, the default first
-	secret  secretForm
-	example func(eventType string) json.RawMessage
+// builtIn compiles the schemes of this package once: Lookup stands in the way
+// of every request.
+//
+//nolint:gochecknoglobals // It is computed once and never changes.
+var builtIn = sync.OnceValue(func() []*Definition {
+	made := make([]*Definition, 0, 4)
+	for _, declaration := range []Declaration{declareBesitos(), declareBitlabs(), declareSimpleswap()} {
+		definition, err := Compile(declaration)
+		if err != nil {
+			panic(err) // a test compiles them
+		}
+		made = append(made, definition)
+	}
+	return append(made, defineStandardWebhooks())
+})
+
+// BuiltIn returns the schemes of this package, sorted by name.
+func BuiltIn() []*Definition {
+	return append([]*Definition(nil), builtIn()...)
 }
 
-func define(name string) (definition, error) {
-	switch name {
-	case nameBesitos:
-		return definition{besitos{}, http.MethodGet, hexSecret(), exampleBesitos}, nil
-	case nameBitlabs:
-		return definition{bitlabs{}, http.MethodGet, alphanumericSecret(29, 16), exampleBitlabs}, nil
-	case nameSimpleswap:
-		return definition{simpleswap{}, http.MethodPost, alphanumericSecret(32, 12), exampleSimpleswap}, nil
-	default:
-		return definition{}, unknownScheme(name)
+// Define returns what is known of the scheme of that name. An unknown name is
+// an *Error about the field "scheme" that lists the known ones.
+func Define(name string) (*Definition, error) {
+	for _, known := range builtIn() {
+		if known.about.Name == name {
+			return known, nil
+		}
 	}
+	return nil, UnknownScheme(name, Names())
 }
 
-func unknownScheme(name string) *Error {
-	known := strings.Join(Names(), ", ")
-	if near := nearest(name, Names()); near != "" {
-		return refuse("scheme", CodeUnknownScheme, "unknown scheme %.40q: did you mean %q? Known: %s", name, near, known)
+// UnknownScheme is the error about a name that is not among the known ones.
+func UnknownScheme(name string, known []string) *Error {
+	list := strings.Join(known, ", ")
+	if near := nearest(name, known); near != "" {
+		return refuse("scheme", CodeUnknownScheme, "unknown scheme %.40q: did you mean %q? Known: %s", name, near, list)
 	}
-	return refuse("scheme", CodeUnknownScheme, "unknown scheme %.40q; known: %s", name, known)
+	return refuse("scheme", CodeUnknownScheme, "unknown scheme %.40q; known: %s", name, list)
 }
 
 // Names returns the names of the schemes, sorted.
 func Names() []string {
-	return []string{nameBesitos, nameBitlabs, nameSimpleswap}
+	names := make([]string, 0, len(builtIn()))
+	for _, known := range builtIn() {
+		names = append(names, known.about.Name)
+	}
+	return names
 }
 
-// Lookup returns the scheme of that name. An unknown name is an *Error about
-// the field "scheme" that lists the known ones.
+// Lookup returns the scheme of that name, with the errors of Define.
 func Lookup(name string) (Scheme, error) {
-	known, err := define(name)
+	known, err := Define(name)
 	if err != nil {
 		return nil, err
 	}
-	return known.scheme, nil
+	return known.Scheme, nil
 }
 
 // Methods returns the HTTP methods that a scheme allows, its default first.
 func Methods(name string) ([]string, error) {
-	known, err := define(name)
+	known, err := Define(name)
 	if err != nil {
 		return nil, err
 	}
-	return strings.Fields(known.methods), nil
+	return known.Methods(), nil
 }
 
-// GenerateSecret makes a new secret in the form that the network gives its
-// publishers, from a cryptographically secure source such as crypto/rand.Reader.
-// A source that fails is an error that wraps the source's own.
+// AllowsOverlap says whether a scheme's requests have room for a signature with
+// every active secret. It is false for an unknown scheme.
+func AllowsOverlap(name string) bool {
+	known, err := Define(name)
+	return err == nil && known.AllowsOverlap()
+}
+
+// GenerateSecret makes a new secret for a scheme: see Definition.
 func GenerateSecret(name string, random io.Reader) (string, error) {
-	known, err := define(name)
+	known, err := Define(name)
 	if err != nil {
 		return "", err
 	}
-	return known.secret.generate(random)
+	return known.GenerateSecret(random)
 }
 
-// CheckSecret refuses a secret, imported from elsewhere, that is empty, too
-// short to be safe, too long, or that holds characters that get lost when it
-// is copied.
+// CheckSecret refuses a secret that does not fit a scheme: see Definition.
 func CheckSecret(name, secret string) error {
-	known, err := define(name)
+	known, err := Define(name)
 	if err != nil {
 		return err
 	}
-	return known.secret.check(secret)
+	return known.CheckSecret(secret)
 }
 
 // Example returns realistic data for an event of a type, such as a scheme's
 // Sign and CheckData accept. It is nil for an unknown scheme.
 func Example(name, eventType string) json.RawMessage {
-	known, err := define(name)
+	known, err := Define(name)
 	if err != nil {
 		return nil
 	}
-	return known.example(eventType)
-}
-
-// checkMethod returns the method to send: the wanted one or, when that is
-// empty, the scheme's default.
-func checkMethod(name, wanted string) (string, error) {
-	known, err := define(name)
-	if err != nil {
-		return "", err
-	}
-	for allowed := range strings.FieldsSeq(known.methods) {
-		if wanted == "" || wanted == allowed {
-			return allowed, nil
-		}
-	}
-	return "", refuse("method", CodeMethodNotAllowed, "scheme %s sends %s, not %.20q",
-		name, strings.ReplaceAll(known.methods, " ", " or "), wanted)
+	return known.Example(eventType)
 }

@@ -16,7 +16,7 @@ import (
 func TestNames(t *testing.T) {
 	t.Parallel()
 	names := signer.Names()
-	if !slices.Equal(names, []string{"besitos", "bitlabs", "simpleswap"}) {
+	if !slices.Equal(names, []string{"besitos", "bitlabs", "simpleswap", "standard-webhooks"}) {
 		t.Errorf("got %q", names)
 	}
 	for _, name := range names {
@@ -28,9 +28,9 @@ func TestUnknownScheme(t *testing.T) {
 	t.Parallel()
 	_, err := signer.Lookup("bitlab")
 	assertRefused(t, err, signer.CodeUnknownScheme, "scheme")
-	assertEqual(t, "message", err.Error(), `scheme: unknown scheme "bitlab": did you mean "bitlabs"? Known: besitos, bitlabs, simpleswap`)
+	assertEqual(t, "message", err.Error(), `scheme: unknown scheme "bitlab": did you mean "bitlabs"? Known: besitos, bitlabs, simpleswap, standard-webhooks`)
 	_, err = signer.Lookup("stripe")
-	assertEqual(t, "message", err.Error(), `scheme: unknown scheme "stripe"; known: besitos, bitlabs, simpleswap`)
+	assertEqual(t, "message", err.Error(), `scheme: unknown scheme "stripe"; known: besitos, bitlabs, simpleswap, standard-webhooks`)
 
 	for _, name := range []string{"", "BESITOS", strings.Repeat("besitos", 100_000)} {
 		_, err := signer.Lookup(name)
@@ -49,7 +49,7 @@ func TestUnknownScheme(t *testing.T) {
 
 func TestMethods(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string]string{"besitos": "GET", "bitlabs": "GET", "simpleswap": "POST"} {
+	for name, want := range map[string]string{"besitos": "GET", "bitlabs": "GET", "simpleswap": "POST", "standard-webhooks": "POST"} {
 		methods, err := signer.Methods(name)
 		if !slices.Equal(methods, []string{want}) || err != nil {
 			t.Errorf("%s: got %q, %v", name, methods, err)
@@ -59,7 +59,7 @@ func TestMethods(t *testing.T) {
 
 func TestGenerateSecret(t *testing.T) {
 	t.Parallel()
-	forms := map[string]string{"besitos": `^[0-9a-f]{64}$`, "bitlabs": `^[0-9A-Za-z]{29}$`, "simpleswap": `^[0-9A-Za-z]{32}$`}
+	forms := map[string]string{"besitos": `^[0-9a-f]{64}$`, "bitlabs": `^[0-9A-Za-z]{29}$`, "simpleswap": `^[0-9A-Za-z]{32}$`, "standard-webhooks": `^whsec_[0-9A-Za-z+/]{43}=$`}
 	for _, name := range signer.Names() {
 		first, err := signer.GenerateSecret(name, rand.Reader)
 		if err != nil {
@@ -118,27 +118,25 @@ func TestSecretsToSignAndVerify(t *testing.T) {
 	for _, name := range signer.Names() {
 		scheme, data := lookup(t, name), signer.Example(name, "conversion.completed")
 		target, message := signer.Target{URL: "https://example.com/a"}, signer.Message{ID: testID, Data: data}
-		for _, secrets := range [][]string{nil, {}, {""}, {"", testSecret}} {
+		for _, secrets := range [][]string{nil, {}, {""}, {"", secretOf(name, testSecret)}} {
 			_, err := scheme.Sign(target, message, secrets, testTime())
 			assertRefused(t, err, signer.CodeSecretMissing, "secret")
 		}
-		request, err := scheme.Sign(target, message, []string{"current-secret-1", "former-secret-00"}, testTime())
+		current, former, other := secretOf(name, "current-secret-1"), secretOf(name, "former-secret-00"), secretOf(name, "other-secret-000")
+		request, err := scheme.Sign(target, message, []string{current}, testTime())
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, secrets := range [][]string{{"current-secret-1"}, {"other-secret-000", "current-secret-1"}} {
+		for _, secrets := range [][]string{{current}, {other, current}} {
 			if err := scheme.Verify(received(request), secrets, testTime()); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		for _, secrets := range [][]string{nil, {""}, {"current-secret-1", ""}} {
+		for _, secrets := range [][]string{nil, {""}, {current, ""}} {
 			assertRefused(t, scheme.Verify(received(request), secrets, testTime()), signer.CodeSecretMissing, "secret")
 		}
-		field := "url"
-		if name == "simpleswap" {
-			field = "body"
-		}
-		assertRefused(t, scheme.Verify(received(request), []string{"former-secret-00"}, testTime()), signer.CodeSignatureMismatch, field)
+		field := map[string]string{"besitos": "url", "bitlabs": "url", "simpleswap": "body", "standard-webhooks": "headers"}[name]
+		assertRefused(t, scheme.Verify(received(request), []string{former}, testTime()), signer.CodeSignatureMismatch, field)
 	}
 }
 

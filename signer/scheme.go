@@ -67,6 +67,11 @@ type Received struct {
 	URL    string
 	Header http.Header
 	Body   []byte
+
+	// Template is the URL that the sender was given, for a scheme whose macros
+	// say which parameter is which. Empty: the parameters are taken to be
+	// named like the macros or the members that they stand for.
+	Template string
 }
 
 // Warning is something that is allowed but that common receivers stumble over.

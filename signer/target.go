@@ -1,5 +1,10 @@
 package signer
 
+import (
+	"slices"
+	"strings"
+)
+
 // longestSignedURL is the length in bytes that a URL may have when all values
 // are in it. Common servers stop at a request line of 8,190 bytes.
 const longestSignedURL = 8100
@@ -13,8 +18,8 @@ type destination struct {
 
 // readTarget checks a target. url is what to read as its URL: the scheme may
 // have rewritten its macros.
-func readTarget(scheme string, target Target, url string) (destination, error) {
-	method, err := checkMethod(scheme, target.Method)
+func readTarget(scheme string, methods []string, target Target, url string) (destination, error) {
+	method, err := checkMethod(scheme, methods, target.Method)
 	if err != nil {
 		return destination{}, err
 	}
@@ -49,4 +54,18 @@ func parsePublicBase(raw string) (address, error) {
 		return address{}, refuse("url", CodeURLPath, "must be an origin such as https://example.com, without path and query")
 	}
 	return place, nil
+}
+
+// checkMethod returns the method to send: the wanted one or, when that is
+// empty, the scheme's default.
+func checkMethod(scheme string, methods []string, wanted string) (string, error) {
+	switch {
+	case wanted == "":
+		return methods[0], nil
+	case slices.Contains(methods, wanted):
+		return wanted, nil
+	default:
+		return "", refuse("method", CodeMethodNotAllowed, "scheme %s sends %s, not %.20q",
+			scheme, strings.Join(methods, " or "), wanted)
+	}
 }

@@ -1,0 +1,179 @@
+package signer
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+)
+
+// spelling is how a body is decoded and encoded again.
+type spelling struct {
+	sorted bool
+	php    bool // else as JSON.stringify writes
+	except []string
+}
+
+// rewrite appends an object as a receiver would encode it after decoding:
+// without white space, with its own escapes and numbers. What does not survive
+// that is refused, because the receiver would verify another text.
+func (s *spelling) rewrite(dst []byte, object []byte) ([]byte, error) {
+	return s.object(dst, object, s.except)
+}
+
+func (s *spelling) object(dst, object []byte, except []string) ([]byte, error) {
+	var room [commonMemberCount]member
+	all, err := parseObject(object, room[:0])
+	if err != nil {
+		return nil, err
+	}
+	if s.sorted {
+		slices.SortFunc(all, func(a, b member) int { return bytes.Compare(a.name, b.name) })
+	}
+	dst = append(dst, '{')
+	first := true
+	for i := range all {
+		if slices.Contains(except, string(all[i].name)) {
+			continue
+		}
+		if isIndex(all[i].name) {
+			return nil, refuse(dataField(all[i].name), CodeNameInvalid, "must not be a whole number: receivers that decode the body change the order of such names")
+		}
+		if !first {
+			dst = append(dst, ',')
+		}
+		first = false
+		dst = append(s.appendString(dst, all[i].name), ':')
+		if dst, err = s.value(dst, &all[i], all[i].value); err != nil {
+			return nil, err
+		}
+	}
+	if first && s.php && len(except) == 0 {
+		return nil, refuse("data", CodeValueInvalid, "holds an empty object, which receivers in PHP change into a list")
+	}
+	return append(dst, '}'), nil
+}
+
+// value appends a value that stands somewhere below the member of.
+func (s *spelling) value(dst []byte, of *member, text []byte) ([]byte, error) {
+	switch text[0] {
+	case '"':
+		return s.appendString(dst, decodeString(text)), nil
+	case '{':
+		appended, err := s.object(dst, text, nil)
+		return appended, below(of, err)
+	case '[':
+		return s.list(dst, of, text)
+	case 't', 'f', 'n':
+		return append(dst, text...), nil
+	default:
+		return s.appendNumber(dst, of, text)
+	}
+}
+
+func (s *spelling) list(dst []byte, of *member, text []byte) ([]byte, error) {
+	dst = append(dst, '[')
+	var err error
+	for i := skipSpace(text, 1); text[i] != ']'; {
+		end, _ := valueEnd(text, i)
+		if dst, err = s.value(dst, of, text[i:end]); err != nil {
+			return nil, err
+		}
+		if i = skipSpace(text, end); text[i] == ',' {
+			dst = append(dst, ',')
+			i = skipSpace(text, i+1)
+		}
+	}
+	return append(dst, ']'), nil
+}
+
+// below makes an error of a nested object speak of the member that holds it.
+func below(of *member, err error) error {
+	if err == nil {
+		return nil
+	}
+	return aboutField(dataField(of.name), err)
+}
+
+func isIndex(name []byte) bool {
+	for _, c := range name {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return len(name) > 0
+}
+
+// appendNumber appends the shortest spelling of a number, which is what
+// JavaScript (ECMA-262, Number::toString) and PHP write. They differ in
+// exponents.
+func (s *spelling) appendNumber(dst []byte, of *member, text []byte) ([]byte, error) {
+	const largestExact = 1 << 53
+	number, err := strconv.ParseFloat(string(text), 64)
+	if err != nil || math.Abs(number) >= largestExact {
+		return nil, refuse(dataField(of.name), CodeValueInvalid, "is a number that receivers read inexactly: send it as a string")
+	}
+	if number == 0 {
+		return append(dst, '0'), nil
+	}
+	spelled, err := json.Marshal(number)
+	if err != nil || s.php && bytes.IndexByte(spelled, 'e') >= 0 {
+		return nil, refuse(dataField(of.name), CodeValueInvalid, "is a number that receivers spell otherwise: send it as a string")
+	}
+	return append(dst, spelled...), nil
+}
+
+// appendString appends a string with the escapes that JSON.stringify writes,
+// or json_encode with JSON_UNESCAPED_UNICODE.
+func (s *spelling) appendString(dst, text []byte) []byte {
+	dst = append(dst, '"')
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRune(text[i:])
+		switch {
+		case s.php && r == '/':
+			dst = append(dst, `\/`...)
+		case s.php && (r == '\u2028' || r == '\u2029'):
+			dst = append(dst, `\u202`...)
+			dst = append(dst, '8'+byte(r-'\u2028'))
+		default:
+			dst = appendCharacter(dst, text[i:i+size])
+		}
+		i += size
+	}
+	return append(dst, '"')
+}
+
+// appendCharacter appends a character of a string with no more escapes than
+// JSON needs.
+func appendCharacter(dst, character []byte) []byte {
+	const digits = "0123456789abcdef"
+	switch c := character[0]; {
+	case c == '"' || c == '\\':
+		return append(dst, '\\', c)
+	case c == '\b':
+		return append(dst, `\b`...)
+	case c == '\f':
+		return append(dst, `\f`...)
+	case c == '\n':
+		return append(dst, `\n`...)
+	case c == '\r':
+		return append(dst, `\r`...)
+	case c == '\t':
+		return append(dst, `\t`...)
+	case c < ' ':
+		return append(dst, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
+	default:
+		return append(dst, character...)
+	}
+}
+
+// quote spells a text as a JSON string.
+func quote(dst, text []byte) []byte {
+	dst = append(dst, '"')
+	for i := range text {
+		dst = appendCharacter(dst, text[i:i+1])
+	}
+	return append(dst, '"')
+}

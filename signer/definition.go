@@ -1,0 +1,165 @@
+package signer
+
+import (
+	"encoding/json"
+	"io"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Definition is all that is known of a scheme. It is a Scheme itself.
+type Definition struct {
+	Scheme
+	about   Declaration
+	secret  secretForm
+	example func(eventType string) json.RawMessage
+	overlap bool
+	retry   []time.Duration
+}
+
+// Name returns the scheme's name.
+func (d *Definition) Name() string { return d.about.Name }
+
+// Description says in a sentence what the scheme is.
+func (d *Definition) Description() string { return d.about.Description }
+
+// Source says where the network documents its formula.
+func (d *Definition) Source() string { return d.about.Source }
+
+// Methods returns the HTTP methods that the scheme allows, its default first.
+func (d *Definition) Methods() []string { return slices.Clone(d.about.Methods) }
+
+// AllowsOverlap says whether a request has room for a signature with every
+// active secret, so that a rotation need not be a cutover.
+func (d *Definition) AllowsOverlap() bool { return d.overlap }
+
+// Retry returns the delays between attempts that the network promises; none
+// when it promises none.
+func (d *Definition) Retry() []time.Duration { return slices.Clone(d.retry) }
+
+// GenerateSecret makes a new secret in the form that the network gives its
+// publishers, from a cryptographically secure source such as crypto/rand.Reader.
+// A source that fails is an error that wraps the source's own.
+func (d *Definition) GenerateSecret(random io.Reader) (string, error) {
+	return d.secret.generate(random)
+}
+
+// CheckSecret refuses a secret, imported from elsewhere, that is empty, too
+// short to be safe, too long, not in the scheme's form, or that holds
+// characters that get lost when it is copied.
+func (d *Definition) CheckSecret(secret string) error {
+	if strings.HasPrefix(secret, privatePrefix) && d.about.Name == nameStandardWebhooks {
+		_, err := signingKey(secret)
+		return err
+	}
+	return d.secret.check(secret)
+}
+
+// Example returns realistic data for an event of a type, such as Sign and
+// CheckData accept.
+func (d *Definition) Example(eventType string) json.RawMessage {
+	return slices.Clone(d.example(eventType))
+}
+
+// exampleOf chooses among declared examples: by the type, by its last part, or
+// the first one for all types.
+func exampleOf(examples []EventExample, eventType string) json.RawMessage {
+	for _, wanted := range []string{eventType, eventKind(eventType)} {
+		for i := range examples {
+			if slices.Contains(examples[i].Types, wanted) {
+				return examples[i].Data
+			}
+		}
+	}
+	for i := range examples {
+		if len(examples[i].Types) == 0 {
+			return examples[i].Data
+		}
+	}
+	return examples[0].Data
+}
+
+// eventKind is the last part of an event's type: "completed" of
+// "conversion.completed".
+func eventKind(eventType string) string {
+	return eventType[strings.LastIndexByte(eventType, '.')+1:]
+}
+
+// definition completes what was compiled with secrets, retries and examples.
+func (c *compiler) definition() (*Definition, error) {
+	made := &Definition{Scheme: c.d, about: *c.declaration, overlap: c.d.place.Overlap != ""}
+	made.about.Methods = c.d.methods
+	var err error
+	if made.secret, err = c.secret(); err != nil {
+		return nil, err
+	}
+	for i, text := range c.declaration.Retry {
+		delay, err := time.ParseDuration(text)
+		if err != nil || delay <= 0 {
+			return nil, wrong(at("retry", i), "must be a duration such as 30s")
+		}
+		made.retry = append(made.retry, delay)
+	}
+	return made, c.examples(made)
+}
+
+func (c *compiler) examples(made *Definition) error {
+	examples := c.declaration.Examples
+	if len(examples) == 0 {
+		return wrong("examples", "is required: an endpoint is tried out with it")
+	}
+	for i := range examples {
+		if err := c.d.CheckData(examples[i].Data); err != nil {
+			return wrong(at("examples", i), "is refused by the scheme itself: %s", err)
+		}
+	}
+	made.example = func(eventType string) json.RawMessage { return exampleOf(examples, eventType) }
+	return nil
+}
+
+const (
+	usualLength   = 32
+	usualMinimum  = 16
+	longestLength = 128
+)
+
+func (c *compiler) secret() (secretForm, error) {
+	s := &c.declaration.Secret
+	form := secretForm{prefix: s.Prefix, key: c.d.formula.key, length: s.Length, shortest: s.Minimum}
+	var err error
+	if form.generated, err = oneOf("secret.generate", s.Generate, generateAlphanumeric, generateHex, generateBase64); err != nil {
+		return form, err
+	}
+	if form.length == 0 {
+		form.length = usualLength
+	}
+	if form.shortest == 0 {
+		form.shortest = usualMinimum
+	}
+	switch {
+	case form.length < 8 || form.length > longestLength:
+		return form, wrong("secret.length", "must be from 8 to %d", longestLength)
+	case form.shortest < 8 || form.shortest > longestLength:
+		return form, wrong("secret.minimum", "must be from 8 to %d", longestLength)
+	}
+	probe, err := form.generate(counter{})
+	if err != nil {
+		return form, wrong("secret", "no secret of this form can be made: %s", err)
+	}
+	if err := form.check(probe); err != nil {
+		return form, wrong("secret", "what is generated is not accepted: %s", err)
+	}
+	return form, nil
+}
+
+// counter is a source of bytes that are not random: for a secret that is thrown
+// away.
+type counter struct{}
+
+func (counter) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = byte(i)
+	}
+	return len(p), nil
+}
