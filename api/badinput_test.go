@@ -124,6 +124,8 @@ func badEndpoints() []badInput {
 		{"pause with a field", "POST", "/v1/endpoints/ep_1/pause", `{"reason":"` + hidden + `"}`, 422, unknown, "reason"},
 		{"rotate", "POST", "/v1/endpoints/ep_1/rotate-secret", `{"secret":7}`, 422, invalid, "secret"},
 		{"rotate, malformed", "POST", "/v1/endpoints/ep_1/rotate-secret", `{"secret":"` + hidden, 400, invalid, ""},
+		{"rotate at", "POST", "/v1/endpoints/ep_1/rotate-secret", `{"at":"tomorrow"}`, 422, invalid, "at"},
+		{"rotate with overlap", "POST", "/v1/endpoints/ep_1/rotate-secret", `{"overlap":"a day"}`, 422, postback.CodeInvalidDuration, "overlap"},
 		{"rotate, field", "POST", "/v1/endpoints/ep_1/rotate-secret", `{"secrt":"` + hidden + `"}`, 422, unknown, "secrt"},
 		{"example type", "POST", "/v1/endpoints/ep_1/example", `{"event_type":"` + hidden + `"}`, 422, invalid, "event_type"},
 		{"state", "GET", "/v1/endpoints?state=" + hidden, "", 422, invalid, "state"},

@@ -26,8 +26,33 @@ type EndpointView struct {
 	State           postback.EndpointState `json:"state" enum:"enabled,paused,deleted"`
 	SecretVersion   int                    `json:"secret_version"`
 	SecretCreatedAt timestamp              `json:"secret_created_at,omitzero"`
+	Secrets         []secretView           `json:"secrets,omitempty" nullable:"false" doc:"The secrets' times, the newest first; never their values"`
 	CreatedAt       timestamp              `json:"created_at"`
 	UpdatedAt       timestamp              `json:"updated_at"`
+}
+
+// secretView says when a secret signs.
+type secretView struct {
+	Version    int       `json:"version"`
+	CreatedAt  timestamp `json:"created_at"`
+	ActiveFrom timestamp `json:"active_from"`
+	RetiresAt  timestamp `json:"retires_at,omitzero" doc:"When it stops signing"`
+	LastUsedAt timestamp `json:"last_used_at,omitzero" doc:"When it last signed, to within some seconds"`
+}
+
+func secretsOf(secrets []postback.SealedSecret) []secretView {
+	views := make([]secretView, 0, len(secrets))
+	for _, secret := range secrets {
+		from := secret.ActiveFrom
+		if from.IsZero() {
+			from = secret.CreatedAt
+		}
+		views = append(views, secretView{
+			Version: secret.Version, CreatedAt: stamp(secret.CreatedAt), ActiveFrom: stamp(from),
+			RetiresAt: stamp(secret.RetiredAt), LastUsedAt: stamp(secret.LastUsedAt),
+		})
+	}
+	return views
 }
 
 // changedEndpoint is an endpoint that was made or changed.
@@ -37,15 +62,15 @@ type changedEndpoint struct {
 	Warnings []postback.Warning `json:"warnings,omitempty" nullable:"false" doc:"What will trip common receivers"`
 }
 
-func endpointOf(e postback.Endpoint) EndpointView {
+func endpointOf(e postback.Endpoint, now time.Time) EndpointView {
 	view := EndpointView{
 		ID: e.ID, Publisher: e.Publisher, URL: e.URL, Scheme: e.Scheme, Method: e.Method,
 		EventTypes: append([]string{}, e.EventTypes...), Retry: retryOf(e.Retry), Timeout: e.Timeout.String(),
-		Headers: maskHeaders(e.Headers), Description: e.Description, State: e.State,
+		Headers: maskHeaders(e.Headers), Description: e.Description, State: e.State, Secrets: secretsOf(e.Secrets),
 		CreatedAt: stamp(e.CreatedAt), UpdatedAt: stamp(e.UpdatedAt),
 	}
-	if len(e.Secrets) > 0 {
-		view.SecretVersion, view.SecretCreatedAt = e.Secrets[0].Version, stamp(e.Secrets[0].CreatedAt)
+	if signing := e.SecretsAt(now); len(signing) > 0 {
+		view.SecretVersion, view.SecretCreatedAt = signing[0].Version, stamp(signing[0].CreatedAt)
 	}
 	return view
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/waybillhq/waybill/postback"
 )
@@ -43,12 +44,16 @@ func (s *server) createEndpoint(ctx context.Context, input *createEndpointInput)
 	if err != nil {
 		return nil, fmt.Errorf("create endpoint: %w", err)
 	}
-	return changed(endpoint, secret, warnings), nil
+	return s.changed(endpoint, secret, warnings), nil
 }
 
-func changed(endpoint postback.Endpoint, secret postback.Secret, warnings []postback.Warning) *changedOutput {
+func (s *server) endpointView(endpoint postback.Endpoint) EndpointView {
+	return endpointOf(endpoint, s.Now())
+}
+
+func (s *server) changed(endpoint postback.Endpoint, secret postback.Secret, warnings []postback.Warning) *changedOutput {
 	return &changedOutput{Body: changedEndpoint{
-		EndpointView: endpointOf(endpoint), Secret: secret.Reveal(), Warnings: warnings,
+		EndpointView: s.endpointView(endpoint), Secret: secret.Reveal(), Warnings: warnings,
 	}}
 }
 
@@ -68,7 +73,7 @@ func (s *server) listEndpoints(ctx context.Context, input *endpointsInput) (*lis
 	if err != nil {
 		return nil, fmt.Errorf("list endpoints: %w", err)
 	}
-	return listOf(endpoints, next, endpointOf), nil
+	return listOf(endpoints, next, s.endpointView), nil
 }
 
 func (s *server) getEndpoint(ctx context.Context, input *IDInput) (*endpointOutput, error) {
@@ -76,7 +81,7 @@ func (s *server) getEndpoint(ctx context.Context, input *IDInput) (*endpointOutp
 	if err != nil {
 		return nil, err
 	}
-	return &endpointOutput{Body: endpointOf(endpoint)}, nil
+	return &endpointOutput{Body: s.endpointView(endpoint)}, nil
 }
 
 // ownEndpoint reads an endpoint that is there and that the caller may see.
@@ -108,7 +113,7 @@ func (s *server) updateEndpoint(ctx context.Context, input *updateEndpointInput)
 	if err != nil {
 		return nil, fmt.Errorf("update endpoint: %w", err)
 	}
-	return changed(endpoint, postback.Secret{}, warnings), nil
+	return s.changed(endpoint, postback.Secret{}, warnings), nil
 }
 
 func (s *server) deleteEndpoint(ctx context.Context, input *IDInput) (*struct{}, error) {
@@ -137,29 +142,49 @@ func (s *server) toggle(ctx context.Context, id string, act func(context.Context
 	if err != nil {
 		return nil, fmt.Errorf("switch endpoint: %w", err)
 	}
-	return &endpointOutput{Body: endpointOf(endpoint)}, nil
+	return &endpointOutput{Body: s.endpointView(endpoint)}, nil
 }
 
 type rotateInput struct {
 	IDInput
 	Body *struct {
-		Secret string `json:"secret,omitempty" minLength:"1" maxLength:"1024" writeOnly:"true" doc:"Left out: one is made in the network's form"`
+		Secret  string `json:"secret,omitempty" minLength:"1" maxLength:"1024" writeOnly:"true" doc:"Left out: one is made in the network's form"`
+		At      string `json:"at,omitempty" format:"date-time" doc:"From when it signs; left out: at once"`
+		Overlap string `json:"overlap,omitempty" example:"24h" doc:"How long the secret before signs beside it, in schemes that carry several signatures"`
 	} `nameHint:"RotateSecretBody"`
+}
+
+func (i *rotateInput) rotation() (postback.Rotation, error) {
+	var rotation postback.Rotation
+	if i.Body == nil {
+		return rotation, nil
+	}
+	rotation.Secret = postback.NewSecret(i.Body.Secret)
+	var err error
+	if i.Body.At != "" {
+		if rotation.At, err = time.Parse(time.RFC3339, i.Body.At); err != nil {
+			return rotation, postback.Invalid("at", postback.CodeInvalid, `write an RFC 3339 time such as "2026-01-31T12:00:00Z"`)
+		}
+	}
+	if i.Body.Overlap != "" {
+		rotation.Overlap, err = readDuration("overlap", i.Body.Overlap)
+	}
+	return rotation, err
 }
 
 func (s *server) rotateSecret(ctx context.Context, input *rotateInput) (*changedOutput, error) {
 	if _, err := s.ownEndpoint(ctx, input.ID); err != nil {
 		return nil, err
 	}
-	var wanted postback.Secret
-	if input.Body != nil {
-		wanted = postback.NewSecret(input.Body.Secret)
+	wanted, err := input.rotation()
+	if err != nil {
+		return nil, err
 	}
 	endpoint, secret, err := s.EndpointManager.RotateSecret(ctx, input.ID, wanted)
 	if err != nil {
 		return nil, fmt.Errorf("rotate secret: %w", err)
 	}
-	return changed(endpoint, secret, nil), nil
+	return s.changed(endpoint, secret, nil), nil
 }
 
 type exampleInput struct {

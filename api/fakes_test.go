@@ -39,6 +39,7 @@ type fakes struct {
 	pages    int
 	spec     postback.EndpointSpec
 	patch    postback.EndpointPatch
+	rotation postback.Rotation
 	filter   postback.DeliveryFilter
 	page     postback.Page
 }
@@ -96,7 +97,7 @@ func (f fakeEndpoints) Create(_ context.Context, spec postback.EndpointSpec) (po
 		ID: fmt.Sprintf("ep_%d", len(f.endpoints)+1), Publisher: spec.Publisher, URL: spec.URL, Scheme: spec.Scheme,
 		Method: "GET", EventTypes: spec.EventTypes, Timeout: spec.Timeout, Headers: spec.Headers, Description: spec.Description,
 		State: postback.EndpointEnabled, CreatedAt: start, UpdatedAt: start,
-		Secrets: []postback.SealedSecret{{Version: 1, CreatedAt: start}},
+		Secrets: []postback.SealedSecret{{Version: 1, Sealed: []byte("sealed"), CreatedAt: start}},
 	}
 	if spec.Retry != nil {
 		endpoint.Retry = *spec.Retry
@@ -131,12 +132,14 @@ func (f fakeEndpoints) Update(_ context.Context, id string, patch postback.Endpo
 	return endpoint, nil, err
 }
 
-func (f fakeEndpoints) RotateSecret(_ context.Context, id string, secret postback.Secret) (postback.Endpoint, postback.Secret, error) {
+func (f fakeEndpoints) RotateSecret(_ context.Context, id string, rotation postback.Rotation) (postback.Endpoint, postback.Secret, error) {
+	secret := rotation.Secret
 	if secret.Empty() {
 		secret = postback.NewSecret(madeSecret)
 	}
 	endpoint, err := f.change(id, func(e *postback.Endpoint) {
-		e.Secrets = append([]postback.SealedSecret{{Version: len(e.Secrets) + 1, CreatedAt: start}}, e.Secrets...)
+		f.rotation = rotation
+		e.Secrets = append([]postback.SealedSecret{{Version: len(e.Secrets) + 1, Sealed: []byte("sealed"), CreatedAt: start}}, e.Secrets...)
 	})
 	return endpoint, secret, err
 }

@@ -46,11 +46,17 @@ func TestEndpointLife(t *testing.T) {
 	if resumed, err := c.ResumeEndpoint(ctx, made.ID); err != nil || resumed.State != postback.EndpointEnabled {
 		t.Errorf("resumed: %+v, %v", resumed, err)
 	}
-	if rotated, err := c.RotateSecret(ctx, made.ID, ""); err != nil || rotated.Secret != madeSecret || rotated.SecretVersion != 2 {
+	if rotated, err := c.RotateSecret(ctx, made.ID, client.Rotation{}); err != nil || rotated.Secret != madeSecret || rotated.SecretVersion != 2 {
 		t.Errorf("rotated: %+v, %v", rotated, err)
 	}
-	if rotated, err := c.RotateSecret(ctx, made.ID, "chosen-one"); err != nil || rotated.Secret != "chosen-one" {
+	if rotated, err := c.RotateSecret(ctx, made.ID, client.Rotation{Secret: "chosen-one"}); err != nil || rotated.Secret != "chosen-one" {
 		t.Errorf("rotated: %+v, %v", rotated, err)
+	}
+	wanted := postback.Rotation{Secret: postback.NewSecret("later"), At: start.Add(time.Hour), Overlap: time.Minute}
+	if _, err := c.RotateSecret(ctx, made.ID, client.Rotation{
+		Secret: "later", At: client.Time{Time: wanted.At}, Overlap: postback.Duration(wanted.Overlap),
+	}); err != nil || !b.rotation.At.Equal(wanted.At.Truncate(time.Millisecond)) || b.rotation.Secret.Reveal() != "later" || b.rotation.Overlap != wanted.Overlap {
+		t.Errorf("asked for %+v, %v", b.rotation, err)
 	}
 	if err := c.DeleteEndpoint(ctx, made.ID); err != nil {
 		t.Error(err)

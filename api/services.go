@@ -21,8 +21,8 @@ type Intake interface {
 type EndpointManager interface {
 	Create(ctx context.Context, spec postback.EndpointSpec) (postback.Endpoint, postback.Secret, []postback.Warning, error)
 	Update(ctx context.Context, id string, patch postback.EndpointPatch) (postback.Endpoint, []postback.Warning, error)
-	// RotateSecret replaces the secret; an empty one means that one is made.
-	RotateSecret(ctx context.Context, id string, secret postback.Secret) (postback.Endpoint, postback.Secret, error)
+	// RotateSecret replaces the secret and returns the new one.
+	RotateSecret(ctx context.Context, id string, rotation postback.Rotation) (postback.Endpoint, postback.Secret, error)
 	Delete(ctx context.Context, id string) error
 }
 

@@ -49,10 +49,28 @@ type Endpoint struct {
 	Headers         map[string]string      `json:"headers,omitempty"`
 	Description     string                 `json:"description,omitempty"`
 	State           postback.EndpointState `json:"state"`
-	SecretVersion   int                    `json:"secret_version"`
+	SecretVersion   int                    `json:"secret_version"` // that signs now
 	SecretCreatedAt Time                   `json:"secret_created_at,omitzero"`
+	Secrets         []SecretTimes          `json:"secrets,omitempty"` // the newest first
 	CreatedAt       Time                   `json:"created_at"`
 	UpdatedAt       Time                   `json:"updated_at"`
+}
+
+// SecretTimes say when one of an endpoint's secrets signs. LastUsedAt is known
+// to within some seconds.
+type SecretTimes struct {
+	Version    int  `json:"version"`
+	CreatedAt  Time `json:"created_at"`
+	ActiveFrom Time `json:"active_from"`
+	RetiresAt  Time `json:"retires_at,omitzero"`
+	LastUsedAt Time `json:"last_used_at,omitzero"`
+}
+
+// Rotation asks for another secret.
+type Rotation struct {
+	Secret  string            `json:"secret,omitempty"`  // empty: one is made
+	At      Time              `json:"at,omitzero"`       // from when it signs; zero: at once
+	Overlap postback.Duration `json:"overlap,omitempty"` // how long the one before signs too
 }
 
 // EndpointResult is an endpoint that was made or changed. Secret is there
@@ -138,15 +156,11 @@ func (c *Client) ResumeEndpoint(ctx context.Context, id string) (Endpoint, error
 	return answer, err
 }
 
-// RotateSecret replaces an endpoint's secret; an empty one means that one is
-// made. The result holds it, this once.
-func (c *Client) RotateSecret(ctx context.Context, id, secret string) (EndpointResult, error) {
-	body := map[string]string{}
-	if secret != "" {
-		body["secret"] = secret
-	}
+// RotateSecret replaces an endpoint's secret. The result holds the new one,
+// this once.
+func (c *Client) RotateSecret(ctx context.Context, id string, rotation Rotation) (EndpointResult, error) {
 	var answer EndpointResult
-	err := c.do(ctx, call{method: http.MethodPost, path: endpointPath(id, "/rotate-secret"), body: body}, &answer)
+	err := c.do(ctx, call{method: http.MethodPost, path: endpointPath(id, "/rotate-secret"), body: rotation}, &answer)
 	return answer, err
 }
 

@@ -56,6 +56,18 @@ func (e Endpoint) Wants(publisher, eventType string) bool {
 	return false
 }
 
+// SecretsAt are the secrets that sign at a time, the newest first. There is
+// always one: a secret signs until its successor does.
+func (e Endpoint) SecretsAt(at time.Time) []SealedSecret {
+	var signing []SealedSecret
+	for _, secret := range e.Secrets {
+		if secret.SignsAt(at) {
+			signing = append(signing, secret)
+		}
+	}
+	return signing
+}
+
 // EndpointSpec is what is asked for when an endpoint is made.
 type EndpointSpec struct {
 	Publisher   string

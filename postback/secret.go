@@ -43,10 +43,29 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(mask), nil }
 func (s Secret) LogValue() slog.Value { return slog.StringValue(mask) }
 
 // SealedSecret is a secret as the ledger keeps it: encrypted, with the version
-// that its endpoint counts.
+// that its endpoint counts and the time in which it signs.
 type SealedSecret struct {
-	Version   int
-	Sealed    []byte
-	CreatedAt time.Time
-	RetiredAt time.Time // when it stopped being used; zero while it signs
+	Version    int
+	Sealed     []byte
+	CreatedAt  time.Time
+	ActiveFrom time.Time // zero: at once, whatever the clocks of other hosts say
+	RetiredAt  time.Time // zero: until it is replaced
+	// LastUsedAt is when it last signed an attempt, to within some seconds;
+	// zero when it never did.
+	LastUsedAt time.Time
+}
+
+// SignsAt reports whether the secret signs at a time. One whose value was
+// forgotten never does.
+func (s SealedSecret) SignsAt(at time.Time) bool {
+	return len(s.Sealed) > 0 && !s.ActiveFrom.After(at) && (s.RetiredAt.IsZero() || s.RetiredAt.After(at))
+}
+
+// Rotation asks for another secret.
+type Rotation struct {
+	Secret Secret    // empty: one is made in the network's form
+	At     time.Time // from when it signs; zero: at once
+	// Overlap is how long the secret before signs beside it, in schemes that
+	// carry several signatures.
+	Overlap time.Duration
 }

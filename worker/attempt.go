@@ -25,6 +25,7 @@ func (w *Worker) try(ctx context.Context, due postback.Due) postback.Transition 
 	attempt, result := w.attempt(ctx, endpoint, due)
 	move := w.settle(endpoint, due.Delivery, attempt, result)
 	w.note(ctx, endpoint, due, attempt, move)
+	w.noteUse(ctx, endpoint.ID, attempt.SecretVersion, attempt.StartedAt)
 	return move
 }
 
@@ -74,7 +75,8 @@ func (w *Worker) sign(endpoint postback.Endpoint, due postback.Due, attempt *pos
 	if err != nil {
 		return egress.Request{}, fmt.Errorf("look up scheme: %w", err)
 	}
-	secrets, err := w.secrets(endpoint)
+	signing := endpoint.SecretsAt(attempt.StartedAt)
+	secrets, err := w.open(endpoint.ID, signing)
 	if err != nil {
 		return egress.Request{}, err
 	}
@@ -86,7 +88,7 @@ func (w *Worker) sign(endpoint postback.Endpoint, due postback.Due, attempt *pos
 		return egress.Request{}, fmt.Errorf("sign: %w", err)
 	}
 	shown := addCustom(signed.Header, endpoint.Headers)
-	attempt.SecretVersion = endpoint.Secrets[0].Version
+	attempt.SecretVersion = signing[0].Version
 	attempt.Notes = signed.Notes
 	attempt.Request = postback.SentRequest{
 		Method: signed.Method, URL: signed.URL, Headers: shown,
@@ -95,14 +97,14 @@ func (w *Worker) sign(endpoint postback.Endpoint, due postback.Due, attempt *pos
 	return egress.Request{Method: signed.Method, URL: signed.URL, Header: signed.Header, Body: signed.Body}, nil
 }
 
-// secrets opens the endpoint's active secrets, the current one first.
-func (w *Worker) secrets(endpoint postback.Endpoint) ([]string, error) {
-	var opened []string
-	for _, sealed := range endpoint.Secrets {
-		if !sealed.RetiredAt.IsZero() {
-			continue
-		}
-		secret, err := w.Secrets.Open(sealed.Sealed, endpoint.ID, sealed.Version)
+// open opens secrets of an endpoint.
+func (w *Worker) open(endpointID string, sealed []postback.SealedSecret) ([]string, error) {
+	if len(sealed) == 0 {
+		return nil, postback.Failure(postback.CodeInternal, "the endpoint %s has no secret that signs now", endpointID)
+	}
+	opened := make([]string, 0, len(sealed))
+	for _, one := range sealed {
+		secret, err := w.Secrets.Open(one.Sealed, endpointID, one.Version)
 		if err != nil {
 			return nil, fmt.Errorf("open secret: %w", err)
 		}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"testing"
+	"time"
 
 	nometric "go.opentelemetry.io/otel/metric/noop"
 	notrace "go.opentelemetry.io/otel/trace/noop"
@@ -26,7 +27,7 @@ type oneEndpoint struct{}
 func (oneEndpoint) Endpoint(string) (postback.Endpoint, bool) {
 	return postback.Endpoint{
 		ID: "ep_1", URL: "https://receiver.example.com/", Scheme: "simpleswap", Method: http.MethodPost,
-		State: postback.EndpointEnabled, Secrets: []postback.SealedSecret{{Version: 1}},
+		State: postback.EndpointEnabled, Secrets: []postback.SealedSecret{{Version: 1, Sealed: []byte("sealed")}},
 	}, true
 }
 
@@ -36,11 +37,15 @@ func (openSecret) Open([]byte, string, int) (postback.Secret, error) {
 	return postback.NewSecret("s3cret-s3cret"), nil
 }
 
+type unnoted struct{}
+
+func (unnoted) UseSecret(context.Context, string, int, time.Time) error { return nil }
+
 // onFakes is a worker without a real part, for tests under a fake clock.
 func onFakes(t *testing.T, ledger worker.Ledger, out worker.Sender) *worker.Worker {
 	t.Helper()
 	made, err := worker.New(worker.Options{
-		Ledger: ledger, Endpoints: oneEndpoint{}, Secrets: openSecret{}, Sender: out, Acceptor: refusing{},
+		Ledger: ledger, Endpoints: oneEndpoint{}, Secrets: openSecret{}, Uses: unnoted{}, Sender: out, Acceptor: refusing{},
 		Tracer: notrace.NewTracerProvider().Tracer(""), Meter: nometric.NewMeterProvider().Meter(""),
 		Logger: slog.New(slog.DiscardHandler), Random: func() float64 { return 0.5 },
 	})

@@ -188,7 +188,7 @@ func TestAReplaySignsWithTheCurrentSecretUnderTheSameID(t *testing.T) {
 	b.receiver.Answer(testkit.Status(http.StatusInternalServerError))
 	id := b.accept(t, endpoint.ID, exchangeData).Delivery.ID
 	b.deliver(t, id)
-	if _, _, err := b.Endpoints.RotateSecret(t.Context(), endpoint.ID, postback.NewSecret("the-s3cond-secret")); err != nil {
+	if _, _, err := b.Endpoints.RotateSecret(t.Context(), endpoint.ID, postback.Rotation{Secret: postback.NewSecret("the-s3cond-secret")}); err != nil {
 		t.Fatal(err)
 	}
 	b.reopen(t, id)
@@ -197,6 +197,15 @@ func TestAReplaySignsWithTheCurrentSecretUnderTheSameID(t *testing.T) {
 	expectState(t, delivery, postback.Succeeded, "", 2)
 	if attempts[0].SecretVersion != 1 || attempts[1].SecretVersion != 2 {
 		t.Errorf("signed with versions %d and %d", attempts[0].SecretVersion, attempts[1].SecretVersion)
+	}
+	known, err := b.Ledger.Endpoint(t.Context(), endpoint.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, used := range known.Secrets {
+		if made := attempts[len(attempts)-1-i].StartedAt; !used.LastUsedAt.Equal(made) {
+			t.Errorf("version %d was last used at %s, want %s", used.Version, used.LastUsedAt, made)
+		}
 	}
 	requests := b.expectRequests(t, 2)
 	verifySigned(t, "simpleswap", requests[0], "the-f1rst-secret")

@@ -52,6 +52,7 @@ type Options struct {
 	Ledger    Ledger
 	Endpoints Endpoints
 	Secrets   Opener
+	Uses      SecretUses
 	Sender    Sender
 	Acceptor  Acceptor
 	Tracer    trace.Tracer
@@ -70,6 +71,7 @@ type Worker struct {
 	metrics  metrics
 	now      func() time.Time
 	underWay underWay
+	uses     uses
 	// ledgerAway says that the last write failed: nothing is sent before the
 	// ledger answers again, since nothing could be recorded.
 	ledgerAway atomic.Bool
@@ -77,7 +79,7 @@ type Worker struct {
 
 // New makes a Worker.
 func New(options Options) (*Worker, error) {
-	if options.Ledger == nil || options.Endpoints == nil || options.Secrets == nil || options.Sender == nil ||
+	if options.Ledger == nil || options.Endpoints == nil || options.Secrets == nil || options.Uses == nil || options.Sender == nil ||
 		options.Acceptor == nil || options.Tracer == nil || options.Meter == nil || options.Logger == nil || options.Random == nil {
 		return nil, errors.New("make worker: a part is missing")
 	}
@@ -85,7 +87,10 @@ func New(options Options) (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Worker{Options: options, metrics: instruments, now: time.Now, underWay: underWay{refs: map[postback.Ref]bool{}}}, nil
+	return &Worker{
+		Options: options, metrics: instruments, now: time.Now,
+		underWay: underWay{refs: map[postback.Ref]bool{}}, uses: uses{noted: map[use]time.Time{}},
+	}, nil
 }
 
 // Handlers are what the queue calls.

@@ -108,7 +108,7 @@ func checkKeyring(ctx context.Context, cfg config.Config, opened ledger) Check {
 	opens := 0
 	for _, endpoint := range known {
 		for _, secret := range endpoint.Secrets {
-			if !secret.RetiredAt.IsZero() || endpoint.State == postback.EndpointDeleted {
+			if len(secret.Sealed) == 0 || endpoint.State == postback.EndpointDeleted {
 				continue
 			}
 			if _, err := ring.Open(secret.Sealed, endpoint.ID, secret.Version); err != nil {

@@ -23,6 +23,7 @@ type ledger interface { //nolint:interfacebloat // the sum of what each part dec
 	dispatcher.Parking
 	dispatcher.Replays
 	worker.Ledger
+	worker.SecretUses
 	registry.Ledger
 	endpoints.Ledger
 	keys.Ledger

@@ -3,8 +3,10 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -97,6 +99,10 @@ func (p *program) showEndpoint(result client.EndpointResult, asJSON bool) error 
 		[2]string{"changed", when(e.UpdatedAt)},
 		[2]string{"secret", secretLine(result)},
 	)
+	if len(e.Secrets) > 1 {
+		p.printf("\n")
+		printSecrets(p.out, e.Secrets)
+	}
 	if result.Secret != "" {
 		p.notef("The secret is shown this once: give it to the publisher and keep it safe.\n")
 	}
@@ -112,6 +118,17 @@ func secretLine(result client.EndpointResult) string {
 		line += " of " + when(result.SecretCreatedAt)
 	}
 	return line
+}
+
+// printSecrets shows when each secret of an endpoint signs, and when it last did.
+func printSecrets(out io.Writer, secrets []client.SecretTimes) {
+	rows := make([][]string, 0, len(secrets))
+	for _, secret := range secrets {
+		rows = append(rows, []string{
+			strconv.Itoa(secret.Version), when(secret.ActiveFrom), when(secret.RetiresAt), when(secret.LastUsedAt),
+		})
+	}
+	printTable(out, []string{"secret", "signs from", "until", "last used"}, rows)
 }
 
 func typesOf(e client.Endpoint) string {

@@ -3,10 +3,12 @@ package cli
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/waybillhq/waybill/client"
+	"github.com/waybillhq/waybill/postback"
 )
 
 const exampleEndpoint = "ep_0198c0de00007000800000000000ab12"
@@ -50,23 +52,38 @@ func (p *program) endpointSwitch(cmd *cobra.Command, act func(*client.Client, co
 func (p *program) endpointRotate() *cobra.Command {
 	var secret secretFlags
 	var asJSON bool
+	var at string
+	var overlap time.Duration
 	cmd := &cobra.Command{
 		Use: "rotate-secret ENDPOINT", Short: "Replace an endpoint's secret",
-		Long: `Replace an endpoint's secret and print the new one, this once. From now on every
-attempt is signed with it, retries and replays of older events too, so the publisher
-must change it at the same moment: pause the endpoint before, resume it after.`,
+		Long: `Replace an endpoint's secret and print the new one, this once. From then on every
+attempt is signed with it, retries and replays of older events too.
+
+A URL or a JSON field holds one signature, so in most schemes a rotation is a cutover
+and the publisher must change the secret at the same moment: agree on a time and give
+it with --at, or pause the endpoint, rotate, and resume it. A scheme whose header
+holds several signatures can sign with both secrets for a while: --overlap.`,
 		Example: "  waybill endpoint rotate-secret " + exampleEndpoint + `
+  waybill endpoint rotate-secret ` + exampleEndpoint + ` --at 2026-01-31T12:00:00Z
   waybill endpoint rotate-secret ` + exampleEndpoint + " --secret-file secret.txt",
 		Args: takes("ENDPOINT"),
 	}
 	secret.add(cmd, "that the publisher chose (default: one is made)")
+	cmd.Flags().StringVar(&at, "at", "", "`TIME` from which it signs, RFC 3339 (default: at once)")
+	cmd.Flags().DurationVar(&overlap, "overlap", 0, "how `LONG` the secret before signs beside it, where the scheme allows it")
 	jsonFlag(cmd, &asJSON)
 	return p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
 		chosen, err := secret.read(p)
 		if err != nil {
 			return err
 		}
-		rotated, err := c.RotateSecret(ctx, args[0], chosen.Reveal())
+		from, err := timeOr("at", at, time.Time{})
+		if err != nil {
+			return err
+		}
+		rotated, err := c.RotateSecret(ctx, args[0], client.Rotation{
+			Secret: chosen.Reveal(), At: client.Time{Time: from}, Overlap: postback.Duration(overlap),
+		})
 		if err != nil {
 			return fmt.Errorf("rotate secret: %w", err)
 		}

@@ -115,7 +115,7 @@ func (s *story) rotate(ctx context.Context) error {
 		"A secret leaked, or a year has passed. The new one is shown once and signs from now on,",
 		"retries and replays of older events too. The receiver checks against the old one as well.")
 	s.screen.command("waybill endpoint rotate-secret " + r.endpoint)
-	rotated, err := s.api.RotateSecret(ctx, r.endpoint, "")
+	rotated, err := s.api.RotateSecret(ctx, r.endpoint, client.Rotation{})
 	if err != nil {
 		return fmt.Errorf("rotate secret: %w", err)
 	}

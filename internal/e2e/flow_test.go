@@ -29,7 +29,7 @@ func register(t *testing.T, s *server, r *receiver, schedule ...postback.Duratio
 		t.Fatal(err)
 	}
 	r.mu.Lock()
-	r.secret = made.Secret
+	r.secrets = []string{made.Secret}
 	r.mu.Unlock()
 }
 

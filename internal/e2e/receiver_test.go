@@ -17,12 +17,12 @@ type receiver struct {
 	*httptest.Server
 	scheme string
 
-	mu     sync.Mutex
-	secret string
-	status func(transaction string, times int) int // times counts from 1
-	got    map[string]int
-	bad    []string
-	change chan struct{} // closed and renewed at each request
+	mu      sync.Mutex
+	secrets []string
+	status  func(transaction string, times int) int // times counts from 1
+	got     map[string]int
+	bad     []string
+	change  chan struct{} // closed and renewed at each request
 }
 
 func newReceiver(t *testing.T, scheme string) *receiver {
@@ -40,7 +40,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	status := http.StatusOK
-	if err := signer.Verify(r.scheme, received, r.secret); err != nil {
+	if err := r.verify(received); err != nil {
 		r.bad = append(r.bad, received.URL+": "+err.Error())
 		status = http.StatusForbidden
 	} else {
@@ -52,6 +52,15 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	close(r.change)
 	r.change = make(chan struct{})
 	w.WriteHeader(status)
+}
+
+// verify checks a request against every secret that the receiver knows.
+func (r *receiver) verify(received signer.Received) error {
+	scheme, err := signer.Lookup(r.scheme)
+	if err != nil {
+		return err
+	}
+	return scheme.Verify(received, r.secrets, time.Now())
 }
 
 // seen is how many different transactions came, and how many requests in all.

@@ -27,7 +27,7 @@ func TestTraceFromProducerToAttempt(t *testing.T) {
 	})
 	s := startWith(t, t.TempDir(), []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + spans.URL, "OTEL_BSP_SCHEDULE_DELAY=50"})
 	register(t, s, r)
-	secret := r.secret
+	secret := r.secrets[0]
 
 	traced, err := client.New(s.url, s.key, client.WithHTTPClient(&http.Client{Transport: tracing{
 		"traceparent", "00-" + producerTrace + "-" + producerSpan + "-01",

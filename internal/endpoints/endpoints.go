@@ -9,7 +9,6 @@ package endpoints
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -82,7 +81,7 @@ func (m *Manager) Create(ctx context.Context, spec postback.EndpointSpec) (postb
 	if err != nil {
 		return fail(err)
 	}
-	m.setSecret(&endpoint, secret, now)
+	endpoint.Secrets = m.rotate(endpoint, secret, postback.Rotation{}, now)
 	if endpoint, err = m.save(ctx, endpoint); err != nil {
 		return fail(err)
 	}
@@ -132,24 +131,6 @@ func (m *Manager) Resume(ctx context.Context, endpointID string) (postback.Endpo
 		endpoint.State = postback.EndpointEnabled
 		return nil
 	})
-}
-
-// RotateSecret replaces the secret, by a new one when none is given, and
-// returns it, this once. Attempts from now on sign with it.
-func (m *Manager) RotateSecret(ctx context.Context, endpointID string, secret postback.Secret) (postback.Endpoint, postback.Secret, error) {
-	var chosen postback.Secret
-	endpoint, err := m.change(ctx, endpointID, func(endpoint *postback.Endpoint) error {
-		var err error
-		if chosen, err = chooseSecret(endpoint.Scheme, secret); err != nil {
-			return err
-		}
-		m.setSecret(endpoint, chosen, m.now())
-		return nil
-	})
-	if err != nil {
-		return postback.Endpoint{}, postback.Secret{}, err
-	}
-	return endpoint, chosen, nil
 }
 
 // cancelStep is how many deliveries one ledger transaction cancels.
@@ -207,26 +188,6 @@ func (m *Manager) save(ctx context.Context, endpoint postback.Endpoint) (postbac
 		return postback.Endpoint{}, fmt.Errorf("take in the change: %w", err)
 	}
 	return saved, nil
-}
-
-func chooseSecret(scheme string, given postback.Secret) (postback.Secret, error) {
-	if !given.Empty() {
-		return given, domainError(signer.CheckSecret(scheme, given.Reveal()))
-	}
-	made, err := signer.GenerateSecret(scheme, rand.Reader)
-	return postback.NewSecret(made), domainError(err)
-}
-
-// setSecret makes a secret the endpoint's only one. A rotation is a cutover, so
-// the one before is not kept, not even sealed.
-func (m *Manager) setSecret(endpoint *postback.Endpoint, secret postback.Secret, now time.Time) {
-	version := 1
-	if len(endpoint.Secrets) > 0 {
-		version = endpoint.Secrets[0].Version + 1
-	}
-	endpoint.Secrets = []postback.SealedSecret{{
-		Version: version, Sealed: m.sealer.Seal(secret, endpoint.ID, version), CreatedAt: now,
-	}}
 }
 
 // check refuses an endpoint that could not be delivered to, completes its

@@ -88,19 +88,19 @@ func TestSecretsAreSealed(t *testing.T) {
 	}
 	expectSecret(t, parts, endpoint.ID, 1, given)
 
-	rotated, second, err := parts.Endpoints.RotateSecret(t.Context(), endpoint.ID, postback.Secret{})
+	rotated, second, err := parts.Endpoints.RotateSecret(t.Context(), endpoint.ID, postback.Rotation{})
 	if err != nil || second.Empty() || second.Reveal() == given || rotated.Revision <= endpoint.Revision {
 		t.Fatalf("rotated to revision %d, %v", rotated.Revision, err)
 	}
 	expectSecret(t, parts, endpoint.ID, 2, second.Reveal())
 
-	_, third, err := parts.Endpoints.RotateSecret(t.Context(), endpoint.ID, postback.NewSecret("an-0ther-s3cret"+given))
+	_, third, err := parts.Endpoints.RotateSecret(t.Context(), endpoint.ID, postback.Rotation{Secret: postback.NewSecret("an-0ther-s3cret" + given)})
 	if err != nil || third.Reveal() != "an-0ther-s3cret"+given {
 		t.Fatalf("imported %q, %v", third.Reveal(), err)
 	}
 	expectSecret(t, parts, endpoint.ID, 3, third.Reveal())
 
-	_, none, err := parts.Endpoints.RotateSecret(t.Context(), endpoint.ID, postback.NewSecret("short"))
+	_, none, err := parts.Endpoints.RotateSecret(t.Context(), endpoint.ID, postback.Rotation{Secret: postback.NewSecret("short")})
 	expectRefusal(t, err, "secret", signer.CodeSecretTooShort)
 	if !none.Empty() {
 		t.Error("a refused rotation answers with a secret")
@@ -124,8 +124,8 @@ func expectSecret(t *testing.T, parts *testkit.Parts, id string, version int, wa
 	if _, err := parts.Keyring.Open(current.Sealed, "ep_other", version); err == nil {
 		t.Error("the sealed secret opens for another endpoint")
 	}
-	if len(endpoint.Secrets) != 1 {
-		t.Errorf("the endpoint has %d secrets, want the current one alone", len(endpoint.Secrets))
+	if signing := endpoint.SecretsAt(time.Now()); len(signing) != 1 || signing[0].Version != version {
+		t.Errorf("%d secrets sign, want the current one alone", len(signing))
 	}
 	if seen := known(t, parts, id); seen.Secrets[0].Version != version {
 		t.Errorf("this process signs with version %d, want %d", seen.Secrets[0].Version, version)
@@ -239,7 +239,7 @@ func TestADeletedEndpointIsGone(t *testing.T) {
 		_, _, updated := parts.Endpoints.Update(t.Context(), id, postback.EndpointPatch{Description: new("a")})
 		_, paused := parts.Endpoints.Pause(t.Context(), id)
 		_, resumed := parts.Endpoints.Resume(t.Context(), id)
-		_, secret, rotated := parts.Endpoints.RotateSecret(t.Context(), id, postback.Secret{})
+		_, secret, rotated := parts.Endpoints.RotateSecret(t.Context(), id, postback.Rotation{})
 		deleted := parts.Endpoints.Delete(t.Context(), id)
 		for i, err := range []error{updated, paused, resumed, rotated, deleted} {
 			if postback.CodeOf(err) != postback.CodeNotFound {
@@ -278,7 +278,7 @@ func TestConcurrentChangesAllCount(t *testing.T) {
 	}
 	for range rotations {
 		changes = append(changes, func() error {
-			_, _, err := parts.Endpoints.RotateSecret(t.Context(), endpoint.ID, postback.Secret{})
+			_, _, err := parts.Endpoints.RotateSecret(t.Context(), endpoint.ID, postback.Rotation{})
 			return err
 		})
 	}

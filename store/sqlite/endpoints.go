@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/store"
@@ -19,9 +20,15 @@ const (
 		timeout = ?, headers = ?, description = ?, state = ?, created_at = ?, updated_at = ?,
 		revision = (SELECT max(revision) + 1 FROM endpoints)
 		WHERE id = ? AND revision = ?`
-	selectSecrets = `SELECT endpoint_id, version, sealed, created_at, retired_at FROM endpoint_secrets
+	selectSecrets = `SELECT endpoint_id, version, sealed, created_at, active_from, retired_at, last_used_at FROM endpoint_secrets
 		WHERE endpoint_id IN (SELECT value FROM json_each(?)) ORDER BY endpoint_id, version DESC`
-	insertSecret = `INSERT INTO endpoint_secrets (endpoint_id, version, sealed, created_at, retired_at) VALUES (?, ?, ?, ?, ?)`
+	deleteSecrets = `DELETE FROM endpoint_secrets WHERE endpoint_id = ? AND version NOT IN (SELECT value FROM json_each(?))`
+	// When a secret was last used is not the saver's to say.
+	putSecret = `INSERT INTO endpoint_secrets (endpoint_id, version, sealed, created_at, active_from, retired_at) VALUES (?, ?, ?, ?, ?, ?)
+		ON CONFLICT (endpoint_id, version) DO UPDATE SET sealed = excluded.sealed, created_at = excluded.created_at,
+		active_from = excluded.active_from, retired_at = excluded.retired_at`
+	useSecret = `UPDATE endpoint_secrets SET last_used_at = ?1
+		WHERE endpoint_id = ?2 AND version = ?3 AND (last_used_at IS NULL OR last_used_at < ?1)`
 )
 
 const selectEndpoints = `SELECT p.id, p.publisher, p.url, p.scheme, p.method, p.event_types, p.retry, p.timeout, p.headers,
@@ -55,7 +62,9 @@ type secretRow struct {
 }
 
 func secretDest(s *secretRow) []any {
-	return []any{&s.endpointID, &s.Version, &s.Sealed, instant{&s.CreatedAt}, instant{&s.RetiredAt}}
+	return []any{
+		&s.endpointID, &s.Version, &s.Sealed, instant{&s.CreatedAt}, instant{&s.ActiveFrom}, instant{&s.RetiredAt}, instant{&s.LastUsedAt},
+	}
 }
 
 // SaveEndpoint writes a new endpoint (Revision 0) or a changed one, whose
@@ -116,16 +125,28 @@ func refuseEndpoint(ctx context.Context, db *session, endpoint postback.Endpoint
 }
 
 func replaceSecrets(ctx context.Context, db *session, endpoint postback.Endpoint) error {
-	if _, err := db.exec(ctx, `DELETE FROM endpoint_secrets WHERE endpoint_id = ?`, endpoint.ID); err != nil {
+	kept, err := encode(unwrap(endpoint.Secrets, func(s postback.SealedSecret) int { return s.Version }))
+	if err != nil {
+		return err
+	}
+	if _, err := db.exec(ctx, deleteSecrets, endpoint.ID, kept); err != nil {
 		return fmt.Errorf("replace secrets: %w", err)
 	}
 	for _, secret := range endpoint.Secrets {
-		_, err := db.exec(ctx, insertSecret, endpoint.ID, secret.Version, secret.Sealed, micros(secret.CreatedAt), micros(secret.RetiredAt))
+		sealed := append([]byte{}, secret.Sealed...) // a nil one would be written as NULL
+		_, err := db.exec(ctx, putSecret, endpoint.ID, secret.Version, sealed,
+			micros(secret.CreatedAt), micros(secret.ActiveFrom), micros(secret.RetiredAt))
 		if err != nil {
 			return fmt.Errorf("write secret: %w", err)
 		}
 	}
 	return nil
+}
+
+// UseSecret notes that a secret signed an attempt.
+func (l *Ledger) UseSecret(ctx context.Context, endpointID string, version int, at time.Time) error {
+	_, err := l.change(ctx, "note the use of a secret", 1, useSecret, micros(at), endpointID, version)
+	return err
 }
 
 // Endpoint returns one endpoint, a deleted one too; CodeNotFound.

@@ -67,7 +67,7 @@ func Endpoint(id string) postback.Endpoint {
 		Description: "the first one", State: postback.EndpointEnabled,
 		Secrets: []postback.SealedSecret{
 			{Version: 2, Sealed: []byte{2, 0, 255}, CreatedAt: Noon()},
-			{Version: 1, Sealed: []byte{1, 0, 255}, CreatedAt: After(-time.Hour), RetiredAt: Noon()},
+			{Version: 1, Sealed: []byte{1, 0, 255}, CreatedAt: After(-time.Hour), ActiveFrom: After(-time.Minute), RetiredAt: Noon()},
 		},
 		CreatedAt: Noon(), UpdatedAt: Noon(),
 	}

@@ -17,6 +17,8 @@ func endpointTests() []test {
 		{"lists newest first without deleted ones", endpointLists},
 		{"filters by publisher and state", endpointFilters},
 		{"pages", endpointPages},
+		{"notes the last use of a secret, whatever is saved meanwhile", secretUse},
+		{"lists the endpoints that have parked deliveries", parkedEndpoints},
 	}
 }
 
@@ -61,6 +63,37 @@ func endpointReplaces(k kit) {
 	other, err := k.Endpoint(k.ctx(), "ep_2")
 	k.must(err)
 	same(k, "the other's secrets", other.Secrets, Endpoint("ep_2").Secrets)
+}
+
+func secretUse(k kit) {
+	first := k.save(Endpoint("ep_1"))
+	k.must(k.UseSecret(k.ctx(), "ep_1", 1, After(time.Minute)))
+	k.must(k.UseSecret(k.ctx(), "ep_1", 1, Noon())) // reported late
+	k.must(k.UseSecret(k.ctx(), "ep_1", 9, Noon())) // replaced meanwhile
+	first.Description = "changed by one who read it before"
+	first.Secrets[1].Sealed = nil // it will not sign again
+	saved := k.save(first)
+	same(k, "last use of version 2", saved.Secrets[0].LastUsedAt, time.Time{})
+	same(k, "last use of version 1", saved.Secrets[1].LastUsedAt, After(time.Minute))
+	same(k, "revision", saved.Revision, first.Revision+1)
+	again := k.save(saved)
+	same(k, "the forgotten value", len(again.Secrets[1].Sealed), 0)
+}
+
+func parkedEndpoints(k kit) {
+	none, err := k.ParkedEndpoints(k.ctx())
+	k.must(err)
+	same(k, "with nothing parked", len(none), 0)
+	item := Acceptance(Event("event"), "ep_2", "ep_1", "ep_2", "ep_3")
+	for i := range 3 {
+		item.Deliveries[i].State, item.Deliveries[i].Reason = postback.Parked, postback.ReasonPaused
+		item.Deliveries[i].NextAttemptAt, item.Deliveries[i].SweepAt = time.Time{}, time.Time{}
+	}
+	_, err = k.Accept(k.ctx(), []postback.Acceptance{item})
+	k.must(err)
+	parked, err := k.ParkedEndpoints(k.ctx())
+	k.must(err)
+	same(k, "parked", parked, []string{"ep_1", "ep_2"})
 }
 
 func endpointStale(k kit) {

@@ -21,7 +21,9 @@ import (
 type Ledger interface {
 	Intake
 	Queue
+	Parking
 	Endpoints
+	Secrets
 	History
 	Replays
 	Keys
@@ -81,9 +83,20 @@ type Endpoints interface {
 	EndpointsSince(ctx context.Context, revision int64) ([]postback.Endpoint, error)
 }
 
+// Secrets notes what secrets do.
+type Secrets interface {
+	// UseSecret notes that a secret of the endpoint signed an attempt at a
+	// time; an earlier time than the noted one changes nothing. It is no change
+	// of the endpoint: its Revision stays, and SaveEndpoint leaves it alone.
+	UseSecret(ctx context.Context, endpointID string, version int, at time.Time) error
+}
+
 // Parking holds and frees an endpoint's deliveries in steps that keep the
 // ledger free for others: call each until it answers 0.
 type Parking interface {
+	// ParkedEndpoints lists the ids of the endpoints that have parked
+	// deliveries, in their order. It is cheap however many deliveries wait.
+	ParkedEndpoints(ctx context.Context) ([]string, error)
 	// Release moves up to limit deliveries of the endpoint that are parked for
 	// the reason, oldest first, back to pending (no attempt in this generation
 	// yet) or retrying, due at the given time with SweepAt the same.
@@ -144,7 +157,6 @@ type Keys interface {
 
 // Store is the ledger as a whole.
 type Store interface {
-	Parking
 	// Identity is made once for a ledger: the queue that was filled from it
 	// bears it as its epoch.
 	Identity(ctx context.Context) (string, error)

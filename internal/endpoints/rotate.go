@@ -1,0 +1,103 @@
+package endpoints
+
+import (
+	"context"
+	"crypto/rand"
+	"time"
+
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/signer"
+)
+
+const (
+	// maxAhead bounds how far ahead a rotation may be set, and how long two
+	// secrets may sign.
+	maxAhead = 30 * 24 * time.Hour
+	// keptSecrets is how many secrets an endpoint remembers, so that the last
+	// use of an old one can be seen.
+	keptSecrets = 5
+)
+
+// RotateSecret replaces the secret, by a new one when none is given, and
+// returns it, this once. Attempts from the rotation's time on sign with it,
+// retries and replays of older events among them. A rotation that was set for
+// later and has not happened yet is replaced.
+func (m *Manager) RotateSecret(ctx context.Context, endpointID string, rotation postback.Rotation) (postback.Endpoint, postback.Secret, error) {
+	var chosen postback.Secret
+	endpoint, err := m.change(ctx, endpointID, func(endpoint *postback.Endpoint) error {
+		now := m.now()
+		if err := checkRotation(endpoint.Scheme, rotation, now); err != nil {
+			return err
+		}
+		var err error
+		if chosen, err = chooseSecret(endpoint.Scheme, rotation.Secret); err != nil {
+			return err
+		}
+		endpoint.Secrets = m.rotate(*endpoint, chosen, rotation, now)
+		return nil
+	})
+	if err != nil {
+		return postback.Endpoint{}, postback.Secret{}, err
+	}
+	return endpoint, chosen, nil
+}
+
+func checkRotation(scheme string, rotation postback.Rotation, now time.Time) error {
+	if rotation.At.After(now.Add(maxAhead)) {
+		return postback.Invalid("at", postback.CodeInvalid, "is too far ahead; 30 days are the most")
+	}
+	if rotation.Overlap < 0 || rotation.Overlap > maxAhead {
+		return postback.Invalid("overlap", postback.CodeInvalid, `must be a duration such as "24h", and 720h at most`)
+	}
+	if rotation.Overlap > 0 && !allowsOverlap(scheme) {
+		return postback.Invalid("overlap", postback.CodeInvalid,
+			"the scheme %s has room for one signature, so a rotation is a cutover; set its time with the field at instead", scheme)
+	}
+	return nil
+}
+
+// overlapping is what a scheme that carries several signatures has besides.
+type overlapping interface{ Overlaps() bool }
+
+func allowsOverlap(name string) bool {
+	scheme, err := signer.Lookup(name)
+	several, ok := scheme.(overlapping)
+	return err == nil && ok && several.Overlaps()
+}
+
+func chooseSecret(scheme string, given postback.Secret) (postback.Secret, error) {
+	if !given.Empty() {
+		return given, domainError(signer.CheckSecret(scheme, given.Reveal()))
+	}
+	made, err := signer.GenerateSecret(scheme, rand.Reader)
+	return postback.NewSecret(made), domainError(err)
+}
+
+// rotate gives the endpoint's secrets with a new one in front. The one that
+// signs until then goes on until the new one's time, and through the overlap.
+// A secret that will not sign again is remembered without its sealed value.
+func (m *Manager) rotate(endpoint postback.Endpoint, secret postback.Secret, rotation postback.Rotation, now time.Time) []postback.SealedSecret {
+	version := 1
+	if len(endpoint.Secrets) > 0 {
+		version = endpoint.Secrets[0].Version + 1
+	}
+	fresh := postback.SealedSecret{Version: version, Sealed: m.sealer.Seal(secret, endpoint.ID, version), CreatedAt: now}
+	from := now
+	if rotation.At.After(now) {
+		from, fresh.ActiveFrom = rotation.At, rotation.At
+	}
+	rotated := []postback.SealedSecret{fresh}
+	for _, before := range endpoint.Secrets {
+		if before.ActiveFrom.After(now) {
+			continue // it was to follow, and never signed
+		}
+		if end := from.Add(rotation.Overlap); len(rotated) == 1 || before.RetiredAt.After(end) {
+			before.RetiredAt = end
+		}
+		if !before.RetiredAt.After(now) {
+			before.Sealed = []byte{}
+		}
+		rotated = append(rotated, before)
+	}
+	return rotated[:min(len(rotated), keptSecrets)]
+}
