@@ -222,3 +222,28 @@ func TestAReplaySignsWithTheCurrentSecretUnderTheSameID(t *testing.T) {
 		}
 	}
 }
+
+// During an overlap a scheme with room for several signatures signs with both
+// secrets, so that receivers that have either accept it.
+func TestAnOverlapSignsWithBothSecrets(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	endpoint, first, _, err := b.Endpoints.Create(t.Context(), postback.EndpointSpec{
+		Publisher: "pub_1", Scheme: "standard-webhooks", URL: b.receiver.URL + "/hook",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, second, err := b.Endpoints.RotateSecret(t.Context(), endpoint.ID, postback.Rotation{Overlap: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	delivery, attempts := b.once(t, endpoint.ID)
+	expectState(t, delivery, postback.Succeeded, "", 1)
+	if attempts[0].SecretVersion != 2 {
+		t.Errorf("signed with version %d, want the newest", attempts[0].SecretVersion)
+	}
+	for _, secret := range []postback.Secret{first, second} {
+		verifySigned(t, "standard-webhooks", b.expectRequests(t, 1)[0], secret.Reveal())
+	}
+}

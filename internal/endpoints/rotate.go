@@ -49,20 +49,11 @@ func checkRotation(scheme string, rotation postback.Rotation, now time.Time) err
 	if rotation.Overlap < 0 || rotation.Overlap > maxAhead {
 		return postback.Invalid("overlap", postback.CodeInvalid, `must be a duration such as "24h", and 720h at most`)
 	}
-	if rotation.Overlap > 0 && !allowsOverlap(scheme) {
+	if rotation.Overlap > 0 && !signer.AllowsOverlap(scheme) {
 		return postback.Invalid("overlap", postback.CodeInvalid,
 			"the scheme %s has room for one signature, so a rotation is a cutover; set its time with the field at instead", scheme)
 	}
 	return nil
-}
-
-// overlapping is what a scheme that carries several signatures has besides.
-type overlapping interface{ Overlaps() bool }
-
-func allowsOverlap(name string) bool {
-	scheme, err := signer.Lookup(name)
-	several, ok := scheme.(overlapping)
-	return err == nil && ok && several.Overlaps()
 }
 
 func chooseSecret(scheme string, given postback.Secret) (postback.Secret, error) {
