@@ -1,0 +1,85 @@
+package schemes
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/waybillhq/waybill/signer"
+)
+
+//go:embed networks/*.yaml
+var networks embed.FS
+
+// largestFile is many times what a declaration takes.
+const largestFile = 1 << 20
+
+func (c *Catalogue) addShipped() error {
+	sub, err := fs.Sub(networks, "networks")
+	if err != nil {
+		return fmt.Errorf("open shipped declarations: %w", err)
+	}
+	return c.addFiles(sub, "shipped declaration ")
+}
+
+func (c *Catalogue) addDir(dir string) error {
+	if err := c.addFiles(os.DirFS(dir), dir+string(filepath.Separator)); err != nil {
+		return fmt.Errorf("read schemes of %s: %w", dir, err)
+	}
+	return nil
+}
+
+// addFiles compiles all declarations of a directory, and reports what is wrong
+// in any of them.
+func (c *Catalogue) addFiles(dir fs.FS, prefix string) error {
+	found, err := fs.ReadDir(dir, ".")
+	if err != nil {
+		return fmt.Errorf("list files: %w", err)
+	}
+	var all []error
+	for _, file := range found {
+		name := file.Name()
+		if file.IsDir() || strings.HasPrefix(name, ".") || !slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(name)) {
+			continue
+		}
+		definition, err := compile(dir, name, prefix+name)
+		if err == nil {
+			err = c.add(entry{definition, prefix + name})
+		}
+		all = append(all, err)
+	}
+	return errors.Join(all...)
+}
+
+func compile(dir fs.FS, name, shown string) (*signer.Definition, error) {
+	text, err := readFile(dir, name)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", shown, err)
+	}
+	definition, err := Parse(shown, text)
+	if err != nil {
+		return nil, err
+	}
+	return definition, nil
+}
+
+func readFile(dir fs.FS, name string) ([]byte, error) {
+	file, err := dir.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("open: %w", err)
+	}
+	text, err := io.ReadAll(io.LimitReader(file, largestFile+1))
+	if err = errors.Join(err, file.Close()); err != nil {
+		return nil, fmt.Errorf("read: %w", err)
+	}
+	if len(text) > largestFile {
+		return nil, fmt.Errorf("is larger than %d bytes", largestFile)
+	}
+	return text, nil
+}
