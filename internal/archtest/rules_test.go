@@ -34,11 +34,13 @@ func rules() []rule {
 		{pkg: "internal/task", imports: []string{"postback"}},
 		{pkg: "internal/telemetry", imports: []string{"postback"}},
 
+		{pkg: "internal/diagnose", imports: []string{"postback", "signer"}, stdOnly: true},
+
 		// The engine.
 		{pkg: "dispatcher", imports: []string{"postback", "signer", "internal/id", "internal/task"}},
 		{pkg: "worker", imports: []string{
 			"postback", "signer",
-			"internal/egress", "internal/id", "internal/registry", "internal/retry", "internal/task",
+			"internal/diagnose", "internal/egress", "internal/id", "internal/registry", "internal/retry", "internal/task",
 		}},
 		{pkg: "internal/endpoints", imports: []string{
 			"postback", "signer",
@@ -51,7 +53,7 @@ func rules() []rule {
 		{pkg: "internal/app", imports: []string{"..."}},
 		{pkg: "internal/cli", imports: []string{
 			"postback", "signer", "client",
-			"internal/app", "internal/bench", "internal/config", "internal/demo",
+			"internal/app", "internal/bench", "internal/config", "internal/demo", "internal/diagnose",
 		}},
 		{pkg: "internal/bench", imports: []string{"postback", "signer", "client"}},
 		{pkg: "internal/demo", imports: []string{

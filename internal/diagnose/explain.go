@@ -1,0 +1,127 @@
+package diagnose
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/signer"
+)
+
+// Codes of findings that are no mistake in the making of a signature.
+const (
+	// CodeNothingFound: none of the known mistakes makes the signature.
+	CodeNothingFound = "no_known_mistake"
+	// CodeOtherScheme: another scheme's signature holds.
+	CodeOtherScheme = "other_scheme"
+)
+
+const holdsIf = "the signature would hold if "
+
+// Explain says why a received request's signature does not hold: first the
+// mistakes with which it would, else what is certainly wrong with it and that
+// no known mistake was found. It is empty for a signature that holds, and for
+// a scheme that is not known. now is the time of receipt; zero: not known.
+func Explain(scheme string, received signer.Received, secrets []string, now time.Time) []postback.Finding {
+	known, err := signer.Lookup(scheme)
+	if err != nil {
+		return nil
+	}
+	return ExplainBy(scheme, known, received, secrets, now)
+}
+
+// ExplainBy is Explain for a scheme of the caller's, such as a declared one. Of
+// those it tries what can be changed in the request and in the secret, but no
+// other formula.
+func ExplainBy(name string, scheme signer.Scheme, received signer.Received, secrets []string, now time.Time) []postback.Finding {
+	findings, _ := explain(name, scheme, received, secrets, now)
+	return findings
+}
+
+// explain also returns how much was computed.
+func explain(name string, scheme signer.Scheme, received signer.Received, secrets []string, now time.Time) ([]postback.Finding, *search) {
+	secrets = usable(secrets)
+	spent := newSearch(nil)
+	err := scheme.Verify(received, secrets, now)
+	if err == nil || len(secrets) == 0 {
+		return nil, spent
+	}
+	if scheme.Verify(received, secrets, time.Time{}) == nil {
+		return []postback.Finding{refusalOf(err)}, spent
+	}
+	if other, found := signedByOther(name, received, secrets); found {
+		return []postback.Finding{other}, spent
+	}
+	c := ask(name, scheme, received, secrets)
+	spent.judge = c.judge
+	if mistakes, found := spent.run(c.bases); found {
+		return masked([]postback.Finding{finding(holdsIf, mistakes)}, secrets), spent
+	}
+	return masked(append(c.certain, nothingFound(spent.trials)), secrets), spent
+}
+
+func nothingFound(trials int) postback.Finding {
+	message := "there is nothing to compare a signature with"
+	if trials > 0 {
+		message = fmt.Sprintf("none of %d signatures with known mistakes is the one received: "+
+			"it was made with another secret, or the request was changed after it was signed", trials)
+	}
+	return postback.Finding{Code: CodeNothingFound, Message: message}
+}
+
+// mostSecrets is how many secrets are tried; more than two are never active.
+const mostSecrets = 4
+
+func usable(secrets []string) []string {
+	var some []string
+	for _, secret := range secrets {
+		if secret != "" && len(some) < mostSecrets {
+			some = append(some, secret)
+		}
+	}
+	return some
+}
+
+// refusalOf reports what the scheme itself says is wrong.
+func refusalOf(err error) postback.Finding {
+	if refused, ok := errors.AsType[*signer.Error](err); ok {
+		return postback.Finding{Code: refused.Code, Message: refused.Error()}
+	}
+	return postback.Finding{Code: "refused", Message: err.Error()}
+}
+
+// signedByOther looks for a scheme of the signer package whose signature holds,
+// as it came or under the name that this scheme's signature has.
+func signedByOther(name string, received signer.Received, secrets []string) (postback.Finding, bool) {
+	own := parameterOf(name)
+	for _, other := range signer.Names() {
+		scheme, err := signer.Lookup(other)
+		if err != nil || other == name {
+			continue
+		}
+		if scheme.Verify(received, secrets, time.Time{}) == nil {
+			return postback.Finding{Code: CodeOtherScheme, Message: "the request is signed, with this secret, in the scheme " + other + " and not in " + name}, true
+		}
+		renamed, ok := rename(received, own, parameterOf(other))
+		if ok && scheme.Verify(renamed, secrets, time.Time{}) == nil {
+			return postback.Finding{Code: CodeOtherScheme, Message: "the parameter " + own + " holds the signature, with this secret, of the scheme " + other + " and not of " + name}, true
+		}
+	}
+	return postback.Finding{}, false
+}
+
+// rename gives the last parameter of a URL another name.
+func rename(received signer.Received, from, to string) (signer.Received, bool) {
+	p := readPlace(received.URL)
+	if from == "" || to == "" || len(p.query) == 0 || nameOf(p.query[len(p.query)-1]) != from {
+		return received, false
+	}
+	last := len(p.query) - 1
+	value := valueOf(p.query[last])
+	p = p.without(last)
+	p.query = append(p.query, to+"="+value)
+	p.hasQuery = true
+	received.URL = p.String()
+	return received, true
+}

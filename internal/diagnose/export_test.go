@@ -1,0 +1,26 @@
+package diagnose
+
+import (
+	"time"
+
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/signer"
+)
+
+// The bounds of a search, for tests.
+const (
+	MostTrials = mostTrials
+	MostBytes  = mostBytes
+	// MostOvershoot is what one trial may add when the bound is near.
+	MostOvershoot = 8 * (longestURL*3 + longestBody*8)
+)
+
+// Cost is what an explanation computed.
+func Cost(scheme string, received signer.Received, secrets []string) (findings []postback.Finding, trials, bytes int) {
+	known, err := signer.Lookup(scheme)
+	if err != nil {
+		return nil, 0, 0
+	}
+	findings, spent := explain(scheme, known, received, secrets, time.Time{})
+	return findings, spent.trials, spent.bytes
+}
