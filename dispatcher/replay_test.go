@@ -220,6 +220,27 @@ func TestADeliveryThatDiesAgainIsNotReplayedByTheSameJob(t *testing.T) {
 	b.expectGeneration(t, made, 2)
 }
 
+func TestWhatEndsAfterAReplayBeganIsNotIts(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.offer(t)
+	made := b.many(t, 4)
+	for _, delivery := range made[1:] {
+		b.end(t, delivery.ID, postback.Dead)
+	}
+	b.clock.advance(time.Second)
+	job := b.start(t, postback.DeliveryFilter{}, 1)
+	b.end(t, made[0].ID, postback.Dead) // the oldest, to which the job comes last
+	for range 10 {
+		b.clock.advance(time.Second)
+		job = b.turn(t, job.ID)
+	}
+	if job.Matched != 3 || job.Replayed != 3 || job.State != postback.ReplayDone {
+		t.Errorf("got %+v", job)
+	}
+	b.expectGeneration(t, made[:1], 1)
+}
+
 func TestAReplayIsPaced(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
