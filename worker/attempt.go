@@ -71,7 +71,7 @@ func trigger(delivery postback.Delivery) postback.Trigger {
 // sign builds the request with the secret that is current now, and notes in
 // the attempt what is sent.
 func (w *Worker) sign(endpoint postback.Endpoint, due postback.Due, attempt *postback.Attempt) (egress.Request, error) {
-	scheme, err := signer.Lookup(endpoint.Scheme)
+	scheme, err := w.Schemes.Define(endpoint.Scheme)
 	if err != nil {
 		return egress.Request{}, fmt.Errorf("look up scheme: %w", err)
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/waybillhq/waybill/internal/id"
 	"github.com/waybillhq/waybill/postback"
-	"github.com/waybillhq/waybill/signer"
 )
 
 // exampleGrace is when the sweeper ends an example whose sender died.
@@ -47,10 +46,14 @@ func (w *Worker) exampleFor(endpoint postback.Endpoint, eventType string) (postb
 	if err := postback.CheckEventType(eventType); err != nil {
 		return postback.Due{}, fmt.Errorf("check event type: %w", err)
 	}
+	scheme, err := w.Schemes.Define(endpoint.Scheme)
+	if err != nil {
+		return postback.Due{}, fmt.Errorf("look up scheme: %w", err)
+	}
 	now := w.now()
 	event := postback.Event{
 		ID: id.New(id.Event), Type: eventType, Publisher: endpoint.Publisher, Test: true,
-		Data: signer.Example(endpoint.Scheme, eventType), AcceptedAt: now, Digest: []byte("example"),
+		Data: scheme.Example(eventType), AcceptedAt: now, Digest: []byte("example"),
 	}
 	return postback.Due{Event: event, Delivery: postback.Delivery{
 		ID: id.New(id.Delivery), EventID: event.ID, EventType: eventType, Publisher: endpoint.Publisher,

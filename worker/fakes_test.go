@@ -11,6 +11,7 @@ import (
 	notrace "go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/signer"
 	"github.com/waybillhq/waybill/worker"
 )
 
@@ -37,6 +38,10 @@ func (openSecret) Open([]byte, string, int) (postback.Secret, error) {
 	return postback.NewSecret("s3cret-s3cret"), nil
 }
 
+type builtIn struct{}
+
+func (builtIn) Define(name string) (*signer.Definition, error) { return signer.Define(name) }
+
 type unnoted struct{}
 
 func (unnoted) UseSecret(context.Context, string, int, time.Time) error { return nil }
@@ -45,7 +50,7 @@ func (unnoted) UseSecret(context.Context, string, int, time.Time) error { return
 func onFakes(t *testing.T, ledger worker.Ledger, out worker.Sender) *worker.Worker {
 	t.Helper()
 	made, err := worker.New(worker.Options{
-		Ledger: ledger, Endpoints: oneEndpoint{}, Secrets: openSecret{}, Uses: unnoted{}, Sender: out, Acceptor: refusing{},
+		Ledger: ledger, Endpoints: oneEndpoint{}, Schemes: builtIn{}, Secrets: openSecret{}, Uses: unnoted{}, Sender: out, Acceptor: refusing{},
 		Tracer: notrace.NewTracerProvider().Tracer(""), Meter: nometric.NewMeterProvider().Meter(""),
 		Logger: slog.New(slog.DiscardHandler), Random: func() float64 { return 0.5 },
 	})

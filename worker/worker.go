@@ -17,6 +17,7 @@ import (
 	"github.com/waybillhq/waybill/internal/egress"
 	"github.com/waybillhq/waybill/internal/task"
 	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/signer"
 )
 
 // Ledger is what the worker needs of the store.
@@ -37,6 +38,11 @@ type Opener interface {
 	Open(sealed []byte, endpointID string, version int) (postback.Secret, error)
 }
 
+// Schemes knows the schemes that endpoints choose.
+type Schemes interface {
+	Define(name string) (*signer.Definition, error)
+}
+
 // Sender makes one HTTP request from the egress address.
 type Sender interface {
 	Send(ctx context.Context, request egress.Request, timeout time.Duration) egress.Result
@@ -51,6 +57,7 @@ type Acceptor interface {
 type Options struct {
 	Ledger    Ledger
 	Endpoints Endpoints
+	Schemes   Schemes
 	Secrets   Opener
 	Uses      SecretUses
 	Sender    Sender
@@ -79,7 +86,7 @@ type Worker struct {
 
 // New makes a Worker.
 func New(options Options) (*Worker, error) {
-	if options.Ledger == nil || options.Endpoints == nil || options.Secrets == nil || options.Uses == nil || options.Sender == nil ||
+	if options.Ledger == nil || options.Endpoints == nil || options.Schemes == nil || options.Secrets == nil || options.Uses == nil || options.Sender == nil ||
 		options.Acceptor == nil || options.Tracer == nil || options.Meter == nil || options.Logger == nil || options.Random == nil {
 		return nil, errors.New("make worker: a part is missing")
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/waybillhq/waybill/internal/endpoints"
 	"github.com/waybillhq/waybill/internal/keys"
 	"github.com/waybillhq/waybill/internal/registry"
+	"github.com/waybillhq/waybill/internal/schemes"
 	"github.com/waybillhq/waybill/internal/seal"
 	"github.com/waybillhq/waybill/internal/task"
 	"github.com/waybillhq/waybill/internal/telemetry"
@@ -46,6 +47,7 @@ type server struct {
 	telemetry  *telemetry.Telemetry
 	ledger     ledger
 	registry   *registry.Registry
+	schemes    *schemes.Catalogue
 	keyring    *seal.Keyring
 	egress     *egress.Client
 	queue      *task.Queue
@@ -91,7 +93,7 @@ func (s *server) build(ctx context.Context) error {
 		return fmt.Errorf("make data directory: %w", err)
 	}
 	steps := []func(context.Context) error{
-		s.buildTelemetry, s.buildLedger, s.buildKeyring, s.buildEgress, s.buildQueue, s.buildDispatcher, s.buildWorker,
+		s.buildTelemetry, s.buildSchemes, s.buildLedger, s.buildKeyring, s.buildEgress, s.buildQueue, s.buildDispatcher, s.buildWorker,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -110,6 +112,13 @@ func (s *server) buildTelemetry(ctx context.Context) (err error) {
 		defer cancel()
 		return s.telemetry.Close(ctx)
 	})
+	return nil
+}
+
+func (s *server) buildSchemes(context.Context) (err error) {
+	if s.schemes, err = schemes.Load(s.cfg.Schemes...); err != nil {
+		return fmt.Errorf("load schemes: %w", err)
+	}
 	return nil
 }
 
@@ -175,7 +184,9 @@ func openQueue(ctx context.Context, cfg config.Config) (*task.Queue, error) {
 }
 
 func (s *server) buildDispatcher(context.Context) (err error) {
-	s.endpoints = endpoints.New(s.ledger, s.registry, s.keyring, s.egress)
+	s.endpoints = endpoints.New(endpoints.Options{
+		Ledger: s.ledger, Registry: s.registry, Sealer: s.keyring, Reach: s.egress, Schemes: s.schemes,
+	})
 	s.keys = keys.New(s.ledger)
 	backlog := redisBacklog
 	if s.cfg.Redis == "" {
@@ -191,7 +202,7 @@ func (s *server) buildDispatcher(context.Context) (err error) {
 
 func (s *server) buildWorker(context.Context) (err error) {
 	s.worker, err = worker.New(worker.Options{
-		Ledger: s.ledger, Endpoints: s.registry, Secrets: s.keyring, Uses: s.ledger, Sender: s.egress, Acceptor: s.dispatcher,
+		Ledger: s.ledger, Endpoints: s.registry, Schemes: s.schemes, Secrets: s.keyring, Uses: s.ledger, Sender: s.egress, Acceptor: s.dispatcher,
 		Tracer: s.telemetry.Tracer(), Meter: s.telemetry.Meter(), Logger: s.log,
 		StoredBody: s.cfg.StoredBody, Random: rand.Float64,
 	})

@@ -48,6 +48,8 @@ type Config struct {
 	EgressAllow     []netip.Prefix // may be reached though private
 	EgressAdvertise []netip.Addr   // told to publishers instead of EgressIPs
 
+	Schemes []string // directories of declared schemes
+
 	LogLevel  slog.Level
 	LogFormat string // LogText or LogJSON
 

@@ -98,6 +98,12 @@ func egressSettings() []setting {
 func runSettings() []setting {
 	return []setting{
 		{
+			name: "schemes", placeholder: "DIRECTORY", list: true,
+			usage: "directory of declared schemes (*.yaml, *.yml, *.json) beside the built-in ones",
+			parse: func(c *Config, v []string) error { c.Schemes = v; return nil },
+			show:  func(c Config) string { return strings.Join(c.Schemes, ",") },
+		},
+		{
 			name: "deliver-concurrency", placeholder: "COUNT",
 			usage: "first attempts in flight at once in this process",
 			parse: func(c *Config, v []string) error {

@@ -44,18 +44,36 @@ type Reach interface {
 	CheckURL(rawURL string) error
 }
 
+// Schemes knows the schemes that endpoints may choose.
+type Schemes interface {
+	Define(name string) (*signer.Definition, error)
+}
+
+// Options are the parts of a Manager; all are required.
+type Options struct {
+	Ledger   Ledger
+	Registry Registry
+	Sealer   Sealer
+	Reach    Reach
+	Schemes  Schemes
+}
+
 // Manager manages endpoints. It is safe for concurrent use.
 type Manager struct {
 	ledger   Ledger
 	registry Registry
 	sealer   Sealer
 	reach    Reach
+	schemes  Schemes
 	now      func() time.Time
 }
 
 // New makes a Manager.
-func New(ledger Ledger, registry Registry, sealer Sealer, reach Reach) *Manager {
-	return &Manager{ledger: ledger, registry: registry, sealer: sealer, reach: reach, now: time.Now}
+func New(options Options) *Manager {
+	return &Manager{
+		ledger: options.Ledger, registry: options.Registry, sealer: options.Sealer, reach: options.Reach,
+		schemes: options.Schemes, now: time.Now,
+	}
 }
 
 // Create makes an endpoint and returns it with its secret, which is shown this
@@ -77,7 +95,7 @@ func (m *Manager) Create(ctx context.Context, spec postback.EndpointSpec) (postb
 	if err != nil {
 		return fail(err)
 	}
-	secret, err := chooseSecret(endpoint.Scheme, spec.Secret)
+	secret, err := m.chooseSecret(endpoint.Scheme, spec.Secret)
 	if err != nil {
 		return fail(err)
 	}
@@ -193,7 +211,7 @@ func (m *Manager) save(ctx context.Context, endpoint postback.Endpoint) (postbac
 // check refuses an endpoint that could not be delivered to, completes its
 // defaults, and warns of what trips common receivers.
 func (m *Manager) check(endpoint *postback.Endpoint) ([]postback.Warning, error) {
-	scheme, err := signer.Lookup(endpoint.Scheme)
+	scheme, err := m.schemes.Define(endpoint.Scheme)
 	if err != nil {
 		return nil, domainError(err)
 	}
@@ -202,11 +220,7 @@ func (m *Manager) check(endpoint *postback.Endpoint) ([]postback.Warning, error)
 		return nil, domainError(err)
 	}
 	if endpoint.Method == "" {
-		methods, err := signer.Methods(endpoint.Scheme)
-		if err != nil {
-			return nil, domainError(err)
-		}
-		endpoint.Method = methods[0]
+		endpoint.Method = scheme.Methods()[0]
 	}
 	if err := m.reach.CheckURL(origin(endpoint.URL)); err != nil {
 		return nil, domainError(err)
@@ -214,6 +228,7 @@ func (m *Manager) check(endpoint *postback.Endpoint) ([]postback.Warning, error)
 	if err := checkRest(endpoint); err != nil {
 		return nil, err
 	}
+	endpoint.Retry = completeRetry(endpoint.Retry, scheme)
 	warnings := make([]postback.Warning, 0, len(found))
 	for _, warning := range found {
 		warnings = append(warnings, postback.Warning(warning))
@@ -259,14 +274,24 @@ func checkRest(endpoint *postback.Endpoint) error {
 	if err := retry.Validate(endpoint.Retry); err != nil {
 		return fmt.Errorf("check endpoint: %w", err)
 	}
-	endpoint.Retry = retry.Complete(endpoint.Retry, endpoint.Scheme)
 	return nil
+}
+
+// completeRetry fills in what the policy leaves open: all of it by the
+// network's promise, where its scheme declares one.
+func completeRetry(policy postback.RetryPolicy, scheme *signer.Definition) postback.RetryPolicy {
+	if promised := scheme.Retry(); len(promised) > 0 && retry.Unset(policy) {
+		for _, delay := range promised {
+			policy.Schedule = append(policy.Schedule, postback.Duration(delay))
+		}
+	}
+	return retry.Complete(policy, scheme.Name())
 }
 
 // Carries says whether the endpoint's scheme can carry the event. The error
 // names the field of the event that it cannot carry.
 func (m *Manager) Carries(endpoint postback.Endpoint, event postback.Event) error {
-	scheme, err := signer.Lookup(endpoint.Scheme)
+	scheme, err := m.schemes.Define(endpoint.Scheme)
 	if err != nil {
 		return domainError(err)
 	}

@@ -325,7 +325,9 @@ func TestALedgerThatIsAwayIsNoFaultOfTheCaller(t *testing.T) {
 	t.Parallel()
 	away := errors.New("the disk is gone")
 	parts := testkit.NewParts(t)
-	manager := endpoints.New(failing{away}, parts.Registry, parts.Keyring, parts.Egress)
+	manager := endpoints.New(endpoints.Options{
+		Ledger: failing{away}, Registry: parts.Registry, Sealer: parts.Keyring, Reach: parts.Egress, Schemes: parts.Schemes,
+	})
 	_, secret, _, created := manager.Create(t.Context(), spec())
 	_, paused := manager.Pause(t.Context(), "ep_1")
 	for _, err := range []error{created, paused, manager.Delete(t.Context(), "ep_1")} {

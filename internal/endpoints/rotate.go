@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
-	"github.com/waybillhq/waybill/signer"
 )
 
 const (
@@ -26,11 +25,11 @@ func (m *Manager) RotateSecret(ctx context.Context, endpointID string, rotation 
 	var chosen postback.Secret
 	endpoint, err := m.change(ctx, endpointID, func(endpoint *postback.Endpoint) error {
 		now := m.now()
-		if err := checkRotation(endpoint.Scheme, rotation, now); err != nil {
+		if err := m.checkRotation(endpoint.Scheme, rotation, now); err != nil {
 			return err
 		}
 		var err error
-		if chosen, err = chooseSecret(endpoint.Scheme, rotation.Secret); err != nil {
+		if chosen, err = m.chooseSecret(endpoint.Scheme, rotation.Secret); err != nil {
 			return err
 		}
 		endpoint.Secrets = m.rotate(*endpoint, chosen, rotation, now)
@@ -42,25 +41,33 @@ func (m *Manager) RotateSecret(ctx context.Context, endpointID string, rotation 
 	return endpoint, chosen, nil
 }
 
-func checkRotation(scheme string, rotation postback.Rotation, now time.Time) error {
+func (m *Manager) checkRotation(name string, rotation postback.Rotation, now time.Time) error {
 	if rotation.At.After(now.Add(maxAhead)) {
 		return postback.Invalid("at", postback.CodeInvalid, "is too far ahead; 30 days are the most")
 	}
 	if rotation.Overlap < 0 || rotation.Overlap > maxAhead {
 		return postback.Invalid("overlap", postback.CodeInvalid, `must be a duration such as "24h", and 720h at most`)
 	}
-	if rotation.Overlap > 0 && !signer.AllowsOverlap(scheme) {
+	scheme, err := m.schemes.Define(name)
+	if err != nil {
+		return domainError(err)
+	}
+	if rotation.Overlap > 0 && !scheme.AllowsOverlap() {
 		return postback.Invalid("overlap", postback.CodeInvalid,
-			"the scheme %s has room for one signature, so a rotation is a cutover; set its time with the field at instead", scheme)
+			"the scheme %s has room for one signature, so a rotation is a cutover; set its time with the field at instead", name)
 	}
 	return nil
 }
 
-func chooseSecret(scheme string, given postback.Secret) (postback.Secret, error) {
-	if !given.Empty() {
-		return given, domainError(signer.CheckSecret(scheme, given.Reveal()))
+func (m *Manager) chooseSecret(name string, given postback.Secret) (postback.Secret, error) {
+	scheme, err := m.schemes.Define(name)
+	if err != nil {
+		return postback.Secret{}, domainError(err)
 	}
-	made, err := signer.GenerateSecret(scheme, rand.Reader)
+	if !given.Empty() {
+		return given, domainError(scheme.CheckSecret(given.Reveal()))
+	}
+	made, err := scheme.GenerateSecret(rand.Reader)
 	return postback.NewSecret(made), domainError(err)
 }
 

@@ -16,7 +16,7 @@ import (
 // was never made or was replaced before its time.
 func TestSomeSecretSignsAtEveryMoment(t *testing.T) {
 	t.Parallel()
-	manager := endpoints.New(nil, nil, testkit.NewKeyring(t), nil)
+	manager := endpoints.New(endpoints.Options{Sealer: testkit.NewKeyring(t)})
 	start := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
 	rapid.Check(t, func(t *rapid.T) {
 		now := start

@@ -59,7 +59,7 @@ func Default(scheme string) postback.RetryPolicy {
 //
 // Validate first: Complete does not mend values that are set but wrong.
 func Complete(policy postback.RetryPolicy, scheme string) postback.RetryPolicy {
-	if empty(policy) {
+	if Unset(policy) {
 		return Default(scheme)
 	}
 	if len(policy.Schedule) > 0 {
@@ -81,7 +81,8 @@ func Complete(policy postback.RetryPolicy, scheme string) postback.RetryPolicy {
 	return policy
 }
 
-func empty(policy postback.RetryPolicy) bool {
+// Unset tells whether a policy says nothing, so that the scheme's is meant.
+func Unset(policy postback.RetryPolicy) bool {
 	return len(policy.Schedule) == 0 && policy.MaxAge == 0 && policy.Jitter == 0 && !curved(policy)
 }
 

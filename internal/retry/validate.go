@@ -19,7 +19,7 @@ import (
 // may stand beside it. A curve needs MaxAttempts or MaxAge, because every
 // delivery ends.
 func Validate(policy postback.RetryPolicy) error {
-	if empty(policy) {
+	if Unset(policy) {
 		return nil
 	}
 	checks := []func(postback.RetryPolicy) *postback.Error{checkMaxAge, checkCurve, checkEnd}

@@ -12,6 +12,7 @@ import (
 	"github.com/waybillhq/waybill/internal/egress"
 	"github.com/waybillhq/waybill/internal/endpoints"
 	"github.com/waybillhq/waybill/internal/registry"
+	"github.com/waybillhq/waybill/internal/schemes"
 	"github.com/waybillhq/waybill/internal/seal"
 	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/store/sqlite"
@@ -25,6 +26,7 @@ const PrivateHost = "private.example.com"
 type Parts struct {
 	Ledger    *sqlite.Ledger
 	Registry  *registry.Registry
+	Schemes   *schemes.Catalogue
 	Keyring   *seal.Keyring
 	Egress    *egress.Client
 	Endpoints *endpoints.Manager
@@ -37,8 +39,12 @@ func NewParts(t testing.TB) *Parts {
 	t.Helper()
 	logger, logs := NewLogger()
 	p := &Parts{Ledger: OpenLedger(t), Keyring: NewKeyring(t), Egress: NewEgress(t), Logger: logger, Logs: logs}
+	var err error
+	if p.Schemes, err = schemes.Load(); err != nil {
+		t.Fatalf("load schemes: %v", err)
+	}
 	p.Registry = registry.New(p.Ledger)
-	p.Endpoints = endpoints.New(p.Ledger, p.Registry, p.Keyring, p.Egress)
+	p.Endpoints = endpoints.New(endpoints.Options{Ledger: p.Ledger, Registry: p.Registry, Sealer: p.Keyring, Reach: p.Egress, Schemes: p.Schemes})
 	return p
 }
 
