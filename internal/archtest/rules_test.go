@@ -66,7 +66,7 @@ func rules() []rule {
 		{pkg: "internal/archtest", stdOnly: true},
 		{pkg: "internal/testkit", imports: []string{
 			"postback", "store/sqlite",
-			"internal/egress", "internal/endpoints", "internal/registry", "internal/seal",
+			"internal/egress", "internal/endpoints", "internal/registry", "internal/schemes", "internal/seal",
 		}},
 		{pkg: "internal/e2e"},
 	}
