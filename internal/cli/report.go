@@ -43,7 +43,11 @@ func describe(err error) string {
 	if problem, ok := errors.AsType[*client.Problem](err); ok {
 		return describeProblem(problem)
 	}
-	if refused, ok := errors.AsType[*signer.Error](err); ok {
+	refused, ok := errors.AsType[*signer.Error](err)
+	if ok && refused.Code == signer.CodeDeclaration {
+		return err.Error() // what stands before it is the place in the file
+	}
+	if ok {
 		return fmt.Sprintf("%v (%s)", refused, refused.Code)
 	}
 	if domain, ok := errors.AsType[*postback.Error](err); ok {
