@@ -25,6 +25,7 @@ func OpenEmbedded() *Queue {
 		MaxRetries: -1,
 		PoolSize:   embeddedConnections,
 	})
+	client.AddHook(&scripts{server: server})
 	stop := keepTime(server)
 	return newQueue(client, shape{shards: 1, servers: 1}, func() error {
 		err := client.Close()
