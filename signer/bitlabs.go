@@ -15,7 +15,6 @@ func declareBitlabs() Declaration {
 		Algorithm:   "hmac-sha1",
 		Place:       Place{In: placeQuery, Name: "hash"},
 		Secret:      Secret{Length: 29, Minimum: 16},
-		Retry:       []string{"1s", "4s", "9s", "16s", "25s", "60s", "120s", "300s", "300s"},
 		Warnings: []Lint{{
 			When: lintNoMacro, Macro: "TX", Code: "no_transaction",
 			Message: "the URL has no [%TX%]: the publisher cannot tell a repeated delivery from a new conversion",

@@ -288,7 +288,7 @@ func (m *material) appendMember(dst []byte, a *added) []byte {
 // appendName appends a member's name, with the comma before it if it is not
 // the first.
 func appendName(dst []byte, name string) []byte {
-	if dst[len(dst)-1] != '{' {
+	if before := trimSpace(dst); before[len(before)-1] != '{' {
 		dst = append(dst, ',')
 	}
 	return append(quote(dst, []byte(name)), ':')

@@ -117,7 +117,10 @@ func (d *declared) Sign(target Target, message Message, secrets []string, now ti
 		method: s.method, all: all, inURL: d.data.in != inBody,
 		id: message.ID, eventType: message.Type, at: now, occurred: message.OccurredAt,
 	}
-	request := Request{Method: s.method, Header: d.header(&m)}
+	request := Request{Method: s.method}
+	if request.Header, err = d.header(&m); err != nil {
+		return Request{}, err
+	}
 	var w wire
 	var holes []int
 	switch d.data.in {
@@ -128,6 +131,9 @@ func (d *declared) Sign(target Target, message Message, secrets []string, now ti
 	default:
 		w.url = d.fixedURL(s)
 		w.body, err = d.fillBody(&m, message.Data)
+		if err == nil && d.data.rewrite != nil && d.formula.hasFields {
+			m.all, err = parseObject(w.body, nil) // as a receiver reads them
+		}
 	}
 	if err != nil {
 		return Request{}, err
@@ -149,15 +155,19 @@ func (d *declared) fixedURL(s *site) []byte {
 	return url
 }
 
-func (d *declared) header(m *material) http.Header {
+func (d *declared) header(m *material) (http.Header, error) {
 	header := make(http.Header, 1+len(d.headers))
 	if d.data.in == inBody {
 		header["Content-Type"] = []string{"application/json"}
 	}
 	for i := range d.headers {
-		header[d.headers[i].name] = []string{string(m.appendValue(nil, &d.headers[i].value))}
+		text := m.appendValue(nil, &d.headers[i].value)
+		if slices.ContainsFunc(text, func(c byte) bool { return c < ' ' || c > '~' }) {
+			return nil, refuse("type", CodeValueInvalid, "holds characters that the header %s cannot carry", d.headers[i].name)
+		}
+		header[d.headers[i].name] = []string{string(text)}
 	}
-	return header
+	return header, nil
 }
 
 // seal signs the material with the first secret and puts the signature in its

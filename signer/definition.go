@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -13,6 +14,7 @@ type Definition struct {
 	Scheme
 	about   Declaration
 	secret  secretForm
+	check   func(secret string) error
 	example func(eventType string) json.RawMessage
 	overlap bool
 	retry   []time.Duration
@@ -49,11 +51,7 @@ func (d *Definition) GenerateSecret(random io.Reader) (string, error) {
 // short to be safe, too long, not in the scheme's form, or that holds
 // characters that get lost when it is copied.
 func (d *Definition) CheckSecret(secret string) error {
-	if strings.HasPrefix(secret, privatePrefix) && d.about.Name == nameStandardWebhooks {
-		_, err := signingKey(secret)
-		return err
-	}
-	return d.secret.check(secret)
+	return d.check(secret)
 }
 
 // Example returns realistic data for an event of a type, such as Sign and
@@ -94,6 +92,7 @@ func (c *compiler) definition() (*Definition, error) {
 	if made.secret, err = c.secret(); err != nil {
 		return nil, err
 	}
+	made.check = made.secret.check
 	for i, text := range c.declaration.Retry {
 		delay, err := time.ParseDuration(text)
 		if err != nil || delay <= 0 {
@@ -115,7 +114,49 @@ func (c *compiler) examples(made *Definition) error {
 		}
 	}
 	made.example = func(eventType string) json.RawMessage { return exampleOf(examples, eventType) }
+	return c.rehearse(made)
+}
+
+// rehearse signs the first example and verifies it: what a declaration cannot
+// verify itself, no receiver can.
+func (c *compiler) rehearse(made *Definition) error {
+	secret, err := made.GenerateSecret(counter{})
+	if err != nil {
+		return wrong("secret", "no secret of this form can be made: %s", err)
+	}
+	target := Target{URL: c.rehearsalURL()}
+	message := Message{ID: exampleID, Type: "conversion.completed", OccurredAt: time.Unix(1, 0), Data: c.declaration.Examples[0].Data}
+	now := time.Unix(1_700_000_000, 0)
+	request, err := made.Sign(target, message, []string{secret}, now)
+	if err != nil {
+		return wrong("examples[0]", "cannot be signed: %s", err)
+	}
+	received := Received{Method: request.Method, URL: request.URL, Header: request.Header, Body: request.Body}
+	if c.d.data.macros != nil {
+		received.Template = target.URL
+	}
+	if err := made.Verify(received, []string{secret}, now); err != nil {
+		return wrong("examples[0]", "is signed, but does not verify: %s", err)
+	}
 	return nil
+}
+
+// rehearsalURL has a parameter for every macro that the signature needs.
+func (c *compiler) rehearsalURL() string {
+	url := "https://example.com/"
+	if c.d.data.macros == nil {
+		return url
+	}
+	separator := "?"
+	for i := range c.d.data.macros.all {
+		m := &c.d.data.macros.all[i]
+		stands := func(p part) bool { return c.d.data.macros.standsFor(&p) == i }
+		if m.signature || i == 0 || slices.ContainsFunc(c.d.formula.parts, stands) {
+			url += separator + "p" + strconv.Itoa(i) + "=" + c.d.data.macros.spelled(m.name)
+			separator = "&"
+		}
+	}
+	return url
 }
 
 const (

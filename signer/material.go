@@ -111,14 +111,18 @@ func appendDecoded(dst []byte, m *member, inURL bool) ([]byte, error) {
 	}
 }
 
-// appendInteger appends a number without its fraction, as integer casts make it.
+// appendInteger appends a number without its fraction, as integer casts make
+// it. An empty string, which is how a URL says null, stays empty.
 func appendInteger(dst []byte, m *member) ([]byte, error) {
 	text := m.value
 	if text[0] == '"' {
 		text = decodeString(text)
 	}
+	if len(text) == 0 {
+		return dst, nil
+	}
 	whole, _, _ := bytes.Cut(text, []byte("."))
-	if len(text) == 0 || numberEnd(text, 0) != len(text) || bytes.ContainsAny(text, "eE") {
+	if numberEnd(text, 0) != len(text) || bytes.ContainsAny(text, "eE") {
 		return nil, refuse(dataField(m.name), CodeValueInvalid, "must be a number without an exponent")
 	}
 	return append(dst, whole...), nil

@@ -194,6 +194,9 @@ func (d *declared) lint(checked *site, target Target) []Warning {
 	if d.place.In == placeQuery && d.data.in == inURL && !checked.hasQuery {
 		warn("no_query", `the URL has no query, so the signature follows "?`+d.place.Name+`=": receivers that split at "&`+d.place.Name+`=" do not find it`)
 	}
+	if !checked.hasQuery && d.data.in == inURL && (d.formula.signs(partQuery) || d.formula.signs(partValues)) {
+		warn("no_parameters", "the URL has no parameters, so the signature covers nothing of the event")
+	}
 	if len(checked.path) > 1 {
 		warn("macro_in_path", "a slash in a value is sent as %2F in the path, which some web servers refuse")
 	}

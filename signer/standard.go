@@ -53,7 +53,14 @@ func defineStandardWebhooks() *Definition {
 			Source:      "https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md",
 			Methods:     []string{http.MethodPost},
 		},
-		secret:  form,
+		secret: form,
+		check: func(secret string) error {
+			if strings.HasPrefix(secret, privatePrefix) {
+				_, err := signingKey(secret)
+				return err
+			}
+			return form.check(secret)
+		},
 		overlap: true,
 		example: func(string) json.RawMessage {
 			return json.RawMessage(`{"user_id":"user_1","transaction_id":"tx_1001","reward":150,"payout":1.50}`)
