@@ -23,6 +23,7 @@ type Options struct {
 	History         History
 	Replayer        Replayer
 	Examples        Examples
+	Diagnoser       Diagnoser
 	Keys            Keys
 
 	// Ready reports whether events can be accepted.
@@ -42,7 +43,7 @@ func (o Options) validate() error {
 	required := map[string]any{
 		"Intake": o.Intake, "EndpointManager": o.EndpointManager, "EndpointSwitch": o.EndpointSwitch,
 		"EndpointReader": o.EndpointReader, "History": o.History, "Replayer": o.Replayer,
-		"Examples": o.Examples, "Keys": o.Keys,
+		"Examples": o.Examples, "Diagnoser": o.Diagnoser, "Keys": o.Keys,
 	}
 	var missing []error
 	for name, value := range required {

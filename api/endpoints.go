@@ -199,8 +199,9 @@ type exampleOutput struct {
 }
 
 type exampleView struct {
-	Delivery DeliveryView `json:"delivery"`
-	Attempt  attemptView  `json:"attempt"`
+	Delivery  DeliveryView       `json:"delivery"`
+	Attempt   attemptView        `json:"attempt"`
+	Diagnosis []postback.Finding `json:"diagnosis,omitempty" nullable:"false" doc:"Why the endpoint did not answer 200, the surest reason first"`
 }
 
 func (s *server) sendExample(ctx context.Context, input *exampleInput) (*exampleOutput, error) {
@@ -218,5 +219,9 @@ func (s *server) sendExample(ctx context.Context, input *exampleInput) (*example
 	if err != nil {
 		return nil, fmt.Errorf("send example: %w", err)
 	}
-	return &exampleOutput{Body: exampleView{Delivery: deliveryOf(delivery), Attempt: attemptOf(attempt)}}, nil
+	view := exampleView{Delivery: deliveryOf(delivery), Attempt: attemptOf(attempt)}
+	if attempt.Outcome != postback.OutcomeSucceeded {
+		view.Diagnosis = s.Diagnoser.Diagnose(ctx, input.ID, attempt)
+	}
+	return &exampleOutput{Body: view}, nil
 }

@@ -296,6 +296,11 @@ func (f fakeExamples) Example(_ context.Context, endpointID, eventType string) (
 	return delivery, sampleAttempt(), nil
 }
 
+// Diagnose names the endpoint and the status that it was asked about.
+func (fakeExamples) Diagnose(_ context.Context, endpointID string, attempt postback.Attempt) []postback.Finding {
+	return []postback.Finding{{Code: "receiver_down", Message: fmt.Sprintf("%s answers %d <&>", endpointID, attempt.StatusCode)}}
+}
+
 func sampleAttempt() postback.Attempt {
 	return postback.Attempt{
 		Generation: 1, Number: 1, Trigger: postback.TriggerExample, StartedAt: start, Duration: 41_600 * time.Microsecond,

@@ -155,6 +155,9 @@ func TestExample(t *testing.T) {
 		attempt.Error.Code != "status" || attempt.SourceIP != "192.0.2.1" || attempt.SecretVersion != 2 {
 		t.Errorf("got %+v", example)
 	}
+	if want := []postback.Finding{{Code: "receiver_down", Message: "ep_1 answers 503 <&>"}}; !slices.Equal(example.Diagnosis, want) {
+		t.Errorf("diagnosis %+v, want %+v", example.Diagnosis, want)
+	}
 	if bare := b.call(t, "admin", "POST", "/v1/endpoints/ep_1/example", ""); bare.status != 200 {
 		t.Errorf("without a body: %d %s", bare.status, bare.body)
 	}

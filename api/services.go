@@ -63,6 +63,12 @@ type Examples interface {
 	Example(ctx context.Context, endpointID, eventType string) (postback.Delivery, postback.Attempt, error)
 }
 
+// Diagnoser says why an endpoint did not take an attempt, the surest reason
+// first. What it says holds no secret.
+type Diagnoser interface {
+	Diagnose(ctx context.Context, endpointID string, attempt postback.Attempt) []postback.Finding
+}
+
 // Keys keeps API keys.
 type Keys interface {
 	// Create returns the new key's record and the key itself.

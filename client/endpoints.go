@@ -88,10 +88,12 @@ type EndpointFilter struct {
 	State     postback.EndpointState
 }
 
-// Example is what came of sending an example to an endpoint.
+// Example is what came of sending an example to an endpoint. Diagnosis says why
+// it did not answer 200, the surest reason first.
 type Example struct {
-	Delivery Delivery `json:"delivery"`
-	Attempt  Attempt  `json:"attempt"`
+	Delivery  Delivery           `json:"delivery"`
+	Attempt   Attempt            `json:"attempt"`
+	Diagnosis []postback.Finding `json:"diagnosis,omitempty"`
 }
 
 func endpointPath(id, action string) string {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/waybillhq/waybill/internal/diagnose"
 	"github.com/waybillhq/waybill/signer"
 )
 
@@ -99,8 +100,13 @@ func (f *receiveFlags) judge(scheme signer.Scheme, secret string, w http.Respons
 	if err != nil {
 		return http.StatusBadRequest, "unreadable body"
 	}
-	if err := scheme.Verify(signer.ReceivedFrom(r, "", body), []string{secret}, time.Now()); err != nil {
-		return http.StatusForbidden, "signature does not hold: " + escapeLine(err.Error())
+	received, now := signer.ReceivedFrom(r, "", body), time.Now()
+	if err := scheme.Verify(received, []string{secret}, now); err != nil {
+		why := err.Error()
+		if found := diagnose.ExplainBy(f.scheme, scheme, received, []string{secret}, now); len(found) > 0 {
+			why = found[0].Message
+		}
+		return http.StatusForbidden, "signature does not hold: " + escapeLine(why)
 	}
 	return f.status, "signature holds"
 }

@@ -114,10 +114,13 @@ func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // receiver starts a publisher's server whose URL is in RECEIVER: /ok answers
-// 200, /hostile 500 and a body that would draw on a terminal.
+// 200, /moved 301, /hostile 500 and a body that would draw on a terminal.
 func receiver(ts *testscript.TestScript, _ bool, _ []string) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/ok", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "thank you") })
+	mux.HandleFunc("/moved", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/moved/", http.StatusMovedPermanently)
+	})
 	mux.HandleFunc("/hostile", func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusInternalServerError)
 		fmt.Fprint(w, "\x1b[2Jgone\nsecond line\u202e")

@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/waybillhq/waybill/internal/diagnose"
+	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/signer"
 )
 
@@ -18,43 +20,88 @@ type verifyFlags struct {
 	received signer.Received
 	headers  []string
 	body     string
+	request  string
+	baseURL  string
 	at       string
 	secret   secretFlags
+	json     bool
 }
 
 func (p *program) verifyCommand() *cobra.Command {
 	var flags verifyFlags
 	cmd := &cobra.Command{
-		Use:   "verify --scheme SCHEME --url URL",
-		Short: "Check a received postback's signature offline",
+		Use:   "verify --scheme SCHEME (--url URL | --request FILE)",
+		Short: "Check a received postback's signature offline, and say why it does not hold",
 		Long: `Check the signature of one received postback, without a server. Exit code 0 says
 that it is valid, 1 that it must not be trusted.
 
 Give the URL exactly as it was called, and the body byte for byte: a signature
-covers spelling, too.
+covers spelling, too. Or paste the request: with --request - standard input holds
+a raw HTTP request, its first line, a line of an access log, or a URL.
+
+When the signature does not hold, the usual mistakes are tried: another order,
+other escapes, http:// for https://, a port, another hash, a line break behind the
+secret, and many more. What is said to make it hold does make it hold.
 
 Schemes: ` + strings.Join(signer.Names(), ", ") + `.`,
 		Example: `  waybill verify --scheme bitlabs --secret-file secret.txt \
     --url 'https://publisher.example.com/complete?uid=u1&val=150&hash=...'
   waybill verify --scheme simpleswap --secret-file secret.txt \
-    --url https://exchange.example.com/hook --body @request.json`,
+    --url https://exchange.example.com/hook --body @request.json
+  grep complete access.log | tail -1 | waybill verify --scheme bitlabs \
+    --secret-file secret.txt --base-url https://publisher.example.com --request -`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := require(cmd, "scheme", "url"); err != nil {
+			if err := require(cmd, "scheme"); err != nil {
+				return err
+			}
+			if err := flags.check(); err != nil {
 				return err
 			}
 			return p.verify(&flags)
 		},
 	}
-	add := cmd.Flags()
-	add.StringVar(&flags.scheme, "scheme", "", "`SCHEME` of the sender")
-	add.StringVar(&flags.received.URL, "url", "", "absolute `URL` as it was called, with its query")
-	add.StringVar(&flags.received.Method, "method", "", "HTTP `METHOD` (default: the scheme's own)")
-	add.StringArrayVarP(&flags.headers, "header", "H", nil, "`'NAME: VALUE'` of the request (repeatable)")
-	add.StringVar(&flags.body, "body", "", "`BODY` of the request; @FILE reads a file, - standard input")
-	add.StringVar(&flags.at, "at", "", "`TIME` of receipt, RFC 3339, for schemes that sign a time (default: the age is not checked)")
-	flags.secret.add(cmd, "that the sender signs with")
+	flags.add(cmd)
 	return cmd
+}
+
+func (f *verifyFlags) add(cmd *cobra.Command) {
+	add := cmd.Flags()
+	add.StringVar(&f.scheme, "scheme", "", "`SCHEME` of the sender")
+	add.StringVar(&f.received.URL, "url", "", "absolute `URL` as it was called, with its query")
+	add.StringVar(&f.request, "request", "", "the whole `REQUEST`, in place of --url and the flags about it; @FILE reads a file, - standard input")
+	add.StringVar(&f.baseURL, "base-url", "", "`ORIGIN` that was called, for a --request that does not say it (default: its Host, with https:// or http://)")
+	add.StringVar(&f.received.Method, "method", "", "HTTP `METHOD` (default: the scheme's own)")
+	add.StringArrayVarP(&f.headers, "header", "H", nil, "`'NAME: VALUE'` of the request (repeatable)")
+	add.StringVar(&f.body, "body", "", "`BODY` of the request; @FILE reads a file, - standard input")
+	add.StringVar(&f.at, "at", "", "`TIME` of receipt, RFC 3339, for schemes that sign a time (default: the age is not checked)")
+	f.secret.add(cmd, "that the sender signs with")
+	jsonFlag(cmd, &f.json)
+}
+
+// check refuses to be told of a request in two ways, or in none.
+func (f *verifyFlags) check() error {
+	parts := f.received.URL != "" || f.received.Method != "" || f.body != "" || len(f.headers) > 0
+	switch {
+	case f.request != "" && parts:
+		return usagef("give --request, or --url with --method, --header and --body, not both")
+	case f.request == "" && f.received.URL == "":
+		return usagef("missing the request: give --url or --request")
+	case f.request == "" && f.baseURL != "":
+		return usagef("--base-url belongs to --request; --url says it all")
+	default:
+		return nil
+	}
+}
+
+// verified is what verify says with --json.
+type verified struct {
+	Valid    bool               `json:"valid"`
+	Scheme   string             `json:"scheme"`
+	URL      string             `json:"url"`
+	Code     string             `json:"code,omitempty"`
+	Message  string             `json:"message,omitempty"`
+	Findings []postback.Finding `json:"findings,omitempty"`
 }
 
 func (p *program) verify(flags *verifyFlags) error {
@@ -62,8 +109,8 @@ func (p *program) verify(flags *verifyFlags) error {
 	if err != nil {
 		return err
 	}
-	if flags.secret.stdin && flags.body == "-" {
-		return usagef("standard input can hold the secret or the body, not both")
+	if flags.secret.stdin && (flags.body == "-" || flags.request == "-") {
+		return usagef("standard input can hold the secret or the request, not both")
 	}
 	secret, err := flags.secret.read(p)
 	if err != nil {
@@ -72,7 +119,7 @@ func (p *program) verify(flags *verifyFlags) error {
 	if secret.Empty() {
 		return usagef("missing the secret: give --secret-file, --secret-stdin or %s", secretEnv)
 	}
-	received, err := flags.request(p)
+	possible, err := flags.requests(p)
 	if err != nil {
 		return err
 	}
@@ -80,30 +127,77 @@ func (p *program) verify(flags *verifyFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := scheme.Verify(received, []string{secret.Reveal()}, at); err != nil {
-		return invalidSignature(err)
+	secrets := []string{secret.Reveal()}
+	for _, received := range possible {
+		if scheme.Verify(received, secrets, at) == nil {
+			return p.showValid(flags, received)
+		}
+	}
+	received := possible[0]
+	refused := scheme.Verify(received, secrets, at)
+	return p.showInvalid(flags, received, refused, diagnose.ExplainBy(flags.scheme, scheme, received, secrets, at))
+}
+
+func (p *program) showValid(flags *verifyFlags, received signer.Received) error {
+	if flags.json {
+		return p.printJSON(verified{Valid: true, Scheme: flags.scheme, URL: received.URL})
 	}
 	p.printf("valid: signed in the scheme %s with this secret\n", flags.scheme)
 	return nil
 }
 
-func (f *verifyFlags) request(p *program) (signer.Received, error) {
-	received := f.received
-	var err error
-	if received.Header, err = parseHeaders(f.headers); err != nil {
-		return received, err
+func (p *program) showInvalid(flags *verifyFlags, received signer.Received, refused error, findings []postback.Finding) error {
+	shown := verified{Scheme: flags.scheme, URL: received.URL, Message: refused.Error(), Findings: findings}
+	if known, ok := errors.AsType[*signer.Error](refused); ok {
+		shown.Code = known.Code
 	}
-	if received.Body, err = p.content("body", f.body); err != nil {
-		return received, err
-	}
-	if received.Method == "" {
-		methods, err := signer.Methods(f.scheme)
-		if err != nil {
-			return received, usagef("--%v", err)
+	if flags.json {
+		if err := p.printJSON(shown); err != nil {
+			return err
 		}
-		received.Method = methods[0]
+	} else {
+		for _, finding := range findings {
+			p.printf("%s (%s)\n", escapeLine(finding.Message), escapeLine(finding.Code))
+		}
 	}
-	return received, nil
+	return invalidSignature(refused)
+}
+
+// requests lists what was received; more than one when it is not known whether
+// that was by http:// or https://.
+func (f *verifyFlags) requests(p *program) ([]signer.Received, error) {
+	possible := []signer.Received{f.received}
+	if f.request != "" {
+		text, err := p.content("request", f.request)
+		if err != nil {
+			return nil, err
+		}
+		read, err := parseRequest(text)
+		if err != nil {
+			return nil, err
+		}
+		if possible, err = read.received(f.baseURL); err != nil {
+			return nil, err
+		}
+	} else {
+		var err error
+		if possible[0].Header, err = parseHeaders(f.headers); err != nil {
+			return nil, err
+		}
+		if possible[0].Body, err = p.content("body", f.body); err != nil {
+			return nil, err
+		}
+	}
+	methods, err := signer.Methods(f.scheme)
+	if err != nil {
+		return nil, usagef("--%v", err)
+	}
+	for i := range possible {
+		if possible[i].Method == "" {
+			possible[i].Method = methods[0]
+		}
+	}
+	return possible, nil
 }
 
 func invalidSignature(err error) error {
