@@ -60,8 +60,11 @@ func TestFields(t *testing.T) {
 	t.Parallel()
 	declaration := bodyScheme()
 	declaration.Fields = []signer.Field{
-		{Name: "s", Type: "string", Required: true}, {Name: "n", Type: "number"}, {Name: "i", Type: "integer"},
-		{Name: "b", Type: "boolean"}, {Name: "v", Values: []string{"x", "1"}},
+		{Name: "s", Type: "string", Required: true},
+		{Name: "n", Type: "number"},
+		{Name: "i", Type: "integer"},
+		{Name: "b", Type: "boolean"},
+		{Name: "v", Values: []string{"x", "1"}},
 	}
 	declaration.Examples = []signer.EventExample{{Data: json.RawMessage(`{"s":"x"}`)}}
 	definition := compile(t, declaration)

@@ -45,7 +45,8 @@ func TestParts(t *testing.T) {
 		d.Headers = []signer.Added{
 			{Name: "X-Time", Value: "timestamp", Format: "20060102150405", Zone: "+02:00"},
 			{Name: "X-When", Value: "timestamp", Format: "unix_milli", Of: "event"},
-			{Name: "X-Id", Value: "message_id"}, {Name: "X-Type", Value: "event_type"},
+			{Name: "X-Id", Value: "message_id"},
+			{Name: "X-Type", Value: "event_type"},
 		}
 	}
 	header := func(d *signer.Declaration) { d.Place = signer.Place{In: "header", Name: "X-Sig"} }
@@ -174,8 +175,10 @@ func TestAddedMembers(t *testing.T) {
 	t.Parallel()
 	declaration := bodyScheme()
 	declaration.Data.Add = []signer.Added{
-		{Name: "id", Value: "message_id", At: "first"}, {Name: "v", Value: "literal", Text: `"1"`},
-		{Name: "at", Value: "timestamp", Format: "rfc3339"}, {Name: "kind", Value: "event_type", At: "first"},
+		{Name: "id", Value: "message_id", At: "first"},
+		{Name: "v", Value: "literal", Text: `"1"`},
+		{Name: "at", Value: "timestamp", Format: "rfc3339"},
+		{Name: "kind", Value: "event_type", At: "first"},
 	}
 	request := signDeclared(t, compile(t, declaration), "https://example.com/", `{"a":1.50}`)
 	assertEqual(t, "body", string(request.Body), `{"id":"`+testID+`","kind":"conversion.completed","a":1.50,"v":"\"1\"","at":"2023-11-14T22:13:20Z"}`)
@@ -291,6 +294,14 @@ func TestManyTargets(t *testing.T) {
 		})
 	}
 	group.Wait()
+}
+
+func TestBracketsOfAnAddressAreNoMacro(t *testing.T) {
+	t.Parallel()
+	declaration := macroScheme()
+	declaration.Data.Macros.Open, declaration.Data.Macros.Close = "[", "]"
+	request := signDeclared(t, compile(t, declaration), "https://[::1]/?a=[a]", `{"a":"x"}`)
+	assertEqual(t, "string to sign", request.StringToSign, "https://[::1]/?a=x")
 }
 
 func TestVerifyWithoutTemplate(t *testing.T) {

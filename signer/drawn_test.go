@@ -48,8 +48,11 @@ func drawDeclaration(t *rapid.T) signer.Declaration {
 		Examples:  []signer.EventExample{{Data: json.RawMessage(`{"a":"x","b":true,"n":7.50}`)}},
 	}
 	added := []signer.Added{
-		{Name: "id", Value: "message_id"}, {Name: "kind", Value: "event_type"}, {Name: "t", Value: "timestamp"},
-		{Name: "when", Value: "timestamp", Format: "rfc3339", Of: "event"}, {Name: "at", Value: "timestamp", Format: "20060102150405"},
+		{Name: "id", Value: "message_id"},
+		{Name: "kind", Value: "event_type"},
+		{Name: "t", Value: "timestamp"},
+		{Name: "when", Value: "timestamp", Format: "rfc3339", Of: "event"},
+		{Name: "at", Value: "timestamp", Format: "20060102150405"},
 	}
 	switch d.Data.In = pick(t, "in", "query", "url", "body"); d.Data.In {
 	case "query":

@@ -36,7 +36,7 @@ func (k *macros) mark(template string) (marked, mark string, found []piece, err 
 	mark = markFor(template)
 	var text strings.Builder
 	copied := 0
-	for i := 0; i < len(template); i++ {
+	for i := k.firstPlace(template); i < len(template); i++ {
 		if c := template[i]; c != k.open[0] && c != '%' {
 			continue
 		}
@@ -58,6 +58,16 @@ func (k *macros) mark(template string) (marked, mark string, found []piece, err 
 	}
 	text.WriteString(template[copied:])
 	return text.String(), mark, found, nil
+}
+
+// firstPlace is where the search for macros begins: behind the host when it may
+// be an IPv6 address that looks like a macro.
+func (k *macros) firstPlace(template string) int {
+	before, rest, found := strings.Cut(template, "://")
+	if k.open != "[" || !found {
+		return 0
+	}
+	return len(before) + len("://") + hostEnd(rest)
 }
 
 func markFor(template string) string {
