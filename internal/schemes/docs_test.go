@@ -9,23 +9,35 @@ import (
 	"github.com/waybillhq/waybill/internal/schemes"
 )
 
-// The declaration that the documentation shows is one that works.
-func TestDocumentedDeclarationCompiles(t *testing.T) {
+// What the documentation shows is a declaration that loads, its vector
+// included.
+func TestTheDocumentedDeclarationLoads(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "schemes.md"))
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "schemes.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, after, found := strings.Cut(string(text), "```yaml\n")
-	block, _, closed := strings.Cut(after, "```")
+	_, rest, found := strings.Cut(string(page), "```yaml\n")
+	declaration, _, closed := strings.Cut(rest, "```")
 	if !found || !closed {
-		t.Fatal("the documentation shows no declaration")
+		t.Fatal("the page shows no declaration")
 	}
-	if _, err := schemes.Parse("schemes.md", []byte(block)); err != nil {
+	if _, err := schemes.Parse("schemes.md", []byte(declaration)); err != nil {
 		t.Error(err)
 	}
+	wrong := strings.Replace(declaration, "4367a09b", "4367a09c", 1)
+	if _, err := schemes.Parse("schemes.md", []byte(wrong)); err == nil {
+		t.Error("a vector that does not hold passes")
+	}
+}
+func TestEverySchemeIsDocumented(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "schemes.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range load(t).Names() {
-		if !strings.Contains(string(text), "`"+name+"`") {
+		if !strings.Contains(string(page), "`"+name+"`") {
 			t.Errorf("%s is not documented", name)
 		}
 	}
