@@ -53,7 +53,7 @@ func rules() []rule {
 		{pkg: "internal/app", imports: []string{"..."}},
 		{pkg: "internal/cli", imports: []string{
 			"postback", "signer", "client",
-			"internal/app", "internal/bench", "internal/config", "internal/demo", "internal/diagnose",
+			"internal/app", "internal/bench", "internal/config", "internal/demo", "internal/diagnose", "internal/schemes",
 		}},
 		{pkg: "internal/bench", imports: []string{"postback", "signer", "client"}},
 		{pkg: "internal/demo", imports: []string{

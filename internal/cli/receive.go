@@ -18,7 +18,7 @@ import (
 
 // receiveFlags describe a receiver of postbacks.
 type receiveFlags struct {
-	scheme string
+	scheme schemeFlags
 	listen string
 	status int
 	secret secretFlags
@@ -46,7 +46,7 @@ instead, to see a server retry.`,
 		},
 	}
 	add := cmd.Flags()
-	add.StringVar(&flags.scheme, "scheme", "", "`SCHEME` that the sender signs in")
+	flags.scheme.add(cmd, "that the sender signs in")
 	add.StringVar(&flags.listen, "listen", "127.0.0.1:9000", "`ADDRESS` to listen on")
 	add.IntVar(&flags.status, "status", http.StatusOK, "`STATUS` to answer a good postback with")
 	flags.secret.add(cmd, "that the sender signs with")
@@ -54,7 +54,7 @@ instead, to see a server retry.`,
 }
 
 func (p *program) receive(ctx context.Context, flags *receiveFlags) error {
-	scheme, err := lookupScheme(flags.scheme)
+	scheme, err := flags.scheme.find(p)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (p *program) receive(ctx context.Context, flags *receiveFlags) error {
 			w.WriteHeader(status)
 		}),
 	}
-	p.notef("receiving %s postbacks on http://%s\n", flags.scheme, listener.Addr())
+	p.notef("receiving %s postbacks on http://%s\n", scheme.Name(), listener.Addr())
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -94,7 +94,7 @@ func (p *program) receive(ctx context.Context, flags *receiveFlags) error {
 }
 
 // judge decides what to answer, and says why in a few words.
-func (f *receiveFlags) judge(scheme signer.Scheme, secret string, w http.ResponseWriter, r *http.Request) (int, string) {
+func (f *receiveFlags) judge(scheme *signer.Definition, secret string, w http.ResponseWriter, r *http.Request) (int, string) {
 	const maxBody = 1 << 20
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
@@ -103,7 +103,7 @@ func (f *receiveFlags) judge(scheme signer.Scheme, secret string, w http.Respons
 	received, now := signer.ReceivedFrom(r, "", body), time.Now()
 	if err := scheme.Verify(received, []string{secret}, now); err != nil {
 		why := err.Error()
-		if found := diagnose.ExplainBy(f.scheme, scheme, received, []string{secret}, now); len(found) > 0 {
+		if found := diagnose.ExplainBy(scheme.Name(), scheme, received, []string{secret}, now); len(found) > 0 {
 			why = found[0].Message
 		}
 		return http.StatusForbidden, "signature does not hold: " + escapeLine(why)

@@ -18,7 +18,7 @@ import (
 
 // signFlags say what to sign.
 type signFlags struct {
-	scheme     string
+	scheme     schemeFlags
 	target     signer.Target
 	data       dataFlags
 	secret     secretFlags
@@ -41,7 +41,7 @@ The secret comes from --secret-file, --secret-stdin or WAYBILL_SECRET; --secret
 shows it to other users of this machine. Where the secret is part of the string
 that is signed, it is printed as <secret>.
 
-Schemes: ` + strings.Join(signer.Names(), ", ") + `.`,
+` + knownSchemes(),
 		Example: `  waybill sign --scheme besitos --secret-file secret.txt \
     --url https://publisher.example.com/postback --field user_id=u1 --field transaction_id=tx1
   waybill sign --scheme bitlabs --secret-file secret.txt \
@@ -61,7 +61,7 @@ Schemes: ` + strings.Join(signer.Names(), ", ") + `.`,
 
 func (f *signFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.scheme, "scheme", "", "`SCHEME` to sign in")
+	f.scheme.add(cmd, "to sign in")
 	flags.StringVar(&f.target.URL, "url", "", "the publisher's `URL`, with macros where the scheme has them")
 	flags.StringVar(&f.target.Method, "method", "", "HTTP `METHOD` (default: the scheme's own)")
 	flags.StringVar(&f.target.PublicBaseURL, "public-base-url", "", "sign this `ORIGIN` in place of the URL's, for a receiver behind a proxy")
@@ -75,7 +75,7 @@ func (f *signFlags) add(cmd *cobra.Command) {
 }
 
 func (p *program) sign(flags *signFlags) error {
-	scheme, err := lookupScheme(flags.scheme)
+	scheme, err := flags.scheme.find(p)
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (p *program) sign(flags *signFlags) error {
 	if secret.Empty() {
 		return usagef("missing the secret: give --secret-file, --secret-stdin or %s", secretEnv)
 	}
-	message, at, err := flags.message(p)
+	message, at, err := flags.message(p, scheme)
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func (p *program) sign(flags *signFlags) error {
 }
 
 // message puts together what is signed, and gives the time of the attempt.
-func (f *signFlags) message(p *program) (signer.Message, time.Time, error) {
+func (f *signFlags) message(p *program, scheme *signer.Definition) (signer.Message, time.Time, error) {
 	now := time.Now().UTC()
 	at, err := timeOr("at", f.at, now)
 	if err != nil {
@@ -119,7 +119,7 @@ func (f *signFlags) message(p *program) (signer.Message, time.Time, error) {
 		return signer.Message{}, now, err
 	}
 	if message.Type == "" {
-		message.Type = usualType(f.scheme)
+		message.Type = usualType(f.scheme.name)
 	}
 	if message.ID == "" {
 		message.ID = randomMessageID()
@@ -129,18 +129,9 @@ func (f *signFlags) message(p *program) (signer.Message, time.Time, error) {
 	}
 	if message.Data == nil {
 		p.notef("note: no --data given, so this is the scheme's example for %s\n", escapeLine(message.Type))
-		message.Data = signer.Example(f.scheme, message.Type)
+		message.Data = scheme.Example(message.Type)
 	}
 	return message, at, nil
-}
-
-// lookupScheme takes an unknown name for bad usage.
-func lookupScheme(name string) (signer.Scheme, error) {
-	scheme, err := signer.Lookup(name)
-	if err != nil {
-		return nil, usagef("--%v", err)
-	}
-	return scheme, nil
 }
 
 func usualType(scheme string) string {

@@ -16,7 +16,7 @@ import (
 
 // verifyFlags describe a request that came in.
 type verifyFlags struct {
-	scheme   string
+	scheme   schemeFlags
 	received signer.Received
 	headers  []string
 	body     string
@@ -43,7 +43,7 @@ When the signature does not hold, the usual mistakes are tried: another order,
 other escapes, http:// for https://, a port, another hash, a line break behind the
 secret, and many more. What is said to make it hold does make it hold.
 
-Schemes: ` + strings.Join(signer.Names(), ", ") + `.`,
+` + knownSchemes(),
 		Example: `  waybill verify --scheme bitlabs --secret-file secret.txt \
     --url 'https://publisher.example.com/complete?uid=u1&val=150&hash=...'
   waybill verify --scheme simpleswap --secret-file secret.txt \
@@ -67,7 +67,8 @@ Schemes: ` + strings.Join(signer.Names(), ", ") + `.`,
 
 func (f *verifyFlags) add(cmd *cobra.Command) {
 	add := cmd.Flags()
-	add.StringVar(&f.scheme, "scheme", "", "`SCHEME` of the sender")
+	f.scheme.add(cmd, "of the sender")
+	add.StringVar(&f.received.Template, "template", "", "`URL` that the sender was given, with its macros, for schemes that sign what stands for them")
 	add.StringVar(&f.received.URL, "url", "", "absolute `URL` as it was called, with its query")
 	add.StringVar(&f.request, "request", "", "the whole `REQUEST`, in place of --url and the flags about it; @FILE reads a file, - standard input")
 	add.StringVar(&f.baseURL, "base-url", "", "`ORIGIN` that was called, for a --request that does not say it (default: its Host, with https:// or http://)")
@@ -105,7 +106,7 @@ type verified struct {
 }
 
 func (p *program) verify(flags *verifyFlags) error {
-	scheme, err := lookupScheme(flags.scheme)
+	scheme, err := flags.scheme.find(p)
 	if err != nil {
 		return err
 	}
@@ -119,7 +120,7 @@ func (p *program) verify(flags *verifyFlags) error {
 	if secret.Empty() {
 		return usagef("missing the secret: give --secret-file, --secret-stdin or %s", secretEnv)
 	}
-	possible, err := flags.requests(p)
+	possible, err := flags.requests(p, scheme)
 	if err != nil {
 		return err
 	}
@@ -135,19 +136,19 @@ func (p *program) verify(flags *verifyFlags) error {
 	}
 	received := possible[0]
 	refused := scheme.Verify(received, secrets, at)
-	return p.showInvalid(flags, received, refused, diagnose.ExplainBy(flags.scheme, scheme, received, secrets, at))
+	return p.showInvalid(flags, received, refused, diagnose.ExplainBy(scheme.Name(), scheme, received, secrets, at))
 }
 
 func (p *program) showValid(flags *verifyFlags, received signer.Received) error {
 	if flags.json {
-		return p.printJSON(verified{Valid: true, Scheme: flags.scheme, URL: received.URL})
+		return p.printJSON(verified{Valid: true, Scheme: flags.scheme.name, URL: received.URL})
 	}
-	p.printf("valid: signed in the scheme %s with this secret\n", flags.scheme)
+	p.printf("valid: signed in the scheme %s with this secret\n", flags.scheme.name)
 	return nil
 }
 
 func (p *program) showInvalid(flags *verifyFlags, received signer.Received, refused error, findings []postback.Finding) error {
-	shown := verified{Scheme: flags.scheme, URL: received.URL, Message: refused.Error(), Findings: findings}
+	shown := verified{Scheme: flags.scheme.name, URL: received.URL, Message: refused.Error(), Findings: findings}
 	if known, ok := errors.AsType[*signer.Error](refused); ok {
 		shown.Code = known.Code
 	}
@@ -165,7 +166,7 @@ func (p *program) showInvalid(flags *verifyFlags, received signer.Received, refu
 
 // requests lists what was received; more than one when it is not known whether
 // that was by http:// or https://.
-func (f *verifyFlags) requests(p *program) ([]signer.Received, error) {
+func (f *verifyFlags) requests(p *program, scheme *signer.Definition) ([]signer.Received, error) {
 	possible := []signer.Received{f.received}
 	if f.request != "" {
 		text, err := p.content("request", f.request)
@@ -188,13 +189,10 @@ func (f *verifyFlags) requests(p *program) ([]signer.Received, error) {
 			return nil, err
 		}
 	}
-	methods, err := signer.Methods(f.scheme)
-	if err != nil {
-		return nil, usagef("--%v", err)
-	}
 	for i := range possible {
+		possible[i].Template = f.received.Template
 		if possible[i].Method == "" {
-			possible[i].Method = methods[0]
+			possible[i].Method = scheme.Methods()[0]
 		}
 	}
 	return possible, nil

@@ -11,7 +11,7 @@ import (
 // asked is the judge for a scheme whose formula is not known here: the scheme
 // itself verifies a changed request.
 type asked struct {
-	scheme   signer.Scheme
+	schemes  []signer.Scheme // the right one, and its variants
 	received signer.Received
 }
 
@@ -24,7 +24,7 @@ func (a asked) holds(r recipe, _ []byte) ([]mistake, bool) {
 	}
 	changed := a.received
 	changed.URL, changed.Body = of.url(), of.body
-	return nil, a.scheme.Verify(changed, []string{string(r.key)}, time.Time{}) == nil
+	return nil, a.schemes[r.mode].Verify(changed, []string{string(r.key)}, time.Time{}) == nil
 }
 
 // whole is a request, with the parameter that may hold the signature kept last.
@@ -64,7 +64,16 @@ func (w whole) text([]byte) []byte {
 
 // askScheme is a question that only the scheme can answer.
 func askScheme(scheme signer.Scheme, received signer.Received, secrets []string) question {
-	q := question{judge: asked{scheme, received}}
+	judge := asked{[]signer.Scheme{scheme}, received}
+	var formulas []edit
+	for i, v := range variantsOf(scheme) {
+		judge.schemes = append(judge.schemes, v.scheme)
+		formulas = append(formulas, edit{mistake: v.mistake, subject: ofMode, apply: func(r recipe) (recipe, bool) {
+			r.mode = mode(i + 1)
+			return r, true
+		}})
+	}
+	q := question{judge: judge}
 	if err := scheme.Verify(received, secrets, time.Time{}); err != nil {
 		if refused := refusalOf(err); refused.Code != signer.CodeSignatureMismatch {
 			q.certain = append(q.certain, refused)
@@ -77,7 +86,7 @@ func askScheme(scheme signer.Scheme, received signer.Received, secrets []string)
 	if last := len(from.where.query) - 1; last >= 0 && isSignatureName(nameOf(from.where.query[last]), "") {
 		from.last, from.where = from.where.query[last], from.where.without(last)
 	}
-	edits := slices.Concat(placeEdits(from.where), bodyEdits(received.Body), keyEdits())
+	edits := slices.Concat(placeEdits(from.where), bodyEdits(received.Body), keyEdits(), formulas)
 	for _, secret := range secrets {
 		q.bases = append(q.bases, base{recipe: recipe{from, []byte(secret), hmacOf}, edits: edits})
 	}

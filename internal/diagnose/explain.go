@@ -24,16 +24,16 @@ const holdsIf = "the signature would hold if "
 // no known mistake was found. It is empty for a signature that holds, and for
 // a scheme that is not known. now is the time of receipt; zero: not known.
 func Explain(scheme string, received signer.Received, secrets []string, now time.Time) []postback.Finding {
-	known, err := signer.Lookup(scheme)
+	known, err := signer.Define(scheme)
 	if err != nil {
 		return nil
 	}
 	return ExplainBy(scheme, known, received, secrets, now)
 }
 
-// ExplainBy is Explain for a scheme of the caller's, such as a declared one. Of
-// those it tries what can be changed in the request and in the secret, but no
-// other formula.
+// ExplainBy is Explain for a scheme of the caller's. Of a declared one, given
+// as its *signer.Definition, it tries other formulas too; of any other what can
+// be changed in the request and in the secret alone.
 func ExplainBy(name string, scheme signer.Scheme, received signer.Received, secrets []string, now time.Time) []postback.Finding {
 	findings, _ := explain(name, scheme, received, secrets, now)
 	return findings

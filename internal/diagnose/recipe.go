@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"hash"
 	"hash/maphash"
+	"strconv"
 )
 
 // recipe is one way to make a signature.
@@ -29,7 +30,8 @@ type fixed []byte
 
 func (f fixed) text([]byte) []byte { return f }
 
-// mode is how text and key make a digest.
+// mode is how text and key make a digest or, of a declared scheme, which of its
+// variants does: 0 is the scheme itself.
 type mode int
 
 const (
@@ -102,7 +104,8 @@ func plainSum(with algorithm, texts ...[]byte) string {
 func (r recipe) mark(seed maphash.Seed, text []byte) uint64 {
 	var h maphash.Hash
 	h.SetSeed(seed)
-	_, _ = h.WriteString(string("01234"[r.mode])) // never fails, nor do the writes below
+	_, _ = h.WriteString(strconv.Itoa(int(r.mode))) // never fails, nor do the writes below
+	_ = h.WriteByte(0)
 	_, _ = h.Write(r.key)
 	_ = h.WriteByte(0)
 	_, _ = h.Write(text)

@@ -1,0 +1,75 @@
+package diagnose_test
+
+import (
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/hex"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/waybillhq/waybill/internal/diagnose"
+	"github.com/waybillhq/waybill/internal/schemes"
+	"github.com/waybillhq/waybill/signer"
+)
+
+const declaredBody = `{"b":1.50,"a":"x"}`
+
+// in is a request with a signature in a header.
+func in(header, signature string) signer.Received {
+	return signer.Received{
+		Method: "POST", URL: "https://hooks.example.com/in", Body: []byte(declaredBody), Header: http.Header{header: {signature}},
+	}
+}
+
+func TestExplainKnowsDeclaredFormulas(t *testing.T) {
+	t.Parallel()
+	catalogue, err := schemes.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const body = declaredBody
+	bodyIn64 := base64.StdEncoding.EncodeToString(mac(sha256.New, urlSecret, body))
+	tapjoy := func(signature string) signer.Received {
+		return called("https://publisher.example.com/?id=i-1&snuid=u&currency=150&verifier=" + signature)
+	}
+	tests := map[string]struct {
+		scheme, code string
+		received     signer.Received
+	}{
+		"GitHub: SHA-512":         {"github-style", "wrong_hash", in("X-Hub-Signature-256", "sha256="+hex.EncodeToString(mac(sha512.New, urlSecret, body)))},
+		"GitHub: bare":            {"github-style", "signature_prefix_missing", in("X-Hub-Signature-256", hmac256(urlSecret, body))},
+		"GitHub: digest":          {"github-style", "secret_appended", in("X-Hub-Signature-256", "sha256="+plain(sha256.New, body+urlSecret))},
+		"GitHub: upper case":      {"github-style", "signature_form", in("X-Hub-Signature-256", "sha256="+strings.ToUpper(hmac256(urlSecret, body)))},
+		"GitHub: another body":    {"github-style", "body_sorted", in("X-Hub-Signature-256", "sha256="+hmac256(urlSecret, `{"a":"x","b":1.50}`))},
+		"GitHub: line break":      {"github-style", "secret_white_space", in("X-Hub-Signature-256", "sha256="+hmac256(urlSecret+"\n", body))},
+		"Shopify: hex":            {"shopify-style", "signature_form", in("X-Shopify-Hmac-Sha256", hmac256(urlSecret, body))},
+		"Shopify: hash and body":  {"shopify-style", "body_empty+wrong_hash", in("X-Shopify-Hmac-Sha256", base64.StdEncoding.EncodeToString(mac(sha1.New, urlSecret, "")))},
+		"Shopify: right":          {"shopify-style", "", in("X-Shopify-Hmac-Sha256", bodyIn64)},
+		"NOWPayments: not sorted": {"nowpayments", "body_signed", in("X-Nowpayments-Sig", hex.EncodeToString(mac(sha512.New, urlSecret, body)))},
+		"Tapjoy: order":           {"tapjoy", "part_order", tapjoy(plain(md5.New, "u:i-1:150:"+urlSecret))},
+		"Tapjoy: joiner":          {"tapjoy", "joiner", tapjoy(plain(md5.New, "i-1_u_150_"+urlSecret))},
+		"Tapjoy: SHA-1":           {"tapjoy", "wrong_hash", tapjoy(plain(sha1.New, "i-1:u:150:"+urlSecret))},
+		"Tapjoy: no secret":       {"tapjoy", "hmac_for_digest", tapjoy(hex.EncodeToString(mac(md5.New, urlSecret, "i-1:u:150")))},
+		"Tapjoy: a part less":     {"tapjoy", "part_missing", tapjoy(plain(md5.New, "i-1:150:"+urlSecret))},
+		"Tapjoy: right":           {"tapjoy", "", tapjoy(plain(md5.New, "i-1:u:150:"+urlSecret))},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			definition, err := catalogue.Define(tt.scheme)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := diagnose.ExplainBy(tt.scheme, definition, tt.received, []string{urlSecret}, time.Time{})
+			if tt.code == "" && len(found) == 0 {
+				return
+			}
+			expectCode(t, found, tt.code)
+		})
+	}
+}
