@@ -30,6 +30,7 @@ func TestTheDocumentedDeclarationLoads(t *testing.T) {
 		t.Error("a vector that does not hold passes")
 	}
 }
+
 func TestEverySchemeIsDocumented(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "schemes.md"))
