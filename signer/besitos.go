@@ -18,14 +18,21 @@ func declareBesitos() Declaration {
 			When: lintPort, Code: "port_in_url",
 			Message: "receivers that follow the network's sample code rebuild the URL without its port {port}, and refuse the signature",
 		}},
-		Examples: []EventExample{
-			{Types: []string{"reversed"}, Data: exampleBesitos(`,"reverse":1`)},
-			{Data: exampleBesitos("")},
-		},
+		Examples: besitosExamples(),
 	}
 }
 
-func exampleBesitos(more string) []byte {
-	return []byte(`{"user_id":"user_1","transaction_id":"tx_1001","reward":150,"payout":1.50,` +
-		`"reward_local_currency":1.50,"offer_id":"offer_7","offer_name":"Reach level 10","note":"Example & test"` + more + `}`)
+// besitosExamples: an offer, its reversal under the same transaction, the
+// screen-out of a survey, and a deal.
+func besitosExamples() []EventExample {
+	const offer = `{"user_id":"user_1","transaction_id":"tx_1001","reward":150,"payout":1.50,"reward_local_currency":1.50,` +
+		`"offer_id":"offer_7","offer_name":"Reach level 10","goal_id":"goal_3","note":"Example & test"`
+	return []EventExample{
+		{Types: []string{"reversed", "reconciled"}, Data: []byte(offer + `,"reverse":1}`)},
+		{Types: []string{"screenout"}, Data: []byte(`{"user_id":"user_1","transaction_id":"tx_1002","reward":5,"payout":0.05,` +
+			`"reward_local_currency":0.05,"type":"survey","survey_id":"survey_42","note":"Screened out","info":"Example & test"}`)},
+		{Types: []string{"start_bonus"}, Data: []byte(`{"user_id":"user_1","transaction_id":"tx_1003","reward":10,"payout":0.10,` +
+			`"reward_local_currency":0.10,"type":"deal","deal_id":"deal_9","deal_name":"First order -50%","note":"Example & test"}`)},
+		{Data: []byte(offer + `}`)},
+	}
 }

@@ -48,21 +48,23 @@ func bitlabsMacros() []Macro {
 	}
 }
 
+// bitlabsExamples: an offer with its states, which share a transaction, and a
+// survey, whose reconciliation is a transaction of its own that refers to it.
 func bitlabsExamples() []EventExample {
-	details := []struct {
-		types []string
-		data  string
-	}{
-		{[]string{"screenout"}, `"val":5,"raw":0.05,"tx":"tx_1001","type":"SCREENOUT","reason":"SCREENOUT"`},
-		{[]string{"start_bonus"}, `"val":1,"raw":0.01,"tx":"tx_1001","type":"START_BONUS"`},
-		{[]string{"pending"}, `"val":150,"raw":1.50,"tx":"tx_1001","type":"COMPLETE","offer_state":"PENDING"`},
-		{[]string{"reconciled", "reversed"}, `"val":-150,"raw":-1.50,"tx":"tx_1002","ref":"tx_1001","type":"RECONCILIATION","offer_state":"RECONCILED"`},
-		{nil, `"val":150,"raw":1.50,"tx":"tx_1001","type":"COMPLETE","offer_state":"COMPLETED"`},
+	const (
+		offer = `"app":"app_1","ip":"198.51.100.7","offer_id":"offer_7","offer_name":"Reach level 10",` +
+			`"offer_title":"Level up & earn","task_id":"task_3","task_name":"Level 10"`
+		survey = `"app":"app_1","ip":"198.51.100.7"`
+	)
+	of := func(types []string, details, rest string) EventExample {
+		return EventExample{Types: types, Data: []byte(`{"uid":"user_1",` + details + `,` + rest + `}`)}
 	}
-	examples := make([]EventExample, len(details))
-	for i, d := range details {
-		examples[i] = EventExample{Types: d.types, Data: []byte(`{"uid":"user_1",` + d.data + `,"app":"app_1","ip":"198.51.100.7",` +
-			`"offer_id":"offer_7","offer_name":"Reach level 10","task_id":"task_3","task_name":"Level 10"}`)}
+	return []EventExample{
+		of([]string{"screenout"}, `"val":5,"raw":0.05,"tx":"tx_1002","type":"SCREENOUT","reason":"SCREENOUT"`, survey),
+		of([]string{"start_bonus"}, `"val":1,"raw":0.01,"tx":"tx_1003","type":"START_BONUS"`, survey),
+		of([]string{"pending"}, `"val":150,"raw":1.50,"tx":"tx_1001","type":"COMPLETE","offer_state":"PENDING"`, offer),
+		of([]string{"reversed"}, `"val":-150,"raw":-1.50,"tx":"tx_1001","type":"RECONCILIATION","offer_state":"RECONCILED"`, offer),
+		of([]string{"reconciled"}, `"val":-80,"raw":-0.80,"tx":"tx_1005","ref":"tx_1004","type":"RECONCILIATION"`, survey),
+		of(nil, `"val":150,"raw":1.50,"tx":"tx_1001","type":"COMPLETE","offer_state":"COMPLETED"`, offer),
 	}
-	return examples
 }

@@ -62,9 +62,7 @@ func defineStandardWebhooks() *Definition {
 			return form.check(secret)
 		},
 		overlap: true,
-		example: func(string) json.RawMessage {
-			return json.RawMessage(`{"user_id":"user_1","transaction_id":"tx_1001","reward":150,"payout":1.50}`)
-		},
+		example: exampleStandard,
 	}
 }
 
