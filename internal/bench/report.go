@@ -139,6 +139,7 @@ func (r *run) fill(report *Report, took course) {
 		MemoryPeak:     took.end.bench.peak,
 	}
 	if r.Waiting {
+		report.Deliveries.Missing = 0 // they wait, as they should
 		report.Waiting = took.waiting(count)
 		report.Waiting.How = "paused"
 		if r.ReceiverDown {

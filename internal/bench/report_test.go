@@ -54,7 +54,11 @@ func TestReportOfWaitingDeliveries(t *testing.T) {
 	options.Waiting = true
 	before := bench.Sample{Memory: 40 << 20, Queue: 1000, Ledger: 500}
 	with := bench.Sample{Memory: 40<<20 + 8000, Queue: 1500, Ledger: 2500}
-	waiting := bench.Fill(options, noted, 0, before, before, with, with).Waiting
+	report := bench.Fill(options, noted, 0, before, before, with, with)
+	if report.Deliveries.Missing != 0 {
+		t.Errorf("%d deliveries count as missing", report.Deliveries.Missing)
+	}
+	waiting := report.Waiting
 	if waiting == nil || waiting.Deliveries != 2 || waiting.How != "paused" ||
 		waiting.EngineBytes != 4000 || waiting.RedisBytes != 250 || waiting.LedgerBytes != 1000 {
 		t.Errorf("got %+v", waiting)
