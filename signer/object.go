@@ -10,6 +10,7 @@ import (
 const (
 	largestObject = 1 << 20 // bytes
 	deepestObject = 100     // levels; PHP's json_decode stops at 512
+	longestNumber = 4300    // digits in a row; json.loads of Python reads no longer whole number
 	fewMembers    = 32      // up to here comparing all names with all is the fastest
 )
 
@@ -49,6 +50,9 @@ func parseObject(text []byte, room members) (members, error) {
 	}
 	if hasLoneSurrogate(text) {
 		return nil, refuse("data", CodeDataInvalid, `holds half of a surrogate pair (\ud800 to \udfff): many receivers cannot read it`)
+	}
+	if hasLongNumber(text) {
+		return nil, refuse("data", CodeDataInvalid, "holds a number of more than %d digits in a row: many receivers cannot read it", longestNumber)
 	}
 	if name, found := duplicate(all); found {
 		return nil, refuse(dataField(name), CodeDuplicateName, "occurs twice")

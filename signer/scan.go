@@ -150,3 +150,26 @@ func nestedEnd(text []byte, i int) (end, depth int) {
 	}
 	return -1, depth
 }
+
+// hasLongNumber says whether valid JSON holds a number that is too long.
+func hasLongNumber(text []byte) bool {
+	if len(text) <= longestNumber {
+		return false
+	}
+	digits := 0
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '"':
+			i = stringEnd(text, i) - 1
+			digits = 0
+		case '0' <= c && c <= '9':
+			digits++
+		default:
+			digits = 0
+		}
+		if digits > longestNumber {
+			return true
+		}
+	}
+	return false
+}

@@ -71,6 +71,9 @@ func (d *declared) survey(target Target) (*site, error) {
 		return nil, refuse("url", CodeURLQuery,
 			"must not have a query: in this scheme all parameters come from the event")
 	}
+	if mark := "&" + d.place.Name + "="; d.place.In == placeQuery && strings.Contains(checked.destination.path, mark) {
+		return nil, refuse("url", CodeReservedParameter, "must not hold %s in the path: receivers look for the signature there", mark)
+	}
 	if d.data.in == inURL || d.data.in == inQuery && checked.hasQuery {
 		if err := d.checkOwnQuery(checked); err != nil {
 			return nil, err

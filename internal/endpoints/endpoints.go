@@ -288,14 +288,14 @@ func completeRetry(policy postback.RetryPolicy, scheme *signer.Definition) postb
 	return retry.Complete(policy, scheme.Name())
 }
 
-// Carries says whether the endpoint's scheme can carry the event. The error
+// Carries says whether the endpoint's scheme can carry the event there. The error
 // names the field of the event that it cannot carry.
 func (m *Manager) Carries(endpoint postback.Endpoint, event postback.Event) error {
 	scheme, err := m.schemes.Define(endpoint.Scheme)
 	if err != nil {
 		return domainError(err)
 	}
-	return domainError(scheme.CheckData(event.Data))
+	return domainError(scheme.CheckDelivery(signer.Target{URL: endpoint.URL, Method: endpoint.Method}, event.Data))
 }
 
 // domainError gives the errors of the signer and of the egress policy the form
