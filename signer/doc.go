@@ -15,7 +15,8 @@
 //   - It is pure: no I/O and no clock, standard library only. All of it may be
 //     used from many goroutines. A scheme remembers the targets that it checked
 //     last, a bounded number, which changes its speed and nothing else. Compile
-//     alone may look up a time zone.
+//     alone may look up a time zone, and Middleware alone reads a body and the
+//     time.
 //
 // # Schemes are declared
 //
@@ -37,6 +38,9 @@
 // publicId and status leaves the token as it is: a receiver should take
 // amounts from the exchange itself and accept known statuses only.
 //
-// Receivers use [Verify] with [ReceivedFrom]; senders use [Lookup] and the
-// [Scheme] it returns.
+// # Where to begin
+//
+// Receivers put [Middleware] before their handler, or use [Verify] with
+// [ReceivedFrom]; importing this package brings in no other module. Senders use
+// [Lookup] and the [Scheme] it returns.
 package signer

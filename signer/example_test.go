@@ -85,3 +85,31 @@ func ExampleGenerateSecret() {
 	fmt.Println(len(secret), err)
 	// Output: 64 <nil>
 }
+
+// A receiver's handler sees genuine requests alone.
+func ExampleMiddleware() {
+	genuine, err := signer.Middleware(signer.MiddlewareOptions{
+		Scheme:        "bitlabs",
+		Secrets:       []string{"JLOIAUNMHFli7ZJOQVEzm98rzqnm9"},
+		PublicBaseURL: "https://publisher.com", // a proxy in front ends TLS
+		OnFailure:     func(_ *http.Request, reason error) { fmt.Println("refused:", reason) },
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	handler := genuine(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		fmt.Println("credit", r.URL.Query().Get("val"), "to", r.URL.Query().Get("uid"))
+	}))
+	for _, val := range []string{"500", "501"} {
+		target := "/complete?uid=8cc877ee-af19-488d-b28d-216fb866b996&val=" + val + "&hash=dbcd6bb8ca677344592842a52b4fca9bec36cd4b"
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, target, nil))
+		fmt.Println(answer.Code)
+	}
+	// Output:
+	// credit 500 to 8cc877ee-af19-488d-b28d-216fb866b996
+	// 200
+	// refused: url: the signature does not match: another secret, or a request that was changed
+	// 403
+}
