@@ -69,6 +69,7 @@ func rules() []rule {
 			"internal/egress", "internal/endpoints", "internal/registry", "internal/schemes", "internal/seal",
 		}},
 		{pkg: "internal/e2e"},
+		{pkg: "signer/receivertest"},
 	}
 }
 
