@@ -58,7 +58,7 @@ func explain(name string, scheme signer.Scheme, received signer.Received, secret
 	if mistakes, found := spent.run(c.bases); found {
 		return masked([]postback.Finding{finding(holdsIf, mistakes)}, secrets), spent
 	}
-	return masked(append(c.certain, nothingFound(spent.trials)), secrets), spent
+	return masked(append(c.certain, nothingFound(len(spent.seen))), secrets), spent
 }
 
 func nothingFound(trials int) postback.Finding {

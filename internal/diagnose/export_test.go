@@ -17,10 +17,15 @@ const (
 
 // Cost is what an explanation computed.
 func Cost(scheme string, received signer.Received, secrets []string) (findings []postback.Finding, trials, bytes int) {
-	known, err := signer.Lookup(scheme)
+	known, err := signer.Define(scheme)
 	if err != nil {
 		return nil, 0, 0
 	}
-	findings, spent := explain(scheme, known, received, secrets, time.Time{})
+	return CostBy(known, received, secrets)
+}
+
+// CostBy is Cost for a declared scheme.
+func CostBy(known *signer.Definition, received signer.Received, secrets []string) (findings []postback.Finding, trials, bytes int) {
+	findings, spent := explain(known.Name(), known, received, secrets, time.Time{})
 	return findings, spent.trials, spent.bytes
 }

@@ -13,7 +13,7 @@ const (
 // mistakes lie in how that one is written.
 type judge interface {
 	holds(r recipe, text []byte) (written []mistake, ok bool)
-	// digests is how many digests a trial computes.
+	// digests is how many digests a trial costs.
 	digests() int
 }
 
