@@ -118,6 +118,7 @@ func (c *Client) do(ctx context.Context, what call, answer any) error {
 		return err
 	}
 	defer response.Body.Close()
+	defer readRest(response.Body)
 	if answer == nil {
 		return nil
 	}
@@ -125,6 +126,13 @@ func (c *Client) do(ctx context.Context, what call, answer any) error {
 		return fmt.Errorf("read the answer of %s %s: %w", what.method, what.path, err)
 	}
 	return nil
+}
+
+// readRest reads what a decoder leaves of an answer, its end above all: only
+// then is the connection used again.
+func readRest(body io.Reader) {
+	const most = 64 << 10
+	_, _ = io.CopyN(io.Discard, body, most)
 }
 
 // send makes the call and returns a 2xx answer; any other is a *Problem.

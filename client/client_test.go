@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -193,5 +194,31 @@ func TestExportShowsABrokenStream(t *testing.T) {
 	text, err := io.ReadAll(stream)
 	if string(text) != "id,state\n" || err == nil {
 		t.Errorf("got %q, %v", text, err)
+	}
+}
+
+// A producer that sends batch after batch keeps its connection, also when an
+// answer comes in chunks.
+func TestConnectionsAreKept(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	connections := map[string]bool{}
+	c := setup(t, func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		connections[r.RemoteAddr] = true
+		mu.Unlock()
+		fmt.Fprint(w, `{"results": [`)
+		if err := http.NewResponseController(w).Flush(); err != nil {
+			t.Error(err)
+		}
+		fmt.Fprint(w, `]}`, "\n")
+	})
+	for range 5 {
+		if _, err := c.SendBatch(t.Context(), []client.Event{{Type: "conversion.completed", Publisher: "pub_1"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(connections) != 1 {
+		t.Errorf("5 batches took %d connections", len(connections))
 	}
 }

@@ -115,7 +115,7 @@ func (c *Client) newTransport() *http.Transport {
 		ForceAttemptHTTP2:   true,
 		DisableCompression:  true,
 		MaxIdleConns:        4096,
-		MaxIdleConnsPerHost: 100,
+		MaxIdleConnsPerHost: 1024, // as many as attempts may be under way by default
 		// Shorter than the 5s after which common servers hang up, so that a
 		// request seldom meets a connection that is just being closed.
 		IdleConnTimeout:        4 * time.Second,
