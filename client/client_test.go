@@ -207,11 +207,11 @@ func TestConnectionsAreKept(t *testing.T) {
 		mu.Lock()
 		connections[r.RemoteAddr] = true
 		mu.Unlock()
-		fmt.Fprint(w, `{"results": [`)
+		fmt.Fprint(w, `{"results": []}`)
 		if err := http.NewResponseController(w).Flush(); err != nil {
 			t.Error(err)
 		}
-		fmt.Fprint(w, `]}`, "\n")
+		fmt.Fprint(w, strings.Repeat("\n", 20_000)) // what a decoder does not wait for
 	})
 	for range 5 {
 		if _, err := c.SendBatch(t.Context(), []client.Event{{Type: "conversion.completed", Publisher: "pub_1"}}); err != nil {
