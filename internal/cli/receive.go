@@ -27,7 +27,7 @@ type receiveFlags struct {
 func (p *program) receiveCommand() *cobra.Command {
 	var flags receiveFlags
 	cmd := &cobra.Command{
-		Use:   "receive --scheme SCHEME",
+		Use:   "receive (--scheme SCHEME | --scheme-file FILE)",
 		Short: "Receive postbacks on this machine and check their signatures",
 		Long: `Listen for postbacks as a publisher's server would, print each one with a verdict
 on its signature, and answer 200 when the signature holds and 403 when it does not.
@@ -39,7 +39,7 @@ instead, to see a server retry.`,
   waybill receive --scheme besitos --secret-file secret.txt --listen 127.0.0.1:9001 --status 500`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := require(cmd, "scheme"); err != nil {
+			if err := flags.scheme.require(cmd); err != nil {
 				return err
 			}
 			return p.receive(cmd.Context(), &flags)

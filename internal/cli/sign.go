@@ -32,7 +32,7 @@ type signFlags struct {
 func (p *program) signCommand() *cobra.Command {
 	var flags signFlags
 	cmd := &cobra.Command{
-		Use:   "sign --scheme SCHEME --url URL",
+		Use:   "sign (--scheme SCHEME | --scheme-file FILE) --url URL",
 		Short: "Sign a postback offline and show what would be sent",
 		Long: `Build and sign one postback without a server and without sending it: the string
 that is signed, and the method, URL, headers and body of the request.
@@ -46,10 +46,11 @@ that is signed, it is printed as <secret>.
     --url https://publisher.example.com/postback --field user_id=u1 --field transaction_id=tx1
   waybill sign --scheme bitlabs --secret-file secret.txt \
     --url 'https://publisher.example.com/complete?uid=[%UID%]&val=[%VAL%]' --data '{"uid":"u1","val":150}'
-  waybill sign --scheme simpleswap --secret-file secret.txt --url https://exchange.example.com/hook`,
+  waybill sign --scheme simpleswap --secret-file secret.txt --url https://exchange.example.com/hook
+  waybill sign --scheme-file acme.yaml --secret-file secret.txt --url https://publisher.example.com/postback`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := require(cmd, "scheme", "url"); err != nil {
+			if err := flags.scheme.require(cmd, "url"); err != nil {
 				return err
 			}
 			return p.sign(&flags)

@@ -30,7 +30,7 @@ type verifyFlags struct {
 func (p *program) verifyCommand() *cobra.Command {
 	var flags verifyFlags
 	cmd := &cobra.Command{
-		Use:   "verify --scheme SCHEME (--url URL | --request FILE)",
+		Use:   "verify (--scheme SCHEME | --scheme-file FILE) (--url URL | --request FILE)",
 		Short: "Check a received postback's signature offline, and say why it does not hold",
 		Long: `Check the signature of one received postback, without a server. Exit code 0 says
 that it is valid, 1 that it must not be trusted.
@@ -52,7 +52,7 @@ secret, and many more. What is said to make it hold does make it hold.
     --secret-file secret.txt --base-url https://publisher.example.com --request -`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := require(cmd, "scheme"); err != nil {
+			if err := flags.scheme.require(cmd); err != nil {
 				return err
 			}
 			if err := flags.check(); err != nil {

@@ -57,6 +57,11 @@ func (c *Catalogue) addFiles(dir fs.FS, prefix string) error {
 	return errors.Join(all...)
 }
 
+// LoadFile compiles the declaration in one file, with the errors of Parse.
+func LoadFile(path string) (*signer.Definition, error) {
+	return compile(os.DirFS(filepath.Dir(path)), filepath.Base(path), path)
+}
+
 func compile(dir fs.FS, name, shown string) (*signer.Definition, error) {
 	text, err := readFile(dir, name)
 	if err != nil {
