@@ -25,6 +25,7 @@ type Options struct {
 	Examples        Examples
 	Diagnoser       Diagnoser
 	Keys            Keys
+	Schemes         Schemes
 
 	// Ready reports whether events can be accepted.
 	Ready func(ctx context.Context) error
@@ -43,7 +44,7 @@ func (o Options) validate() error {
 	required := map[string]any{
 		"Intake": o.Intake, "EndpointManager": o.EndpointManager, "EndpointSwitch": o.EndpointSwitch,
 		"EndpointReader": o.EndpointReader, "History": o.History, "Replayer": o.Replayer,
-		"Examples": o.Examples, "Diagnoser": o.Diagnoser, "Keys": o.Keys,
+		"Examples": o.Examples, "Diagnoser": o.Diagnoser, "Keys": o.Keys, "Schemes": o.Schemes,
 	}
 	var missing []error
 	for name, value := range required {
@@ -81,6 +82,7 @@ func New(options Options) (http.Handler, error) {
 	s.routeDeliveries()
 	s.routeReplays()
 	s.routeKeys()
+	s.routeSchemes()
 	s.routeHealth()
 	s.mux.HandleFunc("/", s.unrouted)
 

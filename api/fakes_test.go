@@ -358,3 +358,26 @@ func (f fakeKeys) Revoke(_ context.Context, id string) error {
 	}
 	return postback.Failure(postback.CodeNotFound, "there is no such key")
 }
+
+type fakeSchemes struct{ *fakes }
+
+func (f fakeSchemes) Create(_ context.Context, declaration []byte) (postback.Scheme, error) {
+	if f.down != nil {
+		return postback.Scheme{}, f.down
+	}
+	if string(declaration) == `{"name":"acme"}` {
+		return postback.Scheme{Name: "acme", Methods: []string{"GET"}, Origin: postback.SchemeAPI}, nil
+	}
+	return postback.Scheme{}, postback.Invalid("parts[2].field", "declaration_invalid", "is required")
+}
+
+func (f fakeSchemes) List(context.Context) ([]postback.Scheme, error) {
+	return []postback.Scheme{{Name: "besitos", Methods: []string{"GET"}, Origin: postback.SchemeBuiltIn}}, f.down
+}
+
+func (f fakeSchemes) Scheme(_ context.Context, name string) (postback.Scheme, error) {
+	if name != "besitos" {
+		return postback.Scheme{}, postback.Failure(postback.CodeNotFound, "there is no such scheme")
+	}
+	return postback.Scheme{Name: "besitos", Methods: []string{"GET"}, Origin: postback.SchemeBuiltIn}, f.down
+}

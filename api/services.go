@@ -78,3 +78,12 @@ type Keys interface {
 	List(ctx context.Context) ([]postback.APIKey, error)
 	Revoke(ctx context.Context, id string) error
 }
+
+// Schemes knows the schemes that endpoints may choose.
+type Schemes interface {
+	// Create keeps a new scheme, declared in JSON.
+	Create(ctx context.Context, declaration []byte) (postback.Scheme, error)
+	// List describes all schemes, by their names.
+	List(ctx context.Context) ([]postback.Scheme, error)
+	Scheme(ctx context.Context, name string) (postback.Scheme, error)
+}

@@ -47,7 +47,7 @@ type server struct {
 	telemetry  *telemetry.Telemetry
 	ledger     ledger
 	registry   *registry.Registry
-	schemes    *schemes.Catalogue
+	schemes    *schemes.Live
 	keyring    *seal.Keyring
 	egress     *egress.Client
 	queue      *task.Queue
@@ -93,7 +93,7 @@ func (s *server) build(ctx context.Context) error {
 		return fmt.Errorf("make data directory: %w", err)
 	}
 	steps := []func(context.Context) error{
-		s.buildTelemetry, s.buildSchemes, s.buildLedger, s.buildKeyring, s.buildEgress, s.buildQueue, s.buildDispatcher, s.buildWorker,
+		s.buildTelemetry, s.buildLedger, s.buildSchemes, s.buildKeyring, s.buildEgress, s.buildQueue, s.buildDispatcher, s.buildWorker,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -115,8 +115,13 @@ func (s *server) buildTelemetry(ctx context.Context) (err error) {
 	return nil
 }
 
-func (s *server) buildSchemes(context.Context) (err error) {
-	if s.schemes, err = schemes.Load(s.cfg.Schemes...); err != nil {
+func (s *server) buildSchemes(ctx context.Context) error {
+	loaded, err := schemes.Load(s.cfg.Schemes...)
+	if err != nil {
+		return fmt.Errorf("load schemes: %w", err)
+	}
+	s.schemes = schemes.NewLive(loaded, s.ledger)
+	if err := s.schemes.Refresh(ctx); err != nil {
 		return fmt.Errorf("load schemes: %w", err)
 	}
 	return nil

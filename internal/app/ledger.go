@@ -12,6 +12,7 @@ import (
 	"github.com/waybillhq/waybill/internal/endpoints"
 	"github.com/waybillhq/waybill/internal/keys"
 	"github.com/waybillhq/waybill/internal/registry"
+	"github.com/waybillhq/waybill/internal/schemes"
 	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/store/sqlite"
 	"github.com/waybillhq/waybill/worker"
@@ -27,6 +28,7 @@ type ledger interface { //nolint:interfacebloat // the sum of what each part dec
 	registry.Ledger
 	endpoints.Ledger
 	keys.Ledger
+	schemes.Ledger
 	api.History
 	api.EndpointReader
 	Schema() sqlite.Schema

@@ -30,7 +30,7 @@ func rules() []rule {
 		{pkg: "internal/registry", imports: []string{"postback"}},
 		{pkg: "internal/retry", imports: []string{"postback"}},
 		{pkg: "internal/seal", imports: []string{"postback"}, stdOnly: true},
-		{pkg: "internal/schemes", imports: []string{"signer"}},
+		{pkg: "internal/schemes", imports: []string{"postback", "signer"}},
 		{pkg: "internal/task", imports: []string{"postback"}},
 		{pkg: "internal/telemetry", imports: []string{"postback"}},
 

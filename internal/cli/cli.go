@@ -75,7 +75,7 @@ Exit codes: 0 done, 1 failed, 2 bad usage.`)
 	addTo(root, groupServer, p.demoCommand(), p.serveCommand(), p.apiCommand(), p.workerCommand(), p.migrateCommand(), p.doctorCommand(), p.benchCommand())
 	addTo(root, groupClient,
 		p.endpointCommand(), p.sendCommand(), p.exampleCommand(), p.eventCommand(),
-		p.deliveryCommand(), p.replayCommand(), p.keyCommand())
+		p.deliveryCommand(), p.replayCommand(), p.keyCommand(), p.schemeCommand())
 	addTo(root, groupOffline, p.signCommand(), p.verifyCommand(), p.receiveCommand())
 	root.AddCommand(p.versionCommand())
 	return root

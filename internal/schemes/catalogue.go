@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/signer"
 )
 
@@ -18,7 +19,8 @@ type Catalogue struct {
 
 type entry struct {
 	*signer.Definition
-	origin string // a file, or who ships it
+	from   string // a file, or who ships it
+	origin postback.SchemeOrigin
 }
 
 // Load returns the schemes of package signer, of the shipped declarations, and
@@ -27,7 +29,7 @@ type entry struct {
 func Load(dirs ...string) (*Catalogue, error) {
 	made := &Catalogue{}
 	for _, definition := range signer.BuiltIn() {
-		if err := made.add(entry{definition, "this program"}); err != nil {
+		if err := made.add(entry{definition, "this program", postback.SchemeBuiltIn}); err != nil {
 			return nil, err
 		}
 	}
@@ -45,7 +47,7 @@ func Load(dirs ...string) (*Catalogue, error) {
 func (c *Catalogue) add(added entry) error {
 	at, taken := c.search(added.Name())
 	if taken {
-		return fmt.Errorf("%s: name: there is a scheme %s already, from %s", added.origin, added.Name(), c.known[at].origin)
+		return fmt.Errorf("%s: name: there is a scheme %s already, from %s", added.from, added.Name(), c.known[at].from)
 	}
 	c.known = slices.Insert(c.known, at, added)
 	return nil

@@ -169,8 +169,10 @@ func TestParseRefuses(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add(acme)
 	f.Add("a: &a [*a]")
+	f.Add(`{"name": "\\\"\/", "\ud83d": {}}`)
 	f.Add("data: {macros: {known: [{name: x}]}}")
 	f.Fuzz(func(t *testing.T, text string) {
+		_, _ = schemes.Parse("f.json", []byte(text))
 		definition, err := schemes.Parse("f.yaml", []byte(text))
 		if (definition == nil) == (err == nil) {
 			t.Fatalf("got %v, %v", definition, err)

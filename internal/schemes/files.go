@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/signer"
 )
 
@@ -25,11 +26,11 @@ func (c *Catalogue) addShipped() error {
 	if err != nil {
 		return fmt.Errorf("open shipped declarations: %w", err)
 	}
-	return c.addFiles(sub, "shipped declaration ")
+	return c.addFiles(sub, "shipped declaration ", postback.SchemeBuiltIn)
 }
 
 func (c *Catalogue) addDir(dir string) error {
-	if err := c.addFiles(os.DirFS(dir), dir+string(filepath.Separator)); err != nil {
+	if err := c.addFiles(os.DirFS(dir), dir+string(filepath.Separator), postback.SchemeFile); err != nil {
 		return fmt.Errorf("read schemes of %s: %w", dir, err)
 	}
 	return nil
@@ -37,7 +38,7 @@ func (c *Catalogue) addDir(dir string) error {
 
 // addFiles compiles all declarations of a directory, and reports what is wrong
 // in any of them.
-func (c *Catalogue) addFiles(dir fs.FS, prefix string) error {
+func (c *Catalogue) addFiles(dir fs.FS, prefix string, origin postback.SchemeOrigin) error {
 	found, err := fs.ReadDir(dir, ".")
 	if err != nil {
 		return fmt.Errorf("list files: %w", err)
@@ -50,7 +51,7 @@ func (c *Catalogue) addFiles(dir fs.FS, prefix string) error {
 		}
 		definition, err := compile(dir, name, prefix+name)
 		if err == nil {
-			err = c.add(entry{definition, prefix + name})
+			err = c.add(entry{definition, prefix + name, origin})
 		}
 		all = append(all, err)
 	}

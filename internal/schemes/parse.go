@@ -17,7 +17,7 @@ import (
 
 // Parse compiles a declaration. file is its name, for errors such as
 // "acme.yaml:12: parts[2].field: is required"; one that ends in .json holds
-// JSON, any other YAML.
+// JSON, any other YAML. What is wrong with a setting is a *signer.Error in it.
 func Parse(file string, text []byte) (*signer.Definition, error) {
 	root, err := parseText(file, text)
 	if err != nil {
@@ -35,14 +35,15 @@ func Parse(file string, text []byte) (*signer.Definition, error) {
 	return definition, nil
 }
 
-// parseText parses YAML, of which JSON is a part once its tabs are spaces. In
-// JSON a tab is white space and nothing else.
+// parseText parses YAML, of which JSON is a part once its tabs are spaces and
+// its strings have no escapes of its own. In JSON a tab is white space and
+// nothing else.
 func parseText(file string, text []byte) (*yaml.Node, error) {
 	if filepath.Ext(file) == ".json" {
 		if err := checkJSON(file, text); err != nil {
 			return nil, err
 		}
-		text = bytes.ReplaceAll(text, []byte("\t"), []byte(" "))
+		text = respell(bytes.ReplaceAll(text, []byte("\t"), []byte(" ")))
 	}
 	documents := yaml.NewDecoder(bytes.NewReader(text))
 	var root, more yaml.Node
@@ -69,6 +70,36 @@ func checkJSON(file string, text []byte) error {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	return nil
+}
+
+// respell writes the strings of valid JSON as YAML reads them: without "\/" and
+// pairs of surrogates. Lines stay where they are.
+func respell(text []byte) []byte {
+	made := make([]byte, 0, len(text))
+	for len(text) > 0 {
+		start := bytes.IndexByte(text, '"')
+		if start < 0 {
+			break
+		}
+		end := start + 1
+		for text[end] != '"' {
+			if text[end] == '\\' {
+				end++
+			}
+			end++
+		}
+		made = append(made, text[:start]...)
+		var value string
+		literal := text[start : end+1]
+		if json.Unmarshal(literal, &value) == nil {
+			if respelled, err := json.Marshal(value); err == nil {
+				literal = respelled
+			}
+		}
+		made = append(made, literal...)
+		text = text[end+1:]
+	}
+	return append(made, text...)
 }
 
 // decoder decodes nodes strictly, and notes the line of each path.
@@ -98,9 +129,6 @@ func (d *decoder) locate(err error) error {
 }
 
 func (d *decoder) wrong(node *yaml.Node, path, format string, args ...any) error {
-	message := fmt.Sprintf(format, args...)
-	if path != "" {
-		message = path + ": " + message
-	}
-	return fmt.Errorf("%s:%d: %s", d.file, node.Line, message)
+	refused := &signer.Error{Code: signer.CodeDeclaration, Field: path, Message: fmt.Sprintf(format, args...)}
+	return fmt.Errorf("%s:%d: %w", d.file, node.Line, refused)
 }

@@ -27,6 +27,7 @@ type Ledger interface {
 	History
 	Replays
 	Keys
+	Schemes
 	Store
 }
 
@@ -153,6 +154,18 @@ type Keys interface {
 	KeyByHash(ctx context.Context, hash []byte) (postback.APIKey, error)
 	// Keys lists all keys, newest first.
 	Keys(ctx context.Context) ([]postback.APIKey, error)
+}
+
+// Schemes keeps the schemes that were declared by the API.
+type Schemes interface {
+	// SaveScheme writes a new scheme and gives it the next Revision. The same
+	// declaration, byte for byte, under a name that is there changes nothing;
+	// another one is CodeConflict: a scheme never changes under the endpoints
+	// that use it.
+	SaveScheme(ctx context.Context, scheme postback.DeclaredScheme) error
+	// SchemesSince returns the schemes whose Revision is greater, in order of
+	// Revision. Revisions are positive and grow in commit order.
+	SchemesSince(ctx context.Context, revision int64) ([]postback.DeclaredScheme, error)
 }
 
 // Store is the ledger as a whole.

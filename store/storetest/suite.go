@@ -30,6 +30,7 @@ func Run(t *testing.T, open func(t *testing.T) Ledger) {
 		{"reopen", reopenTests()},
 		{"replays", replayTests()},
 		{"keys", keyTests()},
+		{"schemes", schemeTests()},
 		{"concurrency", concurrencyTests()},
 		{"store", storeTests()},
 	}

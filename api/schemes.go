@@ -1,0 +1,71 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// SchemeView is a scheme as the API shows it.
+type SchemeView struct {
+	Name        string                `json:"name" example:"besitos"`
+	Description string                `json:"description,omitempty"`
+	Source      string                `json:"source,omitempty" doc:"Where the network documents its formula"`
+	Methods     []string              `json:"methods" nullable:"false" doc:"The default first"`
+	Origin      postback.SchemeOrigin `json:"origin" enum:"built_in,file,api"`
+}
+
+func schemeOf(s postback.Scheme) SchemeView {
+	return SchemeView{Name: s.Name, Description: s.Description, Source: s.Source, Methods: s.Methods, Origin: s.Origin}
+}
+
+type createSchemeInput struct {
+	Body map[string]json.RawMessage `doc:"The declaration: the members of a declaration file"`
+}
+
+type schemeInput struct {
+	Name string `path:"name"`
+}
+
+type schemeOutput struct {
+	Body SchemeView
+}
+
+func (s *server) routeSchemes() {
+	create := operation("create-scheme", http.MethodPost, "/v1/schemes", "Declare a scheme; it can be used at once and never changes")
+	create.DefaultStatus = http.StatusCreated
+	add(s, create, admins(), s.createScheme)
+	add(s, operation("list-schemes", http.MethodGet, "/v1/schemes", "List the schemes that endpoints may choose, by name"), readers(), s.listSchemes)
+	add(s, operation("get-scheme", http.MethodGet, "/v1/schemes/{name}", "Show one scheme"), readers(), s.getScheme)
+}
+
+func (s *server) createScheme(ctx context.Context, input *createSchemeInput) (*schemeOutput, error) {
+	declaration, err := json.Marshal(input.Body)
+	if err != nil {
+		return nil, fmt.Errorf("write declaration: %w", err)
+	}
+	made, err := s.Schemes.Create(ctx, declaration)
+	if err != nil {
+		return nil, fmt.Errorf("create scheme: %w", err)
+	}
+	return &schemeOutput{Body: schemeOf(made)}, nil
+}
+
+func (s *server) listSchemes(ctx context.Context, _ *struct{}) (*listOutput[SchemeView], error) {
+	all, err := s.Schemes.List(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list schemes: %w", err)
+	}
+	return listOf(all, "", schemeOf), nil
+}
+
+func (s *server) getScheme(ctx context.Context, input *schemeInput) (*schemeOutput, error) {
+	found, err := s.Schemes.Scheme(ctx, input.Name)
+	if err != nil {
+		return nil, fmt.Errorf("get scheme: %w", err)
+	}
+	return &schemeOutput{Body: schemeOf(found)}, nil
+}

@@ -1,0 +1,42 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// Scheme is a scheme that endpoints may choose.
+type Scheme struct {
+	Name        string                `json:"name"`
+	Description string                `json:"description,omitempty"`
+	Source      string                `json:"source,omitempty"`
+	Methods     []string              `json:"methods"` // the default first
+	Origin      postback.SchemeOrigin `json:"origin"`
+}
+
+// CreateScheme declares a scheme: signer.Declaration in JSON. The same
+// declaration again is no error; another one under its name is
+// postback.CodeConflict.
+func (c *Client) CreateScheme(ctx context.Context, declaration json.RawMessage) (Scheme, error) {
+	var answer Scheme
+	err := c.do(ctx, call{method: http.MethodPost, path: "/v1/schemes", body: declaration}, &answer)
+	return answer, err
+}
+
+// ListSchemes returns all schemes, by their names.
+func (c *Client) ListSchemes(ctx context.Context) ([]Scheme, error) {
+	var answer Page[Scheme]
+	err := c.do(ctx, call{method: http.MethodGet, path: "/v1/schemes"}, &answer)
+	return answer.Items, err
+}
+
+// GetScheme returns one scheme.
+func (c *Client) GetScheme(ctx context.Context, name string) (Scheme, error) {
+	var answer Scheme
+	err := c.do(ctx, call{method: http.MethodGet, path: "/v1/schemes/" + url.PathEscape(name)}, &answer)
+	return answer, err
+}

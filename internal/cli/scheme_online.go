@@ -1,0 +1,83 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/waybillhq/waybill/client"
+	"github.com/waybillhq/waybill/internal/schemes"
+)
+
+func (p *program) schemeCommand() *cobra.Command {
+	group := p.group("scheme", "Declare and list schemes",
+		`The schemes that endpoints of a server may choose: built in, from files of the
+server, or declared by "waybill scheme create".`)
+	group.AddCommand(p.schemeCreate(), p.schemeList())
+	return group
+}
+
+func (p *program) schemeCreate() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "create FILE", Short: "Declare a scheme",
+		Long: `Declare a scheme from a file in YAML or JSON. Endpoints can choose it at once, and
+it never changes under them: what is different needs another name. Try it out
+before with "waybill sign --scheme-file FILE".`,
+		Example: "  waybill scheme create acme.yaml",
+		Args:    takes("FILE"),
+	}
+	jsonFlag(cmd, &asJSON)
+	return p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
+		definition, err := schemes.LoadFile(args[0])
+		if err != nil {
+			return usagef("%v", err)
+		}
+		declaration, err := json.Marshal(definition.Declaration())
+		if err != nil {
+			return fmt.Errorf("write declaration: %w", err)
+		}
+		made, err := c.CreateScheme(ctx, declaration)
+		if err != nil {
+			return fmt.Errorf("create scheme: %w", err)
+		}
+		if asJSON {
+			return p.printJSON(made)
+		}
+		labels(p.out, "",
+			[2]string{"scheme", made.Name},
+			[2]string{"methods", strings.Join(made.Methods, ", ")},
+			[2]string{"description", made.Description},
+			[2]string{"source", made.Source})
+		return nil
+	})
+}
+
+func (p *program) schemeList() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "list", Short: "List schemes",
+		Long:    "List the schemes that endpoints of the server may choose, by name.",
+		Example: "  waybill scheme list",
+		Args:    takes(),
+	}
+	jsonFlag(cmd, &asJSON)
+	return p.online(cmd, func(ctx context.Context, c *client.Client, _ []string) error {
+		all, err := c.ListSchemes(ctx)
+		if err != nil {
+			return fmt.Errorf("list schemes: %w", err)
+		}
+		if asJSON {
+			return p.printJSON(client.Page[client.Scheme]{Items: all})
+		}
+		rows := make([][]string, 0, len(all))
+		for _, scheme := range all {
+			rows = append(rows, []string{scheme.Name, strings.Join(scheme.Methods, ", "), string(scheme.Origin), scheme.Description})
+		}
+		printTable(p.out, []string{"scheme", "methods", "origin", "description"}, rows)
+		return nil
+	})
+}

@@ -1,0 +1,34 @@
+package postback
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// SchemeOrigin says where a scheme comes from.
+type SchemeOrigin string
+
+// Origins of schemes.
+const (
+	SchemeBuiltIn SchemeOrigin = "built_in"
+	SchemeFile    SchemeOrigin = "file"
+	SchemeAPI     SchemeOrigin = "api"
+)
+
+// Scheme is what is told of a scheme to those who choose one.
+type Scheme struct {
+	Name        string
+	Description string
+	Source      string   // where the network documents its formula
+	Methods     []string // the default first
+	Origin      SchemeOrigin
+}
+
+// DeclaredScheme is a scheme that was declared by the API. It never changes:
+// endpoints may use it.
+type DeclaredScheme struct {
+	Name        string
+	Declaration json.RawMessage
+	CreatedAt   time.Time
+	Revision    int64 // set by the ledger; grows in commit order
+}
