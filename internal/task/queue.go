@@ -57,6 +57,9 @@ type shape struct {
 	// servers take first attempts from each shard. A server has one dequeue in
 	// flight, so more of them hide more round trips, and cost more when idle.
 	servers int
+	// poll is how often an idle server looks for a first attempt; a shard is
+	// looked at so often by each of its servers.
+	poll time.Duration
 }
 
 func newQueue(client redis.UniversalClient, spread shape, closeAll func() error) *Queue {

@@ -40,7 +40,7 @@ func Open(ctx context.Context, url string) (*Queue, error) {
 	if err := checkVersion(ctx, client); err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
-	return pipelined(client, shape{shards: 4, servers: 2}, client.Close)
+	return pipelined(client, shape{shards: 4, servers: 2, poll: 25 * time.Millisecond}, client.Close)
 }
 
 // pipelined lets concurrent commands share round trips.

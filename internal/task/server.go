@@ -74,10 +74,7 @@ func (s *Servers) Shutdown() {
 }
 
 func (q *Queue) configs(options Options) []asynq.Config {
-	const (
-		quick = 10 * time.Millisecond // an idle first attempt starts within this
-		calm  = 50 * time.Millisecond
-	)
+	const calm = 50 * time.Millisecond // for lanes where nobody counts milliseconds
 	var configs []asynq.Config
 	log := newLogger(options.Logger)
 	add := func(l lane, shard, concurrency int, interval time.Duration) {
@@ -94,7 +91,7 @@ func (q *Queue) configs(options Options) []asynq.Config {
 	}
 	for shard := range q.shape.shards {
 		for range q.shape.servers {
-			add(laneDeliver, shard, options.Deliver/(q.shape.shards*q.shape.servers), quick)
+			add(laneDeliver, shard, options.Deliver/(q.shape.shards*q.shape.servers), q.shape.poll)
 		}
 		add(laneRetry, shard, options.Retry/q.shape.shards, calm)
 		add(laneEvents, shard, options.Events/q.shape.shards, calm)
