@@ -114,12 +114,18 @@ func (w *Worker) open(endpointID string, sealed []postback.SealedSecret) ([]stri
 }
 
 // refusal turns an error from before sending into a failure. What the scheme
-// cannot carry it never will; a secret that does not open is our own trouble.
+// cannot carry it never will; a secret that does not open, or a declared scheme
+// that this process was not given, is our own trouble.
 func refusal(err error) *egress.Failure {
-	if unsignable, ok := errors.AsType[*signer.Error](err); ok {
+	unsignable, ok := errors.AsType[*signer.Error](err)
+	if ok && unsignable.Code != signer.CodeUnknownScheme {
 		return &egress.Failure{Kind: egress.Refused, Code: unsignable.Code, Message: unsignable.Error()}
 	}
-	return &egress.Failure{Kind: egress.Infrastructure, Code: string(postback.CodeOf(err)), Message: err.Error()}
+	failure := &egress.Failure{Kind: egress.Infrastructure, Code: string(postback.CodeOf(err)), Message: err.Error()}
+	if ok {
+		failure.Code = unsignable.Code
+	}
+	return failure
 }
 
 // fill completes the attempt with what came back. Only 200 is success.

@@ -124,6 +124,23 @@ func (s *server) buildSchemes(ctx context.Context) error {
 	if err := s.schemes.Refresh(ctx); err != nil {
 		return fmt.Errorf("load schemes: %w", err)
 	}
+	return s.warnOfMissingSchemes(ctx)
+}
+
+// warnOfMissingSchemes names the endpoints whose declaration is not there any
+// more: their deliveries wait until it is.
+func (s *server) warnOfMissingSchemes(ctx context.Context) error {
+	known, err := s.ledger.EndpointsSince(ctx, 0)
+	if err != nil {
+		return fmt.Errorf("load endpoints: %w", err)
+	}
+	for _, endpoint := range known {
+		_, err := s.schemes.Define(endpoint.Scheme) //nolint:contextcheck // a look-up, which reads the ledger only for an unknown name
+		if err != nil && endpoint.State != postback.EndpointDeleted {
+			s.log.WarnContext(ctx, "the scheme of an endpoint is missing; its deliveries wait",
+				slog.String("endpoint", endpoint.ID), slog.String("scheme", endpoint.Scheme))
+		}
+	}
 	return nil
 }
 
