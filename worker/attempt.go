@@ -20,8 +20,7 @@ import (
 )
 
 // try makes the attempt and decides what is next.
-func (w *Worker) try(ctx context.Context, due postback.Due) postback.Transition {
-	endpoint, _ := w.Endpoints.Endpoint(due.Delivery.EndpointID)
+func (w *Worker) try(ctx context.Context, endpoint postback.Endpoint, due postback.Due) postback.Transition {
 	attempt, result := w.attempt(ctx, endpoint, due)
 	move := w.settle(endpoint, due.Delivery, attempt, result)
 	w.note(ctx, endpoint, due, attempt, move)

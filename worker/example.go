@@ -32,7 +32,7 @@ func (w *Worker) Example(ctx context.Context, endpointID, eventType string) (pos
 	if _, err := w.Ledger.Accept(ctx, []postback.Acceptance{{Event: due.Event, Deliveries: []postback.Delivery{due.Delivery}}}); err != nil {
 		return postback.Delivery{}, postback.Attempt{}, fmt.Errorf("record example: %w", err)
 	}
-	move := w.try(ctx, due)
+	move := w.try(ctx, endpoint, due)
 	if err := w.record(context.WithoutCancel(ctx), due, move); err != nil {
 		return postback.Delivery{}, postback.Attempt{}, err
 	}

@@ -13,18 +13,15 @@ const unknownEndpointPause = 2 * time.Second
 
 // gate decides whether the attempt may be made now. If not, it gives the
 // transition to record instead; that uses up no attempt.
-func (w *Worker) gate(due postback.Due) (postback.Transition, bool) {
+func (w *Worker) gate(endpoint postback.Endpoint, delivery postback.Delivery) (postback.Transition, bool) {
 	now := w.now()
-	endpoint, known := w.Endpoints.Endpoint(due.Delivery.EndpointID)
 	switch {
-	case !known:
-		return putOff(due.Delivery, now, unknownEndpointPause), false
 	case endpoint.State == postback.EndpointDeleted:
-		return moveTo(due.Delivery, now, postback.Cancelled, postback.ReasonEndpointDeleted), false
+		return moveTo(delivery, now, postback.Cancelled, postback.ReasonEndpointDeleted), false
 	case endpoint.State == postback.EndpointPaused:
-		return moveTo(due.Delivery, now, postback.Parked, postback.ReasonPaused), false
-	case tried(due.Delivery) && retry.Expired(endpoint.Retry, due.Delivery.OpenedAt, now):
-		return moveTo(due.Delivery, now, postback.Dead, postback.ReasonMaxAge), false
+		return moveTo(delivery, now, postback.Parked, postback.ReasonPaused), false
+	case tried(delivery) && retry.Expired(endpoint.Retry, delivery.OpenedAt, now):
+		return moveTo(delivery, now, postback.Dead, postback.ReasonMaxAge), false
 	default:
 		return postback.Transition{}, true
 	}

@@ -121,11 +121,20 @@ func (w *Worker) Deliver(ctx context.Context, t task.Delivery) error {
 	if err != nil || due == nil {
 		return err
 	}
-	move, ok := w.gate(*due)
-	if ok {
-		move = w.try(ctx, *due)
+	return w.record(ctx, *due, w.handle(ctx, *due))
+}
+
+// handle looks the endpoint up, once for all that follows, and makes the
+// attempt unless the gate is closed.
+func (w *Worker) handle(ctx context.Context, due postback.Due) postback.Transition {
+	endpoint, known := w.Endpoints.Endpoint(due.Delivery.EndpointID)
+	if !known {
+		return putOff(due.Delivery, w.now(), unknownEndpointPause)
 	}
-	return w.record(ctx, *due, move)
+	if move, open := w.gate(endpoint, due.Delivery); !open {
+		return move
+	}
+	return w.try(ctx, endpoint, due)
 }
 
 // load gives the delivery and its event: from the task, or from the ledger when
