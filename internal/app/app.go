@@ -124,24 +124,20 @@ func (s *server) buildSchemes(ctx context.Context) error {
 	if err := s.schemes.Refresh(ctx); err != nil {
 		return fmt.Errorf("load schemes: %w", err)
 	}
-	return s.warnOfMissingSchemes(ctx)
+	s.warnOfMissingSchemes(ctx)
+	return nil
 }
 
 // warnOfMissingSchemes names the endpoints whose declaration is not there any
 // more: their deliveries wait until it is.
-func (s *server) warnOfMissingSchemes(ctx context.Context) error {
-	known, err := s.ledger.EndpointsSince(ctx, 0)
-	if err != nil {
-		return fmt.Errorf("load endpoints: %w", err)
-	}
-	for _, endpoint := range known {
+func (s *server) warnOfMissingSchemes(ctx context.Context) {
+	for _, endpoint := range s.registry.All() {
 		_, err := s.schemes.Define(endpoint.Scheme) //nolint:contextcheck // a look-up, which reads the ledger only for an unknown name
 		if err != nil && endpoint.State != postback.EndpointDeleted {
 			s.log.WarnContext(ctx, "the scheme of an endpoint is missing; its deliveries wait",
 				slog.String("endpoint", endpoint.ID), slog.String("scheme", endpoint.Scheme))
 		}
 	}
-	return nil
 }
 
 func (s *server) buildLedger(ctx context.Context) (err error) {
@@ -157,12 +153,8 @@ func (s *server) buildLedger(ctx context.Context) (err error) {
 }
 
 // buildKeyring makes a new keyring only for a ledger that has no secrets yet.
-func (s *server) buildKeyring(ctx context.Context) error {
-	sealed, err := s.ledger.EndpointsSince(ctx, 0)
-	if err != nil {
-		return fmt.Errorf("load endpoints: %w", err)
-	}
-	if s.keyring, err = seal.Load(s.cfg.KeyringSource(), len(sealed) == 0); err != nil {
+func (s *server) buildKeyring(context.Context) (err error) {
+	if s.keyring, err = seal.Load(s.cfg.KeyringSource(), len(s.registry.All()) == 0); err != nil {
 		return fmt.Errorf("load keyring: %w", err)
 	}
 	return nil

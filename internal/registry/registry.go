@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -97,6 +98,13 @@ func (r *Registry) Endpoint(id string) (postback.Endpoint, bool) {
 	defer r.mu.RUnlock()
 	endpoint, ok := r.byID[id]
 	return endpoint, ok
+}
+
+// All lists every endpoint, deleted ones too, in no order.
+func (r *Registry) All() []postback.Endpoint {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return slices.Collect(maps.Values(r.byID))
 }
 
 // Matching lists the endpoints that want a publisher's events of a type.

@@ -87,6 +87,9 @@ func TestMatchingFollowsChanges(t *testing.T) {
 
 	ledger.save(endpoint("ep_all", postback.EndpointDeleted))
 	refresh()
+	if all := r.All(); len(all) != 3 {
+		t.Errorf("All lists %d endpoints, want the deleted one too", len(all))
+	}
 	check("pub_1", "exchange.finished", "ep_finished")
 	if gone, ok := r.Endpoint("ep_all"); !ok || gone.State != postback.EndpointDeleted {
 		t.Error("a deleted endpoint is not known as deleted any more")
