@@ -31,7 +31,7 @@ func (d *Dispatcher) Accept(ctx context.Context, events []postback.Event) ([]pos
 	at := d.now()
 	direct := d.outbox.room(len(events))
 	for i, event := range events {
-		item, err := d.prepare(event, at, direct)
+		item, err := d.prepare(event, moment(at, i, len(events)), direct)
 		if err != nil {
 			answers[i] = postback.Acceptance{Event: event, Err: err}
 			continue
@@ -54,12 +54,19 @@ func (d *Dispatcher) Accept(ctx context.Context, events []postback.Event) ([]pos
 	return answers, nil
 }
 
+// moment is when one of several events that came together counts as accepted:
+// a microsecond after the one before, so that they keep their order wherever
+// rows are ordered by time, and none later than they came.
+func moment(at time.Time, place, count int) time.Time {
+	return at.Add(time.Duration(place-count+1) * time.Microsecond)
+}
+
 // prepare makes the deliveries of an event. With direct they are about to be
 // enqueued, so the sweeper need not look at them soon.
 func (d *Dispatcher) prepare(event postback.Event, at time.Time, direct bool) (postback.Acceptance, error) {
 	event.AcceptedAt = at
 	if event.ID == "" {
-		event.ID = id.New(id.Event)
+		event.ID = id.New(id.Event, at)
 	}
 	item := postback.Acceptance{Event: event}
 	for _, endpoint := range d.Endpoints.Matching(event.Publisher, event.Type) {
@@ -73,7 +80,7 @@ func (d *Dispatcher) prepare(event postback.Event, at time.Time, direct bool) (p
 
 func (d *Dispatcher) newDelivery(event postback.Event, endpoint postback.Endpoint, direct bool) postback.Delivery {
 	delivery := postback.Delivery{
-		ID:         id.New(id.Delivery),
+		ID:         id.New(id.Delivery, event.AcceptedAt),
 		EventID:    event.ID,
 		EventType:  event.Type,
 		Publisher:  event.Publisher,

@@ -43,7 +43,7 @@ func NewProducer(ctx context.Context, redisURL string) (*Producer, error) {
 // is continued.
 func (p *Producer) Produce(ctx context.Context, event Produced) (string, error) {
 	if event.ID == "" {
-		event.ID = id.New(id.Event)
+		event.ID = id.New(id.Event, time.Now())
 	}
 	payload, err := postback.EncodeJSON(event)
 	if err != nil {

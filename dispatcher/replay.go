@@ -68,7 +68,7 @@ func (d *Dispatcher) StartReplay(ctx context.Context, filter postback.DeliveryFi
 		return postback.ReplayJob{}, fmt.Errorf("count deliveries to replay: %w", err)
 	}
 	job := postback.ReplayJob{
-		ID: id.New(id.Replay), Filter: filter, Rate: rate, DryRun: dryRun,
+		ID: id.New(id.Replay, now), Filter: filter, Rate: rate, DryRun: dryRun,
 		State: postback.ReplayRunning, Matched: matched, CreatedAt: now,
 	}
 	if dryRun || matched == 0 {

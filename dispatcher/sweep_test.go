@@ -65,6 +65,7 @@ func TestNewDeliveriesWaitBehindOlderOnes(t *testing.T) {
 	b.many(t, 20)
 	b.swept(t)
 	b.queue.work(5) // room again, but not for who comes last
+	b.clock.advance(time.Millisecond)
 	answer := b.accept(t, event(t, "tx-last"))
 	if waits := b.read(t, answer.Deliveries[0].ID); !waits.SweepAt.Equal(b.clock.now()) {
 		t.Errorf("the last one is swept in %s, want at once", waits.SweepAt.Sub(b.clock.now()))

@@ -52,11 +52,11 @@ func (w *Worker) exampleFor(endpoint postback.Endpoint, eventType string) (postb
 	}
 	now := w.now()
 	event := postback.Event{
-		ID: id.New(id.Event), Type: eventType, Publisher: endpoint.Publisher, Test: true,
+		ID: id.New(id.Event, now), Type: eventType, Publisher: endpoint.Publisher, Test: true,
 		Data: scheme.Example(eventType), AcceptedAt: now, Digest: []byte("example"),
 	}
 	return postback.Due{Event: event, Delivery: postback.Delivery{
-		ID: id.New(id.Delivery), EventID: event.ID, EventType: eventType, Publisher: endpoint.Publisher,
+		ID: id.New(id.Delivery, now), EventID: event.ID, EventType: eventType, Publisher: endpoint.Publisher,
 		EndpointID: endpoint.ID, State: postback.Pending, Generation: 1, Test: true,
 		CreatedAt: now, OpenedAt: now, NextAttemptAt: now, SweepAt: now.Add(exampleGrace),
 	}}, nil

@@ -104,11 +104,11 @@ const exchangeData = `{"publicId":"ex_1","status":"finished","amount":1.50}`
 func (b *bench) accept(t *testing.T, endpointID, data string) postback.Due {
 	t.Helper()
 	event := postback.Event{
-		ID: id.New(id.Event), Type: "exchange.finished", Publisher: "pub_1", Data: json.RawMessage(data),
+		ID: id.New(id.Event, b.clock.now()), Type: "exchange.finished", Publisher: "pub_1", Data: json.RawMessage(data),
 		AcceptedAt: b.clock.now(), Digest: []byte("digest"),
 	}
 	delivery := postback.Delivery{
-		ID: id.New(id.Delivery), EventID: event.ID, EventType: event.Type, Publisher: event.Publisher, EndpointID: endpointID,
+		ID: id.New(id.Delivery, event.AcceptedAt), EventID: event.ID, EventType: event.Type, Publisher: event.Publisher, EndpointID: endpointID,
 		State: postback.Pending, Generation: 1, CreatedAt: b.clock.now(), OpenedAt: b.clock.now(),
 		NextAttemptAt: b.clock.now(), SweepAt: b.clock.now().Add(time.Minute),
 	}

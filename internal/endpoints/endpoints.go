@@ -84,7 +84,7 @@ func (m *Manager) Create(ctx context.Context, spec postback.EndpointSpec) (postb
 	}
 	now := m.now()
 	endpoint := postback.Endpoint{
-		ID: id.New(id.Endpoint), Publisher: spec.Publisher, URL: spec.URL, Scheme: spec.Scheme, Method: spec.Method,
+		ID: id.New(id.Endpoint, now), Publisher: spec.Publisher, URL: spec.URL, Scheme: spec.Scheme, Method: spec.Method,
 		EventTypes: spec.EventTypes, Timeout: spec.Timeout, Headers: spec.Headers, Description: spec.Description,
 		State: postback.EndpointEnabled, CreatedAt: now, UpdatedAt: now,
 	}

@@ -90,8 +90,9 @@ func ReadText(path string) (string, error) {
 // Adopt records a key whose text is known already.
 func (k *Keys) Adopt(ctx context.Context, text, name string, role postback.Role, publisher string) (postback.APIKey, error) {
 	hash := sha256.Sum256([]byte(text))
+	now := k.now()
 	key := postback.APIKey{
-		ID: id.New(id.Key), Name: name, Role: role, Publisher: publisher, Hash: hash[:], CreatedAt: k.now(),
+		ID: id.New(id.Key, now), Name: name, Role: role, Publisher: publisher, Hash: hash[:], CreatedAt: now,
 	}
 	if err := k.ledger.SaveKey(ctx, key); err != nil {
 		return postback.APIKey{}, fmt.Errorf("save key: %w", err)

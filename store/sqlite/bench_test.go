@@ -81,7 +81,7 @@ func BenchmarkDue(b *testing.B) {
 }
 
 func acceptance() postback.Acceptance {
-	item := storetest.Acceptance(storetest.Event(storetest.NewID("evt")), "ep_1")
+	item := storetest.Acceptance(storetest.Event(storetest.NewID("evt", storetest.Noon())), "ep_1")
 	item.Deliveries[0].SweepAt = storetest.After(time.Minute) // its task is put in the queue
 	return item
 }

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -20,9 +21,16 @@ func Noon() time.Time { return time.Date(2026, 1, 31, 12, 0, 0, 123456000, time.
 // After is Noon and some time.
 func After(d time.Duration) time.Time { return Noon().Add(d) }
 
-// NewID makes a time-ordered id such as "dlv_0194b9...".
-func NewID(prefix string) string {
-	id := uuid.Must(uuid.NewV7())
+// NewID makes the id of something that was made at a time, as the engine does
+// ("dlv_019b9a..."): ids order by their time. Among those of the same time they
+// order as they were made, which an order of commits and one of ids agree on.
+func NewID(prefix string, at time.Time) string {
+	id := uuid.Must(uuid.NewRandom())
+	const version = 7 << 12
+	fraction := at.Nanosecond() % int(time.Millisecond) * 4096 / int(time.Millisecond)
+	binary.BigEndian.PutUint64(id[:], uint64(at.UnixMilli())<<16|version|uint64(fraction))
+	made := uint64(time.Now().UnixNano())<<12 | uint64(id[15])<<4 | uint64(id[14]&0xf)
+	binary.BigEndian.PutUint64(id[8:], 0b10<<62|made&(1<<62-1))
 	return prefix + "_" + hex.EncodeToString(id[:])
 }
 
@@ -41,7 +49,7 @@ func Event(id string) postback.Event {
 // once, with no task in a queue.
 func Delivery(event postback.Event, endpointID string) postback.Delivery {
 	return postback.Delivery{
-		ID: NewID("dlv"), EventID: event.ID, EventType: event.Type, Publisher: event.Publisher, EndpointID: endpointID,
+		ID: NewID("dlv", event.AcceptedAt), EventID: event.ID, EventType: event.Type, Publisher: event.Publisher, EndpointID: endpointID,
 		State: postback.Pending, Test: event.Test, Generation: 1, CreatedAt: event.AcceptedAt, OpenedAt: event.AcceptedAt,
 		NextAttemptAt: event.AcceptedAt, SweepAt: event.AcceptedAt,
 	}

@@ -22,7 +22,7 @@ func claimTests() []test {
 // at writes a delivery that is swept at a time.
 func (k kit) at(sweep time.Time) postback.Delivery {
 	k.Helper()
-	item := Acceptance(Event(NewID("evt")), "ep_1")
+	item := Acceptance(Event(NewID("evt", Noon())), "ep_1")
 	item.Deliveries[0].SweepAt = sweep
 	_, err := k.Accept(k.ctx(), []postback.Acceptance{item})
 	k.must(err)
@@ -150,7 +150,7 @@ func parkingTests() []test {
 // parked writes a parked delivery of an endpoint, created at a time.
 func (k kit) parked(endpointID string, reason postback.Reason, created time.Time) postback.Delivery {
 	k.Helper()
-	event := Event(NewID("evt"))
+	event := Event(NewID("evt", Noon()))
 	event.AcceptedAt = created
 	move := Park(k.accept(event, endpointID)[0].Ref())
 	move.Reason = reason

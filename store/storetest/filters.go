@@ -169,7 +169,7 @@ func filterEvents(k kit) {
 
 func filterPatterns(k kit) {
 	for _, eventType := range []string{"conversion.a", "conversion.ab", "conversion.a_b", "conversion.axb", "conversionx", "exchange.a"} {
-		event := Event(NewID("evt"))
+		event := Event(NewID("evt", Noon()))
 		event.Type = eventType
 		k.accept(event, "ep_1")
 	}

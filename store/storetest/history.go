@@ -20,7 +20,7 @@ func historyTests() []test {
 func historyUnknown(k kit) {
 	_, _, err := k.Event(k.ctx(), "evt_1")
 	k.fails(err, postback.CodeNotFound)
-	_, _, err = k.Delivery(k.ctx(), NewID("dlv"))
+	_, _, err = k.Delivery(k.ctx(), NewID("dlv", Noon()))
 	k.fails(err, postback.CodeNotFound)
 }
 
@@ -98,7 +98,7 @@ func pagingEvents(k kit) {
 			if page.Cursor = next; next == "" {
 				break
 			}
-			newer := Event(NewID("evt"))
+			newer := Event(NewID("evt", Noon()))
 			newer.AcceptedAt = After(2 * time.Hour)
 			k.accept(newer)
 		}
@@ -130,7 +130,7 @@ func pagingDeliveries(k kit) {
 	last := want
 	for _, limit := range []int{1, 2, 5, 22, 23} {
 		found := k.page(postback.DeliveryFilter{}, limit, func() {
-			newer := Event(NewID("evt"))
+			newer := Event(NewID("evt", Noon()))
 			newer.AcceptedAt = After(2 * time.Hour)
 			last = append(k.accept(newer, "ep_1"), last...)
 		})

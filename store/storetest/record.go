@@ -48,7 +48,7 @@ func dueNotWaiting(k kit) {
 }
 
 func dueUnknown(k kit) {
-	_, err := k.Due(k.ctx(), postback.Ref{DeliveryID: NewID("dlv"), Generation: 1, Attempt: 1})
+	_, err := k.Due(k.ctx(), postback.Ref{DeliveryID: NewID("dlv", Noon()), Generation: 1, Attempt: 1})
 	k.fails(err, postback.CodeNotFound)
 }
 
@@ -156,7 +156,7 @@ func recordTwice(k kit) {
 }
 
 func recordUnknown(k kit) {
-	ref := postback.Ref{DeliveryID: NewID("dlv"), Generation: 1, Attempt: 1}
+	ref := postback.Ref{DeliveryID: NewID("dlv", Noon()), Generation: 1, Attempt: 1}
 	k.fails(k.Record(k.ctx(), Succeed(ref)), postback.CodeNotFound)
 	k.fails(k.Record(k.ctx(), Park(ref)), postback.CodeNotFound)
 }

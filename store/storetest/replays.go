@@ -38,7 +38,7 @@ func reopenNext(k kit) {
 
 func reopenAnswers(k kit) {
 	dead, cancelled, waiting := k.in(postback.Dead), k.in(postback.Cancelled), k.in(postback.Retrying)
-	parked, unknown := k.in(postback.Parked), NewID("dlv")
+	parked, unknown := k.in(postback.Parked), NewID("dlv", Noon())
 	asked := []string{waiting.ID, dead.ID, unknown, cancelled.ID, parked.ID, dead.ID}
 	answers, err := k.Reopen(k.ctx(), asked, After(time.Hour), After(time.Hour))
 	k.must(err)

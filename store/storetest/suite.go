@@ -97,7 +97,7 @@ func (k kit) accept(event postback.Event, endpointIDs ...string) []postback.Deli
 // one writes a fresh event for endpoint "ep_1" and returns its delivery.
 func (k kit) one() postback.Delivery {
 	k.Helper()
-	return k.accept(Event(NewID("evt")), "ep_1")[0]
+	return k.accept(Event(NewID("evt", Noon())), "ep_1")[0]
 }
 
 // record moves a delivery on and returns it as it is stored then.
