@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -73,7 +72,6 @@ type Dispatcher struct {
 	Options
 
 	outbox *outbox
-	jobs   sync.Mutex // a replay's runner and its canceller take turns
 	now    func() time.Time
 }
 

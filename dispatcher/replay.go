@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/waybillhq/waybill/internal/id"
@@ -16,19 +15,27 @@ import (
 type Replays interface {
 	Reopener
 	ReplayJobs
+	ReplayReader
 }
 
-// Reopener picks ended deliveries and opens them again.
+// Reopener counts deliveries and opens ended ones again.
 type Reopener interface {
 	Reopen(ctx context.Context, ids []string, at, sweepAt time.Time) ([]postback.Reopened, error)
-	Deliveries(ctx context.Context, filter postback.DeliveryFilter, page postback.Page) ([]postback.Delivery, string, error)
 	CountDeliveries(ctx context.Context, filter postback.DeliveryFilter) (int, error)
 }
 
-// ReplayJobs keeps replay jobs.
+// ReplayJobs keeps replay jobs and their snapshots.
 type ReplayJobs interface {
-	SaveReplay(ctx context.Context, job postback.ReplayJob) error
+	CreateReplay(ctx context.Context, job postback.ReplayJob) error
+	CollectReplay(ctx context.Context, id string, limit int, at time.Time) (postback.ReplayJob, error)
+	AdvanceReplay(ctx context.Context, id string, handled, limit int, at time.Time) (postback.ReplayJob, error)
+	CancelReplay(ctx context.Context, id string, at time.Time) (postback.ReplayJob, error)
+}
+
+// ReplayReader reads replay jobs.
+type ReplayReader interface {
 	Replay(ctx context.Context, id string) (postback.ReplayJob, error)
+	ReplayJobs(ctx context.Context, filter postback.ReplayFilter, page postback.Page) ([]postback.ReplayJob, string, error)
 	RunningReplays(ctx context.Context) ([]postback.ReplayJob, error)
 }
 
@@ -74,7 +81,7 @@ func (d *Dispatcher) StartReplay(ctx context.Context, filter postback.DeliveryFi
 	if dryRun || matched == 0 {
 		job.State, job.EndedAt = postback.ReplayDone, now
 	}
-	if err := d.Replays.SaveReplay(ctx, job); err != nil {
+	if err := d.Replays.CreateReplay(ctx, job); err != nil {
 		return postback.ReplayJob{}, fmt.Errorf("record replay: %w", err)
 	}
 	return job, nil
@@ -92,93 +99,53 @@ func (d *Dispatcher) Replay(ctx context.Context, jobID string) (postback.ReplayJ
 // CancelReplay ends a running job; what it has replayed stays replayed.
 // CodeNotFound; CodeConflict when it has ended.
 func (d *Dispatcher) CancelReplay(ctx context.Context, jobID string) (postback.ReplayJob, error) {
-	d.jobs.Lock()
-	defer d.jobs.Unlock()
-	job, err := d.Replay(ctx, jobID)
+	job, err := d.Replays.CancelReplay(ctx, jobID, d.now())
 	if err != nil {
-		return postback.ReplayJob{}, err
-	}
-	if job.State != postback.ReplayRunning {
-		return postback.ReplayJob{}, postback.Failure(postback.CodeConflict, "the replay has ended already (%s)", job.State)
-	}
-	return d.endReplay(ctx, job, postback.ReplayCancelled)
-}
-
-func (d *Dispatcher) endReplay(ctx context.Context, job postback.ReplayJob, state postback.ReplayState) (postback.ReplayJob, error) {
-	job.State, job.EndedAt = state, d.now()
-	if err := d.Replays.SaveReplay(ctx, job); err != nil {
-		return postback.ReplayJob{}, fmt.Errorf("record end of replay: %w", err)
+		return postback.ReplayJob{}, fmt.Errorf("cancel replay: %w", err)
 	}
 	return job, nil
 }
 
 // workOnReplays moves every running job on, each by what its rate allows for
-// one interval.
+// one interval. Every process does so: a step that another one took is not
+// taken again.
 func (d *Dispatcher) workOnReplays(ctx context.Context) error {
 	jobs, err := d.Replays.RunningReplays(ctx)
 	if err != nil {
 		return fmt.Errorf("list replays: %w", err)
 	}
 	for _, job := range jobs {
-		if err := d.workOn(ctx, job.ID); err != nil {
+		err := d.workOn(ctx, job)
+		if postback.CodeOf(err) == postback.CodeConflict {
+			continue // another process works on it, or it was cancelled
+		}
+		if err != nil {
 			return fmt.Errorf("work on replay %s: %w", job.ID, err)
 		}
 	}
 	return nil
 }
 
-// workOn replays pages until the job ends or has had what its rate allows for
-// this interval.
-func (d *Dispatcher) workOn(ctx context.Context, jobID string) error {
-	for allowed := -1; allowed != 0 && ctx.Err() == nil; {
-		job, moved, err := d.replayPage(ctx, jobID, &allowed)
-		if err != nil {
-			return err
+// workOn collects the job's snapshot and then works through it, until the job
+// ends or has had what its rate allows for this interval.
+func (d *Dispatcher) workOn(ctx context.Context, job postback.ReplayJob) (err error) {
+	for !job.Collected && job.State == postback.ReplayRunning && ctx.Err() == nil {
+		if job, err = d.Replays.CollectReplay(ctx, job.ID, step, d.now()); err != nil {
+			return fmt.Errorf("collect deliveries: %w", err)
 		}
-		if moved == 0 || job.State != postback.ReplayRunning {
-			return nil
+	}
+	for allowed := d.allowance(job); allowed > 0 && job.Collected && job.State == postback.ReplayRunning && ctx.Err() == nil; {
+		before := job.Replayed
+		if job, err = d.Replays.AdvanceReplay(ctx, job.ID, job.Handled(), min(allowed, step), d.now()); err != nil {
+			return fmt.Errorf("reopen deliveries: %w", err)
 		}
+		allowed -= job.Replayed - before
+	}
+	if job.State == postback.ReplayDone {
+		d.Logger.InfoContext(ctx, "replay done", slog.String("replay", job.ID),
+			slog.Int("replayed", job.Replayed), slog.Int("skipped", job.Skipped))
 	}
 	return nil
-}
-
-// replayPage replays the job's next page and records how far it got. A process
-// that dies in between replays the page again; what was reopened by then no
-// longer matches the filter.
-func (d *Dispatcher) replayPage(ctx context.Context, jobID string, allowed *int) (postback.ReplayJob, int, error) {
-	d.jobs.Lock()
-	defer d.jobs.Unlock()
-	job, err := d.Replay(ctx, jobID)
-	if err != nil || job.State != postback.ReplayRunning {
-		return job, 0, err
-	}
-	if *allowed < 0 {
-		*allowed = d.allowance(job)
-	}
-	page := postback.Page{Cursor: job.Cursor, Limit: min(*allowed, step)}
-	if page.Limit == 0 {
-		return job, 0, nil
-	}
-	deliveries, next, err := d.Replays.Deliveries(ctx, job.Filter, page)
-	if err != nil {
-		return job, 0, fmt.Errorf("read deliveries to replay: %w", err)
-	}
-	replayed, err := d.reopen(ctx, deliveries)
-	if err != nil {
-		return job, 0, err
-	}
-	*allowed -= len(deliveries)
-	job.Replayed += replayed
-	job.Cursor = next
-	if next == "" {
-		job, err = d.endReplay(ctx, job, postback.ReplayDone)
-		d.Logger.InfoContext(ctx, "replay done", slog.String("replay", job.ID), slog.Int("deliveries", job.Replayed))
-		return job, len(deliveries), err
-	}
-	if err := d.Replays.SaveReplay(ctx, job); err != nil {
-		return job, 0, fmt.Errorf("record progress of replay: %w", err)
-	}
-	return job, len(deliveries), nil
 }
 
 // allowance is how many deliveries a job's rate has allowed since it was made,
@@ -191,21 +158,4 @@ func (d *Dispatcher) allowance(job postback.ReplayJob) int {
 	}
 	since := d.now().Sub(job.CreatedAt).Seconds()
 	return int(min(max(since*job.Rate-float64(job.Replayed), 0), max(job.Rate, 1), unlimited))
-}
-
-func (d *Dispatcher) reopen(ctx context.Context, deliveries []postback.Delivery) (int, error) {
-	if len(deliveries) == 0 {
-		return 0, nil
-	}
-	ids := make([]string, 0, len(deliveries))
-	for _, delivery := range deliveries {
-		ids = append(ids, delivery.ID)
-	}
-	now := d.now()
-	reopened, err := d.Replays.Reopen(ctx, ids, now, now)
-	if err != nil {
-		return 0, fmt.Errorf("reopen deliveries: %w", err)
-	}
-	opened := slices.DeleteFunc(reopened, func(one postback.Reopened) bool { return one.Err != nil })
-	return len(opened), nil
 }

@@ -356,26 +356,27 @@ func TestARestartInTheMiddleGoesOn(t *testing.T) {
 }
 
 // dying is a ledger whose process dies after deliveries were opened and before
-// the job says so.
+// it learned that they were.
 type dying struct {
 	dispatcher.Replays
 
 	left int
 }
 
-func (d *dying) SaveReplay(ctx context.Context, job postback.ReplayJob) error {
+func (d *dying) AdvanceReplay(ctx context.Context, id string, handled, limit int, at time.Time) (postback.ReplayJob, error) {
+	job, err := d.Replays.AdvanceReplay(ctx, id, handled, limit, at)
 	if d.left--; d.left < 0 {
-		return errAway
+		return postback.ReplayJob{}, errAway
 	}
-	return d.Replays.SaveReplay(ctx, job)
+	return job, err
 }
 
-func TestAProcessThatDiesBetweenReplayingAndSayingSo(t *testing.T) {
+func TestAProcessThatDiesBeforeItLearnsWhatItReplayed(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.offer(t)
 	made := b.dead(t, 12)
-	b.restart(t, func(o *dispatcher.Options) { o.Replays = &dying{Replays: b.Ledger, left: 2} })
+	b.restart(t, func(o *dispatcher.Options) { o.Replays = &dying{Replays: b.Ledger, left: 1} })
 	job := b.start(t, postback.DeliveryFilter{}, 4)
 	b.clock.advance(time.Second)
 	b.turn(t, job.ID)
@@ -388,7 +389,7 @@ func TestAProcessThatDiesBetweenReplayingAndSayingSo(t *testing.T) {
 		b.clock.advance(time.Second)
 		job = b.turn(t, job.ID)
 	}
-	if job.State != postback.ReplayDone {
+	if job.State != postback.ReplayDone || job.Replayed != 12 || job.Skipped != 0 {
 		t.Errorf("got %+v", job)
 	}
 	b.expectGeneration(t, made, 2)

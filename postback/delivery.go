@@ -66,9 +66,13 @@ type Delivery struct {
 	EventType  string
 	Publisher  string
 	EndpointID string
-	State      State
-	Reason     Reason // empty unless parked, dead or cancelled
-	Test       bool
+	// Reference is the value of the field of the event's data that the scheme
+	// names for looking a delivery up, such as a transaction's id; at most
+	// MaxReference bytes, empty when there is none.
+	Reference string
+	State     State
+	Reason    Reason // empty unless parked, dead or cancelled
+	Test      bool
 
 	// Generation counts from 1; each replay opens the next one.
 	Generation int
@@ -89,6 +93,9 @@ type Delivery struct {
 	// Zero when ended or parked.
 	SweepAt time.Time
 }
+
+// MaxReference bounds Delivery.Reference in bytes; longer ones are not kept.
+const MaxReference = 255
 
 // MessageID is what receivers know the delivery by: the same for every
 // attempt, retry and replay.

@@ -11,6 +11,7 @@ type DeliveryFilter struct {
 	EventID    string    `json:"event_id,omitempty"`
 	EventType  string    `json:"event_type,omitempty"` // a pattern, as endpoints write them
 	StatusCode int       `json:"status_code,omitempty"`
+	Reference  string    `json:"reference,omitempty"`
 	Since      time.Time `json:"since,omitzero"` // created at or after
 	Until      time.Time `json:"until,omitzero"` // created before
 	// EndedBefore keeps only deliveries that ended before this moment.
@@ -36,7 +37,8 @@ type EndpointFilter struct {
 }
 
 // Page asks for a part of a listing, newest first. Cursor is what the part
-// before gave as the next one; empty begins. Limit is 1 to MaxPage.
+// before gave as the next one; empty begins. A cursor of deliveries may also be
+// the id of one: the part begins behind it. Limit is 1 to MaxPage.
 type Page struct {
 	Cursor string
 	Limit  int
@@ -58,18 +60,31 @@ const (
 	ReplayCancelled ReplayState = "cancelled"
 )
 
-// ReplayJob reopens every ended delivery that its filter picks.
+// ReplayJob reopens every ended delivery that its filter picked when it was
+// made. It first collects their ids in the ledger, as a snapshot, and then
+// works through them.
 type ReplayJob struct {
-	ID        string
-	Filter    DeliveryFilter
-	Rate      float64 // deliveries per second; 0 is as fast as it goes
-	DryRun    bool
-	State     ReplayState
-	Matched   int // counted when the job was made
-	Replayed  int
-	Cursor    string // how far the job got
+	ID     string
+	Filter DeliveryFilter
+	Rate   float64 // deliveries per second; 0 is as fast as it goes
+	DryRun bool
+	State  ReplayState
+	// Matched is the size of the snapshot; until Collected, what was counted
+	// when the job was made.
+	Matched   int
+	Collected bool
+	Replayed  int // of the snapshot, reopened by this job
+	Skipped   int // of the snapshot, had moved on or were removed before their turn
 	CreatedAt time.Time
 	EndedAt   time.Time
+}
+
+// Handled is how many deliveries of the snapshot the job is through with.
+func (j ReplayJob) Handled() int { return j.Replayed + j.Skipped }
+
+// ReplayFilter picks replay jobs; the zero value picks all.
+type ReplayFilter struct {
+	Publisher string // whose deliveries alone the job replays
 }
 
 // Role says what an API key may do.

@@ -19,6 +19,7 @@ const (
 	Events     Listing = "events"
 	Deliveries Listing = "deliveries"
 	Endpoints  Listing = "endpoints"
+	Replays    Listing = "replays"
 )
 
 // Position is the last row of a part of a listing: its time, and the key that

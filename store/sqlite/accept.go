@@ -13,9 +13,9 @@ const insertEvent = `INSERT INTO events
 	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`
 
 const insertDelivery = `INSERT INTO deliveries
-	(id, event_id, event_type, publisher, endpoint_id, state, reason, test, generation, attempts, attempts_before,
+	(id, event_id, event_type, publisher, endpoint_id, reference, state, reason, test, generation, attempts, attempts_before,
 	 last_status_code, last_error, created_at, opened_at, next_attempt_at, completed_at, sweep_at)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 // Accept writes each event with its deliveries. An event whose id is stored
 // already is answered with what is stored, or with CodeConflict when its
@@ -52,7 +52,7 @@ func accept(ctx context.Context, db *session, item postback.Acceptance) (postbac
 		return repeated(ctx, db, item)
 	}
 	for _, d := range item.Deliveries {
-		_, err := db.exec(ctx, insertDelivery, d.ID, d.EventID, d.EventType, d.Publisher, d.EndpointID,
+		_, err := db.exec(ctx, insertDelivery, d.ID, d.EventID, d.EventType, d.Publisher, d.EndpointID, d.Reference,
 			string(d.State), string(d.Reason), d.Test, d.Generation, d.Attempts, d.AttemptsBefore,
 			d.LastStatusCode, d.LastError, micros(d.CreatedAt), micros(d.OpenedAt),
 			micros(d.NextAttemptAt), micros(d.CompletedAt), micros(d.SweepAt))

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"strconv"
 	"strings"
 	"time"
@@ -71,6 +72,19 @@ func positionOf(listing store.Listing, cursor string) (*position, error) {
 	return &position{at: last.At.UnixMicro(), seq: seq}, nil
 }
 
+// deliveryPosition reads a cursor of deliveries, which may be the id of one.
+func (l *Ledger) deliveryPosition(ctx context.Context, cursor string) (*position, error) {
+	if !strings.HasPrefix(cursor, "dlv_") {
+		return positionOf(store.Deliveries, cursor)
+	}
+	const query = `SELECT created_at, seq FROM deliveries WHERE id = ?`
+	found, err := single(ctx, l.readPool, "delivery", func(p *position) []any { return []any{&p.at, &p.seq} }, query, cursor)
+	if postback.CodeOf(err) == postback.CodeNotFound {
+		return nil, postback.Invalid("cursor", postback.CodeInvalid, "names a delivery that is not there; leave it out to begin")
+	}
+	return &found, err
+}
+
 // cursorAt spells the position of a row.
 func cursorAt(listing store.Listing, at time.Time, seq int64) string {
 	return listing.Cursor(store.Position{At: at, Key: strconv.FormatInt(seq, 10)})
@@ -85,6 +99,9 @@ func deliveryQuery(f postback.DeliveryFilter, state postback.State) (index strin
 	where.addText(`d.publisher = ?`, f.Publisher)
 	where.addText(`d.state = ?`, string(state))
 	where.addType(`d.event_type`, f.EventType)
+	if f.Reference != "" {
+		where.add(`d.reference = ? AND d.reference <> ''`, f.Reference)
+	}
 	if f.StatusCode != 0 {
 		where.add(`d.last_status_code = ?`, f.StatusCode)
 	}
@@ -110,6 +127,8 @@ func deliveryQuery(f postback.DeliveryFilter, state postback.State) (index strin
 	switch {
 	case f.EventID != "":
 		return "deliveries_by_event", where
+	case f.Reference != "":
+		return "deliveries_by_reference", where
 	case f.EndpointID != "" && openState:
 		return "deliveries_by_endpoint_state", where
 	case f.EndpointID != "":

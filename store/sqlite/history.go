@@ -90,7 +90,7 @@ func (l *Ledger) Delivery(ctx context.Context, id string) (delivery postback.Del
 
 // Deliveries lists deliveries, newest first, and the next cursor.
 func (l *Ledger) Deliveries(ctx context.Context, filter postback.DeliveryFilter, page postback.Page) ([]postback.Delivery, string, error) {
-	after, err := positionOf(store.Deliveries, page.Cursor)
+	after, err := l.deliveryPosition(ctx, page.Cursor)
 	if err != nil {
 		return nil, "", err
 	}

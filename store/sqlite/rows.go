@@ -127,13 +127,13 @@ func eventDest(e *postback.Event) []any {
 	}
 }
 
-const deliveryColumns = `d.id, d.event_id, d.event_type, d.publisher, d.endpoint_id, d.state, d.reason, d.test,
+const deliveryColumns = `d.id, d.event_id, d.event_type, d.publisher, d.endpoint_id, d.reference, d.state, d.reason, d.test,
 	d.generation, d.attempts, d.attempts_before, d.last_status_code, d.last_error,
 	d.created_at, d.opened_at, d.next_attempt_at, d.completed_at, d.sweep_at`
 
 func deliveryDest(d *postback.Delivery) []any {
 	return []any{
-		&d.ID, &d.EventID, &d.EventType, &d.Publisher, &d.EndpointID, &d.State, &d.Reason, &d.Test,
+		&d.ID, &d.EventID, &d.EventType, &d.Publisher, &d.EndpointID, &d.Reference, &d.State, &d.Reason, &d.Test,
 		&d.Generation, &d.Attempts, &d.AttemptsBefore, &d.LastStatusCode, &d.LastError,
 		instant{&d.CreatedAt},
 		instant{&d.OpenedAt},

@@ -50,7 +50,7 @@ func Event(id string) postback.Event {
 func Delivery(event postback.Event, endpointID string) postback.Delivery {
 	return postback.Delivery{
 		ID: NewID("dlv", event.AcceptedAt), EventID: event.ID, EventType: event.Type, Publisher: event.Publisher, EndpointID: endpointID,
-		State: postback.Pending, Test: event.Test, Generation: 1, CreatedAt: event.AcceptedAt, OpenedAt: event.AcceptedAt,
+		Reference: event.ID, State: postback.Pending, Test: event.Test, Generation: 1, CreatedAt: event.AcceptedAt, OpenedAt: event.AcceptedAt,
 		NextAttemptAt: event.AcceptedAt, SweepAt: event.AcceptedAt,
 	}
 }

@@ -69,6 +69,7 @@ func deliveryFilters() []postback.DeliveryFilter {
 		func(f *filter) { f.EventType = "exchange.finished" },
 		func(f *filter) { f.StatusCode = 404 },
 		func(f *filter) { f.StatusCode = 200 },
+		func(f *filter) { f.Reference = "evt_6" },
 		func(f *filter) { f.Since, f.Until = After(5*time.Second), After(30*time.Second) },
 		func(f *filter) { f.EndedBefore = After(time.Hour) },
 		func(f *filter) { f.NoTests = true },
@@ -96,6 +97,7 @@ func picks(f postback.DeliveryFilter, d postback.Delivery) bool {
 		(f.EventID == "" || f.EventID == d.EventID) &&
 		(f.EventType == "" || postback.MatchType(f.EventType, d.EventType)) &&
 		(f.StatusCode == 0 || f.StatusCode == d.LastStatusCode) &&
+		(f.Reference == "" || f.Reference == d.Reference) &&
 		(f.Since.IsZero() || !d.CreatedAt.Before(f.Since)) &&
 		(f.Until.IsZero() || d.CreatedAt.Before(f.Until)) &&
 		(f.EndedBefore.IsZero() || !d.CompletedAt.IsZero() && d.CompletedAt.Before(f.EndedBefore)) &&

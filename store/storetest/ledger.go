@@ -129,18 +129,44 @@ type Replays interface {
 	Reopen(ctx context.Context, ids []string, at, sweepAt time.Time) ([]Reopened, error)
 	// CountDeliveries counts what a filter picks.
 	CountDeliveries(ctx context.Context, filter postback.DeliveryFilter) (int, error)
-	// SaveReplay writes a job, new or changed.
-	SaveReplay(ctx context.Context, job postback.ReplayJob) error
+	ReplayJobs
 	ReplayReader
 }
 
 // Reopened is one answer of Reopen.
 type Reopened = postback.Reopened
 
+// ReplayJobs keeps replay jobs and the snapshots they work through. Each write
+// is one transaction, so that several processes may work on one job, and one
+// that dies leaves nothing half-done.
+type ReplayJobs interface {
+	// CreateReplay writes a new job.
+	CreateReplay(ctx context.Context, job postback.ReplayJob) error
+	// CollectReplay adds up to limit more ended deliveries that the job's filter
+	// picks, newest first, to its snapshot, each with the generation that ended,
+	// and returns the job. When there are no more, the job is Collected, Matched
+	// is the size of the snapshot, and an empty snapshot ends it as done at the
+	// given time. A job that is not running, or is collected, is returned as it
+	// is; CodeNotFound.
+	CollectReplay(ctx context.Context, id string, limit int, at time.Time) (postback.ReplayJob, error)
+	// AdvanceReplay reopens the next limit deliveries of the snapshot, oldest
+	// first, due at the given time with SweepAt the same, and counts them. One
+	// that is not in the generation that was collected any more, or was removed,
+	// is skipped. After the last one the job is done. It works on a collected,
+	// running job of which as many are handled as the caller believes; otherwise
+	// CodeConflict, and nothing is changed; CodeNotFound.
+	AdvanceReplay(ctx context.Context, id string, handled, limit int, at time.Time) (postback.ReplayJob, error)
+	// CancelReplay ends a running job as cancelled. CodeNotFound; CodeConflict
+	// when it has ended.
+	CancelReplay(ctx context.Context, id string, at time.Time) (postback.ReplayJob, error)
+}
+
 // ReplayReader reads replay jobs.
 type ReplayReader interface {
 	// Replay returns one job; CodeNotFound.
 	Replay(ctx context.Context, id string) (postback.ReplayJob, error)
+	// ReplayJobs lists jobs, newest first, and the next cursor.
+	ReplayJobs(ctx context.Context, filter postback.ReplayFilter, page postback.Page) ([]postback.ReplayJob, string, error)
 	// RunningReplays lists the jobs that are not ended, oldest first.
 	RunningReplays(ctx context.Context) ([]postback.ReplayJob, error)
 }

@@ -1,0 +1,238 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
+)
+
+const (
+	insertReplay = `INSERT INTO replays
+		(id, filter, rate, dry_run, state, matched, collected, replayed, skipped, cursor, created_at, ended_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?)`
+	insertItem = `INSERT INTO replay_items (replay, position, delivery, generation)
+		SELECT ?1, coalesce(max(position) + 1, 0), ?2, ?3 FROM replay_items WHERE replay = ?1`
+	moveCursor   = `UPDATE replays SET cursor = ? WHERE id = ? AND cursor = ? AND collected = 0 AND state = 'running'`
+	endCollect   = `UPDATE replays SET collected = 1, matched = ?, state = ?, ended_at = ? WHERE id = ? AND collected = 0 AND state = 'running'`
+	nextItems    = `SELECT position, delivery, generation FROM replay_items WHERE replay = ? ORDER BY position DESC LIMIT ?`
+	dropItems    = `DELETE FROM replay_items WHERE replay = ? AND position >= ?`
+	reopenEnded  = reopen + ` AND generation = ? AND state IN ('succeeded', 'dead', 'cancelled')`
+	countReplay  = `UPDATE replays SET replayed = replayed + ?, skipped = skipped + ?, state = ?, ended_at = ? WHERE id = ?`
+	cancelReplay = `UPDATE replays SET state = 'cancelled', ended_at = ? WHERE id = ? AND state = 'running'`
+)
+
+const replayColumns = `r.id, r.filter, r.rate, r.dry_run, r.state, r.matched, r.collected, r.replayed, r.skipped, r.created_at, r.ended_at, r.cursor, r.seq`
+
+// replayRow is a job with how far it has collected, and what orders it among
+// others of the same time.
+type replayRow struct {
+	postback.ReplayJob
+	cursor string
+	seq    int64
+}
+
+func (r replayRow) job() postback.ReplayJob { return r.ReplayJob }
+
+func replayDest(r *replayRow) []any {
+	return []any{
+		&r.ID,
+		decoded{&r.Filter},
+		&r.Rate, &r.DryRun, &r.State,
+		&r.Matched, &r.Collected, &r.Replayed, &r.Skipped,
+		instant{&r.CreatedAt},
+		instant{&r.EndedAt},
+		&r.cursor, &r.seq,
+	}
+}
+
+func readReplay(ctx context.Context, db querier, id string) (replayRow, error) {
+	return single(ctx, db, "replay", replayDest, `SELECT `+replayColumns+` FROM replays r WHERE r.id = ?`, id)
+}
+
+// CreateReplay writes a new job.
+func (l *Ledger) CreateReplay(ctx context.Context, job postback.ReplayJob) error {
+	filter, err := encode(job.Filter)
+	if err != nil {
+		return err
+	}
+	_, err = l.change(ctx, "write replay", 1, insertReplay, job.ID, filter, job.Rate, job.DryRun, string(job.State),
+		job.Matched, job.Collected, job.Replayed, job.Skipped, micros(job.CreatedAt), micros(job.EndedAt))
+	return err
+}
+
+// CollectReplay adds the next part of what the job's filter picks to its
+// snapshot. The part is read before the write, which does nothing when another
+// process was faster.
+func (l *Ledger) CollectReplay(ctx context.Context, id string, limit int, at time.Time) (postback.ReplayJob, error) {
+	job, err := readReplay(ctx, l.readPool, id)
+	if err != nil || job.Collected || job.State != postback.ReplayRunning {
+		return job.ReplayJob, err
+	}
+	after, err := positionOf(store.Deliveries, job.cursor)
+	if err != nil {
+		return job.ReplayJob, err
+	}
+	var rows []deliveryRow
+	err = l.snapshot(ctx, func(db querier) error {
+		rows, err = readDeliveries(ctx, db, job.Filter, after, limit)
+		return err
+	})
+	if err != nil {
+		return job.ReplayJob, fmt.Errorf("read deliveries to replay: %w", err)
+	}
+	return write(ctx, l.writer, limit, func(ctx context.Context, db *session) (postback.ReplayJob, error) {
+		if err := collectItems(ctx, db, job, rows, len(rows) < limit, at); err != nil {
+			return job.ReplayJob, err
+		}
+		job, err = readReplay(ctx, db, id)
+		return job.ReplayJob, err
+	})
+}
+
+func collectItems(ctx context.Context, db *session, job replayRow, rows []deliveryRow, last bool, at time.Time) error {
+	if len(rows) > 0 {
+		end := rows[len(rows)-1]
+		moved, err := db.exec(ctx, moveCursor, cursorAt(store.Deliveries, end.CreatedAt, end.seq), job.ID, job.cursor)
+		if err != nil {
+			return fmt.Errorf("move replay on: %w", err)
+		}
+		if moved == 0 {
+			return nil // another process was faster
+		}
+	}
+	for _, row := range rows {
+		if !row.State.Ended() {
+			continue
+		}
+		if _, err := db.exec(ctx, insertItem, job.ID, row.ID, row.Generation); err != nil {
+			return fmt.Errorf("write replay's snapshot: %w", err)
+		}
+	}
+	if !last {
+		return nil
+	}
+	found, err := single(ctx, db, "snapshot", func(n *int) []any { return []any{n} },
+		`SELECT count(*) FROM replay_items WHERE replay = ?`, job.ID)
+	if err != nil {
+		return err
+	}
+	state, endedAt := postback.ReplayRunning, time.Time{}
+	if found == 0 {
+		state, endedAt = postback.ReplayDone, at
+	}
+	if _, err := db.exec(ctx, endCollect, found+job.Handled(), string(state), micros(endedAt), job.ID); err != nil {
+		return fmt.Errorf("end replay's snapshot: %w", err)
+	}
+	return nil
+}
+
+// AdvanceReplay reopens the next deliveries of the job's snapshot.
+func (l *Ledger) AdvanceReplay(ctx context.Context, id string, handled, limit int, at time.Time) (postback.ReplayJob, error) {
+	return write(ctx, l.writer, limit, func(ctx context.Context, db *session) (postback.ReplayJob, error) {
+		job, err := readReplay(ctx, db, id)
+		if err != nil {
+			return postback.ReplayJob{}, err
+		}
+		if !job.Collected || job.State != postback.ReplayRunning || job.Handled() != handled {
+			return job.ReplayJob, postback.Failure(postback.CodeConflict, "the replay %s moved on meanwhile", id)
+		}
+		reopened, taken, err := reopenItems(ctx, db, id, limit, at)
+		if err != nil {
+			return job.ReplayJob, err
+		}
+		state, endedAt := postback.ReplayRunning, time.Time{}
+		if handled+taken >= job.Matched {
+			state, endedAt = postback.ReplayDone, at
+		}
+		if _, err := db.exec(ctx, countReplay, reopened, taken-reopened, string(state), micros(endedAt), id); err != nil {
+			return job.ReplayJob, fmt.Errorf("count replayed: %w", err)
+		}
+		job, err = readReplay(ctx, db, id)
+		return job.ReplayJob, err
+	})
+}
+
+// replayItem is one delivery of a snapshot.
+type replayItem struct {
+	position   int
+	delivery   string
+	generation int
+}
+
+// reopenItems takes items off a snapshot and reopens what has not moved on.
+func reopenItems(ctx context.Context, db *session, id string, limit int, at time.Time) (reopened, taken int, err error) {
+	items, err := collect(ctx, db, func(i *replayItem) []any { return []any{&i.position, &i.delivery, &i.generation} }, nextItems, id, limit)
+	if err != nil {
+		return 0, 0, fmt.Errorf("read replay's snapshot: %w", err)
+	}
+	for _, item := range items {
+		opened, err := db.exec(ctx, reopenEnded, micros(at), micros(at), micros(at), item.delivery, item.generation)
+		if err != nil {
+			return 0, 0, fmt.Errorf("reopen delivery: %w", err)
+		}
+		reopened += int(opened)
+	}
+	for _, last := range items[max(0, len(items)-1):] {
+		if _, err := db.exec(ctx, dropItems, id, last.position); err != nil {
+			return 0, 0, fmt.Errorf("take off replay's snapshot: %w", err)
+		}
+	}
+	return reopened, len(items), nil
+}
+
+// CancelReplay ends a running job.
+func (l *Ledger) CancelReplay(ctx context.Context, id string, at time.Time) (postback.ReplayJob, error) {
+	return write(ctx, l.writer, 1, func(ctx context.Context, db *session) (postback.ReplayJob, error) {
+		cancelled, err := db.exec(ctx, cancelReplay, micros(at), id)
+		if err != nil {
+			return postback.ReplayJob{}, fmt.Errorf("cancel replay: %w", err)
+		}
+		job, err := readReplay(ctx, db, id)
+		if err == nil && cancelled == 0 {
+			err = postback.Failure(postback.CodeConflict, "the replay has ended already (%s)", job.State)
+		}
+		return job.ReplayJob, err
+	})
+}
+
+// Replay returns one job; CodeNotFound.
+func (l *Ledger) Replay(ctx context.Context, id string) (postback.ReplayJob, error) {
+	row, err := readReplay(ctx, l.readPool, id)
+	return row.ReplayJob, err
+}
+
+// ReplayJobs lists jobs, newest first, and the next cursor.
+func (l *Ledger) ReplayJobs(ctx context.Context, filter postback.ReplayFilter, page postback.Page) ([]postback.ReplayJob, string, error) {
+	after, err := positionOf(store.Replays, page.Cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	var where conditions
+	where.addText(`r.filter ->> 'publisher' = ?`, filter.Publisher)
+	where.addAfter(`(r.created_at, r.seq)`, after)
+	size := store.Size(page)
+	rows, err := collect(ctx, l.readPool, replayDest,
+		`SELECT `+replayColumns+` FROM replays r `+where.sql()+` ORDER BY r.created_at DESC, r.seq DESC LIMIT ?`, append(where.args, size+1)...)
+	if err != nil {
+		return nil, "", fmt.Errorf("read replays: %w", err)
+	}
+	next := ""
+	if len(rows) > size {
+		rows = rows[:size]
+		next = cursorAt(store.Replays, rows[size-1].CreatedAt, rows[size-1].seq)
+	}
+	return unwrap(rows, replayRow.job), next, nil
+}
+
+// RunningReplays lists the jobs that are not ended, oldest first.
+func (l *Ledger) RunningReplays(ctx context.Context) ([]postback.ReplayJob, error) {
+	const query = `SELECT ` + replayColumns + ` FROM replays r WHERE r.state = 'running' ORDER BY r.created_at, r.seq`
+	rows, err := collect(ctx, l.readPool, replayDest, query)
+	if err != nil {
+		return nil, fmt.Errorf("read running replays: %w", err)
+	}
+	return unwrap(rows, replayRow.job), nil
+}
