@@ -69,8 +69,8 @@ type ReplayJob struct {
 	Rate   float64 // deliveries per second; 0 is as fast as it goes
 	DryRun bool
 	State  ReplayState
-	// Matched is the size of the snapshot; until Collected, what was counted
-	// when the job was made.
+	// Matched is the size of the snapshot, which grows until it is Collected; of
+	// a dry run it is what was counted.
 	Matched   int
 	Collected bool
 	Replayed  int // of the snapshot, reopened by this job

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
@@ -15,7 +16,7 @@ const (
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?)`
 	insertItem = `INSERT INTO replay_items (replay, position, delivery, generation)
 		SELECT ?1, coalesce(max(position) + 1, 0), ?2, ?3 FROM replay_items WHERE replay = ?1`
-	moveCursor   = `UPDATE replays SET cursor = ? WHERE id = ? AND cursor = ? AND collected = 0 AND state = 'running'`
+	moveCursor   = `UPDATE replays SET cursor = ?, matched = matched + ? WHERE id = ? AND cursor = ? AND collected = 0 AND state = 'running'`
 	endCollect   = `UPDATE replays SET collected = 1, matched = ?, state = ?, ended_at = ? WHERE id = ? AND collected = 0 AND state = 'running'`
 	nextItems    = `SELECT position, delivery, generation FROM replay_items WHERE replay = ? ORDER BY position DESC LIMIT ?`
 	dropItems    = `DELETE FROM replay_items WHERE replay = ? AND position >= ?`
@@ -83,8 +84,9 @@ func (l *Ledger) CollectReplay(ctx context.Context, id string, limit int, at tim
 	if err != nil {
 		return job.ReplayJob, fmt.Errorf("read deliveries to replay: %w", err)
 	}
+	part := partOf(rows, limit)
 	return write(ctx, l.writer, limit, func(ctx context.Context, db *session) (postback.ReplayJob, error) {
-		if err := collectItems(ctx, db, job, rows, len(rows) < limit, at); err != nil {
+		if err := collectItems(ctx, db, job, part, at); err != nil {
 			return job.ReplayJob, err
 		}
 		job, err = readReplay(ctx, db, id)
@@ -92,10 +94,26 @@ func (l *Ledger) CollectReplay(ctx context.Context, id string, limit int, at tim
 	})
 }
 
-func collectItems(ctx context.Context, db *session, job replayRow, rows []deliveryRow, last bool, at time.Time) error {
+// replayPart is what one step adds to a snapshot.
+type replayPart struct {
+	ended []deliveryRow
+	end   string // where the next part begins; empty when there was nothing
+	last  bool
+}
+
+func partOf(rows []deliveryRow, limit int) replayPart {
+	part := replayPart{last: len(rows) < limit}
 	if len(rows) > 0 {
 		end := rows[len(rows)-1]
-		moved, err := db.exec(ctx, moveCursor, cursorAt(store.Deliveries, end.CreatedAt, end.seq), job.ID, job.cursor)
+		part.end = cursorAt(store.Deliveries, end.CreatedAt, end.seq)
+	}
+	part.ended = slices.DeleteFunc(rows, func(row deliveryRow) bool { return !row.State.Ended() })
+	return part
+}
+
+func collectItems(ctx context.Context, db *session, job replayRow, part replayPart, at time.Time) error {
+	if part.end != "" {
+		moved, err := db.exec(ctx, moveCursor, part.end, len(part.ended), job.ID, job.cursor)
 		if err != nil {
 			return fmt.Errorf("move replay on: %w", err)
 		}
@@ -103,15 +121,12 @@ func collectItems(ctx context.Context, db *session, job replayRow, rows []delive
 			return nil // another process was faster
 		}
 	}
-	for _, row := range rows {
-		if !row.State.Ended() {
-			continue
-		}
+	for _, row := range part.ended {
 		if _, err := db.exec(ctx, insertItem, job.ID, row.ID, row.Generation); err != nil {
 			return fmt.Errorf("write replay's snapshot: %w", err)
 		}
 	}
-	if !last {
+	if !part.last {
 		return nil
 	}
 	found, err := single(ctx, db, "snapshot", func(n *int) []any { return []any{n} },
@@ -144,7 +159,7 @@ func (l *Ledger) AdvanceReplay(ctx context.Context, id string, handled, limit in
 			return job.ReplayJob, err
 		}
 		state, endedAt := postback.ReplayRunning, time.Time{}
-		if handled+taken >= job.Matched {
+		if handled+taken >= job.Matched || taken < limit {
 			state, endedAt = postback.ReplayDone, at
 		}
 		if _, err := db.exec(ctx, countReplay, reopened, taken-reopened, string(state), micros(endedAt), id); err != nil {

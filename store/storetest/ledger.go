@@ -144,10 +144,10 @@ type ReplayJobs interface {
 	CreateReplay(ctx context.Context, job postback.ReplayJob) error
 	// CollectReplay adds up to limit more ended deliveries that the job's filter
 	// picks, newest first, to its snapshot, each with the generation that ended,
-	// and returns the job. When there are no more, the job is Collected, Matched
-	// is the size of the snapshot, and an empty snapshot ends it as done at the
-	// given time. A job that is not running, or is collected, is returned as it
-	// is; CodeNotFound.
+	// counts them as Matched, and returns the job. When there are no more, the
+	// job is Collected, and an empty snapshot ends it as done at the given time.
+	// A job that is not running, or is collected, is returned as it is;
+	// CodeNotFound.
 	CollectReplay(ctx context.Context, id string, limit int, at time.Time) (postback.ReplayJob, error)
 	// AdvanceReplay reopens the next limit deliveries of the snapshot, oldest
 	// first, due at the given time with SweepAt the same, and counts them. One

@@ -147,6 +147,12 @@ func replayCollects(k kit) {
 		k.must(err)
 		same(k, "job collected again", again, job)
 	}
+	k.replay("rpl_grows")
+	for _, want := range []string{"3 false", "6 false", "8 true"} {
+		job, err := k.CollectReplay(k.ctx(), "rpl_grows", 3, After(time.Hour))
+		k.must(err)
+		same(k, "matched and collected", fmt.Sprint(job.Matched, job.Collected), want)
+	}
 	// A filter that does not say so picks what has ended, too.
 	all := k.replay("rpl_all", func(j *postback.ReplayJob) { j.Filter.States = nil })
 	same(k, "matched of all states", k.collect(all.ID, 4).Matched, 9)
