@@ -14,7 +14,7 @@ import (
 type Waiting interface {
 	Identity(ctx context.Context) (string, error)
 	Claim(ctx context.Context, now, next time.Time, limit int) ([]postback.Due, error)
-	Requeue(ctx context.Context, limit int) (int, error)
+	Requeue(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
 // Parking is what releasing parked deliveries needs of the store.
@@ -142,7 +142,11 @@ func (d *Dispatcher) watch(ctx context.Context) error {
 	if !wiped && !d.outbox.lost.Swap(false) {
 		return nil
 	}
-	total, err := inSteps(ctx, d.Waiting.Requeue)
+	// What is claimed from now on goes into this queue and needs no second turn.
+	before := d.now().Add(d.Grace)
+	total, err := inSteps(ctx, func(ctx context.Context, limit int) (int, error) {
+		return d.Waiting.Requeue(ctx, before, limit)
+	})
 	if err != nil {
 		d.outbox.lost.Store(true)
 		return fmt.Errorf("mark lost deliveries as due: %w", err)

@@ -14,6 +14,7 @@ import (
 	"github.com/waybillhq/waybill/internal/registry"
 	"github.com/waybillhq/waybill/internal/schemes"
 	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
 	"github.com/waybillhq/waybill/store/sqlite"
 	"github.com/waybillhq/waybill/worker"
 )
@@ -31,7 +32,7 @@ type ledger interface { //nolint:interfacebloat // the sum of what each part dec
 	schemes.Ledger
 	api.History
 	api.EndpointReader
-	Schema() sqlite.Schema
+	Schema() store.Schema
 	Close() error
 }
 

@@ -25,6 +25,7 @@ type Ledger interface {
 	SaveKey(ctx context.Context, key postback.APIKey) error
 	KeyByHash(ctx context.Context, hash []byte) (postback.APIKey, error)
 	Keys(ctx context.Context) ([]postback.APIKey, error)
+	RevokeKey(ctx context.Context, id string, at time.Time) error
 }
 
 const (
@@ -40,8 +41,6 @@ const (
 type Keys struct {
 	ledger Ledger
 	now    func() time.Time
-
-	revoking sync.Mutex // so that two do not each leave the other's key as the last
 
 	mu      sync.Mutex
 	trusted map[[sha256.Size]byte]trusted
@@ -163,36 +162,8 @@ func (k *Keys) List(ctx context.Context) ([]postback.APIKey, error) {
 
 // Revoke ends a key; CodeNotFound. The last admin key cannot be revoked.
 func (k *Keys) Revoke(ctx context.Context, keyID string) error {
-	k.revoking.Lock()
-	defer k.revoking.Unlock()
-	keys, err := k.List(ctx)
-	if err != nil {
-		return err
-	}
-	at := slices.IndexFunc(keys, func(key postback.APIKey) bool { return key.ID == keyID })
-	if at < 0 {
-		return postback.Failure(postback.CodeNotFound, "there is no key %s", keyID)
-	}
-	key := keys[at]
-	if !key.RevokedAt.IsZero() {
-		return nil
-	}
-	if key.Role == postback.RoleAdmin && admins(keys) == 1 {
-		return postback.Failure(postback.CodeConflict, "this is the last admin key; make another one first")
-	}
-	key.RevokedAt = k.now()
-	if err := k.ledger.SaveKey(ctx, key); err != nil {
-		return fmt.Errorf("save key: %w", err)
+	if err := k.ledger.RevokeKey(ctx, keyID, k.now()); err != nil {
+		return fmt.Errorf("revoke key: %w", err)
 	}
 	return nil
-}
-
-func admins(keys []postback.APIKey) int {
-	count := 0
-	for _, key := range keys {
-		if key.Role == postback.RoleAdmin && key.RevokedAt.IsZero() {
-			count++
-		}
-	}
-	return count
 }

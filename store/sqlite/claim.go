@@ -16,7 +16,7 @@ const overdue = `SELECT ` + dueColumns + `
 	WHERE d.sweep_at <= ? ORDER BY d.sweep_at, d.id LIMIT ?`
 
 const requeue = `UPDATE deliveries SET sweep_at = next_attempt_at WHERE seq IN (
-	SELECT seq FROM deliveries INDEXED BY deliveries_queued WHERE sweep_at > next_attempt_at
+	SELECT seq FROM deliveries INDEXED BY deliveries_queued WHERE sweep_at > next_attempt_at AND sweep_at <= ?
 	ORDER BY next_attempt_at LIMIT ?)`
 
 // Claim returns overdue deliveries, earliest first, and sets their SweepAt to
@@ -57,9 +57,9 @@ func readOverdue(ctx context.Context, db querier, now time.Time, limit int) ([]p
 
 // Requeue makes up to limit deliveries whose task was in a queue that is gone
 // overdue at the time of their next attempt, the earliest ones first, and says
-// how many.
-func (l *Ledger) Requeue(ctx context.Context, limit int) (int, error) {
-	return l.change(ctx, "requeue deliveries", limit, requeue, limit)
+// how many. What was claimed until after before stays.
+func (l *Ledger) Requeue(ctx context.Context, before time.Time, limit int) (int, error) {
+	return l.change(ctx, "requeue deliveries", limit, requeue, before.UnixMicro(), limit)
 }
 
 // change runs one statement and says how many rows it changed, which is up to

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	driver "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
 )
 
 const saveKey = `INSERT INTO api_keys (id, name, role, publisher, hash, created_at, revoked_at) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -24,6 +26,31 @@ func (l *Ledger) SaveKey(ctx context.Context, key postback.APIKey) error {
 		return postback.Failure(postback.CodeConflict, "another key has the same hash")
 	}
 	return err
+}
+
+// RevokeKey ends a key. The last admin key that is not revoked is CodeConflict;
+// CodeNotFound.
+func (l *Ledger) RevokeKey(ctx context.Context, id string, at time.Time) error {
+	_, err := write(ctx, l.writer, 1, func(ctx context.Context, db *session) (struct{}, error) {
+		return struct{}{}, revokeKey(ctx, db, id, at)
+	})
+	return err
+}
+
+func revokeKey(ctx context.Context, db *session, id string, at time.Time) error {
+	key, err := single(ctx, db, "key", keyDest, `SELECT `+keyColumns+` FROM api_keys WHERE id = ?`, id)
+	if err != nil || !key.RevokedAt.IsZero() {
+		return err
+	}
+	changed, err := db.exec(ctx, `UPDATE api_keys SET revoked_at = ?1 WHERE id = ?2 AND (role <> ?3 OR EXISTS
+		(SELECT 1 FROM api_keys WHERE role = ?3 AND revoked_at IS NULL AND id <> ?2))`, micros(at), id, string(postback.RoleAdmin))
+	if err != nil {
+		return fmt.Errorf("revoke key: %w", err)
+	}
+	if changed == 0 {
+		return store.LastAdmin() //nolint:wrapcheck // a refusal, which says all
+	}
+	return nil
 }
 
 // isUnique reports whether a statement would have written a value twice.

@@ -16,6 +16,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"github.com/waybillhq/waybill/store"
 )
 
 // readers bounds the connections that read; each costs up to 2 MB of cache.
@@ -34,13 +36,13 @@ type Ledger struct {
 	readPool  *sql.DB
 	due       *sql.Stmt // what every attempt reads, prepared
 	writer    *writer
-	schema    Schema
+	schema    store.Schema
 	close     func() error
 }
 
 // Open opens the ledger and applies the migrations it lacks. It refuses, with a
 // postback.Error that says what to do, a file that another server uses
-// (CodeInUse), that a newer program wrote (CodeSchema) and that is damaged or
+// (CodeInUse), that a newer program wrote (store.CodeSchema) and that is damaged or
 // no ledger at all (CodeCorrupt).
 func Open(ctx context.Context, options Options) (*Ledger, error) {
 	if options.Path == "" || options.Logger == nil {
@@ -66,7 +68,7 @@ func Open(ctx context.Context, options Options) (*Ledger, error) {
 }
 
 // Schema says what opening did to the ledger's tables.
-func (l *Ledger) Schema() Schema { return l.schema }
+func (l *Ledger) Schema() store.Schema { return l.schema }
 
 func (l *Ledger) open(ctx context.Context, path string, logger *slog.Logger) error {
 	if err := createPrivate(path); err != nil {

@@ -13,7 +13,6 @@ import (
 // Codes of a ledger that is not opened.
 const (
 	CodeInUse   postback.Code = "ledger_in_use"  // another server has it
-	CodeSchema  postback.Code = "ledger_schema"  // a newer waybill wrote it
 	CodeCorrupt postback.Code = "ledger_corrupt" // the file is damaged, or is no ledger
 )
 

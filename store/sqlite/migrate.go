@@ -14,6 +14,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
 )
 
 // applicationID marks a file as a ledger: "WAYB". The first migration sets it.
@@ -22,32 +23,28 @@ const applicationID = 0x57415942
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Schema is the version of a ledger's tables: as the file had it, and as
-// opening left it.
-type Schema struct{ Found, Current int64 }
-
 // migrate brings the file to the newest schema that this program knows.
-func migrate(ctx context.Context, db *sql.DB, path string) (Schema, error) {
+func migrate(ctx context.Context, db *sql.DB, path string) (store.Schema, error) {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
-		return Schema{}, fmt.Errorf("read migrations: %w", err)
+		return store.Schema{}, fmt.Errorf("read migrations: %w", err)
 	}
 	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true))
 	if err != nil {
-		return Schema{}, fmt.Errorf("read migrations: %w", err)
+		return store.Schema{}, fmt.Errorf("read migrations: %w", err)
 	}
 	current, newest, err := provider.GetVersions(ctx)
 	if err != nil {
-		return Schema{}, explainOpen(path, err)
+		return store.Schema{}, explainOpen(path, err)
 	}
 	if current > newest {
-		return Schema{}, postback.Failure(CodeSchema,
+		return store.Schema{}, postback.Failure(store.CodeSchema,
 			"the ledger %s has schema %d, and this waybill knows schemas up to %d; run the newer waybill that wrote it", path, current, newest)
 	}
 	if _, err := provider.Up(ctx); err != nil {
-		return Schema{}, explainOpen(path, err)
+		return store.Schema{}, explainOpen(path, err)
 	}
-	return Schema{Found: current, Current: newest}, nil
+	return store.Schema{Found: current, Current: newest}, nil
 }
 
 // checkFile tells a ledger, or a file that is still empty, from other files. It

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
 	"github.com/waybillhq/waybill/store/sqlite"
 	"github.com/waybillhq/waybill/store/storetest"
 )
@@ -148,7 +149,7 @@ func TestOpenNewerSchema(t *testing.T) {
 	t.Parallel()
 	path := made(t)
 	edit(t, path, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (999, 1)")
-	refused(t, path, sqlite.CodeSchema, "newer waybill")
+	refused(t, path, store.CodeSchema, "newer waybill")
 }
 
 func TestOpenCorrupt(t *testing.T) {

@@ -96,13 +96,14 @@ func requeueTests() []test {
 	return []test{
 		{"brings the sweep back to the next attempt", requeueBrings},
 		{"leaves what was not in a queue", requeueLeaves},
+		{"leaves what was claimed later", requeueLater},
 		{"keeps to the limit until it answers 0", requeueLimit},
 	}
 }
 
 func requeueBrings(k kit) {
 	pending, retrying := k.at(After(time.Minute)), k.in(postback.Retrying)
-	n, err := k.Requeue(k.ctx(), 10)
+	n, err := k.Requeue(k.ctx(), After(24*time.Hour), 10)
 	k.must(err)
 	same(k, "requeued", n, 2)
 	for _, want := range []postback.Delivery{pending, retrying} {
@@ -115,7 +116,7 @@ func requeueLeaves(k kit) {
 	before := []postback.Delivery{
 		k.one(), k.in(postback.Parked), k.in(postback.Succeeded), k.in(postback.Dead), k.in(postback.Cancelled),
 	}
-	n, err := k.Requeue(k.ctx(), 10)
+	n, err := k.Requeue(k.ctx(), After(24*time.Hour), 10)
 	k.must(err)
 	same(k, "requeued", n, 0)
 	for _, want := range before {
@@ -123,12 +124,21 @@ func requeueLeaves(k kit) {
 	}
 }
 
+func requeueLater(k kit) {
+	first, second := k.at(After(time.Minute)), k.at(After(time.Minute+time.Microsecond))
+	n, err := k.Requeue(k.ctx(), After(time.Minute), 10)
+	k.must(err)
+	same(k, "requeued", n, 1)
+	same(k, "the sweep of the first", k.stored(first.ID).SweepAt, first.NextAttemptAt)
+	same(k, "the sweep of the second", k.stored(second.ID).SweepAt, second.SweepAt)
+}
+
 func requeueLimit(k kit) {
 	for range 5 {
 		k.at(After(time.Minute))
 	}
 	for _, want := range []int{2, 2, 1, 0} {
-		n, err := k.Requeue(k.ctx(), 2)
+		n, err := k.Requeue(k.ctx(), After(24*time.Hour), 2)
 		k.must(err)
 		same(k, "requeued", n, want)
 	}

@@ -28,6 +28,7 @@ type Ledger interface {
 	Replays
 	Keys
 	Schemes
+	Fingerprints
 	Store
 }
 
@@ -63,8 +64,9 @@ type Queue interface {
 	Claim(ctx context.Context, now, next time.Time, limit int) ([]postback.Due, error)
 	// Requeue sets SweepAt back to NextAttemptAt for up to limit waiting
 	// deliveries whose task was in a queue that is gone (SweepAt is after
-	// NextAttemptAt), and says how many: call it until it answers 0.
-	Requeue(ctx context.Context, limit int) (int, error)
+	// NextAttemptAt, and not after before: what was claimed later is in the new
+	// queue), earliest first, and says how many: call it until it answers 0.
+	Requeue(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
 // Endpoints keeps endpoints and their sealed secrets.
@@ -176,6 +178,10 @@ type Keys interface {
 	// SaveKey writes a key, new or revoked. CodeConflict when another key has
 	// its hash.
 	SaveKey(ctx context.Context, key postback.APIKey) error
+	// RevokeKey ends a key at a time. One that was revoked before keeps its time.
+	// CodeNotFound; CodeConflict when it is the last admin key that is not
+	// revoked, and also when two callers revoke the last two at once.
+	RevokeKey(ctx context.Context, id string, at time.Time) error
 	// KeyByHash returns the key with this hash, a revoked one too; CodeNotFound.
 	KeyByHash(ctx context.Context, hash []byte) (postback.APIKey, error)
 	// Keys lists all keys, newest first.
@@ -192,6 +198,16 @@ type Schemes interface {
 	// SchemesSince returns the schemes whose Revision is greater, in order of
 	// Revision. Revisions are positive and grow in commit order.
 	SchemesSince(ctx context.Context, revision int64) ([]postback.DeclaredScheme, error)
+}
+
+// Fingerprints remembers which keys sealed the ledger's secrets, so that no
+// process seals with a key that the others lack. They tell nothing of a key.
+type Fingerprints interface {
+	// SaveFingerprint records the fingerprint of the sealing key with an id. The
+	// same again changes nothing; another one for the id is CodeConflict.
+	SaveFingerprint(ctx context.Context, keyID uint32, fingerprint string) error
+	// Fingerprints returns what was recorded, by the keys' ids.
+	Fingerprints(ctx context.Context) (map[uint32]string, error)
 }
 
 // Store is the ledger as a whole.

@@ -31,6 +31,7 @@ func Run(t *testing.T, open func(t *testing.T) Ledger) {
 		{"replays", replayTests()},
 		{"keys", keyTests()},
 		{"schemes", schemeTests()},
+		{"fingerprints", fingerprintTests()},
 		{"concurrency", concurrencyTests()},
 		{"store", storeTests()},
 	}
