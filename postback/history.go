@@ -47,8 +47,14 @@ type Page struct {
 // Sizes of a listing's part.
 const (
 	DefaultPage = 50
-	MaxPage     = 1000
+	MaxPage     = 5000
 )
+
+// History is a delivery with its attempts, oldest first.
+type History struct {
+	Delivery Delivery
+	Attempts []Attempt
+}
 
 // ReplayState is where a replay job stands.
 type ReplayState string

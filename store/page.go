@@ -69,6 +69,27 @@ func Size(page postback.Page) int {
 	return min(page.Limit, postback.MaxPage)
 }
 
+// HistoryBytes bounds a part of a listing of histories, as HistorySize counts: a
+// part ends with the delivery that reaches it.
+const HistoryBytes = 4 << 20
+
+// HistorySize is about how many bytes an attempt takes in memory: what others
+// wrote, and the rest at a flat rate.
+func HistorySize(attempt postback.Attempt) int {
+	const rest = 1 << 10
+	size := rest + len(attempt.Request.Body) + len(attempt.Request.StringToSign) + len(attempt.Request.URL)
+	for name, value := range attempt.Request.Headers {
+		size += len(name) + len(value)
+	}
+	if attempt.Response == nil {
+		return size
+	}
+	for name, value := range attempt.Response.Headers {
+		size += len(name) + len(value)
+	}
+	return size + len(attempt.Response.Body)
+}
+
 // TypeRange turns an event type pattern into a half-open range of the types it
 // matches, compared byte by byte; false means that it matches every type. The
 // range needs no escaping, whatever the pattern holds.

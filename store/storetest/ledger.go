@@ -25,6 +25,7 @@ type Ledger interface {
 	Endpoints
 	Secrets
 	History
+	Histories
 	Replays
 	Keys
 	Schemes
@@ -110,7 +111,8 @@ type Parking interface {
 }
 
 // History answers what happened. Cursors are opaque; a malformed one is
-// CodeInvalid in the field "cursor".
+// CodeInvalid in the field "cursor". The cursor of deliveries may also be the id
+// of one, whatever the filter: the listing goes on behind it.
 type History interface {
 	// Event returns one event with its deliveries; CodeNotFound.
 	Event(ctx context.Context, id string) (postback.Event, []postback.Delivery, error)

@@ -27,6 +27,7 @@ func Run(t *testing.T, open func(t *testing.T) Ledger) {
 		{"history", historyTests()},
 		{"filters", filterTests()},
 		{"paging", pagingTests()},
+		{"histories", historiesTests()},
 		{"reopen", reopenTests()},
 		{"replays", replayTests()},
 		{"keys", keyTests()},
