@@ -71,17 +71,20 @@ func Open(ctx context.Context, options Options) (*Ledger, error) {
 func (l *Ledger) Schema() store.Schema { return l.schema }
 
 func (l *Ledger) open(ctx context.Context, path string, logger *slog.Logger) error {
-	if err := createPrivate(path); err != nil {
+	fresh, err := createPrivate(path)
+	if err != nil {
 		return err
 	}
 	if err := checkFile(ctx, path); err != nil {
 		return err
 	}
-	var err error
-	if l.writePool, err = openPool(path, 1, writing()); err != nil {
+	if l.writePool, err = openPool(path, 1, writing(fresh)); err != nil {
 		return err
 	}
 	if l.schema, err = migrate(ctx, l.writePool, path); err != nil {
+		return err
+	}
+	if err := makeShrinkable(ctx, l.writePool, path, logger); err != nil {
 		return err
 	}
 	if l.readPool, err = openPool(path, readers, reading()); err != nil {
@@ -99,26 +102,32 @@ func (l *Ledger) open(ctx context.Context, path string, logger *slog.Logger) err
 }
 
 // createPrivate makes the file before SQLite does, which gives its -wal and
-// -shm files the same mode.
-func createPrivate(path string) error {
+// -shm files the same mode. It reports whether the file is empty.
+func createPrivate(path string) (fresh bool, err error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return fmt.Errorf("open ledger: %w", err)
+		return false, fmt.Errorf("open ledger: %w", err)
 	}
-	if err := file.Close(); err != nil {
-		return fmt.Errorf("open ledger: %w", err)
+	info, err := file.Stat()
+	if err := errors.Join(err, file.Close()); err != nil {
+		return false, fmt.Errorf("open ledger: %w", err)
 	}
-	return nil
+	return info.Size() == 0, nil
 }
 
 // writing are the settings of the connection that writes. A commit waits for
-// the disk (synchronous FULL); the writer checkpoints by itself.
-func writing() url.Values {
-	return url.Values{"_pragma": {
+// the disk (synchronous FULL); the writer checkpoints by itself. A new file must
+// learn that it will shrink before anything is written to it.
+func writing(fresh bool) url.Values {
+	settings := url.Values{"_pragma": {
 		fmt.Sprintf("busy_timeout(%d)", busyWait.Milliseconds()),
 		"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
 		"wal_autocheckpoint(0)", "cache_size(-8192)",
 	}}
+	if fresh {
+		settings.Set("_auto_vacuum", "INCREMENTAL") // before the others
+	}
+	return settings
 }
 
 // reading are the settings of the connections that read.

@@ -30,6 +30,7 @@ type Ledger interface {
 	Keys
 	Schemes
 	Fingerprints
+	Retention
 	Store
 }
 
@@ -210,6 +211,27 @@ type Fingerprints interface {
 	SaveFingerprint(ctx context.Context, keyID uint32, fingerprint string) error
 	// Fingerprints returns what was recorded, by the keys' ids.
 	Fingerprints(ctx context.Context) (map[uint32]string, error)
+}
+
+// Retention makes room for what comes and forgets what is old. Endpoints, keys
+// and schemes are never forgotten.
+type Retention interface {
+	// Prepare makes ready for what is written until the given time; a ledger that
+	// needs nothing does nothing.
+	Prepare(ctx context.Context, until time.Time) error
+	// Prune forgets one step's worth of what ended before the given time, and
+	// says how many rows went: call it until it answers 0. Several callers may
+	// do so at once.
+	//
+	// A delivery goes, with its attempts, when it ended before that time; an
+	// event when it was accepted before it and none of its deliveries is left; a
+	// replay job, with its snapshot, when it ended before it. What has not ended
+	// is never removed, and what a Reopen brought back in time stays. A
+	// ledger may keep things for a day longer than that. The space that they took is given back.
+	//
+	// Neither a step nor giving space back holds up other writers for more than
+	// 50 ms at a time.
+	Prune(ctx context.Context, before time.Time) (int, error)
 }
 
 // Store is the ledger as a whole.

@@ -33,6 +33,7 @@ func Run(t *testing.T, open func(t *testing.T) Ledger) {
 		{"keys", keyTests()},
 		{"schemes", schemeTests()},
 		{"fingerprints", fingerprintTests()},
+		{"retention", retentionTests()},
 		{"concurrency", concurrencyTests()},
 		{"store", storeTests()},
 	}
