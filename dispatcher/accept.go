@@ -104,7 +104,7 @@ func (d *Dispatcher) newDelivery(event postback.Event, endpoint postback.Endpoin
 func (d *Dispatcher) enqueueNew(item postback.Acceptance) {
 	for _, delivery := range item.Deliveries {
 		if delivery.State == postback.Pending {
-			d.outbox.put(postback.Due{Delivery: delivery, Event: item.Event})
+			d.outbox.put(postback.Due{Delivery: delivery, Event: item.Event}, d.now())
 		}
 	}
 }

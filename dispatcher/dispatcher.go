@@ -40,12 +40,6 @@ type Queue interface {
 	Depth(ctx context.Context) (int, error)
 }
 
-// Epochs tells which ledger the queue was filled from.
-type Epochs interface {
-	Epoch(ctx context.Context) (string, error)
-	SetEpoch(ctx context.Context, epoch string) error
-}
-
 // Options are the parts of a Dispatcher. All but the times are required.
 type Options struct {
 	Ledger    Ledger

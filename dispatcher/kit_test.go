@@ -117,7 +117,8 @@ type queue struct {
 	full    bool // refuses tasks, and answers everything else
 	loses   bool
 	epoch   string
-	counted int // how often the depth was asked for
+	counted int                          // how often the depth was asked for
+	rebuild func() (bool, time.Duration) // nil: always ours
 }
 
 func (q *queue) Enqueue(_ context.Context, one task.Delivery) (bool, error) {
@@ -174,6 +175,16 @@ func (q *queue) SetEpoch(_ context.Context, epoch string) error {
 	defer q.mu.Unlock()
 	q.epoch = epoch
 	return nil
+}
+
+func (q *queue) BeginRebuild(context.Context) (bool, time.Duration, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.rebuild == nil {
+		return true, 0, nil
+	}
+	mine, ago := q.rebuild()
+	return mine, ago, nil
 }
 
 // all are the tasks that ever came in.

@@ -3,6 +3,7 @@ package dispatcher
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
@@ -19,15 +20,23 @@ type outbox struct {
 	max     int          // attempts in the queue at once
 	queued  atomic.Int64 // attempts in the queue, as last counted
 	behind  atomic.Bool  // older deliveries wait in the ledger: they go first
-	lost    atomic.Bool  // something did not get into the queue
 	foreign atomic.Bool  // the queue is that of another ledger
+
+	failed chan postback.Due // attempts that did not get into the queue
+	// lost is when more got lost than failed can hold, or the queue was away
+	// and may have lost what it had, in Unix nanoseconds; 0 when nothing is.
+	lost atomic.Int64
 }
 
-// outboxSize is how much may wait while Redis is slow, in deliveries.
-const outboxSize = 2048
+const (
+	// outboxSize is how much may wait while Redis is slow, in deliveries.
+	outboxSize = 2048
+	// failedSize is how many attempts are worth remembering one by one.
+	failedSize = 256
+)
 
 func newOutbox(maxQueued int) *outbox {
-	return &outbox{pending: make(chan postback.Due, outboxSize), max: maxQueued}
+	return &outbox{pending: make(chan postback.Due, outboxSize), failed: make(chan postback.Due, failedSize), max: maxQueued}
 }
 
 // room reports whether n more deliveries may go to the queue directly.
@@ -43,11 +52,34 @@ func (o *outbox) free() int {
 	return max(0, o.max-int(o.queued.Load())-len(o.pending))
 }
 
-func (o *outbox) put(due postback.Due) {
+func (o *outbox) put(due postback.Due, at time.Time) {
 	select {
 	case o.pending <- due:
 	default:
-		o.lost.Store(true)
+		o.lose(at)
+	}
+}
+
+// fail remembers an attempt that did not get into the queue.
+func (o *outbox) fail(due postback.Due, at time.Time) {
+	select {
+	case o.failed <- due:
+	default:
+		o.lose(at)
+	}
+}
+
+// lose remembers that the queue has to be filled again from the ledger.
+func (o *outbox) lose(at time.Time) { o.lost.Store(at.UnixNano()) }
+
+// forget drops what failed: the ledger brings it back with all the rest.
+func (o *outbox) forget() {
+	for {
+		select {
+		case <-o.failed:
+		default:
+			return
+		}
 	}
 }
 
@@ -95,7 +127,7 @@ func (d *Dispatcher) enqueue(ctx context.Context, due postback.Due, recheck bool
 	}
 	if err != nil {
 		span.SetStatus(codes.Error, "queue unreachable")
-		d.outbox.lost.Store(true)
+		d.outbox.fail(due, d.now())
 		return
 	}
 	d.outbox.queued.Add(1)

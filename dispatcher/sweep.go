@@ -24,10 +24,6 @@ type Parking interface {
 	Cancel(ctx context.Context, endpointID string, reason postback.Reason, at time.Time, limit int) (int, error)
 }
 
-// CodeForeignQueue says that the queue was filled from another ledger: its
-// tasks are not ours to make.
-const CodeForeignQueue postback.Code = "foreign_queue"
-
 const (
 	sweepInterval = 100 * time.Millisecond // how late a retry may be enqueued
 	watchInterval = time.Second            // how soon a wiped Redis is noticed
@@ -73,20 +69,26 @@ func (d *Dispatcher) every(ctx context.Context, interval time.Duration, what str
 // sweep enqueues what is due and has no task: retries, replays, released
 // deliveries, what waited for room in the queue, and what got lost.
 func (d *Dispatcher) sweep(ctx context.Context) error {
-	depth, err := d.Queue.Depth(ctx)
-	if err != nil {
-		return fmt.Errorf("count queue: %w", err)
-	}
-	d.outbox.queued.Store(int64(depth))
 	behind, err := d.feed(ctx)
 	d.outbox.behind.Store(behind)
 	return err
 }
 
 // feed moves due deliveries from the ledger to the queue while there is room,
-// and reports whether some had to stay behind.
+// and reports whether some had to stay behind. It counts before each step, for
+// other processes fill the same queue: together they exceed its bound by no
+// more than a step each.
 func (d *Dispatcher) feed(ctx context.Context) (behind bool, err error) {
-	for free := d.outbox.free(); free > 0; free = d.outbox.free() {
+	for {
+		depth, err := d.Queue.Depth(ctx)
+		if err != nil {
+			return true, fmt.Errorf("count queue: %w", err)
+		}
+		d.outbox.queued.Store(int64(depth))
+		free := d.outbox.free()
+		if free == 0 {
+			return true, nil
+		}
 		now := d.now()
 		due, err := d.Waiting.Claim(ctx, now, now.Add(d.Grace), min(free, step))
 		if err != nil {
@@ -96,11 +98,10 @@ func (d *Dispatcher) feed(ctx context.Context) (behind bool, err error) {
 			return false, nil
 		}
 		d.enqueueAll(ctx, due)
-		if d.outbox.lost.Load() {
+		if d.outbox.lost.Load() != 0 {
 			return true, nil // the queue refuses: the rest stays due where it is
 		}
 	}
-	return true, nil
 }
 
 func (d *Dispatcher) enqueueAll(ctx context.Context, due []postback.Due) {
@@ -118,54 +119,6 @@ func (d *Dispatcher) enqueueAll(ctx context.Context, due []postback.Due) {
 	}
 	close(next)
 	group.Wait()
-}
-
-// watch notices a queue that lost its tasks: a new or wiped Redis lacks our
-// epoch, and one that was away may have missed some. Everything that should
-// be queued is then queued again.
-func (d *Dispatcher) watch(ctx context.Context) error {
-	identity, err := d.Waiting.Identity(ctx)
-	if err != nil {
-		return fmt.Errorf("read the ledger's identity: %w", err)
-	}
-	epoch, err := d.Epochs.Epoch(ctx)
-	if err != nil {
-		d.outbox.lost.Store(true)
-		return err //nolint:wrapcheck // it says what it was doing
-	}
-	err = CheckEpoch(epoch, identity)
-	d.outbox.foreign.Store(err != nil)
-	if err != nil {
-		return err
-	}
-	wiped := epoch == ""
-	if !wiped && !d.outbox.lost.Swap(false) {
-		return nil
-	}
-	// What is claimed from now on goes into this queue and needs no second turn.
-	before := d.now().Add(d.Grace)
-	total, err := inSteps(ctx, func(ctx context.Context, limit int) (int, error) {
-		return d.Waiting.Requeue(ctx, before, limit)
-	})
-	if err != nil {
-		d.outbox.lost.Store(true)
-		return fmt.Errorf("mark lost deliveries as due: %w", err)
-	}
-	d.Logger.InfoContext(ctx, "filling the queue again from the ledger",
-		slog.Bool("redis_was_empty", wiped), slog.Int("deliveries", total))
-	if !wiped {
-		return nil
-	}
-	return d.Epochs.SetEpoch(ctx, identity) //nolint:wrapcheck // it says what it was doing
-}
-
-// CheckEpoch refuses a queue that was filled from another ledger.
-func CheckEpoch(epoch, identity string) error {
-	if epoch == "" || epoch == identity {
-		return nil
-	}
-	return postback.Failure(CodeForeignQueue,
-		"this Redis holds the queue of another ledger; give each ledger a Redis database of its own, such as redis://127.0.0.1:6379/1, or clear this one")
 }
 
 // inSteps calls a bounded ledger operation until nothing is left for it.

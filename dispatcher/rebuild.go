@@ -1,0 +1,110 @@
+package dispatcher
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// CodeForeignQueue says that the queue was filled from another ledger: its
+// tasks are not ours to make.
+const CodeForeignQueue postback.Code = "foreign_queue"
+
+// Epochs tells which ledger the queue was filled from.
+type Epochs interface {
+	Epoch(ctx context.Context) (string, error)
+	SetEpoch(ctx context.Context, epoch string) error
+	// BeginRebuild lets one process at a time fill the queue again. To the
+	// others it says how long ago that one began.
+	BeginRebuild(ctx context.Context) (mine bool, ago time.Duration, err error)
+}
+
+// CheckEpoch refuses a queue that was filled from another ledger.
+func CheckEpoch(epoch, identity string) error {
+	if epoch == "" || epoch == identity {
+		return nil
+	}
+	return postback.Failure(CodeForeignQueue,
+		"this Redis holds the queue of another ledger; give each ledger a Redis database of its own, such as redis://127.0.0.1:6379/1, or clear this one")
+}
+
+// watch notices a queue that lost its tasks: a new or wiped Redis lacks our
+// epoch, and one that was away may have missed some. Everything that should
+// be queued is then queued again, by one of the processes that noticed. Single
+// attempts that did not get into the queue are put there now.
+func (d *Dispatcher) watch(ctx context.Context) error {
+	identity, err := d.Waiting.Identity(ctx)
+	if err != nil {
+		return fmt.Errorf("read the ledger's identity: %w", err)
+	}
+	epoch, err := d.Epochs.Epoch(ctx)
+	if err != nil {
+		d.outbox.lose(d.now())
+		return err //nolint:wrapcheck // it says what it was doing
+	}
+	err = CheckEpoch(epoch, identity)
+	d.outbox.foreign.Store(err != nil)
+	if err != nil {
+		return err
+	}
+	if epoch == "" {
+		return d.rebuild(ctx, identity)
+	}
+	if d.outbox.lost.Load() != 0 {
+		return d.rebuild(ctx, "")
+	}
+	d.resend(ctx)
+	return nil
+}
+
+// rebuild queues everything again that should be in the queue, unless another
+// process does so or has done so since this one lost something. An epoch is
+// set when the queue is full again, so that another process takes over from
+// one that dies on the way.
+func (d *Dispatcher) rebuild(ctx context.Context, epoch string) error {
+	lost := d.outbox.lost.Load()
+	mine, ago, err := d.Epochs.BeginRebuild(ctx)
+	if err != nil {
+		d.outbox.lose(d.now())
+		return err //nolint:wrapcheck // it says what it was doing
+	}
+	began := d.now().Add(-ago)
+	if !mine && began.UnixNano() < lost {
+		return nil // what was lost since is in the next rebuild
+	}
+	d.outbox.lost.CompareAndSwap(lost, 0)
+	if !mine {
+		return nil
+	}
+	d.outbox.forget()
+	// What is claimed from now on goes into this queue and needs no second turn.
+	before := began.Add(d.Grace)
+	total, err := inSteps(ctx, func(ctx context.Context, limit int) (int, error) {
+		return d.Waiting.Requeue(ctx, before, limit)
+	})
+	if err != nil {
+		d.outbox.lose(d.now())
+		return fmt.Errorf("mark lost deliveries as due: %w", err)
+	}
+	d.Logger.InfoContext(ctx, "filling the queue again from the ledger",
+		slog.Bool("redis_was_empty", epoch != ""), slog.Int("deliveries", total))
+	if epoch == "" {
+		return nil
+	}
+	return d.Epochs.SetEpoch(ctx, epoch) //nolint:wrapcheck // it says what it was doing
+}
+
+// resend puts attempts into the queue that did not get there.
+func (d *Dispatcher) resend(ctx context.Context) {
+	for range len(d.outbox.failed) {
+		select {
+		case due := <-d.outbox.failed:
+			d.enqueue(ctx, due, true)
+		default:
+			return
+		}
+	}
+}
