@@ -36,6 +36,8 @@ type retryBody struct {
 	MaxAttempts int      `json:"max_attempts,omitempty"`
 	MaxAge      string   `json:"max_age,omitempty" example:"72h"`
 	Jitter      float64  `json:"jitter,omitempty" doc:"A fraction, 0 to 1"`
+	On          []string `json:"on,omitempty" nullable:"false" doc:"Failures that are tried again: timeout, connection, tls, dns, 1xx, 2xx, 3xx, 4xx, 5xx, unexpected_body, or a status such as 503; none means every failure"`
+	StopOn      []int    `json:"stop_on,omitempty" nullable:"false" doc:"Statuses that end a delivery at once, such as 403"`
 }
 
 func (b endpointBody) spec(ctx context.Context) (postback.EndpointSpec, error) {
@@ -72,7 +74,7 @@ func (b endpointBody) spec(ctx context.Context) (postback.EndpointSpec, error) {
 // policy reads the durations; what the policy as a whole must be is not
 // checked here.
 func (b retryBody) policy() (postback.RetryPolicy, error) {
-	policy := postback.RetryPolicy{Multiplier: b.Multiplier, MaxAttempts: b.MaxAttempts, Jitter: b.Jitter}
+	policy := postback.RetryPolicy{Multiplier: b.Multiplier, MaxAttempts: b.MaxAttempts, Jitter: b.Jitter, On: b.On, StopOn: b.StopOn}
 	for i, delay := range b.Schedule {
 		read, err := readDuration(fmt.Sprintf("retry.schedule[%d]", i), delay)
 		if err != nil {

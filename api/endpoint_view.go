@@ -85,6 +85,7 @@ func retryOf(p postback.RetryPolicy) retryBody {
 	view := retryBody{
 		Initial: spell(p.Initial), Multiplier: p.Multiplier, MaxInterval: spell(p.MaxInterval),
 		MaxAttempts: p.MaxAttempts, MaxAge: spell(p.MaxAge), Jitter: p.Jitter,
+		On: p.On, StopOn: p.StopOn,
 	}
 	for _, delay := range p.Schedule {
 		view.Schedule = append(view.Schedule, time.Duration(delay).String())

@@ -51,12 +51,14 @@ const (
 	ReasonPaused Reason = "paused" // parked: an operator paused the endpoint
 
 	ReasonExhausted  Reason = "attempts_exhausted" // dead: every attempt of the retry policy failed
+	ReasonNotRetried Reason = "not_retried"        // dead: the retry policy does not try again after such a failure
+	ReasonStopped    Reason = "stopped"            // dead: the answer is one that the retry policy stops on
 	ReasonMaxAge     Reason = "max_age"            // dead: older than the retry policy allows
 	ReasonRefused    Reason = "refused"            // dead: the target address is one that is never sent to
 	ReasonUnsendable Reason = "unsendable"         // dead: the scheme cannot carry this event to this endpoint
 	ReasonExample    Reason = "example_failed"     // dead: an example is tried once
 
-	ReasonEndpointDeleted Reason = "endpoint_deleted" // cancelled
+	ReasonEndpointDeleted Reason = "endpoint_deleted" // cancelled: the endpoint was deleted
 )
 
 // Delivery is one event for one endpoint.

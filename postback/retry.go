@@ -12,6 +12,10 @@ import (
 // than MaxInterval, moved by up to ±Jitter (a fraction, 0..1), until
 // MaxAttempts attempts were made. MaxAge bounds both, counted from the moment
 // the delivery was accepted or replayed. Zero MaxAge means no bound by age.
+//
+// On and StopOn say which failures are worth another attempt at all. On names
+// kinds of failures ("timeout", "5xx", "503", ...); empty means every one.
+// StopOn names statuses that end a delivery at once.
 type RetryPolicy struct {
 	Schedule    []Duration `json:"schedule,omitempty"`
 	Initial     Duration   `json:"initial,omitempty"`
@@ -20,6 +24,8 @@ type RetryPolicy struct {
 	MaxAttempts int        `json:"max_attempts,omitempty"`
 	MaxAge      Duration   `json:"max_age,omitempty"`
 	Jitter      float64    `json:"jitter,omitempty"`
+	On          []string   `json:"on,omitempty"`
+	StopOn      []int      `json:"stop_on,omitempty"`
 }
 
 // Duration is a time.Duration that JSON spells as Go does: "1s", "5m", "72h".

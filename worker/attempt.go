@@ -21,15 +21,15 @@ import (
 
 // try makes the attempt and decides what is next.
 func (w *Worker) try(ctx context.Context, endpoint postback.Endpoint, due postback.Due) postback.Transition {
-	attempt, result := w.attempt(ctx, endpoint, due)
-	move := w.settle(endpoint, due.Delivery, attempt, result)
+	attempt, verdict := w.attempt(ctx, endpoint, due)
+	move := w.settle(endpoint, due.Delivery, attempt, verdict)
 	w.note(ctx, endpoint, due, attempt, move)
 	w.noteUse(ctx, endpoint.ID, attempt.SecretVersion, attempt.StartedAt)
 	return move
 }
 
-// attempt builds, signs and sends one request.
-func (w *Worker) attempt(ctx context.Context, endpoint postback.Endpoint, due postback.Due) (postback.Attempt, egress.Result) {
+// attempt builds, signs and sends one request, and judges what came back.
+func (w *Worker) attempt(ctx context.Context, endpoint postback.Endpoint, due postback.Due) (postback.Attempt, verdict) {
 	ctx, span := w.Tracer.Start(ctx, "attempt", trace.WithSpanKind(trace.SpanKindClient))
 	defer span.End()
 	attempt := postback.Attempt{
@@ -49,9 +49,10 @@ func (w *Worker) attempt(ctx context.Context, endpoint postback.Endpoint, due po
 	} else {
 		result = w.Sender.Send(ctx, request, endpoint.Timeout)
 	}
-	w.fill(&attempt, result)
+	verdict := classify(endpoint, result)
+	w.fill(&attempt, result, verdict)
 	describe(span, attempt)
-	return attempt, result
+	return attempt, verdict
 }
 
 func trigger(delivery postback.Delivery) postback.Trigger {
@@ -127,29 +128,16 @@ func refusal(err error) *egress.Failure {
 	return failure
 }
 
-// fill completes the attempt with what came back. Only 200 is success.
-func (w *Worker) fill(attempt *postback.Attempt, result egress.Result) {
+// fill completes the attempt with what came back.
+func (w *Worker) fill(attempt *postback.Attempt, result egress.Result, verdict verdict) {
 	attempt.Duration = w.now().Sub(attempt.StartedAt)
 	attempt.StatusCode = result.StatusCode
+	attempt.Outcome, attempt.Error = verdict.outcome, verdict.failure
 	if result.SourceIP.IsValid() {
 		attempt.SourceIP = result.SourceIP.String()
 	}
-	switch failure := result.Failure; {
-	case failure != nil:
-		attempt.Outcome = postback.OutcomeFailed
-		if failure.Kind == egress.Refused {
-			attempt.Outcome = postback.OutcomeRefused
-		}
-		attempt.Error = &postback.AttemptError{Code: failure.Code, Message: failure.Message}
+	if result.Failure != nil {
 		return
-	case result.StatusCode == http.StatusOK:
-		attempt.Outcome = postback.OutcomeSucceeded
-	default:
-		attempt.Outcome = postback.OutcomeFailed
-		attempt.Error = &postback.AttemptError{
-			Code:    "status_not_200",
-			Message: fmt.Sprintf("the endpoint answered %d; only 200 is success", result.StatusCode),
-		}
 	}
 	body := result.Body[:min(len(result.Body), w.StoredBody)]
 	attempt.Response = &postback.Response{

@@ -8,7 +8,6 @@ import (
 
 	"github.com/cenkalti/backoff/v4"
 
-	"github.com/waybillhq/waybill/internal/egress"
 	"github.com/waybillhq/waybill/internal/retry"
 	"github.com/waybillhq/waybill/postback"
 )
@@ -25,46 +24,37 @@ const (
 )
 
 // settle decides what follows an attempt.
-func (w *Worker) settle(endpoint postback.Endpoint, delivery postback.Delivery, attempt postback.Attempt, result egress.Result) postback.Transition {
+func (w *Worker) settle(endpoint postback.Endpoint, delivery postback.Delivery, attempt postback.Attempt, verdict verdict) postback.Transition {
 	now := w.now()
-	if failure := result.Failure; failure != nil && failure.Kind == egress.Infrastructure && !delivery.Test {
+	if verdict.next == notSent && !delivery.Test {
 		return putOff(delivery, now, infrastructurePause)
 	}
 	move := moveTo(delivery, now, postback.Succeeded, "")
 	move.Attempt = &attempt
 	switch {
-	case attempt.Outcome == postback.OutcomeSucceeded:
+	case verdict.next == done:
 	case delivery.Test:
 		move.To, move.Reason = postback.Dead, postback.ReasonExample
-	case attempt.Outcome == postback.OutcomeRefused:
-		move.To, move.Reason = postback.Dead, refusedReason(attempt)
+	case verdict.next == giveUp:
+		move.To, move.Reason = postback.Dead, verdict.reason
 	default:
-		w.again(&move, endpoint.Retry, delivery, result, now)
+		w.again(&move, endpoint.Retry, delivery, verdict, now)
 	}
 	return move
 }
 
-// refusedReason tells an address that is never sent to from a request that
-// could not even be made.
-func refusedReason(attempt postback.Attempt) postback.Reason {
-	if attempt.Error.Code == egress.CodeDenied {
-		return postback.ReasonRefused
-	}
-	return postback.ReasonUnsendable
-}
-
 // again sets the next attempt, or ends the delivery as a dead letter.
-func (w *Worker) again(move *postback.Transition, policy postback.RetryPolicy, delivery postback.Delivery, result egress.Result, now time.Time) {
+func (w *Worker) again(move *postback.Transition, policy postback.RetryPolicy, delivery postback.Delivery, verdict verdict, now time.Time) {
 	failed := delivery.NextAttempt() - delivery.AttemptsBefore
-	delay, verdict := retry.Next(policy, now, delivery.OpenedAt, failed, w.Random)
-	if wanted, ok := retry.RetryAfter(result.Header.Get("Retry-After"), now, maxRetryAfter); ok && verdict == retry.Again {
+	delay, ruling := retry.Next(policy, now, delivery.OpenedAt, failed, w.Random)
+	if wanted, ok := retry.RetryAfter(verdict.retryAfter, now, maxRetryAfter); ok && ruling == retry.Again {
 		delay = max(delay, wanted)
 		if retry.Expired(policy, delivery.OpenedAt, now.Add(delay)) {
-			verdict = retry.PastMaxAge
+			ruling = retry.PastMaxAge
 		}
 	}
-	if verdict != retry.Again {
-		move.To, move.Reason = postback.Dead, postback.Reason(verdict)
+	if ruling != retry.Again {
+		move.To, move.Reason = postback.Dead, postback.Reason(ruling)
 		return
 	}
 	move.To = postback.Retrying

@@ -162,8 +162,18 @@ func retryLine(policy postback.RetryPolicy) string {
 	add(policy.MaxAttempts > 0, "%d attempts", policy.MaxAttempts)
 	add(policy.MaxAge > 0, "for %s at most", time.Duration(policy.MaxAge))
 	add(policy.Jitter > 0, "varied by %g%%", policy.Jitter*100)
+	add(len(policy.On) > 0, "only on %s", strings.Join(policy.On, ", "))
+	add(len(policy.StopOn) > 0, "never on %s", joinInts(policy.StopOn))
 	if len(parts) == 0 {
 		return "none"
 	}
 	return strings.Join(parts, "; ")
+}
+
+func joinInts(numbers []int) string {
+	texts := make([]string, 0, len(numbers))
+	for _, number := range numbers {
+		texts = append(texts, strconv.Itoa(number))
+	}
+	return strings.Join(texts, ", ")
 }

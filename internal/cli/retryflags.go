@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,6 +19,8 @@ type retryFlags struct {
 	maxAttempts int
 	maxAge      time.Duration
 	jitter      float64
+	on          []string
+	stopOn      []string
 }
 
 func (r *retryFlags) add(cmd *cobra.Command) {
@@ -29,18 +32,17 @@ func (r *retryFlags) add(cmd *cobra.Command) {
 	flags.IntVar(&r.maxAttempts, "retry-max-attempts", 0, "`COUNT` of attempts of the curve, the first one included")
 	flags.DurationVar(&r.maxAge, "retry-max-age", 0, "give up this `LONG` after the event was accepted")
 	flags.Float64Var(&r.jitter, "retry-jitter", 0, "`FRACTION` from 0 to 1 by which delays vary")
+	flags.StringSliceVar(&r.on, "retry-on", nil, "only `FAILURES` that are tried again: timeout, connection, tls, dns, 3xx, 4xx, 5xx, unexpected_body, or a status (default: all)")
+	flags.StringSliceVar(&r.stopOn, "stop-on", nil, "`STATUSES` that end a delivery at once, such as 403")
 	flags.StringVar(&r.json, "retry", "", `the whole policy as JSON, such as '{"schedule":["1s","5s"]}'`)
 }
 
 // read returns the policy, nil when no flag was given.
 func (r *retryFlags) read(cmd *cobra.Command) (*postback.RetryPolicy, error) {
-	parts := false
-	for _, name := range []string{"schedule", "initial", "multiplier", "max-interval", "max-attempts", "max-age", "jitter"} {
-		parts = parts || cmd.Flags().Changed("retry-"+name)
-	}
+	parts := r.timed(cmd) || cmd.Flags().Changed("retry-on") || cmd.Flags().Changed("stop-on")
 	switch {
 	case parts && r.json != "":
-		return nil, usagef("give --retry or the --retry-... flags, not both")
+		return nil, usagef("give --retry or the --retry-... and --stop-on flags, not both")
 	case r.json != "":
 		var policy postback.RetryPolicy
 		if err := postback.DecodeObject([]byte(r.json), &policy); err != nil {
@@ -48,13 +50,49 @@ func (r *retryFlags) read(cmd *cobra.Command) (*postback.RetryPolicy, error) {
 		}
 		return &policy, nil
 	case parts:
-		return r.policy(), nil
+		return r.policy()
 	default:
 		return nil, nil
 	}
 }
 
-func (r *retryFlags) policy() *postback.RetryPolicy {
+// timed reports whether a flag says when attempts are made.
+func (r *retryFlags) timed(cmd *cobra.Command) bool {
+	for _, name := range []string{"schedule", "initial", "multiplier", "max-interval", "max-attempts", "max-age", "jitter"} {
+		if cmd.Flags().Changed("retry-" + name) {
+			return true
+		}
+	}
+	return false
+}
+
+// over returns the policy that follows the one of an endpoint: what the flags
+// leave out of times, of failures that are tried again, and of statuses that
+// are stopped on, stays as it is. It is nil when no flag was given.
+func (r *retryFlags) over(cmd *cobra.Command, current func() (postback.RetryPolicy, error)) (*postback.RetryPolicy, error) {
+	asked, err := r.read(cmd)
+	if err != nil || asked == nil || r.json != "" {
+		return asked, err
+	}
+	before, err := current()
+	if err != nil {
+		return nil, err
+	}
+	after := before
+	if r.timed(cmd) {
+		after = *asked
+		after.On, after.StopOn = before.On, before.StopOn
+	}
+	if cmd.Flags().Changed("retry-on") {
+		after.On = asked.On
+	}
+	if cmd.Flags().Changed("stop-on") {
+		after.StopOn = asked.StopOn
+	}
+	return &after, nil
+}
+
+func (r *retryFlags) policy() (*postback.RetryPolicy, error) {
 	policy := &postback.RetryPolicy{
 		Initial:     postback.Duration(r.initial),
 		Multiplier:  r.multiplier,
@@ -62,9 +100,17 @@ func (r *retryFlags) policy() *postback.RetryPolicy {
 		MaxAttempts: r.maxAttempts,
 		MaxAge:      postback.Duration(r.maxAge),
 		Jitter:      r.jitter,
+		On:          withoutEmpty(r.on),
 	}
 	for _, delay := range r.schedule {
 		policy.Schedule = append(policy.Schedule, postback.Duration(delay))
 	}
-	return policy
+	for _, text := range withoutEmpty(r.stopOn) {
+		status, err := strconv.Atoi(text)
+		if err != nil {
+			return nil, usagef("--stop-on: %q is not a status such as 403", text)
+		}
+		policy.StopOn = append(policy.StopOn, status)
+	}
+	return policy, nil
 }

@@ -51,8 +51,8 @@ func Default(scheme string) postback.RetryPolicy {
 }
 
 // Complete returns the policy with every unset value filled in, so that what is
-// stored and shown is what is done. An empty policy becomes the scheme's
-// [Default]. A curve that leaves them unset starts at 20s, triples, grows to
+// stored and shown is what is done. A policy without times becomes the scheme's
+// [Default], and keeps which failures are tried again. A curve that leaves them unset starts at 20s, triples, grows to
 // 18h at most (or stays at Initial when that is longer) and makes at most
 // [MaxAttempts] attempts. A schedule is complete as it is, and an unset Jitter
 // or MaxAge stays none.
@@ -60,7 +60,9 @@ func Default(scheme string) postback.RetryPolicy {
 // Validate first: Complete does not mend values that are set but wrong.
 func Complete(policy postback.RetryPolicy, scheme string) postback.RetryPolicy {
 	if Unset(policy) {
-		return Default(scheme)
+		byDefault := Default(scheme)
+		byDefault.On, byDefault.StopOn = policy.On, policy.StopOn
+		return byDefault
 	}
 	if len(policy.Schedule) > 0 {
 		return policy
@@ -81,7 +83,8 @@ func Complete(policy postback.RetryPolicy, scheme string) postback.RetryPolicy {
 	return policy
 }
 
-// Unset tells whether a policy says nothing, so that the scheme's is meant.
+// Unset tells whether a policy says nothing of times, so that the scheme's are
+// meant.
 func Unset(policy postback.RetryPolicy) bool {
 	return len(policy.Schedule) == 0 && policy.MaxAge == 0 && policy.Jitter == 0 && !curved(policy)
 }

@@ -34,6 +34,8 @@ func anyPolicy() *rapid.Generator[postback.RetryPolicy] {
 			MaxAttempts: unset(rapid.IntRange(-1, 110)).Draw(t, "max_attempts"),
 			MaxAge:      unset(duration(-1, 400*24*time.Hour)).Draw(t, "max_age"),
 			Jitter:      unset(rapid.Float64Range(-0.1, 1.1)).Draw(t, "jitter"),
+			On:          unset(rapid.SliceOf(rapid.SampledFrom([]string{"5xx", "timeout", "503", "200", "x"}))).Draw(t, "on"),
+			StopOn:      unset(rapid.SliceOf(rapid.IntRange(190, 210))).Draw(t, "stop_on"),
 		}
 	})
 }

@@ -1,0 +1,94 @@
+package retry
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// The classes of failures that a policy's On may name, beside single statuses
+// such as "503".
+const (
+	Timeout        = "timeout"    // no connection, or no answer, in time
+	Connection     = "connection" // not made, or broken before the answer was there
+	TLS            = "tls"        // the handshake failed
+	DNS            = "dns"        // the host has no address that can be used
+	Informational  = "1xx"        // such as 101
+	Successful     = "2xx"        // but 200, which is no failure
+	Redirection    = "3xx"        // never followed
+	ClientError    = "4xx"        // 429 among them
+	ServerError    = "5xx"
+	UnexpectedBody = "unexpected_body" // a 200 that does not say what the endpoint expects
+)
+
+// maxAnswers bounds how many failures a policy names.
+const maxAnswers = 50
+
+// Classes lists every class that a policy's On may name.
+func Classes() []string {
+	return []string{
+		Timeout, Connection, TLS, DNS, Informational, Successful, Redirection, ClientError, ServerError, UnexpectedBody,
+	}
+}
+
+// Wants tells whether the policy tries again after a failure of these classes.
+func Wants(policy postback.RetryPolicy, classes ...string) bool {
+	return len(policy.On) == 0 || slices.ContainsFunc(classes, func(class string) bool { return slices.Contains(policy.On, class) })
+}
+
+// WantsStatus tells whether the policy tries again after an answer that is not
+// 200.
+func WantsStatus(policy postback.RetryPolicy, status int) bool {
+	return len(policy.On) == 0 || Wants(policy, strconv.Itoa(status), strconv.Itoa(status/100)+"xx")
+}
+
+// Names tells whether the policy says by its number what follows a status.
+func Names(policy postback.RetryPolicy, status int) bool {
+	return slices.Contains(policy.StopOn, status) || slices.Contains(policy.On, strconv.Itoa(status))
+}
+
+// checkAnswers checks On and StopOn.
+func checkAnswers(policy postback.RetryPolicy) *postback.Error {
+	for i, name := range policy.On {
+		if err := checkClass(fmt.Sprintf("retry.on[%d]", i), name, policy.StopOn); err != nil {
+			return err
+		}
+	}
+	for i, status := range policy.StopOn {
+		if !failing(status) {
+			return invalid(fmt.Sprintf("retry.stop_on[%d]", i), "%d is no failure; name a status from 100 to 599 that is not 200, such as 403", status)
+		}
+	}
+	switch {
+	case len(policy.On) > maxAnswers:
+		return invalid("retry.on", "must have at most %d entries", maxAnswers)
+	case len(policy.StopOn) > maxAnswers:
+		return invalid("retry.stop_on", "must have at most %d entries", maxAnswers)
+	default:
+		return nil
+	}
+}
+
+func checkClass(field, name string, stopOn []int) *postback.Error {
+	if slices.Contains(Classes(), name) {
+		return nil
+	}
+	status, err := strconv.Atoi(name)
+	switch {
+	case err != nil || name != strconv.Itoa(status) || !failing(status):
+		return invalid(field, `is no failure; name a class (%s) or a status from 100 to 599 that is not 200, such as "503"`,
+			strings.Join(Classes(), ", "))
+	case slices.Contains(stopOn, status):
+		return invalid(field, "is in retry.stop_on too; a status is either tried again or stopped on")
+	default:
+		return nil
+	}
+}
+
+func failing(status int) bool {
+	return status >= 100 && status <= 599 && status != http.StatusOK
+}

@@ -1,0 +1,106 @@
+package retry_test
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/waybillhq/waybill/internal/retry"
+	"github.com/waybillhq/waybill/postback"
+)
+
+func TestValidateAnswers(t *testing.T) {
+	t.Parallel()
+	many := slices.Repeat([]string{"5xx"}, 51)
+	for name, test := range map[string]struct {
+		on     []string
+		stopOn []int
+		field  string // empty: valid
+	}{
+		"nothing":                   {nil, nil, ""},
+		"every class":               {retry.Classes(), nil, ""},
+		"429 and other statuses":    {[]string{"429", "503", "100", "599"}, []int{403, 410}, ""},
+		"a class and a stop in it":  {[]string{"4xx"}, []int{403}, ""},
+		"an unknown class":          {[]string{"timeout", "Timeout"}, nil, "retry.on[1]"},
+		"nothing in it":             {[]string{""}, nil, "retry.on[0]"},
+		"200":                       {[]string{"200"}, nil, "retry.on[0]"},
+		"6xx":                       {[]string{"6xx"}, nil, "retry.on[0]"},
+		"below every status":        {[]string{"99"}, nil, "retry.on[0]"},
+		"above every status":        {[]string{"600"}, nil, "retry.on[0]"},
+		"a status with a sign":      {[]string{"+503"}, nil, "retry.on[0]"},
+		"a status with a zero":      {[]string{"0503"}, nil, "retry.on[0]"},
+		"a status with a space":     {[]string{" 503"}, nil, "retry.on[0]"},
+		"stop on 200":               {nil, []int{403, 200}, "retry.stop_on[1]"},
+		"stop on 0":                 {nil, []int{0}, "retry.stop_on[0]"},
+		"stop on a negative number": {nil, []int{-403}, "retry.stop_on[0]"},
+		"stop on 600":               {nil, []int{600}, "retry.stop_on[0]"},
+		"both at once":              {[]string{"5xx", "503"}, []int{503}, "retry.on[1]"},
+		"too many classes":          {many, nil, "retry.on"},
+		"too many stops":            {nil, slices.Repeat([]int{403}, 51), "retry.stop_on"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, policy := range []postback.RetryPolicy{{}, retry.Default("besitos"), retry.Default("bitlabs")} {
+				policy.On, policy.StopOn = test.on, test.stopOn
+				err := retry.Validate(policy)
+				if test.field == "" {
+					if err != nil {
+						t.Error(err)
+					}
+					continue
+				}
+				var refused *postback.Error
+				if !errors.As(err, &refused) || refused.Field != test.field || refused.Code != postback.CodeInvalid {
+					t.Errorf("got %v, want an error in %s", err, test.field)
+				}
+			}
+		})
+	}
+}
+
+func TestCompleteKeepsTheAnswers(t *testing.T) {
+	t.Parallel()
+	given := postback.RetryPolicy{On: []string{"5xx"}, StopOn: []int{403}}
+	if !retry.Unset(given) {
+		t.Error("a policy that says nothing of times has the scheme's")
+	}
+	for _, scheme := range []string{"besitos", "bitlabs", "waybill"} {
+		got, times := retry.Complete(given, scheme), retry.Default(scheme)
+		if !slices.Equal(got.On, given.On) || !slices.Equal(got.StopOn, given.StopOn) {
+			t.Errorf("%s: got %+v", scheme, got)
+		}
+		if !slices.Equal(got.Schedule, times.Schedule) || got.Initial != times.Initial || got.MaxAttempts != times.MaxAttempts {
+			t.Errorf("%s: got %+v, want the times of %+v", scheme, got, times)
+		}
+	}
+}
+
+func TestWantsStatus(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		on     []string
+		wanted []int
+	}{
+		{nil, []int{101, 204, 302, 404, 429, 500, 503, 599}},
+		{[]string{"1xx", "2xx"}, []int{101, 204}},
+		{[]string{"3xx"}, []int{302}},
+		{[]string{"4xx"}, []int{404, 429}},
+		{[]string{"5xx", "timeout"}, []int{500, 503, 599}},
+		{[]string{"429", "503"}, []int{429, 503}},
+		{[]string{"timeout", "connection", "tls", "dns", "unexpected_body"}, nil},
+	} {
+		policy := postback.RetryPolicy{On: test.on}
+		for _, status := range []int{101, 204, 302, 404, 429, 500, 503, 599} {
+			if got, want := retry.WantsStatus(policy, status), slices.Contains(test.wanted, status); got != want {
+				t.Errorf("%v, %d %s: got %t, want %t", test.on, status, http.StatusText(status), got, want)
+			}
+		}
+		for status := 100; status < 600; status++ {
+			if status != http.StatusOK && retry.WantsStatus(postback.RetryPolicy{On: []string{strconv.Itoa(status)}}, status) != true {
+				t.Errorf("%d is not wanted by its name", status)
+			}
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package postback_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// TestReasonsAreTheTableOfReasons compares the constants, whose comments begin
+// with their state, with the page.
+func TestReasonsAreTheTableOfReasons(t *testing.T) {
+	t.Parallel()
+	declared, documented := declaredReasons(t), documentedReasons(t)
+	if len(declared) == 0 || !maps.Equal(declared, documented) {
+		t.Errorf("declared are %v\ndocumented are %v", declared, documented)
+	}
+}
+
+func declaredReasons(t *testing.T) map[string]string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "delivery.go", nil, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	states := map[string]string{}
+	ast.Inspect(file, func(node ast.Node) bool {
+		value, ok := node.(*ast.ValueSpec)
+		if !ok || len(value.Names) == 0 || !strings.HasPrefix(value.Names[0].Name, "Reason") {
+			return true
+		}
+		literal, ok := value.Values[0].(*ast.BasicLit)
+		if !ok {
+			t.Fatalf("%s is no literal", value.Names[0])
+		}
+		reason, err := strconv.Unquote(literal.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		states[reason], _, _ = strings.Cut(value.Comment.Text(), ":")
+		return true
+	})
+	return states
+}
+
+func documentedReasons(t *testing.T) map[string]string {
+	t.Helper()
+	page, err := os.ReadFile("../docs/state_machine.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "\n## Reasons\n")
+	states := map[string]string{}
+	for line := range strings.Lines(section) {
+		cells := strings.Split(line, "|")
+		if len(cells) != 5 || !strings.Contains(cells[2], "`") || strings.HasPrefix(strings.TrimSpace(cells[3]), "reserved") {
+			continue
+		}
+		states[strings.Trim(cells[2], " `")] = strings.TrimSpace(cells[1])
+	}
+	return states
+}

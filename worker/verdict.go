@@ -1,0 +1,105 @@
+package worker
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/waybillhq/waybill/internal/egress"
+	"github.com/waybillhq/waybill/internal/retry"
+	"github.com/waybillhq/waybill/postback"
+)
+
+// verdict says what an answer, or the lack of one, leads to.
+type verdict struct {
+	outcome    postback.Outcome
+	failure    *postback.AttemptError // nil on success
+	next       next
+	reason     postback.Reason // of the dead letter, when next is giveUp
+	retryAfter string          // when the receiver wants the next attempt, in its own words
+}
+
+// next is what follows an attempt.
+type next string
+
+const (
+	done     next = "done"
+	tryAgain next = "try_again" // as often as the retry policy allows
+	giveUp   next = "give_up"   // a dead letter at once
+	notSent  next = "not_sent"  // our own trouble, which uses up no attempt
+)
+
+// classify judges what came back from an endpoint. Only 200 is success.
+func classify(endpoint postback.Endpoint, result egress.Result) verdict {
+	switch {
+	case result.Failure != nil:
+		return classifyFailure(endpoint.Retry, *result.Failure)
+	case result.StatusCode == http.StatusOK:
+		return verdict{outcome: postback.OutcomeSucceeded, next: done}
+	default:
+		return classifyStatus(endpoint.Retry, result)
+	}
+}
+
+func classifyFailure(policy postback.RetryPolicy, failure egress.Failure) verdict {
+	v := verdict{
+		outcome: postback.OutcomeFailed, next: tryAgain,
+		failure: &postback.AttemptError{Code: failure.Code, Message: failure.Message},
+	}
+	switch {
+	case failure.Kind == egress.Infrastructure:
+		v.next = notSent
+	case failure.Kind == egress.Refused:
+		v.outcome = postback.OutcomeRefused
+		v.next, v.reason = giveUp, refusedReason(failure)
+	case !retry.Wants(policy, classesOf(failure.Code)...):
+		v.next, v.reason = giveUp, postback.ReasonNotRetried
+	}
+	return v
+}
+
+// refusedReason tells an address that is never sent to from a request that
+// could not even be made.
+func refusedReason(failure egress.Failure) postback.Reason {
+	if failure.Code == egress.CodeDenied {
+		return postback.ReasonRefused
+	}
+	return postback.ReasonUnsendable
+}
+
+// classesOf are the classes of failures on the way, by which a retry policy
+// picks those that are worth another attempt.
+func classesOf(code string) []string {
+	switch code {
+	case egress.CodeTimeout:
+		return []string{retry.Timeout}
+	case egress.CodeConnectTimeout:
+		return []string{retry.Timeout, retry.Connection}
+	case egress.CodeConnect, egress.CodeConnectRefused, egress.CodeConnectUnreachable,
+		egress.CodeReset, egress.CodeClosed, egress.CodeInvalidResponse:
+		return []string{retry.Connection}
+	case egress.CodeTLS:
+		return []string{retry.TLS}
+	case egress.CodeDNS, egress.CodeFamily:
+		return []string{retry.DNS}
+	default:
+		return nil
+	}
+}
+
+func classifyStatus(policy postback.RetryPolicy, result egress.Result) verdict {
+	v := verdict{
+		outcome: postback.OutcomeFailed, next: tryAgain, retryAfter: result.Header.Get("Retry-After"),
+		failure: &postback.AttemptError{
+			Code:    "status_not_200",
+			Message: fmt.Sprintf("the endpoint answered %d; only 200 is success", result.StatusCode),
+		},
+	}
+	switch {
+	case slices.Contains(policy.StopOn, result.StatusCode):
+		v.next, v.reason = giveUp, postback.ReasonStopped
+	case !retry.WantsStatus(policy, result.StatusCode):
+		v.next, v.reason = giveUp, postback.ReasonNotRetried
+	}
+	return v
+}
