@@ -42,7 +42,7 @@ func (r *retryFlags) read(cmd *cobra.Command) (*postback.RetryPolicy, error) {
 	parts := r.timed(cmd) || cmd.Flags().Changed("retry-on") || cmd.Flags().Changed("stop-on")
 	switch {
 	case parts && r.json != "":
-		return nil, usagef("give --retry or the --retry-... and --stop-on flags, not both")
+		return nil, usagef("give --retry or the --retry-... flags (and --stop-on), not both")
 	case r.json != "":
 		var policy postback.RetryPolicy
 		if err := postback.DecodeObject([]byte(r.json), &policy); err != nil {
