@@ -85,6 +85,7 @@ func (d *Dispatcher) newDelivery(event postback.Event, endpoint postback.Endpoin
 		EventType:  event.Type,
 		Publisher:  event.Publisher,
 		EndpointID: endpoint.ID,
+		Reference:  d.Carrier.Reference(endpoint, event),
 		State:      postback.Pending,
 		Generation: 1,
 		CreatedAt:  event.AcceptedAt,

@@ -54,6 +54,27 @@ func TestAcceptMakesADeliveryForEachEndpointThatWantsTheEvent(t *testing.T) {
 	}
 }
 
+func TestEveryEndpointHasAReferenceOfItsOwn(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	want := map[string]string{
+		b.offer(t).ID: "tx_1001",
+		b.offer(t, func(s *postback.EndpointSpec) { s.Scheme = "simpleswap" }).ID:                         "exchange/1001",
+		b.offer(t, func(s *postback.EndpointSpec) { s.Scheme, s.URL = "bitlabs", s.URL+"?tx=[%TX%]" }).ID: "5333977169",
+		b.offer(t, func(s *postback.EndpointSpec) {
+			s.Scheme, s.URL = "cpx-research", s.URL+"?h={secure_hash}&i={trans_id}"
+		}).ID: "",
+	}
+	b.accept(t, parse(t, `{"id":"evt-1","type":"conversion.completed","publisher":"pub_1",`+
+		`"data":{"transaction_id":"tx_1001","publicId":"exchange\/1001","status":"finished","tx":5333977169,"trans_id":"`+strings.Repeat("x", 256)+`"}}`))
+	for endpoint, reference := range want {
+		found, _, err := b.Ledger.Deliveries(t.Context(), postback.DeliveryFilter{EndpointID: endpoint, Reference: reference}, postback.Page{})
+		if err != nil || len(found) != 1 || found[0].Reference != reference {
+			t.Errorf("by %q: found %+v, %v", reference, found, err)
+		}
+	}
+}
+
 func TestAnEventThatNobodyWantsIsVisible(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

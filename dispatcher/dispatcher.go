@@ -23,10 +23,14 @@ type Endpoints interface {
 	Endpoint(id string) (postback.Endpoint, bool)
 }
 
-// Carrier says whether an endpoint's scheme can carry an event. The error
-// names the field of the event that it cannot carry.
+// Carrier knows the endpoints' schemes.
 type Carrier interface {
+	// Carries says whether an endpoint's scheme can carry an event. The error
+	// names the field of the event that it cannot carry.
 	Carries(endpoint postback.Endpoint, event postback.Event) error
+	// Reference is what the delivery of an event to an endpoint is looked up by;
+	// empty when the event has nothing that fits.
+	Reference(endpoint postback.Endpoint, event postback.Event) string
 }
 
 // Queue is the run queue.

@@ -10,6 +10,7 @@ func declareBesitos() Declaration {
 		Description: "GET with the event's data as sorted parameters; verifier is the HMAC-SHA256 of the URL.",
 		Methods:     []string{"GET"},
 		Data:        Data{In: inQuery, Order: orderSorted},
+		Reference:   "transaction_id",
 		Parts:       []Part{{Part: partURL}},
 		Algorithm:   "hmac-sha256",
 		Place:       Place{In: placeQuery, Name: "verifier"},

@@ -11,6 +11,7 @@ func declareBitlabs() Declaration {
 		Source:      "https://help.bitlabs.ai/integration/server-to-server-callbacks",
 		Methods:     []string{"GET"},
 		Data:        Data{In: inURL, Macros: &Macros{Open: "[%", Close: "%]", Known: bitlabsMacros()}},
+		Reference:   "tx",
 		Parts:       []Part{{Part: partURL}},
 		Algorithm:   "hmac-sha1",
 		Place:       Place{In: placeQuery, Name: "hash"},

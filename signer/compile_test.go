@@ -70,6 +70,10 @@ func TestCompileRefuses(t *testing.T) {
 	}{
 		{"no name", bodyScheme, func(d *signer.Declaration) { d.Name = "" }, "name"},
 		{"capital name", bodyScheme, func(d *signer.Declaration) { d.Name = "Acme" }, "name"},
+		{"reference that is in no example", bodyScheme, func(d *signer.Declaration) { d.Reference = "tx" }, "reference"},
+		{"reference that the data does not bring", bodyScheme, func(d *signer.Declaration) {
+			d.Data.Add, d.Reference = []signer.Added{{Name: "id", Value: "message_id"}}, "id"
+		}, "reference"},
 		{"no method", bodyScheme, func(d *signer.Declaration) { d.Methods = nil }, "methods"},
 		{"unknown method", bodyScheme, func(d *signer.Declaration) { d.Methods = []string{"POST", "post"} }, "methods[1]"},
 		{"GET with a body", bodyScheme, func(d *signer.Declaration) { d.Methods = []string{"GET"} }, "methods[0]"},

@@ -16,6 +16,10 @@ type Declaration struct {
 	Fields  []Field `json:"fields,omitempty"`  // what the data must hold
 	Headers []Added `json:"headers,omitempty"` // headers besides that of the signature
 
+	// Reference is the member of the data by which people look a delivery up,
+	// such as the transaction's id: see Definition.Reference.
+	Reference string `json:"reference,omitempty"`
+
 	Parts     []Part `json:"parts"`            // what is signed
 	Joiner    string `json:"joiner,omitempty"` // between the parts
 	Algorithm string `json:"algorithm"`        // md5, sha1, sha256, sha512: a digest; hmac-md5 and so on: an HMAC

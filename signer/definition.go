@@ -17,7 +17,10 @@ type Definition struct {
 	check   func(secret string) error
 	example func(eventType string) json.RawMessage
 	overlap bool
-	retry   []time.Duration
+	// references are the members that deliveries are looked up by, the first
+	// one that is there.
+	references []string
+	retry      []time.Duration
 }
 
 // Name returns the scheme's name.
@@ -100,7 +103,10 @@ func (c *compiler) definition() (*Definition, error) {
 		}
 		made.retry = append(made.retry, delay)
 	}
-	return made, c.examples(made)
+	if err := c.examples(made); err != nil {
+		return nil, err
+	}
+	return made, c.reference(made)
 }
 
 func (c *compiler) examples(made *Definition) error {

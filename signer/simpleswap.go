@@ -14,6 +14,7 @@ func declareSimpleswap() Declaration {
 			{Name: "publicId", Required: true, Type: "string"},
 			{Name: "status", Required: true, Type: "string"},
 		},
+		Reference: "publicId",
 		Parts: []Part{
 			{Part: partMessageID}, {Part: partField, Field: "publicId"}, {Part: partField, Field: "status"}, {Part: partSecret},
 		},

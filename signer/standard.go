@@ -61,8 +61,9 @@ func defineStandardWebhooks() *Definition {
 			}
 			return form.check(secret)
 		},
-		overlap: true,
-		example: exampleStandard,
+		overlap:    true,
+		example:    exampleStandard,
+		references: usualReferences(),
 	}
 }
 

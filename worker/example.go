@@ -50,14 +50,14 @@ func (w *Worker) exampleFor(endpoint postback.Endpoint, eventType string) (postb
 	if err != nil {
 		return postback.Due{}, fmt.Errorf("look up scheme: %w", err)
 	}
-	now := w.now()
+	now, data := w.now(), scheme.Example(eventType)
 	event := postback.Event{
 		ID: id.New(id.Event, now), Type: eventType, Publisher: endpoint.Publisher, Test: true,
-		Data: scheme.Example(eventType), AcceptedAt: now, Digest: []byte("example"),
+		Data: data, AcceptedAt: now, Digest: []byte("example"),
 	}
 	return postback.Due{Event: event, Delivery: postback.Delivery{
 		ID: id.New(id.Delivery, now), EventID: event.ID, EventType: eventType, Publisher: endpoint.Publisher,
-		EndpointID: endpoint.ID, State: postback.Pending, Generation: 1, Test: true,
+		EndpointID: endpoint.ID, Reference: scheme.Reference(data), State: postback.Pending, Generation: 1, Test: true,
 		CreatedAt: now, OpenedAt: now, NextAttemptAt: now, SweepAt: now.Add(exampleGrace),
 	}}, nil
 }

@@ -27,6 +27,9 @@ func TestExampleIsSentAtOnce(t *testing.T) {
 	b.expectRequests(t, 1)
 	stored, attempts := b.read(t, delivery.ID)
 	expectState(t, stored, postback.Succeeded, "", 1)
+	if stored.Reference != "exchange_1001" {
+		t.Errorf("the example's reference is %q", stored.Reference)
+	}
 	if !stored.Test || stored.EventType != "exchange.finished" || len(attempts) != 1 || !stored.CompletedAt.Equal(delivery.CompletedAt) {
 		t.Errorf("the history has %+v with %d attempts", stored, len(attempts))
 	}

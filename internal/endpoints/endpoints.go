@@ -300,6 +300,17 @@ func (m *Manager) Carries(endpoint postback.Endpoint, event postback.Event) erro
 	return domainError(scheme.CheckDelivery(signer.Target{URL: endpoint.URL, Method: endpoint.Method}, event.Data))
 }
 
+// Reference is what the delivery of an event to an endpoint is looked up by: what
+// the endpoint's scheme names, such as the transaction's id. It is empty when the
+// event has nothing of that kind, or the scheme's declaration is missing.
+func (m *Manager) Reference(endpoint postback.Endpoint, event postback.Event) string {
+	scheme, err := m.schemes.Define(endpoint.Scheme)
+	if err != nil {
+		return ""
+	}
+	return scheme.Reference(event.Data)
+}
+
 // domainError gives the errors of the signer and of the egress policy the form
 // of the domain's.
 func domainError(err error) error {

@@ -3,6 +3,7 @@ package schemes_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,6 +41,36 @@ func TestEverySchemeIsDocumented(t *testing.T) {
 	for _, name := range load(t).Names() {
 		if !strings.Contains(string(page), "`"+name+"`") {
 			t.Errorf("%s is not documented", name)
+		}
+	}
+}
+
+func TestEveryReferenceIsDocumented(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "schemes.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, found := strings.Cut(string(page), "| scheme | reference |")
+	if !found {
+		t.Fatal("the page has no table of references")
+	}
+	table, _, _ = strings.Cut(table, "\n\n")
+	catalogue := load(t)
+	for _, name := range catalogue.Names() {
+		definition, err := catalogue.Define(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reference := definition.Declaration().Reference
+		if reference == "" {
+			continue
+		}
+		documents := func(line string) bool {
+			return strings.Contains(line, "`"+name+"`") && strings.HasSuffix(line, "| `"+reference+"` |")
+		}
+		if !slices.ContainsFunc(strings.Split(table, "\n"), documents) {
+			t.Errorf("%s: the reference %s is not documented", name, reference)
 		}
 	}
 }

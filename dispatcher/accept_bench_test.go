@@ -1,0 +1,54 @@
+package dispatcher_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/waybillhq/waybill/dispatcher"
+	"github.com/waybillhq/waybill/internal/testkit"
+	"github.com/waybillhq/waybill/postback"
+)
+
+// instant is a ledger that writes nothing, so that what is left is what the
+// dispatcher does.
+type instant struct{}
+
+func (instant) Accept(_ context.Context, items []postback.Acceptance) ([]postback.Acceptance, error) {
+	return items, nil
+}
+
+// BenchmarkAccept accepts one event for one endpoint.
+func BenchmarkAccept(b *testing.B) {
+	parts := testkit.NewParts(b)
+	q := &queue{}
+	d, err := dispatcher.New(dispatcher.Options{
+		Ledger: instant{}, Waiting: parts.Ledger, Parking: parts.Ledger, Replays: parts.Ledger,
+		Endpoints: parts.Registry, Carrier: parts.Endpoints, Queue: q, Epochs: q,
+		Tracer: noop.NewTracerProvider().Tracer(""), Logger: slog.New(slog.DiscardHandler), MaxQueued: 1, Grace: time.Minute,
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, scheme := range []string{"besitos", "bitlabs", "simpleswap"} {
+		spec := postback.EndpointSpec{Publisher: scheme, URL: "https://receiver.example.com/", Scheme: scheme}
+		if scheme == "bitlabs" {
+			spec.URL += "?uid=[%UID%]&val=[%VAL%]&tx=[%TX%]"
+		}
+		parts.Create(b, spec)
+		data := parts.Schemes.Example(scheme, "conversion.completed")
+		one := []postback.Event{{ID: "evt_1", Type: "conversion.completed", Publisher: scheme, Data: data}}
+		b.Run(scheme, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				answers, err := d.Accept(b.Context(), one)
+				if err != nil || answers[0].Err != nil || len(answers[0].Deliveries) != 1 {
+					b.Fatal(answers, err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,89 @@
+package signer
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"unicode/utf8"
+)
+
+// longestReference bounds a reference in bytes, so that it can be indexed.
+const longestReference = 255
+
+// usualReferences are the members that identify an event where a scheme leaves
+// the data's form to its sender, the most telling one first.
+func usualReferences() []string {
+	return []string{"reference", "transaction_id", "tx", "exchange_id", "publicId", "order_id"}
+}
+
+// Reference returns what people look data up by, such as a transaction's id:
+// the value of the member that the declaration names as its reference; of
+// schemes that name none, of the first of these that the data has: reference,
+// transaction_id, tx, exchange_id, publicId, order_id. A string is decoded, a
+// number keeps its spelling. It is empty when there is no such member, when that
+// is neither string nor number or has more than 255 bytes or a NUL character,
+// and for data that CheckData refuses.
+func (d *Definition) Reference(data json.RawMessage) string {
+	value := firstMember(data, d.references)
+	if len(value) == 0 {
+		return ""
+	}
+	switch first := value[0]; {
+	case first == '"':
+		value = decodeString(value)
+	case first != '-' && (first < '0' || first > '9'):
+		return ""
+	}
+	if len(value) > longestReference || bytes.IndexByte(value, 0) >= 0 || !utf8.Valid(value) {
+		return ""
+	}
+	return string(value)
+}
+
+// firstMember returns the value of that member of an object which stands first
+// among the names; nil when it has none. It looks no further than it must.
+func firstMember(text []byte, names []string) []byte {
+	var found []byte
+	i := skipSpace(text, 0)
+	if byteAt(text, i) != '{' {
+		return nil
+	}
+	for separator := byte(','); separator == ',' && len(names) > 0; {
+		start := skipSpace(text, i+1)
+		nameEnd := stringEnd(text, start)
+		if nameEnd < 0 {
+			return nil
+		}
+		from := skipSpace(text, skipSpace(text, nameEnd)+1) // behind the colon
+		end, _ := valueEnd(text, from)
+		if end < 0 {
+			return nil
+		}
+		name := decodeString(text[start:nameEnd])
+		if rank := slices.IndexFunc(names, func(wanted string) bool { return wanted == string(name) }); rank >= 0 {
+			found, names = text[from:end], names[:rank] // only a better one counts now
+		}
+		i = skipSpace(text, end)
+		separator = byteAt(text, i)
+	}
+	return found
+}
+
+// reference settles what deliveries are looked up by.
+func (c *compiler) reference(made *Definition) error {
+	name := c.declaration.Reference
+	if name == "" {
+		made.references = usualReferences()
+		return nil
+	}
+	if slices.Contains(c.d.data.reserved, name) {
+		return wrong("reference", "%.40q is not of the data: name a member that the sender of the event gives", name)
+	}
+	made.references = []string{name}
+	for i := range c.declaration.Examples {
+		if made.Reference(c.declaration.Examples[i].Data) != "" {
+			return nil
+		}
+	}
+	return wrong("reference", "%.40q is in none of the examples as a string or number of 1 to %d bytes", name, longestReference)
+}
