@@ -18,6 +18,7 @@ import (
 	"github.com/waybillhq/waybill/internal/endpoints"
 	"github.com/waybillhq/waybill/internal/keys"
 	"github.com/waybillhq/waybill/internal/registry"
+	"github.com/waybillhq/waybill/internal/retention"
 	"github.com/waybillhq/waybill/internal/schemes"
 	"github.com/waybillhq/waybill/internal/seal"
 	"github.com/waybillhq/waybill/internal/task"
@@ -55,6 +56,7 @@ type server struct {
 	keys       *keys.Keys
 	dispatcher *dispatcher.Dispatcher
 	worker     *worker.Worker
+	retention  *retention.Keeper
 
 	cleanups []func() error // in the order of the start
 }
@@ -93,7 +95,7 @@ func (s *server) build(ctx context.Context) error {
 		return fmt.Errorf("make data directory: %w", err)
 	}
 	steps := []func(context.Context) error{
-		s.buildTelemetry, s.buildLedger, s.buildSchemes, s.buildKeyring, s.buildEgress, s.buildQueue, s.buildDispatcher, s.buildWorker,
+		s.buildTelemetry, s.buildLedger, s.buildSchemes, s.buildKeyring, s.buildEgress, s.buildQueue, s.buildDispatcher, s.buildWorker, s.buildRetention,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -219,6 +221,13 @@ func (s *server) buildWorker(context.Context) (err error) {
 		Ledger: s.ledger, Endpoints: s.registry, Schemes: s.schemes, Secrets: s.keyring, Uses: s.ledger, Sender: s.egress, Acceptor: s.dispatcher,
 		Tracer: s.telemetry.Tracer(), Meter: s.telemetry.Meter(), Logger: s.log,
 		StoredBody: s.cfg.StoredBody, Random: rand.Float64,
+	})
+	return err //nolint:wrapcheck // it says what it makes
+}
+
+func (s *server) buildRetention(context.Context) (err error) {
+	s.retention, err = retention.New(retention.Options{
+		Ledger: s.ledger, Keep: s.cfg.Retention, Meter: s.telemetry.Meter(), Logger: s.log, Random: rand.Float64,
 	})
 	return err //nolint:wrapcheck // it says what it makes
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/waybillhq/waybill/internal/endpoints"
 	"github.com/waybillhq/waybill/internal/keys"
 	"github.com/waybillhq/waybill/internal/registry"
+	"github.com/waybillhq/waybill/internal/retention"
 	"github.com/waybillhq/waybill/internal/schemes"
 	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/store"
@@ -30,6 +31,7 @@ type ledger interface { //nolint:interfacebloat // the sum of what each part dec
 	endpoints.Ledger
 	keys.Ledger
 	schemes.Ledger
+	retention.Ledger
 	api.History
 	api.EndpointReader
 	Schema() store.Schema

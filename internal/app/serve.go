@@ -22,6 +22,7 @@ func (s *server) serve(ctx context.Context, roles Roles, ready func(net.Addr)) e
 	defer stopBackground()
 	group.Go(func() { s.registry.Follow(background, followInterval, s.log) })
 	group.Go(func() { s.dispatcher.Run(background) })
+	group.Go(func() { s.retention.Run(background) })
 
 	if roles.Worker {
 		servers, err := s.startWorkers()

@@ -28,6 +28,7 @@ func rules() []rule {
 		{pkg: "internal/egress", imports: []string{"postback"}},
 		{pkg: "internal/id"},
 		{pkg: "internal/registry", imports: []string{"postback"}},
+		{pkg: "internal/retention"},
 		{pkg: "internal/retry", imports: []string{"postback"}},
 		{pkg: "internal/seal", imports: []string{"postback"}, stdOnly: true},
 		{pkg: "internal/schemes", imports: []string{"postback", "signer"}},

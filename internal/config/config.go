@@ -21,7 +21,11 @@ const (
 	MaxStoredBody  = 16 << 10
 	MaxConcurrency = 10_000
 	MaxDrain       = 10 * time.Minute
+	MinRetention   = day
+	MaxRetention   = 36_500 * day
 )
+
+const day = 24 * time.Hour
 
 // Forms of the log.
 const (
@@ -57,6 +61,7 @@ type Config struct {
 	RetryConcurrency   int           // later attempts in flight at once
 	DrainTimeout       time.Duration // how long a stop waits for attempts in flight
 	StoredBody         int           // bytes of each response's body that are kept
+	Retention          time.Duration // how long history is kept after its end; 0 keeps all of it
 }
 
 // Default is the configuration of a server that was told nothing.
@@ -70,6 +75,7 @@ func Default() Config {
 		RetryConcurrency:   256,
 		DrainTimeout:       30 * time.Second,
 		StoredBody:         2 << 10,
+		Retention:          90 * day,
 	}
 }
 

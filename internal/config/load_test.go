@@ -137,6 +137,13 @@ func TestLoadRefuses(t *testing.T) {
 		{"no concurrency", []string{"--deliver-concurrency", "0"}, nil, "", []string{"from 1 to 10000"}},
 		{"drain without unit", nil, nil, "drain_timeout: 30\n", []string{"drain_timeout in ", "30s"}},
 		{"body above the bound", []string{"--stored-body", "16385"}, nil, "", []string{"from 0 to 16384"}},
+		{"no retention", []string{"--retention", "0"}, nil, "", []string{"--retention:", "90d", "forever to keep everything"}},
+		{"retention below a day", []string{"--retention", "23h59m"}, nil, "", []string{"--retention:", "from 1d to 36500d"}},
+		{"retention of no days", nil, []string{"WAYBILL_RETENTION=0d"}, "", []string{"WAYBILL_RETENTION:", "from 1d"}},
+		{"negative retention", nil, nil, "retention: -90d\n", []string{"retention in ", "from 1d"}},
+		{"retention above the bound", []string{"--retention", "36501d"}, nil, "", []string{"to 36500d"}},
+		{"retention beyond all numbers", []string{"--retention", "9223372036854775807d"}, nil, "", []string{"to 36500d"}},
+		{"retention without unit", nil, nil, "retention: 90\n", []string{"retention in ", "90d"}},
 		{"level", []string{"--log-level", "loud"}, nil, "", []string{"debug, info, warn, error"}},
 		{"format", []string{"--log-format", "xml"}, nil, "", []string{"text, json"}},
 		{"two at once", []string{"--log-format", "xml", "--stored-body", "-1"}, nil, "", []string{"--log-format:", "--stored-body:"}},
@@ -162,6 +169,29 @@ func TestLoadRefuses(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestLoadRetention(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		text  string
+		want  time.Duration
+		shown string
+	}{
+		{"", 90 * 24 * time.Hour, "90d"},
+		{"1d", 24 * time.Hour, "1d"},
+		{"24h", 24 * time.Hour, "1d"},
+		{"36h", 36 * time.Hour, "36h0m0s"},
+		{"36h0m0s", 36 * time.Hour, "36h0m0s"},
+		{"36500d", 36500 * 24 * time.Hour, "36500d"},
+		{"forever", 0, "forever"},
+	}
+	for _, tt := range tests {
+		got, err := load(t, []string{"--retention", tt.text}, nil, "")
+		if err != nil || got.Retention != tt.want || !strings.Contains(got.String()+" ", "retention="+tt.shown+" ") {
+			t.Errorf("%q: got %s and %v in %s", tt.text, got.Retention, err, got)
+		}
 	}
 }
 

@@ -122,6 +122,42 @@ func parseDuration(into *time.Duration, text string, high time.Duration) error {
 	return nil
 }
 
+// forever is the retention that forgets nothing. A plain 0 is refused: it could
+// as well mean to keep nothing.
+const forever = "forever"
+
+func parseRetention(into *time.Duration, text string) error {
+	if text == forever {
+		*into = 0
+		return nil
+	}
+	keep, err := time.ParseDuration(text)
+	if count, inDays := strings.CutSuffix(text, "d"); inDays {
+		var days int
+		if days, err = strconv.Atoi(count); days > int(MaxRetention/day) {
+			days = 0
+		}
+		keep = time.Duration(days) * day
+	}
+	if err != nil || keep < MinRetention || keep > MaxRetention {
+		return fmt.Errorf("%q is not a time from 1d to %dd; write for instance 90d or 36h, or %s to keep everything", text, MaxRetention/day, forever)
+	}
+	*into = keep
+	return nil
+}
+
+// showRetention spells a retention as parseRetention reads it.
+func showRetention(keep time.Duration) string {
+	switch {
+	case keep == 0:
+		return forever
+	case keep%day == 0:
+		return strconv.Itoa(int(keep/day)) + "d"
+	default:
+		return keep.String()
+	}
+}
+
 func parseLevel(into *slog.Level, text string) error {
 	var name string
 	if err := parseChoice(&name, strings.ToLower(text), "debug", "info", "warn", "error"); err != nil {

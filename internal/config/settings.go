@@ -132,6 +132,12 @@ func runSettings() []setting {
 			show:  func(c Config) string { return strconv.Itoa(c.StoredBody) },
 		},
 		{
+			name: "retention", placeholder: "TIME",
+			usage: "how long history is kept after a delivery ended, such as 90d or 36h; \"forever\" keeps all of it",
+			parse: func(c *Config, v []string) error { return parseRetention(&c.Retention, v[0]) },
+			show:  func(c Config) string { return showRetention(c.Retention) },
+		},
+		{
 			name: "log-level", placeholder: "LEVEL",
 			usage: "debug, info, warn or error",
 			parse: func(c *Config, v []string) error { return parseLevel(&c.LogLevel, v[0]) },
