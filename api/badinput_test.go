@@ -182,6 +182,7 @@ func badReads() []badInput {
 		replay("filter type", `{"filter":{"type":"`+hidden+`"}}`, 422, invalid, "filter.type"),
 		replay("filter since", `{"filter":{"since":"`+hidden+`"}}`, 422, invalid, "filter.since"),
 		replay("filter NUL", `{"filter":{"event":"a\u0000"}}`, 422, invalid, "filter.event"),
+		replay("filter reference", `{"filter":{"reference":"a\u0000"}}`, 422, invalid, "filter.reference"),
 		replay("rate", `{"filter":{},"rate":-1}`, 422, invalid, "rate"),
 		replay("rate of another kind", `{"filter":{},"rate":"`+hidden+`"}`, 422, invalid, "rate"),
 		{"no such replay", "GET", "/v1/replays/nope", "", 404, postback.CodeNotFound, ""},

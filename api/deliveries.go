@@ -17,6 +17,7 @@ type DeliveryQuery struct {
 	Publisher  string   `query:"publisher"`
 	Event      string   `query:"event" doc:"An event's id"`
 	Type       string   `query:"type" doc:"An event type or a pattern such as conversion.*"`
+	Reference  string   `query:"reference" doc:"What the endpoint's scheme names the event by, such as the transaction's id"`
 	StatusCode int      `query:"status_code" minimum:"100" maximum:"599" doc:"The last answer's status"`
 	Since      string   `query:"since" doc:"Created at or after: an RFC 3339 time, or how long ago (24h, 7d)"`
 	Until      string   `query:"until" doc:"Created before"`
@@ -42,7 +43,7 @@ func (s *server) filter(ctx context.Context, prefix string, q DeliveryQuery) (po
 	}
 	return postback.DeliveryFilter{
 		States: states, EndpointID: q.Endpoint, Publisher: publisher, EventID: q.Event,
-		EventType: q.Type, StatusCode: q.StatusCode, Since: since, Until: until,
+		EventType: q.Type, Reference: q.Reference, StatusCode: q.StatusCode, Since: since, Until: until,
 	}, nil
 }
 

@@ -15,6 +15,7 @@ type DeliveryView struct {
 	EventType      string          `json:"event_type"`
 	Publisher      string          `json:"publisher"`
 	EndpointID     string          `json:"endpoint_id"`
+	Reference      string          `json:"reference,omitempty" doc:"What the endpoint's scheme names the event by, such as the transaction's id"`
 	State          postback.State  `json:"state" enum:"pending,retrying,parked,succeeded,dead,cancelled"`
 	Reason         postback.Reason `json:"reason,omitempty" doc:"Why it is parked, dead or cancelled"`
 	Test           bool            `json:"test,omitempty"`
@@ -30,7 +31,7 @@ type DeliveryView struct {
 func deliveryOf(d postback.Delivery) DeliveryView {
 	return DeliveryView{
 		ID: d.ID, MessageID: d.MessageID(), EventID: d.EventID, EventType: d.EventType,
-		Publisher: d.Publisher, EndpointID: d.EndpointID, State: d.State, Reason: d.Reason,
+		Publisher: d.Publisher, EndpointID: d.EndpointID, Reference: d.Reference, State: d.State, Reason: d.Reason,
 		Test: d.Test, Generation: d.Generation, Attempts: d.Attempts,
 		LastStatusCode: d.LastStatusCode, LastError: d.LastError,
 		NextAttemptAt: stamp(d.NextAttemptAt), CreatedAt: stamp(d.CreatedAt), CompletedAt: stamp(d.CompletedAt),

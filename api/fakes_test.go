@@ -265,7 +265,7 @@ func (f fakeReplays) ReplayDelivery(ctx context.Context, id string) (postback.De
 func (f fakeReplays) StartReplay(_ context.Context, filter postback.DeliveryFilter, rate float64, dryRun bool) (postback.ReplayJob, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	job := postback.ReplayJob{ID: fmt.Sprintf("rpl_%d", len(f.jobs)+1), Filter: filter, Rate: rate, DryRun: dryRun, State: postback.ReplayRunning, Matched: 7, CreatedAt: start}
+	job := postback.ReplayJob{ID: fmt.Sprintf("rpl_%d", len(f.jobs)+1), Filter: filter, Rate: rate, DryRun: dryRun, State: postback.ReplayRunning, Matched: 7, Collected: true, Replayed: 2, Skipped: 1, CreatedAt: start}
 	f.jobs[job.ID] = job
 	return job, nil
 }
@@ -278,6 +278,19 @@ func (f fakeReplays) Replay(_ context.Context, id string) (postback.ReplayJob, e
 		return job, postback.Failure(postback.CodeNotFound, "there is no such replay")
 	}
 	return job, nil
+}
+
+func (f fakeReplays) ListReplays(_ context.Context, filter postback.ReplayFilter, page postback.Page) ([]postback.ReplayJob, string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.page = page
+	var found []postback.ReplayJob
+	for _, job := range f.jobs {
+		if filter.Publisher == "" || filter.Publisher == job.Filter.Publisher {
+			found = append(found, job)
+		}
+	}
+	return found, "more", nil
 }
 
 func (f fakeReplays) CancelReplay(ctx context.Context, id string) (postback.ReplayJob, error) {

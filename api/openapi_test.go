@@ -57,7 +57,7 @@ func TestOpenAPI(t *testing.T) {
 	want := []string{
 		"DELETE /v1/endpoints/{id}", "DELETE /v1/keys/{id}", "GET /healthz", "GET /metrics", "GET /openapi.json", "GET /readyz",
 		"GET /v1/deliveries", "GET /v1/deliveries/export", "GET /v1/deliveries/{id}", "GET /v1/egress",
-		"GET /v1/endpoints", "GET /v1/endpoints/{id}", "GET /v1/events", "GET /v1/events/{id}", "GET /v1/keys", "GET /v1/replays/{id}", "GET /v1/schemes", "GET /v1/schemes/{name}",
+		"GET /v1/endpoints", "GET /v1/endpoints/{id}", "GET /v1/events", "GET /v1/events/{id}", "GET /v1/keys", "GET /v1/replays", "GET /v1/replays/{id}", "GET /v1/schemes", "GET /v1/schemes/{name}",
 		"PATCH /v1/endpoints/{id}", "POST /v1/deliveries/{id}/replay", "POST /v1/endpoints",
 		"POST /v1/endpoints/{id}/example", "POST /v1/endpoints/{id}/pause", "POST /v1/endpoints/{id}/resume", "POST /v1/endpoints/{id}/rotate-secret",
 		"POST /v1/events", "POST /v1/events/batch", "POST /v1/keys", "POST /v1/replays", "POST /v1/replays/{id}/cancel", "POST /v1/schemes",
@@ -127,7 +127,7 @@ func checkFields(t *testing.T, doc document) {
 			}
 		}
 	}
-	if len(doc.Paths["/v1/deliveries/export"]["get"].Parameters) != 9 || doc.Paths["/v1/events/batch"]["post"].RequestBody.Content["application/x-ndjson"] == nil {
+	if len(doc.Paths["/v1/deliveries/export"]["get"].Parameters) != 10 || doc.Paths["/v1/events/batch"]["post"].RequestBody.Content["application/x-ndjson"] == nil {
 		t.Error("the export's parameters or the batch's forms are not described")
 	}
 }

@@ -18,6 +18,7 @@ type replayFilter struct {
 	Publisher  string    `json:"publisher,omitempty"`
 	Event      string    `json:"event,omitempty"`
 	Type       string    `json:"type,omitempty" doc:"An event type or a pattern such as conversion.*"`
+	Reference  string    `json:"reference,omitempty"`
 	StatusCode int       `json:"status_code,omitempty" minimum:"100" maximum:"599"`
 	Since      string    `json:"since,omitempty" doc:"Created at or after: an RFC 3339 time, or how long ago (24h, 7d)"`
 	Until      string    `json:"until,omitempty" doc:"Created before"`
@@ -57,8 +58,11 @@ type replayView struct {
 	Filter    replayFilterView     `json:"filter"`
 	Rate      float64              `json:"rate,omitempty"`
 	DryRun    bool                 `json:"dry_run,omitempty"`
-	Matched   int                  `json:"matched" doc:"Deliveries that the filter picked when the job was made"`
-	Replayed  int                  `json:"replayed"`
+	Matched   int                  `json:"matched" doc:"Deliveries that the filter picked when the job was made; grows until collected"`
+	Collected bool                 `json:"collected" doc:"All that the filter picked is known, so matched is final"`
+	Replayed  int                  `json:"replayed" doc:"Deliveries that this job opened again"`
+	Skipped   int                  `json:"skipped" doc:"Deliveries that had been replayed otherwise, or were removed, before their turn"`
+	Remaining int                  `json:"remaining" doc:"Deliveries of matched whose turn has not come"`
 	CreatedAt timestamp            `json:"created_at"`
 	EndedAt   timestamp            `json:"ended_at,omitzero"`
 }
@@ -69,6 +73,7 @@ type replayFilterView struct {
 	Publisher  string           `json:"publisher,omitempty"`
 	Event      string           `json:"event,omitempty"`
 	Type       string           `json:"type,omitempty"`
+	Reference  string           `json:"reference,omitempty"`
 	StatusCode int              `json:"status_code,omitempty"`
 	Since      timestamp        `json:"since,omitzero"`
 	Until      timestamp        `json:"until,omitzero"`
@@ -78,22 +83,29 @@ type replayOutput struct {
 	Body replayView
 }
 
-func replayOf(job postback.ReplayJob) *replayOutput {
+func replayOf(job postback.ReplayJob) replayView {
 	filter := job.Filter
-	return &replayOutput{Body: replayView{
+	view := replayView{
 		ID: job.ID, State: job.State, Rate: job.Rate, DryRun: job.DryRun,
-		Matched: job.Matched, Replayed: job.Replayed, CreatedAt: stamp(job.CreatedAt), EndedAt: stamp(job.EndedAt),
+		Matched: job.Matched, Collected: job.Collected, Replayed: job.Replayed, Skipped: job.Skipped,
+		CreatedAt: stamp(job.CreatedAt), EndedAt: stamp(job.EndedAt),
 		Filter: replayFilterView{
 			State: filter.States, Endpoint: filter.EndpointID, Publisher: filter.Publisher, Event: filter.EventID,
-			Type: filter.EventType, StatusCode: filter.StatusCode, Since: stamp(filter.Since), Until: stamp(filter.Until),
+			Type: filter.EventType, Reference: filter.Reference, StatusCode: filter.StatusCode,
+			Since: stamp(filter.Since), Until: stamp(filter.Until),
 		},
-	}}
+	}
+	if !job.DryRun {
+		view.Remaining = job.Matched - job.Handled()
+	}
+	return view
 }
 
 func (s *server) routeReplays() {
 	start := operation("start-replay", http.MethodPost, "/v1/replays", "Replay every ended delivery that a filter picks")
 	start.DefaultStatus = http.StatusAccepted
 	add(s, start, owners(), s.startReplay)
+	add(s, operation("list-replays", http.MethodGet, "/v1/replays", "List replays, newest first"), readers(), s.listReplays)
 	add(s, operation("get-replay", http.MethodGet, "/v1/replays/{id}", "Show how far a replay got"), readers(), s.getReplay)
 	add(s, operation("cancel-replay", http.MethodPost, "/v1/replays/{id}/cancel", "Stop a replay; what it replayed stays replayed"), owners(), s.cancelReplay)
 }
@@ -102,12 +114,13 @@ func (s *server) startReplay(ctx context.Context, input *replayInput) (*replayOu
 	given := input.Body.Filter
 	filter, err := s.filter(ctx, "filter.", DeliveryQuery{
 		State: given.State, Endpoint: given.Endpoint, Publisher: given.Publisher, Event: given.Event,
-		Type: given.Type, StatusCode: given.StatusCode, Since: given.Since, Until: given.Until,
+		Type: given.Type, Reference: given.Reference, StatusCode: given.StatusCode, Since: given.Since, Until: given.Until,
 	})
 	if err != nil {
 		return nil, err
 	}
-	for field, text := range map[string]string{"endpoint": given.Endpoint, "publisher": given.Publisher, "event": given.Event} {
+	texts := map[string]string{"endpoint": given.Endpoint, "publisher": given.Publisher, "event": given.Event, "reference": given.Reference}
+	for field, text := range texts {
 		if err := checkText("filter."+field, text); err != nil {
 			return nil, err
 		}
@@ -124,7 +137,24 @@ func (s *server) startReplay(ctx context.Context, input *replayInput) (*replayOu
 	if err != nil {
 		return nil, fmt.Errorf("start replay: %w", err)
 	}
-	return replayOf(job), nil
+	return &replayOutput{Body: replayOf(job)}, nil
+}
+
+type replaysInput struct {
+	Publisher string `query:"publisher" doc:"Only replays whose filter names this publisher"`
+	PageInput
+}
+
+func (s *server) listReplays(ctx context.Context, input *replaysInput) (*listOutput[replayView], error) {
+	publisher, err := scope(ctx, "publisher", input.Publisher)
+	if err != nil {
+		return nil, err
+	}
+	jobs, next, err := s.Replayer.ListReplays(ctx, postback.ReplayFilter{Publisher: publisher}, input.page())
+	if err != nil {
+		return nil, fmt.Errorf("list replays: %w", err)
+	}
+	return listOf(jobs, next, replayOf), nil
 }
 
 // ownReplay reads a job that the caller may see: a publisher's key made it.
@@ -144,7 +174,7 @@ func (s *server) getReplay(ctx context.Context, input *IDInput) (*replayOutput, 
 	if err != nil {
 		return nil, err
 	}
-	return replayOf(job), nil
+	return &replayOutput{Body: replayOf(job)}, nil
 }
 
 func (s *server) cancelReplay(ctx context.Context, input *IDInput) (*replayOutput, error) {
@@ -155,5 +185,5 @@ func (s *server) cancelReplay(ctx context.Context, input *IDInput) (*replayOutpu
 	if err != nil {
 		return nil, fmt.Errorf("cancel replay: %w", err)
 	}
-	return replayOf(job), nil
+	return &replayOutput{Body: replayOf(job)}, nil
 }

@@ -169,14 +169,14 @@ func TestDeliveries(t *testing.T) {
 	b.fill()
 	c := b.client(t, "viewer")
 	page, err := c.ListDeliveries(t.Context(), client.DeliveryFilter{
-		States: []postback.State{postback.Dead, postback.Retrying}, Endpoint: "ep_1", Event: "e1", Type: "conversion.*", StatusCode: 500,
+		States: []postback.State{postback.Dead, postback.Retrying}, Endpoint: "ep_1", Event: "e1", Type: "conversion.*", Reference: "tx 1/ä", StatusCode: 500,
 		Since: client.Time{Time: start}, Until: client.Time{Time: start.Add(time.Hour)},
 	}, client.PageRequest{Limit: 1})
 	if err != nil || len(page.Items) != 1 || page.NextCursor != "1" {
 		t.Fatalf("got %+v, %v", page, err)
 	}
 	want := postback.DeliveryFilter{
-		States: []postback.State{postback.Dead, postback.Retrying}, EndpointID: "ep_1", EventID: "e1", EventType: "conversion.*", StatusCode: 500,
+		States: []postback.State{postback.Dead, postback.Retrying}, EndpointID: "ep_1", EventID: "e1", EventType: "conversion.*", Reference: "tx 1/ä", StatusCode: 500,
 		Since: start, Until: start.Add(time.Hour),
 	}
 	if !slices.Equal(b.filter.States, want.States) || b.filter.Since != want.Since || b.filter.Until != want.Until || b.filter.StatusCode != 500 {
@@ -198,7 +198,7 @@ func TestDeliveryJSON(t *testing.T) {
 	b.fill()
 	got := b.call(t, "viewer", "GET", "/v1/deliveries?state=dead,%20retrying&state=parked&since=7d&limit=2&cursor=", "")
 	want := `{"items":[` +
-		`{"id":"dlv_2","message_id":"2","event_id":"e1","event_type":"conversion.completed","publisher":"pub_1","endpoint_id":"ep_1","state":"retrying","generation":1,"attempts":2,"last_status_code":500,"last_error":"status","next_attempt_at":"2026-01-31T12:01:00.123Z","created_at":"2026-01-31T12:00:00.123Z"},` +
+		`{"id":"dlv_2","message_id":"2","event_id":"e1","event_type":"conversion.completed","publisher":"pub_1","endpoint_id":"ep_1","reference":"tx_2","state":"retrying","generation":1,"attempts":2,"last_status_code":500,"last_error":"status","next_attempt_at":"2026-01-31T12:01:00.123Z","created_at":"2026-01-31T12:00:00.123Z"},` +
 		`{"id":"dlv_1","message_id":"1","event_id":"=cmd()","event_type":"conversion.completed","publisher":"pub_1","endpoint_id":"ep_1","state":"dead","reason":"attempts_exhausted","generation":2,"attempts":1,"created_at":"2026-01-31T12:00:00.123Z","completed_at":"2026-01-31T13:00:00.123Z"}]}` + "\n"
 	if got.body != want {
 		t.Errorf("got  %s\nwant %s", got.body, want)
@@ -278,8 +278,16 @@ func TestReplays(t *testing.T) {
 	if err != nil || job.Matched != 7 || !job.DryRun || job.Rate != 2.5 || !slices.Equal(job.Filter.States, []postback.State{postback.Dead}) || job.Filter.Endpoint != "ep_1" {
 		t.Errorf("got %+v, %v", job, err)
 	}
-	if got, err := c.GetReplay(ctx, job.ID); err != nil || got.State != postback.ReplayRunning {
+	if got, err := c.GetReplay(ctx, job.ID); err != nil || got.State != postback.ReplayRunning || got.Remaining != 0 {
 		t.Errorf("got %+v, %v", got, err)
+	}
+	job, err = c.StartReplay(ctx, client.ReplayRequest{Filter: client.DeliveryFilter{Reference: "tx 1"}})
+	if err != nil || !job.Collected || job.Matched != 7 || job.Replayed != 2 || job.Skipped != 1 || job.Remaining != 4 || job.Filter.Reference != "tx 1" {
+		t.Errorf("got %+v, %v", job, err)
+	}
+	listed, err := c.ListReplays(ctx, "pub_1", client.PageRequest{Limit: 3, Cursor: "from"})
+	if err != nil || len(listed.Items) != 1 || listed.Items[0].ID != "rpl_9" || listed.NextCursor != "more" || b.page != (postback.Page{Limit: 3, Cursor: "from"}) {
+		t.Errorf("listed %+v, %v", listed, err)
 	}
 	if got, err := c.CancelReplay(ctx, job.ID); err != nil || got.State != postback.ReplayCancelled || got.EndedAt.IsZero() {
 		t.Errorf("got %+v, %v", got, err)

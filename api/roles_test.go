@@ -43,6 +43,8 @@ func accessTable() []access {
 		{"POST", "/v1/deliveries/dlv_1/replay", "", 202, "admin publisher", "other"},
 		{"POST", "/v1/replays", `{"filter":{}}`, 202, "admin publisher other", ""},
 		{"POST", "/v1/replays", `{"filter":{"publisher":"pub_1"}}`, 202, "admin publisher", ""},
+		{"GET", "/v1/replays", "", 200, "admin viewer publisher other", ""},
+		{"GET", "/v1/replays?publisher=pub_1", "", 200, "admin viewer publisher", ""},
 		{"GET", "/v1/replays/rpl_9", "", 200, "admin viewer publisher", "other"},
 		{"POST", "/v1/replays/rpl_9/cancel", "", 200, "admin publisher", "other"},
 		{"GET", "/v1/keys", "", 200, "admin", ""},
@@ -124,6 +126,12 @@ func TestPublisherIsScoped(t *testing.T) {
 		if got := b.call(t, "other", "GET", path, ""); got.body != `{"items":[]}`+"\n" {
 			t.Errorf("%s shows %s", path, got.body)
 		}
+	}
+	if got := b.call(t, "other", "GET", "/v1/replays", ""); strings.Contains(got.body, "rpl_") {
+		t.Errorf("replays of others: %s", got.body)
+	}
+	if got := b.call(t, "publisher", "GET", "/v1/replays", ""); !strings.Contains(got.body, "rpl_9") {
+		t.Errorf("own replays: %s", got.body)
 	}
 	job := b.call(t, "other", "POST", "/v1/replays", `{"filter":{"endpoint":"ep_1"}}`)
 	if job.status != http.StatusAccepted || !strings.Contains(job.body, `"publisher":"pub_2"`) {

@@ -145,7 +145,7 @@ func (b *bundle) fill() {
 		Data: json.RawMessage(`{"b":1.50,"a":"<&>","n":12345678901234567890}`),
 	}
 	b.deliveries = []postback.Delivery{
-		{ID: "dlv_2", EventID: "e1", EventType: "conversion.completed", Publisher: "pub_1", EndpointID: "ep_1", State: postback.Retrying, Generation: 1, Attempts: 2, LastStatusCode: 500, LastError: "status", CreatedAt: start, NextAttemptAt: start.Add(time.Minute)},
+		{ID: "dlv_2", Reference: "tx_2", EventID: "e1", EventType: "conversion.completed", Publisher: "pub_1", EndpointID: "ep_1", State: postback.Retrying, Generation: 1, Attempts: 2, LastStatusCode: 500, LastError: "status", CreatedAt: start, NextAttemptAt: start.Add(time.Minute)},
 		{ID: "dlv_1", EventID: "=cmd()", EventType: "conversion.completed", Publisher: "pub_1", EndpointID: "ep_1", State: postback.Dead, Reason: postback.ReasonExhausted, Generation: 2, Attempts: 1, CreatedAt: start, CompletedAt: start.Add(time.Hour)},
 	}
 	b.attempts = []postback.Attempt{sampleAttempt()}

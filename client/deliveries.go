@@ -21,6 +21,7 @@ type Delivery struct {
 	EventType      string          `json:"event_type"`
 	Publisher      string          `json:"publisher"`
 	EndpointID     string          `json:"endpoint_id"`
+	Reference      string          `json:"reference,omitempty"` // what its scheme names the event by, such as the transaction's id
 	State          postback.State  `json:"state"`
 	Reason         postback.Reason `json:"reason,omitempty"`
 	Test           bool            `json:"test,omitempty"`
@@ -97,6 +98,7 @@ type DeliveryFilter struct {
 	Publisher  string           `json:"publisher,omitempty"`
 	Event      string           `json:"event,omitempty"`
 	Type       string           `json:"type,omitempty"` // a pattern such as "conversion.*"
+	Reference  string           `json:"reference,omitempty"`
 	StatusCode int              `json:"status_code,omitempty"`
 	Since      Time             `json:"since,omitzero"` // created at or after
 	Until      Time             `json:"until,omitzero"` // created before
@@ -111,6 +113,7 @@ func (f DeliveryFilter) query() url.Values {
 	put(query, "publisher", f.Publisher)
 	put(query, "event", f.Event)
 	put(query, "type", f.Type)
+	put(query, "reference", f.Reference)
 	if f.StatusCode != 0 {
 		query.Set("status_code", strconv.Itoa(f.StatusCode))
 	}

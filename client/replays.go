@@ -23,8 +23,11 @@ type ReplayJob struct {
 	Filter    DeliveryFilter       `json:"filter"`
 	Rate      float64              `json:"rate,omitempty"`
 	DryRun    bool                 `json:"dry_run,omitempty"`
-	Matched   int                  `json:"matched"`
+	Matched   int                  `json:"matched"`   // what the filter picked; grows until Collected
+	Collected bool                 `json:"collected"` // Matched is final
 	Replayed  int                  `json:"replayed"`
+	Skipped   int                  `json:"skipped"`   // had been replayed otherwise, or were removed
+	Remaining int                  `json:"remaining"` // of Matched
 	CreatedAt Time                 `json:"created_at"`
 	EndedAt   Time                 `json:"ended_at,omitzero"`
 }
@@ -40,6 +43,17 @@ func (c *Client) StartReplay(ctx context.Context, request ReplayRequest) (Replay
 func (c *Client) GetReplay(ctx context.Context, id string) (ReplayJob, error) {
 	var answer ReplayJob
 	err := c.do(ctx, call{method: http.MethodGet, path: "/v1/replays/" + url.PathEscape(id)}, &answer)
+	return answer, err
+}
+
+// ListReplays returns one page of replay jobs, newest first: all, or those
+// whose filter names a publisher.
+func (c *Client) ListReplays(ctx context.Context, publisher string, page PageRequest) (Page[ReplayJob], error) {
+	query := url.Values{}
+	put(query, "publisher", publisher)
+	putPage(query, page)
+	var answer Page[ReplayJob]
+	err := c.do(ctx, call{method: http.MethodGet, path: "/v1/replays", query: query}, &answer)
 	return answer, err
 }
 

@@ -96,6 +96,15 @@ func (d *Dispatcher) Replay(ctx context.Context, jobID string) (postback.ReplayJ
 	return job, nil
 }
 
+// ListReplays lists replay jobs, newest first, and the next cursor.
+func (d *Dispatcher) ListReplays(ctx context.Context, filter postback.ReplayFilter, page postback.Page) ([]postback.ReplayJob, string, error) {
+	jobs, next, err := d.Replays.ReplayJobs(ctx, filter, page)
+	if err != nil {
+		return nil, "", fmt.Errorf("list replays: %w", err)
+	}
+	return jobs, next, nil
+}
+
 // CancelReplay ends a running job; what it has replayed stays replayed.
 // CodeNotFound; CodeConflict when it has ended.
 func (d *Dispatcher) CancelReplay(ctx context.Context, jobID string) (postback.ReplayJob, error) {

@@ -25,7 +25,7 @@ func (p *program) deliveryList() *cobra.Command {
 		Long: "List deliveries, newest first. Filters are joined by \"and\".",
 		Example: `  waybill delivery list --state dead --since 24h
   waybill delivery list --publisher pub_1 --type 'conversion.*' --status-code 503
-  waybill delivery list --event tx-1001 --json`,
+  waybill delivery list --reference tx_1001 --json`,
 		Args: takes(),
 	}
 	filter.add(cmd)
@@ -47,13 +47,13 @@ func (p *program) deliveryList() *cobra.Command {
 }
 
 func deliveryHeadings() []string {
-	return []string{"delivery", "state", "tries", "last", "event", "type", "publisher", "endpoint", "created"}
+	return []string{"delivery", "state", "tries", "last", "event", "reference", "type", "publisher", "endpoint", "created"}
 }
 
 func deliveryRow(d client.Delivery) []string {
 	return []string{
 		d.ID, stateOf(d), strconv.Itoa(d.Attempts), lastOf(d),
-		d.EventID, d.EventType, d.Publisher, d.EndpointID, when(d.CreatedAt),
+		d.EventID, d.Reference, d.EventType, d.Publisher, d.EndpointID, when(d.CreatedAt),
 	}
 }
 

@@ -45,6 +45,7 @@ func (p *program) showDelivery(d client.Delivery) {
 	labels(p.out, "",
 		[2]string{"delivery", d.ID},
 		[2]string{"event", d.EventID + " (" + d.EventType + ")"},
+		[2]string{"reference", d.Reference},
 		[2]string{"publisher", d.Publisher},
 		[2]string{"endpoint", d.EndpointID},
 		[2]string{"message id", d.MessageID},

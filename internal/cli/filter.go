@@ -26,13 +26,14 @@ func (f *filterFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.filter.Publisher, "publisher", "", "only those of this `PUBLISHER`")
 	flags.StringVar(&f.filter.Event, "event", "", "only those of this `EVENT`")
 	flags.StringVar(&f.filter.Type, "type", "", "only those whose event type matches this `PATTERN`")
+	flags.StringVar(&f.filter.Reference, "reference", "", "only those with this `REFERENCE`, such as the transaction's id (docs/schemes.md says which)")
 	flags.IntVar(&f.filter.StatusCode, "status-code", 0, "only those whose last answer had this HTTP `STATUS`")
 	f.span.add(cmd)
 }
 
 // names are the flags that pick.
 func (f *filterFlags) names() []string {
-	return []string{"state", "endpoint", "publisher", "event", "type", "status-code", "since", "until"}
+	return []string{"state", "endpoint", "publisher", "event", "type", "reference", "status-code", "since", "until"}
 }
 
 func (f *filterFlags) given(cmd *cobra.Command) bool {
