@@ -27,8 +27,10 @@ type Produced struct {
 	OccurredAt time.Time       `json:"occurred_at,omitzero"`
 }
 
-// NewProducer connects to the Redis that Waybill's workers read, at a
-// redis:// or rediss:// URL.
+// NewProducer connects to the Redis that Waybill's workers read, at the URL that
+// they have it by: redis://, redis-sentinel://HOST,HOST?master=NAME,
+// redis-cluster://HOST,HOST, and the same over TLS with rediss. While that Redis
+// fails over, Produce gives errors: produce the event again, under the same ID.
 func NewProducer(ctx context.Context, redisURL string) (*Producer, error) {
 	queue, err := task.Open(ctx, redisURL)
 	if err != nil {

@@ -177,10 +177,12 @@ func (s *server) buildEgress(context.Context) (err error) {
 }
 
 func (s *server) buildQueue(ctx context.Context) (err error) {
+	task.LogTo(s.log)
 	if s.queue, err = openQueue(ctx, s.cfg); err != nil {
 		return err
 	}
 	s.onClose(s.queue.Close)
+	s.warnOfRedis(ctx)
 	epoch, err := s.queue.Epoch(ctx)
 	if err != nil {
 		return fmt.Errorf("check queue: %w", err)

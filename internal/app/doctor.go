@@ -133,29 +133,3 @@ func checkEgress(cfg config.Config) Check {
 	}
 	return good(name, "%v can be bound", cfg.EgressIPs)
 }
-
-func checkRedis(ctx context.Context, cfg config.Config) []Check {
-	const name = "redis"
-	if cfg.Redis == "" {
-		return []Check{good(name, "embedded")}
-	}
-	queue, err := openQueue(ctx, cfg)
-	if err != nil {
-		return []Check{bad(name, err, "")}
-	}
-	defer func() { _ = queue.Close() }()
-	state, err := queue.Describe(ctx)
-	if err != nil {
-		return []Check{bad(name, err, "")}
-	}
-	checks := []Check{good(name, "version %s answers", state.Version)}
-	if !state.AOF {
-		checks = append(checks, risky("redis persistence", "appendonly is off: after a crash Redis starts empty, and every waiting delivery is queued again from the ledger",
-			"set appendonly yes in redis.conf"))
-	}
-	if state.Evicts {
-		checks = append(checks, risky("redis eviction", "Redis may evict queued tasks when its memory is full; the ledger queues them again later",
-			"set maxmemory-policy noeviction in redis.conf"))
-	}
-	return checks
-}

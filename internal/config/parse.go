@@ -36,11 +36,13 @@ func parseDatabase(into *string, text string) error {
 }
 
 // parseRedis checks the scheme alone: the Sentinel and Cluster forms list
-// several hosts, which a URL parser does not take.
+// several hosts, and internal/task, which takes them apart, says what is wrong.
 func parseRedis(into *string, text string) error {
-	scheme, rest, found := strings.Cut(text, "://")
-	if !found || rest == "" || !strings.HasPrefix(scheme, "redis") {
-		return errors.New("write a URL such as redis://127.0.0.1:6379/0 or rediss://:PASSWORD@redis.example.com:6380")
+	scheme, rest, _ := strings.Cut(text, "://")
+	known := []string{"redis", "rediss", "redis-sentinel", "rediss-sentinel", "redis-cluster", "rediss-cluster"}
+	if rest == "" || !slices.Contains(known, scheme) {
+		return errors.New("write a URL such as redis://127.0.0.1:6379/0, rediss://:PASSWORD@redis.example.com:6380, " +
+			"redis-sentinel://a.example.com:26379,b.example.com:26379?master=NAME or redis-cluster://a.example.com:6379,b.example.com:6379")
 	}
 	*into = text
 	return nil

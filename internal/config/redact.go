@@ -12,10 +12,13 @@ func redactURL(text string) string {
 	if !found {
 		return text
 	}
-	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
-		rest = masked + rest[at:]
-	}
 	place, query, found := strings.Cut(rest, "?")
+	if strings.Contains(query, "@") {
+		return scheme + "://" + masked // a password has one of them in it, and which is not to be told
+	}
+	if at := strings.LastIndexByte(place, '@'); at >= 0 {
+		place = masked + place[at:]
+	}
 	if found {
 		place += "?" + redactQuery(query)
 	}

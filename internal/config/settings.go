@@ -53,7 +53,7 @@ func placeSettings() []setting {
 		},
 		{
 			name: "redis", placeholder: "URL",
-			usage: "the queue's Redis: redis://, rediss://, or a Sentinel or Cluster form (default: embedded)",
+			usage: "the queue's Redis: redis://, redis-sentinel://, redis-cluster://, or rediss... for TLS (default: embedded)",
 			parse: func(c *Config, v []string) error { return parseRedis(&c.Redis, v[0]) },
 			show:  func(c Config) string { return redactURL(c.Redis) },
 		},

@@ -1,6 +1,7 @@
 package task
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -8,6 +9,37 @@ import (
 
 // Redis lets tests look into the queue, the embedded one too.
 func (q *Queue) Redis() redis.UniversalClient { return q.redis }
+
+// Names are the queues of all lanes.
+func (q *Queue) Names() []string {
+	var names []string
+	for shard := range q.shape.shards {
+		names = append(names, q.shard(laneDeliver, shard), q.shard(laneRetry, shard), q.shard(laneEvents, shard))
+	}
+	return names
+}
+
+// EpochKeys are the marks that say which ledger the queue was filled from.
+func (q *Queue) EpochKeys() []string { return q.epochKeys() }
+
+// Address tells what a URL says; nothing when it is malformed.
+func Address(url string) string {
+	a, err := parseAddress(url)
+	if err != nil {
+		return ""
+	}
+	text := fmt.Sprintf("%s %s user=%s password=%s db=%d", a.kind, a.hosts, a.user, a.password, a.db)
+	if a.secure {
+		text += " tls"
+	}
+	if a.master != "" {
+		text += " master=" + a.master
+	}
+	if a.sentinelPassword != "" {
+		text += " sentinels=" + a.sentinelUser + ":" + a.sentinelPassword
+	}
+	return text
+}
 
 // RetryDelay lets tests see the pauses between tries.
 func RetryDelay(failed int, err error) time.Duration { return retryDelay(failed, err, nil) }

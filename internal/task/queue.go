@@ -44,16 +44,18 @@ const (
 
 // Queue is the run queue. It is safe for concurrent use.
 type Queue struct {
-	redis redis.UniversalClient
-	asynq *asynq.Client
-	shape shape
-	close func() error
+	redis    redis.UniversalClient
+	asynq    *asynq.Client
+	shape    shape
+	describe func(context.Context) (State, error) // nil for the embedded one
+	close    func() error
 }
 
 // shape is how the lanes are spread. Every process on one Redis must use the
 // same number of shards.
 type shape struct {
-	shards int
+	shards  int
+	cluster bool // each queue is on one of several masters
 	// servers take first attempts from each shard. A server has one dequeue in
 	// flight, so more of them hide more round trips, and cost more when idle.
 	servers int
@@ -151,58 +153,87 @@ func (q *Queue) Depth(ctx context.Context) (int, error) {
 // key is the name that asynq gives to a part of a queue in Redis.
 func key(queue, part string) string { return "asynq:{" + queue + "}:" + part }
 
+// takeover forgets a task that nobody works on, in one step: its state, its
+// place among the active ones and its lease are in the same slot of a Cluster.
+// An active task without a lease is one that asynq itself never recovers.
+const takeover = `
+if redis.call("HGET", KEYS[1], "state") ~= "active" then
+	return 0
+end
+local lease = redis.call("ZSCORE", KEYS[3], ARGV[1])
+if lease and tonumber(lease) >= tonumber(ARGV[2]) then
+	return 0
+end
+redis.call("LREM", KEYS[2], 1, ARGV[1])
+redis.call("ZREM", KEYS[3], ARGV[1])
+redis.call("DEL", KEYS[1])
+return 1`
+
 // Takeover forgets the task of an attempt if the worker that holds it has died
 // (it stopped renewing its lease), and says whether that was so. The attempt
 // can then be queued again.
 func (q *Queue) Takeover(ctx context.Context, task Delivery) (bool, error) {
 	queue := q.name(laneOf(task), task.EndpointID)
-	orphaned, err := q.orphaned(ctx, queue, task.id())
-	if err != nil || !orphaned {
-		return false, err
+	keys := []string{key(queue, "t:"+task.id()), key(queue, "active"), key(queue, "lease")}
+	forgotten, err := redis.NewScript(takeover).Run(ctx, q.redis, keys, task.id(), time.Now().Unix()).Bool()
+	if err != nil {
+		return false, fmt.Errorf("take task over: %w", err)
 	}
-	pipe := q.redis.TxPipeline()
-	pipe.LRem(ctx, key(queue, "active"), 1, task.id())
-	pipe.ZRem(ctx, key(queue, "lease"), task.id())
-	pipe.Del(ctx, key(queue, "t:"+task.id()))
-	if _, err := pipe.Exec(ctx); err != nil {
-		return false, fmt.Errorf("forget orphaned task: %w", err)
-	}
-	return true, nil
+	return forgotten, nil
 }
 
-func (q *Queue) orphaned(ctx context.Context, queue, id string) (bool, error) {
-	state, err := q.redis.HGet(ctx, key(queue, "t:"+id), "state").Result()
-	if errors.Is(err, redis.Nil) || err == nil && state != "active" {
-		return false, nil
+// epochKeys mark the queue as filled. A master of a Cluster may lose its part
+// alone, so there each queue has a mark beside it.
+func (q *Queue) epochKeys() []string {
+	if !q.shape.cluster {
+		return []string{"waybill:epoch"}
 	}
-	if err != nil {
-		return false, fmt.Errorf("look at task: %w", err)
+	var keys []string
+	for shard := range q.shape.shards {
+		for _, l := range []lane{laneDeliver, laneRetry, laneEvents} {
+			keys = append(keys, "waybill:{"+q.shard(l, shard)+"}:epoch")
+		}
 	}
-	lease, err := q.redis.ZScore(ctx, key(queue, "lease"), id).Result()
-	if errors.Is(err, redis.Nil) {
-		return true, nil // asynq itself never recovers an active task without a lease
-	}
-	if err != nil {
-		return false, fmt.Errorf("look at lease: %w", err)
-	}
-	return time.Unix(int64(lease), 0).Before(time.Now()), nil
+	return keys
 }
-
-const epochKey = "waybill:epoch"
 
 // Epoch is the identity of the ledger that the queue was filled from; empty
-// when Redis is new or was wiped.
+// when Redis, or a part of it, is new or was wiped. It fails while a part of it
+// is away.
 func (q *Queue) Epoch(ctx context.Context) (string, error) {
-	epoch, err := q.redis.Get(ctx, epochKey).Result()
-	if err != nil && !errors.Is(err, redis.Nil) {
-		return "", fmt.Errorf("read queue epoch: %w", err)
+	pipe := q.redis.Pipeline()
+	var marks []*redis.StringCmd
+	for _, key := range q.epochKeys() {
+		marks = append(marks, pipe.Get(ctx, key))
+	}
+	_, _ = pipe.Exec(ctx) // Each mark has its own error.
+	epoch, missing := "", false
+	for _, mark := range marks {
+		switch text, err := mark.Result(); {
+		case errors.Is(err, redis.Nil):
+			missing = true
+		case err != nil:
+			return "", fmt.Errorf("read queue epoch: %w", err)
+		case epoch != "" && text != epoch:
+			return "", errors.New("read queue epoch: parts of the Cluster were filled from different ledgers; give each ledger a Cluster of its own")
+		default:
+			epoch = text
+		}
+	}
+	if missing {
+		return "", nil
 	}
 	return epoch, nil
 }
 
-// SetEpoch marks the queue as filled from the ledger with this identity.
+// SetEpoch marks what bears no mark yet as filled from the ledger with this
+// identity.
 func (q *Queue) SetEpoch(ctx context.Context, epoch string) error {
-	if err := q.redis.Set(ctx, epochKey, epoch, 0).Err(); err != nil {
+	pipe := q.redis.Pipeline()
+	for _, key := range q.epochKeys() {
+		pipe.SetNX(ctx, key, epoch, 0)
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
 		return fmt.Errorf("write queue epoch: %w", err)
 	}
 	return nil

@@ -7,7 +7,6 @@ import (
 	"net"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -17,76 +16,81 @@ import (
 // CodeRedis says that the Redis that was named cannot serve as the queue.
 const CodeRedis postback.Code = "redis_unusable"
 
-const (
-	// oldest Redis that has the commands asynq uses.
-	minMajor, minMinor = 6, 2
-	// outagePause keeps servers from spinning while Redis is away.
-	outagePause = 100 * time.Millisecond
-)
+// oldest Redis that has the commands asynq uses.
+const minMajor, minMinor = 6, 2
 
-// Open connects to the Redis at a redis:// or rediss:// URL.
+// Open connects to the Redis at a URL: redis:// for a single one,
+// redis-sentinel:// for the master that Sentinels watch, redis-cluster:// for a
+// Cluster, and rediss://, rediss-sentinel://, rediss-cluster:// over TLS.
+// docs/operations.md has the forms. It fails when no Redis that can serve
+// answers there, with an error that names neither user nor password.
 func Open(ctx context.Context, url string) (*Queue, error) {
-	if !strings.HasPrefix(url, "redis://") && !strings.HasPrefix(url, "rediss://") {
-		return nil, postback.Invalid("redis", CodeRedis, "write a URL such as redis://127.0.0.1:6379/0, or rediss:// for TLS")
-	}
-	options, err := redis.ParseURL(url)
+	where, err := parseAddress(url)
 	if err != nil {
-		// The parser's error may repeat the URL and the password in it.
-		return nil, postback.Invalid("redis", CodeRedis, "the URL is malformed; write redis://user:password@host:6379/0")
+		return nil, err
 	}
-	options.MaxRetries = -1 // a command that may have run must not run again unseen
-	client := redis.NewClient(options)
-	client.AddHook(outageHook{pause: outagePause})
-	if err := checkVersion(ctx, client); err != nil {
-		return nil, errors.Join(err, client.Close())
+	conn, err := where.connect()
+	if err != nil {
+		return nil, err
 	}
-	return pipelined(client, shape{shards: 4, servers: 2, poll: 25 * time.Millisecond}, client.Close)
+	if err := conn.checkUsable(ctx); err != nil {
+		return nil, errors.Join(err, conn.client.Close())
+	}
+	pipe, err := conn.pipeline()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("set up Redis pipelining: %w", err), conn.client.Close())
+	}
+	queue := newQueue(pipe, where.shape(), func() error { return errors.Join(pipe.Close(), conn.client.Close()) })
+	queue.describe = conn.describe
+	return queue, nil
 }
 
-// pipelined lets concurrent commands share round trips.
-func pipelined(client *redis.Client, spread shape, closeAll func() error) (*Queue, error) {
-	pipe, err := client.AutoPipelineWithOptions(&redis.AutoPipelineOptions{
-		MaxBatchSize: 300, MaxConcurrentBatches: 4, Unordered: true,
-	})
+// checkUsable asks every master for what it is.
+func (c connection) checkUsable(ctx context.Context) error {
+	nodes, err := c.nodes(ctx)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("set up Redis pipelining: %w", err), closeAll())
+		return c.unreachable(err)
 	}
-	return newQueue(pipe, spread, func() error { return errors.Join(pipe.Close(), closeAll()) }), nil
-}
-
-func checkVersion(ctx context.Context, client *redis.Client) error {
-	info, err := client.Info(ctx, "server").Result()
-	if err != nil {
-		return postback.Invalid("redis", CodeRedis, "Redis at %s does not answer (%s); start it or correct --redis", client.Options().Addr, plain(err))
+	if len(nodes) == 0 {
+		return postback.Invalid("redis", CodeRedis, "the Cluster at %s has no master; make it whole with redis-cli --cluster fix", c.where())
 	}
-	version := field(info, "redis_version")
-	major, minor := versionNumbers(version)
-	if major < minMajor || major == minMajor && minor < minMinor {
-		return postback.Invalid("redis", CodeRedis, "Redis at %s is version %s; Waybill needs %d.%d or newer",
-			client.Options().Addr, version, minMajor, minMinor)
+	for _, node := range nodes {
+		if err := c.checkNode(node); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// Server is what a Redis says of itself.
-type Server struct {
-	Version string
-	AOF     bool // it writes every command to disk
-	Evicts  bool // it may drop keys when its memory is full
+func (c connection) checkNode(node Node) error {
+	major, minor := versionNumbers(node.Version)
+	unusable := func(format string, args ...any) error { return postback.Invalid("redis", CodeRedis, format, args...) }
+	switch {
+	case major < minMajor || major == minMajor && minor < minMinor:
+		return unusable("Redis at %s is version %s; Waybill needs %d.%d or newer", node.Address, node.Version, minMajor, minMinor)
+	case c.kind != Cluster && node.mode == "cluster":
+		return unusable("Redis at %s is a node of a Cluster; write redis-cluster://HOST1:6379,HOST2:6379", node.Address)
+	case c.kind != Sentinel && node.mode == "sentinel":
+		return unusable("at %s is a Sentinel; write redis-sentinel://HOST1:26379,HOST2:26379?master=NAME", node.Address)
+	case c.kind == Standalone && node.role == "slave":
+		return unusable("Redis at %s is a replica, which takes no tasks; name its master, or write redis-sentinel://", node.Address)
+	default:
+		return nil
+	}
 }
 
-// Describe asks the Redis for what an operator should know of it.
-func (q *Queue) Describe(ctx context.Context) (Server, error) {
-	info, err := q.redis.Info(ctx).Result()
-	if err != nil {
-		return Server{}, fmt.Errorf("ask Redis for its state: %w", err)
+// unreachable says what to do about a Redis that does not answer.
+func (c connection) unreachable(err error) error {
+	text := plain(err)
+	switch {
+	case c.kind == Sentinel && strings.HasSuffix(text, redis.Nil.Error()):
+		return postback.Invalid("redis", CodeRedis, "the Sentinels at %s know no master %s; correct its name in --redis",
+			strings.Join(c.hosts, ", "), c.master)
+	case strings.Contains(text, "cluster support disabled"):
+		return postback.Invalid("redis", CodeRedis, "Redis at %s is not a Cluster; write redis:// in --redis", c.where())
+	default:
+		return postback.Invalid("redis", CodeRedis, "Redis at %s does not answer (%s); start it or correct --redis", c.where(), text)
 	}
-	policy := field(info, "maxmemory_policy")
-	return Server{
-		Version: field(info, "redis_version"),
-		AOF:     field(info, "aof_enabled") == "1",
-		Evicts:  field(info, "maxmemory") != "0" && policy != "noeviction",
-	}, nil
 }
 
 // plain is an error without the addresses and names that net adds.
@@ -97,71 +101,9 @@ func plain(err error) string {
 	return err.Error()
 }
 
-func field(info, name string) string {
-	for line := range strings.Lines(info) {
-		if value, ok := strings.CutPrefix(strings.TrimSpace(line), name+":"); ok {
-			return value
-		}
-	}
-	return ""
-}
-
 func versionNumbers(version string) (major, minor int) {
 	parts := append(strings.SplitN(version, ".", 3), "", "")
 	major, _ = strconv.Atoi(parts[0])
 	minor, _ = strconv.Atoi(parts[1])
 	return major, minor
-}
-
-// outageHook slows commands down while Redis is away or not ready, because
-// asynq's servers ask again at once after an error.
-type outageHook struct{ pause time.Duration }
-
-// DialHook leaves dialing as it is.
-func (outageHook) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-// ProcessHook slows a single command.
-func (h outageHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		err := next(ctx, cmd)
-		h.wait(ctx, err)
-		return err
-	}
-}
-
-// ProcessPipelineHook slows a pipeline.
-func (h outageHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return func(ctx context.Context, cmds []redis.Cmder) error {
-		err := next(ctx, cmds)
-		h.wait(ctx, err)
-		return err
-	}
-}
-
-func (h outageHook) wait(ctx context.Context, err error) {
-	if !outage(err) {
-		return
-	}
-	select {
-	case <-ctx.Done():
-	case <-time.After(h.pause):
-	}
-}
-
-// outage reports whether an error says that Redis is away, or is there but
-// cannot serve yet.
-func outage(err error) bool {
-	if err == nil || errors.Is(err, redis.Nil) {
-		return false
-	}
-	var reply redis.Error
-	if !errors.As(err, &reply) {
-		return true
-	}
-	for _, prefix := range []string{"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "OOM", "MISCONF", "TRYAGAIN"} {
-		if strings.HasPrefix(reply.Error(), prefix) {
-			return true
-		}
-	}
-	return false
 }

@@ -19,24 +19,6 @@ import (
 
 const password = "s3cret-pa55word"
 
-func TestOpenRefusesWhatIsNoURL(t *testing.T) {
-	t.Parallel()
-	for _, url := range []string{
-		"",
-		"localhost:6379",
-		"http://localhost:6379",
-		"unix:///run/redis.sock",
-		"redis://user:" + password + "@localhost:port/0",
-		"redis://user:" + password + "@localhost:6379/zero",
-		"redis://user:" + password + "@localhost:6379/0/1",
-		"redis://user:" + password + "%@localhost:6379/0",
-		"redis://user:" + password + "@local host:6379",
-		"rediss://user:" + password + "@localhost:6379?unheard_of=" + password,
-	} {
-		expectUnusable(t, url)
-	}
-}
-
 func TestOpenRefusesARedisThatDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	redis := testkit.StartRedis(t)
@@ -89,40 +71,48 @@ func expectUnusable(t *testing.T, url string) string {
 	return refused.Message
 }
 
-func TestDescribe(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		name    string
-		options []string
-		want    task.Server
-	}{
-		{"careless", nil, task.Server{}},
-		{"careful", []string{"--appendonly", "yes"}, task.Server{AOF: true}},
-		{"evicts", []string{"--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"}, task.Server{Evicts: true}},
-		{"refuses when full", []string{"--maxmemory", "100mb", "--maxmemory-policy", "noeviction"}, task.Server{}},
-		{"never full", []string{"--maxmemory-policy", "allkeys-lru"}, task.Server{}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			got, err := open(t, testkit.StartRedis(t, tt.options...)).Describe(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got.Version == "" {
-				t.Error("the version is empty")
-			}
-			got.Version = ""
-			if got != tt.want {
-				t.Errorf("got %+v, want %+v", got, tt.want)
-			}
-		})
-	}
-}
-
 // fakeRedis answers INFO with a version and refuses every other command, as a
 // Redis does that does not know them.
 func fakeRedis(t *testing.T, version string) string {
+	t.Helper()
+	return fakeServer(t, func(_ string, words []string) string {
+		switch strings.ToLower(words[0]) {
+		case "auth":
+			return "+OK\r\n"
+		case "info":
+			return bulk("# Server\r\nredis_version:" + version + "\r\n")
+		default:
+			return "-ERR unknown command\r\n"
+		}
+	})
+}
+
+// fakeCluster is a Cluster of one node that breaks off instead of answering a
+// script.
+func fakeCluster(t *testing.T, script func(words []string)) string {
+	t.Helper()
+	return fakeServer(t, func(addr string, words []string) string {
+		switch command := strings.ToLower(words[0]); {
+		case command == "info":
+			return bulk("redis_version:7.0.0\r\nredis_mode:cluster\r\n")
+		case command == "cluster" && strings.EqualFold(words[1], "slots"):
+			host, port, _ := net.SplitHostPort(addr)
+			return "*1\r\n*3\r\n:0\r\n:16383\r\n*3\r\n" + bulk(host) + ":" + port + "\r\n" + bulk("node")
+		case command == "sadd":
+			return ":1\r\n"
+		case strings.HasPrefix(command, "eval"):
+			script(words)
+			return ""
+		default:
+			return "-ERR unknown command\r\n"
+		}
+	})
+}
+
+func bulk(text string) string { return fmt.Sprintf("$%d\r\n%s\r\n", len(text), text) }
+
+// fakeServer answers commands; an empty answer ends the connection.
+func fakeServer(t *testing.T, answer func(addr string, words []string) string) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -142,32 +132,23 @@ func fakeRedis(t *testing.T, version string) string {
 				return
 			}
 			context.AfterFunc(ctx, func() { conn.Close() })
-			group.Go(func() { answerInfo(conn, version) })
+			group.Go(func() {
+				defer conn.Close()
+				reader := bufio.NewReader(conn)
+				for {
+					words, err := readCommand(reader)
+					if err != nil {
+						return
+					}
+					text := answer(listener.Addr().String(), words)
+					if _, err := io.WriteString(conn, text); text == "" || err != nil {
+						return
+					}
+				}
+			})
 		}
 	})
 	return listener.Addr().String()
-}
-
-func answerInfo(conn net.Conn, version string) {
-	defer conn.Close()
-	reader := bufio.NewReader(conn)
-	for {
-		words, err := readCommand(reader)
-		if err != nil {
-			return
-		}
-		answer := "-ERR unknown command\r\n"
-		switch strings.ToLower(words[0]) {
-		case "auth":
-			answer = "+OK\r\n"
-		case "info":
-			info := "# Server\r\nredis_version:" + version + "\r\n"
-			answer = fmt.Sprintf("$%d\r\n%s\r\n", len(info), info)
-		}
-		if _, err := io.WriteString(conn, answer); err != nil {
-			return
-		}
-	}
 }
 
 // readCommand reads an array of bulk strings, which is how clients write.

@@ -116,12 +116,24 @@ func deliverHandler(handlers Handlers, log *slog.Logger) asynq.HandlerFunc {
 			log.ErrorContext(ctx, "dropping an unreadable task", slog.Any("error", err))
 			return nil
 		}
-		if retried, ok := asynq.GetRetryCount(ctx); ok && retried > 0 {
+		if retried, ok := asynq.GetRetryCount(ctx); ok && retried > 0 || old(task) {
 			task.Recheck = true
 		}
 		task.Headers = t.Headers()
 		return handlers.Deliver(ctx, task)
 	}
+}
+
+// fresh is how long after its delivery was opened a task is believed without a
+// look into the ledger.
+const fresh = 5 * time.Second
+
+// old reports whether a task may be one that Redis brought back: after a
+// failover, or a restart from a file that is not the latest, tasks that were
+// done wait again. Such an outage lasts seconds, in which a task gets old; one
+// that waited as long in a full queue costs a look at the ledger.
+func old(task Delivery) bool {
+	return task.Due != nil && time.Since(task.Due.Delivery.OpenedAt) > fresh
 }
 
 // logger brings asynq's log lines to slog. What it warns of the ledger makes

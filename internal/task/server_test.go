@@ -31,132 +31,124 @@ func expired(id string) redis.Z {
 	return redis.Z{Member: id, Score: float64(time.Now().Add(-time.Minute).Unix())}
 }
 
-func TestRetriesDoNotHoldUpFirstAttempts(t *testing.T) {
-	t.Parallel()
-	onBoth(t, func(t *testing.T, queue *task.Queue) {
-		hold := make(chan struct{})
-		defer close(hold)
-		got := make(chan string, 100)
-		handlers := task.Handlers{Deliver: func(_ context.Context, one task.Delivery) error {
-			got <- one.Ref.DeliveryID
-			if one.Ref.Attempt > one.Due.Delivery.AttemptsBefore+1 {
-				<-hold
-			}
-			return nil
-		}}
-		serve(t, queue, handlers, few())
-		for i := range 20 {
-			enqueue(t, queue, attempt(fmt.Sprintf("dlv_retry_%d", i), `{}`, 2+i, 0))
+func retriesDoNotHoldUpFirstAttempts(t *testing.T, queue *task.Queue) {
+	t.Helper()
+	hold := make(chan struct{})
+	defer close(hold)
+	got := make(chan string, 100)
+	handlers := task.Handlers{Deliver: func(_ context.Context, one task.Delivery) error {
+		got <- one.Ref.DeliveryID
+		if one.Ref.Attempt > one.Due.Delivery.AttemptsBefore+1 {
+			<-hold
 		}
-		testkit.Receive(t, "a retry", got) // one at a time: the lane is full now
-		for i := range 20 {
-			enqueue(t, queue, first(fmt.Sprintf("dlv_first_%d", i), `{}`))
-			enqueue(t, queue, attempt(fmt.Sprintf("dlv_replay_%d", i), `{}`, 4, 3))
-		}
-		for range 40 {
-			testkit.Receive(t, "a first attempt behind blocked retries", got)
-		}
-		testkit.Quiet(t, "a retry beyond the lane's room", got, 200*time.Millisecond)
-	})
+		return nil
+	}}
+	serve(t, queue, handlers, few())
+	for i := range 20 {
+		enqueue(t, queue, attempt(fmt.Sprintf("dlv_retry_%d", i), `{}`, 2+i, 0))
+	}
+	testkit.Receive(t, "a retry", got) // one at a time: the lane is full now
+	for i := range 20 {
+		enqueue(t, queue, first(fmt.Sprintf("dlv_first_%d", i), `{}`))
+		enqueue(t, queue, attempt(fmt.Sprintf("dlv_replay_%d", i), `{}`, 4, 3))
+	}
+	for range 40 {
+		testkit.Receive(t, "a first attempt behind blocked retries", got)
+	}
+	testkit.Quiet(t, "a retry beyond the lane's room", got, 200*time.Millisecond)
 }
 
-func TestFirstAttemptsDoNotHoldUpRetriesAndEvents(t *testing.T) {
-	t.Parallel()
-	onBoth(t, func(t *testing.T, queue *task.Queue) {
-		hold := make(chan struct{})
-		defer close(hold)
-		got := make(chan string, 1000)
-		handlers := task.Handlers{
-			Deliver: func(_ context.Context, one task.Delivery) error {
-				if one.Ref.Attempt == 1 {
-					<-hold
-					return nil
-				}
-				got <- one.Ref.DeliveryID
+func firstAttemptsDoNotHoldUpRetriesAndEvents(t *testing.T, queue *task.Queue) {
+	t.Helper()
+	hold := make(chan struct{})
+	defer close(hold)
+	got := make(chan string, 1000)
+	handlers := task.Handlers{
+		Deliver: func(_ context.Context, one task.Delivery) error {
+			if one.Ref.Attempt == 1 {
+				<-hold
 				return nil
-			},
-			Event: func(_ context.Context, _ string, payload []byte, _ map[string]string) error {
-				got <- string(payload)
-				return nil
-			},
-		}
-		serve(t, queue, handlers, few())
-		for i := range 100 {
-			enqueue(t, queue, first(fmt.Sprintf("dlv_first_%d", i), `{}`))
-		}
-		enqueue(t, queue, attempt("dlv_retry", `{}`, 2, 0))
-		testkit.Receive(t, "a retry behind blocked first attempts", got)
-		if err := queue.EnqueueEvent(t.Context(), task.TypeConversion, "tx-1", []byte("event"), nil); err != nil {
+			}
+			got <- one.Ref.DeliveryID
+			return nil
+		},
+		Event: func(_ context.Context, _ string, payload []byte, _ map[string]string) error {
+			got <- string(payload)
+			return nil
+		},
+	}
+	serve(t, queue, handlers, few())
+	for i := range 100 {
+		enqueue(t, queue, first(fmt.Sprintf("dlv_first_%d", i), `{}`))
+	}
+	enqueue(t, queue, attempt("dlv_retry", `{}`, 2, 0))
+	testkit.Receive(t, "a retry behind blocked first attempts", got)
+	if err := queue.EnqueueEvent(t.Context(), task.TypeConversion, "tx-1", []byte("event"), nil); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Receive(t, "an event behind blocked first attempts", got)
+}
+
+func eventsAreHandedOver(t *testing.T, queue *task.Queue) {
+	t.Helper()
+	type event struct{ taskType, payload, trace string }
+	put := func(taskType, id, payload string) {
+		t.Helper()
+		headers := map[string]string{"traceparent": "trace of " + id}
+		if err := queue.EnqueueEvent(t.Context(), taskType, id, []byte(payload), headers); err != nil {
 			t.Fatal(err)
 		}
-		testkit.Receive(t, "an event behind blocked first attempts", got)
-	})
+	}
+	put(task.TypeConversion, "tx-1", "{\"a\":\"<&>\u2028\"}")
+	put(task.TypeConversion, "tx-1", "{\"a\":\"<&>\u2028\"}") // the same, while it waits
+	put(task.TypeConversion, "tx-1", "other content")
+	put(task.TypeExchange, "tx-2", "not JSON \xff")
+	got := make(chan event, 10)
+	serve(t, queue, task.Handlers{Event: func(_ context.Context, taskType string, payload []byte, headers map[string]string) error {
+		got <- event{taskType, string(payload), headers["traceparent"]}
+		return nil
+	}}, few())
+	seen := map[event]bool{}
+	for range 3 {
+		seen[testkit.Receive(t, "an event", got)] = true
+	}
+	for _, want := range []event{
+		{task.TypeConversion, "{\"a\":\"<&>\u2028\"}", "trace of tx-1"},
+		{task.TypeConversion, "other content", "trace of tx-1"},
+		{task.TypeExchange, "not JSON \xff", "trace of tx-2"},
+	} {
+		if !seen[want] {
+			t.Errorf("got %v, want %v", seen, want)
+		}
+	}
+	testkit.Quiet(t, "an event twice", got, 200*time.Millisecond)
 }
 
-func TestEventsAreHandedOver(t *testing.T) {
-	t.Parallel()
-	type event struct{ taskType, payload, trace string }
-	onBoth(t, func(t *testing.T, queue *task.Queue) {
-		put := func(taskType, id, payload string) {
-			t.Helper()
-			headers := map[string]string{"traceparent": "trace of " + id}
-			if err := queue.EnqueueEvent(t.Context(), taskType, id, []byte(payload), headers); err != nil {
-				t.Fatal(err)
-			}
-		}
-		put(task.TypeConversion, "tx-1", "{\"a\":\"<&>\u2028\"}")
-		put(task.TypeConversion, "tx-1", "{\"a\":\"<&>\u2028\"}") // the same, while it waits
-		put(task.TypeConversion, "tx-1", "other content")
-		put(task.TypeExchange, "tx-2", "not JSON \xff")
-		got := make(chan event, 10)
-		serve(t, queue, task.Handlers{Event: func(_ context.Context, taskType string, payload []byte, headers map[string]string) error {
-			got <- event{taskType, string(payload), headers["traceparent"]}
+func whatCouldNotBeDecidedComesAgain(t *testing.T, queue *task.Queue) {
+	t.Helper()
+	got := make(chan task.Delivery, 10)
+	handlers := task.Handlers{Deliver: func(_ context.Context, one task.Delivery) error {
+		got <- one
+		switch {
+		case one.Recheck:
 			return nil
-		}}, few())
-		seen := map[event]bool{}
-		for range 3 {
-			seen[testkit.Receive(t, "an event", got)] = true
+		case one.Ref.DeliveryID == "dlv_panic":
+			panic("the handler broke")
+		default:
+			return errors.New("the ledger is away")
 		}
-		for _, want := range []event{
-			{task.TypeConversion, "{\"a\":\"<&>\u2028\"}", "trace of tx-1"},
-			{task.TypeConversion, "other content", "trace of tx-1"},
-			{task.TypeExchange, "not JSON \xff", "trace of tx-2"},
-		} {
-			if !seen[want] {
-				t.Errorf("got %v, want %v", seen, want)
-			}
+	}}
+	serve(t, queue, handlers, few())
+	for _, id := range []string{"dlv_error", "dlv_panic"} {
+		enqueue(t, queue, first(id, `{}`))
+		if one := testkit.Receive(t, id, got); one.Recheck {
+			t.Errorf("%s asks the ledger the first time", id)
 		}
-		testkit.Quiet(t, "an event twice", got, 200*time.Millisecond)
-	})
-}
-
-func TestWhatCouldNotBeDecidedComesAgain(t *testing.T) {
-	t.Parallel()
-	onBoth(t, func(t *testing.T, queue *task.Queue) {
-		got := make(chan task.Delivery, 10)
-		handlers := task.Handlers{Deliver: func(_ context.Context, one task.Delivery) error {
-			got <- one
-			switch {
-			case one.Recheck:
-				return nil
-			case one.Ref.DeliveryID == "dlv_panic":
-				panic("the handler broke")
-			default:
-				return errors.New("the ledger is away")
-			}
-		}}
-		serve(t, queue, handlers, few())
-		for _, id := range []string{"dlv_error", "dlv_panic"} {
-			enqueue(t, queue, first(id, `{}`))
-			if one := testkit.Receive(t, id, got); one.Recheck {
-				t.Errorf("%s asks the ledger the first time", id)
-			}
-			if one := testkit.Receive(t, id+" again", got); !one.Recheck || one.Ref.DeliveryID != id {
-				t.Errorf("%s came again as %+v, want it to ask the ledger", id, one)
-			}
+		if one := testkit.Receive(t, id+" again", got); !one.Recheck || one.Ref.DeliveryID != id {
+			t.Errorf("%s came again as %+v, want it to ask the ledger", id, one)
 		}
-		testkit.Quiet(t, "a third try", got, 1500*time.Millisecond)
-	})
+	}
+	testkit.Quiet(t, "a third try", got, 1500*time.Millisecond)
 }
 
 func TestPausesBetweenTries(t *testing.T) {
@@ -182,99 +174,91 @@ func TestPausesBetweenTries(t *testing.T) {
 	}
 }
 
-func TestAnUnreadableTaskIsDropped(t *testing.T) {
-	t.Parallel()
-	onBoth(t, func(t *testing.T, queue *task.Queue) {
-		client := asynq.NewClientFromRedisClient(queue.Redis())
-		if _, err := client.Enqueue(asynq.NewTask("deliver", []byte("{")), asynq.Queue("deliver-0"), asynq.TaskID("broken")); err != nil {
-			t.Fatal(err)
-		}
-		logger, logs := testkit.NewLogger()
-		options := few()
-		options.Logger = logger
-		handlers, got := collect()
-		serve(t, queue, handlers, options)
-		testkit.Eventually(t, "the task is logged and gone", func() bool {
-			left, err := queue.Redis().Exists(t.Context(), "asynq:{deliver-0}:t:broken").Result()
-			return err == nil && left == 0 && len(logs.With("dropping an unreadable task")) == 1
-		})
-		testkit.Quiet(t, "the unreadable task", got, 50*time.Millisecond)
+func anUnreadableTaskIsDropped(t *testing.T, queue *task.Queue) {
+	t.Helper()
+	client := asynq.NewClientFromRedisClient(queue.Redis())
+	if _, err := client.Enqueue(asynq.NewTask("deliver", []byte("{")), asynq.Queue("deliver-0"), asynq.TaskID("broken")); err != nil {
+		t.Fatal(err)
+	}
+	logger, logs := testkit.NewLogger()
+	options := few()
+	options.Logger = logger
+	handlers, got := collect()
+	serve(t, queue, handlers, options)
+	testkit.Eventually(t, "the task is logged and gone", func() bool {
+		left, err := queue.Redis().Exists(t.Context(), "asynq:{deliver-0}:t:broken").Result()
+		return err == nil && left == 0 && len(logs.With("dropping an unreadable task")) == 1
 	})
+	testkit.Quiet(t, "the unreadable task", got, 50*time.Millisecond)
 }
 
-func TestShutdownWaitsForWhatIsUnderWay(t *testing.T) {
-	t.Parallel()
-	onBoth(t, func(t *testing.T, queue *task.Queue) {
-		hold := make(chan struct{})
-		started := make(chan struct{})
-		var done atomic.Bool
-		servers := serve(t, queue, task.Handlers{Deliver: func(context.Context, task.Delivery) error {
-			close(started)
-			<-hold
-			done.Store(true)
-			return nil
-		}}, few())
-		enqueue(t, queue, first("dlv_1", `{}`))
-		testkit.Receive(t, "the task", started)
-		stopped := make(chan struct{})
-		go func() {
-			servers.Shutdown()
-			close(stopped)
-		}()
-		testkit.Quiet(t, "the end before the task's", stopped, 200*time.Millisecond)
-		close(hold)
-		testkit.Receive(t, "the end of the servers", stopped)
-		if !done.Load() || depth(t, queue) != 0 {
-			t.Errorf("the task ended %t, %d tasks are queued", done.Load(), depth(t, queue))
-		}
-	})
-}
-
-func TestShutdownPutsBackWhatTakesTooLong(t *testing.T) {
-	t.Parallel()
-	onBoth(t, func(t *testing.T, queue *task.Queue) {
-		handlers, got := collect()
-		hold := make(chan struct{})
-		defer close(hold)
-		options := few()
-		options.Drain = 100 * time.Millisecond
-		servers := serve(t, queue, holding(handlers, hold), options)
-		enqueue(t, queue, first("dlv_1", `{}`))
-		testkit.Receive(t, "the task", got)
+func shutdownWaitsForWhatIsUnderWay(t *testing.T, queue *task.Queue) {
+	t.Helper()
+	hold := make(chan struct{})
+	started := make(chan struct{})
+	var done atomic.Bool
+	servers := serve(t, queue, task.Handlers{Deliver: func(context.Context, task.Delivery) error {
+		close(started)
+		<-hold
+		done.Store(true)
+		return nil
+	}}, few())
+	enqueue(t, queue, first("dlv_1", `{}`))
+	testkit.Receive(t, "the task", started)
+	stopped := make(chan struct{})
+	go func() {
 		servers.Shutdown()
-		if waits := depth(t, queue); waits != 1 {
-			t.Errorf("%d tasks are queued, want the one that was put back", waits)
-		}
-	})
+		close(stopped)
+	}()
+	testkit.Quiet(t, "the end before the task's", stopped, 200*time.Millisecond)
+	close(hold)
+	testkit.Receive(t, "the end of the servers", stopped)
+	if !done.Load() || depth(t, queue) != 0 {
+		t.Errorf("the task ended %t, %d tasks are queued", done.Load(), depth(t, queue))
+	}
+}
+
+func shutdownPutsBackWhatTakesTooLong(t *testing.T, queue *task.Queue) {
+	t.Helper()
+	handlers, got := collect()
+	hold := make(chan struct{})
+	defer close(hold)
+	options := few()
+	options.Drain = 100 * time.Millisecond
+	servers := serve(t, queue, holding(handlers, hold), options)
+	enqueue(t, queue, first("dlv_1", `{}`))
+	testkit.Receive(t, "the task", got)
+	servers.Shutdown()
+	if waits := depth(t, queue); waits != 1 {
+		t.Errorf("%d tasks are queued, want the one that was put back", waits)
+	}
 }
 
 // Many at once, each as large as travels: what waits for the other to read must
 // not wait for ever.
-func TestManyEnqueueAtOnce(t *testing.T) {
-	t.Parallel()
+func manyEnqueueAtOnce(t *testing.T, queue *task.Queue) {
+	t.Helper()
 	const count, enqueuers = 600, 30
-	onBoth(t, func(t *testing.T, queue *task.Queue) {
-		handlers, got := collect()
-		serve(t, queue, handlers, many())
-		var group sync.WaitGroup
-		for i := range enqueuers {
-			group.Go(func() {
-				for j := range count / enqueuers {
-					one := first(fmt.Sprintf("dlv_%d_%d", i, j), sized(task.MaxInlineData))
-					one.EndpointID = fmt.Sprintf("ep_%d", j) // on every shard
-					if queued, err := queue.Enqueue(t.Context(), one); !queued || err != nil {
-						t.Errorf("enqueue: queued %t, %v", queued, err)
-					}
+	handlers, got := collect()
+	serve(t, queue, handlers, many())
+	var group sync.WaitGroup
+	for i := range enqueuers {
+		group.Go(func() {
+			for j := range count / enqueuers {
+				one := first(fmt.Sprintf("dlv_%d_%d", i, j), sized(task.MaxInlineData))
+				one.EndpointID = fmt.Sprintf("ep_%d", j) // on every shard
+				if queued, err := queue.Enqueue(t.Context(), one); !queued || err != nil {
+					t.Errorf("enqueue: queued %t, %v", queued, err)
 				}
-			})
-		}
-		group.Wait()
-		seen := map[string]bool{}
-		for range count {
-			seen[testkit.Receive(t, "a task", got).Ref.DeliveryID] = true
-		}
-		if len(seen) != count {
-			t.Errorf("%d of %d deliveries came", len(seen), count)
-		}
-	})
+			}
+		})
+	}
+	group.Wait()
+	seen := map[string]bool{}
+	for range count {
+		seen[testkit.Receive(t, "a task", got).Ref.DeliveryID] = true
+	}
+	if len(seen) != count {
+		t.Errorf("%d of %d deliveries came", len(seen), count)
+	}
 }
