@@ -21,6 +21,7 @@ type Options struct {
 	EndpointSwitch  EndpointSwitch
 	EndpointReader  EndpointReader
 	History         History
+	Exports         Exports
 	Replayer        Replayer
 	Examples        Examples
 	Diagnoser       Diagnoser
@@ -43,7 +44,7 @@ type Options struct {
 func (o Options) validate() error {
 	required := map[string]any{
 		"Intake": o.Intake, "EndpointManager": o.EndpointManager, "EndpointSwitch": o.EndpointSwitch,
-		"EndpointReader": o.EndpointReader, "History": o.History, "Replayer": o.Replayer,
+		"EndpointReader": o.EndpointReader, "History": o.History, "Exports": o.Exports, "Replayer": o.Replayer,
 		"Examples": o.Examples, "Diagnoser": o.Diagnoser, "Keys": o.Keys, "Schemes": o.Schemes,
 	}
 	var missing []error

@@ -2,13 +2,9 @@ package api
 
 import (
 	"context"
-	"encoding/csv"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -17,33 +13,38 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-const (
-	// exportPage is how many deliveries an export holds in memory.
-	exportPage = 500
-	// exportPatience is how long a reader of an export may take for one page.
-	exportPatience = 60 * time.Second
-)
+// exportPage is how many deliveries an export asks the ledger for at once. It
+// holds two such parts in memory.
+const exportPage = 2000
+
+// exportPatience is how long a reader of an export may take for one piece.
+const exportPatience = 60 * time.Second
 
 type exportInput struct {
 	DeliveryQuery
-	Format string `query:"format" enum:"csv,jsonl" default:"csv"`
+	Format   string `query:"format" enum:"csv,jsonl" default:"csv"`
+	Attempts bool   `query:"attempts" doc:"One row for each attempt, not for each delivery"`
+	Cursor   string `query:"cursor" doc:"A delivery's id: go on behind it, with the same filters. CSV has no heading then, so that the rows can be appended to those that came before"`
+	Count    bool   `query:"count" doc:"Count what the filters pick first, in X-Total-Count: deliveries, whatever the cursor"`
 }
 
 func (s *server) routeExport() {
-	op := operation("export-deliveries", http.MethodGet, "/v1/deliveries/export", "Stream deliveries as CSV or JSON Lines, newest first")
-	op.Description = "A stream that breaks off is cut at the connection, so that it cannot be taken for the whole. " +
-		"A CSV cell that begins with =, +, -, @, a tab or a carriage return has a ' before it, so that no spreadsheet runs it. "
-	op.Responses = map[string]*huma.Response{"200": {Description: "The deliveries", Content: map[string]*huma.MediaType{
-		"text/csv":          {Schema: &huma.Schema{Type: huma.TypeString}},
-		"application/jsonl": {Schema: &huma.Schema{Type: huma.TypeString}},
-	}}}
+	op := operation("export-deliveries", http.MethodGet, "/v1/deliveries/export", "Stream deliveries or their attempts as CSV or JSON Lines, newest first")
+	op.Description = "A stream that breaks off is cut at the connection, so that it cannot be taken for the whole; " +
+		"go on behind the last delivery that came whole with cursor. With Accept-Encoding: gzip the stream is compressed. " +
+		"A CSV cell that a spreadsheet might run as a formula has a ' before it; JSON Lines hold every text as it is, " +
+		"and of attempts also the headers and bodies. "
+	op.Responses = map[string]*huma.Response{"200": {
+		Description: "The deliveries, or their attempts",
+		Content: map[string]*huma.MediaType{
+			"text/csv":          {Schema: &huma.Schema{Type: huma.TypeString}},
+			"application/jsonl": {Schema: &huma.Schema{Type: huma.TypeString}},
+		},
+		Headers: map[string]*huma.Param{"X-Total-Count": {
+			Description: "With count=true", Schema: &huma.Schema{Type: huma.TypeInteger},
+		}},
+	}}
 	add(s, op, readers(), s.exportDeliveries)
-}
-
-// rowWriter writes deliveries in one format; flush passes on what it holds.
-type rowWriter interface {
-	write(delivery DeliveryView) error
-	flush() error
 }
 
 func (s *server) exportDeliveries(ctx context.Context, input *exportInput) (*huma.StreamResponse, error) {
@@ -51,133 +52,80 @@ func (s *server) exportDeliveries(ctx context.Context, input *exportInput) (*hum
 	if err != nil {
 		return nil, err
 	}
-	// The first page comes before the status, so that a refusal is a problem.
-	page, next, err := s.History.Deliveries(ctx, filter, postback.Page{Limit: exportPage})
+	total := 0
+	if input.Count {
+		if total, err = s.Exports.CountDeliveries(ctx, filter); err != nil {
+			return nil, fmt.Errorf("count deliveries: %w", err)
+		}
+	}
+	// The first part comes before the status, so that a refusal is a problem.
+	export, err := s.startExport(ctx, input, filter)
 	if err != nil {
 		return nil, fmt.Errorf("export deliveries: %w", err)
 	}
 	return &huma.StreamResponse{Body: func(hctx huma.Context) {
-		_, w := humago.Unwrap(hctx)
-		if err := s.export(ctx, w, input.Format, filter, page, next); err != nil {
+		r, w := humago.Unwrap(hctx)
+		s.describeExport(w.Header(), input)
+		if input.Count {
+			w.Header().Set("X-Total-Count", strconv.Itoa(total))
+		}
+		if err := streamTo(w, acceptsGzip(r.Header), export); err != nil {
 			recordOf(ctx).err = err
 			panic(http.ErrAbortHandler)
 		}
 	}}, nil
 }
 
-func (s *server) export(ctx context.Context, w http.ResponseWriter, format string, filter postback.DeliveryFilter, page []postback.Delivery, next string) error {
-	rows := startExport(w, format, s.Now())
-	control := http.NewResponseController(w)
-	// A deadline that stays would cut the connection's next answer.
-	defer func() { _ = control.SetWriteDeadline(time.Time{}) }()
-	for {
-		_ = control.SetWriteDeadline(time.Now().Add(exportPatience)) // Where there is none to set, none is needed.
-		for _, delivery := range page {
-			if err := rows.write(deliveryOf(delivery)); err != nil {
-				return fmt.Errorf("write export: %w", err)
-			}
-		}
-		if err := rows.flush(); err != nil {
-			return fmt.Errorf("write export: %w", err)
-		}
-		if err := control.Flush(); err != nil {
-			return fmt.Errorf("flush export: %w", err)
-		}
-		if next == "" {
-			return nil
-		}
-		var err error
-		if page, next, err = s.History.Deliveries(ctx, filter, postback.Page{Cursor: next, Limit: exportPage}); err != nil {
-			return fmt.Errorf("continue export: %w", err)
-		}
+// describeExport sets the headers that say what follows.
+func (s *server) describeExport(header http.Header, input *exportInput) {
+	kind, mediaType := "deliveries", "text/csv; charset=utf-8"
+	if input.Attempts {
+		kind = "attempts"
 	}
+	if input.Format == "jsonl" {
+		mediaType = "application/jsonl"
+	}
+	header.Set("Content-Type", mediaType)
+	header.Set("Content-Disposition", `attachment; filename="`+kind+"-"+s.Now().UTC().Format("20060102T150405Z")+"."+input.Format+`"`)
 }
 
-func startExport(w http.ResponseWriter, format string, now time.Time) rowWriter {
-	name := "deliveries-" + now.UTC().Format("20060102T150405Z") + "." + format
-	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
-	if format == "jsonl" {
-		w.Header().Set("Content-Type", "application/jsonl")
-		return newLineRows(w)
+// startExport reads the first part of an export and returns what writes all of
+// it.
+func (s *server) startExport(ctx context.Context, input *exportInput, filter postback.DeliveryFilter) (func(*rowStream) error, error) {
+	page := postback.Page{Cursor: input.Cursor, Limit: exportPage}
+	headed := input.Cursor == ""
+	if input.Attempts {
+		return startRows(ctx, page, attemptRows(input.Format, headed), func(ctx context.Context, page postback.Page) ([]postback.History, string, error) {
+			return s.Exports.Histories(ctx, filter, page)
+		})
 	}
-	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-	return &csvRows{out: csv.NewWriter(w)}
-}
-
-// lineRows writes JSON Lines.
-type lineRows struct{ encoder *json.Encoder }
-
-func newLineRows(w io.Writer) lineRows {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	return lineRows{encoder: encoder}
-}
-
-func (l lineRows) write(delivery DeliveryView) error {
-	if err := l.encoder.Encode(delivery); err != nil {
-		return fmt.Errorf("encode delivery: %w", err)
-	}
-	return nil
-}
-
-func (lineRows) flush() error { return nil }
-
-// csvRows writes RFC 4180 CSV with a heading.
-type csvRows struct {
-	out    *csv.Writer
-	headed bool
-}
-
-func (c *csvRows) write(d DeliveryView) error {
-	c.head()
-	row := []string{
-		d.ID, d.EventID, d.EventType, d.Publisher, d.EndpointID, string(d.State), string(d.Reason),
-		strconv.Itoa(d.Attempts), optionalNumber(d.LastStatusCode), d.LastError,
-		optionalTime(d.NextAttemptAt), optionalTime(d.CreatedAt), optionalTime(d.CompletedAt),
-		d.MessageID, strconv.Itoa(d.Generation), strconv.FormatBool(d.Test),
-	}
-	for i, cell := range row {
-		row[i] = harmless(cell)
-	}
-	return c.out.Write(row) //nolint:wrapcheck // export wraps it.
-}
-
-func (c *csvRows) head() {
-	if c.headed {
-		return
-	}
-	c.headed = true
-	_ = c.out.Write([]string{ // flush reports the error.
-		"id", "event_id", "event_type", "publisher", "endpoint_id", "state", "reason",
-		"attempts", "last_status_code", "last_error", "next_attempt_at", "created_at", "completed_at",
-		"message_id", "generation", "test",
+	return startRows(ctx, page, deliveryRows(input.Format, headed), func(ctx context.Context, page postback.Page) ([]postback.Delivery, string, error) {
+		return s.Exports.Deliveries(ctx, filter, page)
 	})
 }
 
-func (c *csvRows) flush() error {
-	c.head()
-	c.out.Flush()
-	return c.out.Error() //nolint:wrapcheck // export wraps it.
+// rowFormat spells what the ledger lists.
+type rowFormat[T any] struct {
+	heading string
+	// spell appends the rows of one thing.
+	spell func(out []byte, one *T) []byte
 }
 
-// harmless keeps spreadsheets from running a cell as a formula.
-func harmless(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-		return "'" + cell
+func startRows[T any](ctx context.Context, page postback.Page, format rowFormat[T], list lister[T]) (func(*rowStream) error, error) {
+	first := list.read(ctx, page)
+	if first.err != nil {
+		return nil, first.err
 	}
-	return cell
-}
-
-func optionalNumber(n int) string {
-	if n == 0 {
-		return ""
-	}
-	return strconv.Itoa(n)
-}
-
-func optionalTime(t timestamp) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format("2006-01-02T15:04:05.000Z")
+	return func(out *rowStream) error {
+		out.rows = append(out.rows, format.heading...)
+		return readAhead(ctx, page, first, list, func(items []T) error {
+			for i := range items {
+				out.rows = format.spell(out.rows, &items[i])
+				if err := out.passFull(); err != nil {
+					return err
+				}
+			}
+			return out.flush()
+		})
+	}, nil
 }

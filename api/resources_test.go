@@ -3,7 +3,6 @@ package api_test
 import (
 	"encoding/json"
 	"errors"
-	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -205,59 +204,6 @@ func TestDeliveryJSON(t *testing.T) {
 	}
 	if len(b.filter.States) != 3 || b.filter.Since != start.Add(-7*24*time.Hour) {
 		t.Errorf("filter %+v", b.filter)
-	}
-}
-
-func TestExport(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	for i := range 1201 {
-		b.deliveries = append(b.deliveries, postback.Delivery{ID: "dlv_x", EventID: "=1+1", LastError: "-a,\"b\"\n", State: postback.Dead, CreatedAt: start, Publisher: []string{"pub_1", "@pub"}[i%2]})
-	}
-	c := b.client(t, "viewer")
-	stream, err := c.ExportDeliveries(t.Context(), client.DeliveryFilter{}, "csv")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stream.Close()
-	text, err := io.ReadAll(stream)
-	if err != nil {
-		t.Fatal(err)
-	}
-	head := "id,event_id,event_type,publisher,endpoint_id,state,reason,attempts,last_status_code,last_error,next_attempt_at,created_at,completed_at,message_id,generation,test\n" +
-		"dlv_x,'=1+1,,pub_1,,dead,,0,,\"'-a,\"\"b\"\"\n\",,2026-01-31T12:00:00.123Z,,x,0,false\n" +
-		"dlv_x,'=1+1,,'@pub,"
-	if !strings.HasPrefix(string(text), head) || strings.Count(string(text), "dlv_x") != 1201 || b.pages != 3 {
-		t.Errorf("%d rows in %d pages: %.300s", strings.Count(string(text), "dlv_x"), b.pages, text)
-	}
-	lines := b.call(t, "publisher", "GET", "/v1/deliveries/export?format=jsonl", "")
-	if strings.Count(lines.body, "\n") != 601 || lines.header.Get("Content-Type") != "application/jsonl" ||
-		lines.header.Get("Content-Disposition") != `attachment; filename="deliveries-20260131T120000Z.jsonl"` {
-		t.Errorf("%d lines, %v", strings.Count(lines.body, "\n"), lines.header)
-	}
-	empty := b.call(t, "other", "GET", "/v1/deliveries/export", "")
-	if empty.status != 200 || strings.Count(empty.body, "\n") != 1 {
-		t.Errorf("nothing to export: %d %s", empty.status, empty.body)
-	}
-}
-
-func TestExportBreaksVisibly(t *testing.T) {
-	t.Parallel()
-	for _, format := range []string{"csv", "jsonl"} {
-		t.Run(format, func(t *testing.T) {
-			t.Parallel()
-			b := setup(t)
-			b.deliveries = make([]postback.Delivery, 1200)
-			b.brokenAt = "500"
-			stream, err := b.client(t, "viewer").ExportDeliveries(t.Context(), client.DeliveryFilter{}, format)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer stream.Close()
-			if text, err := io.ReadAll(stream); err == nil || len(text) == 0 {
-				t.Errorf("%d bytes, %v", len(text), err)
-			}
-		})
 	}
 }
 

@@ -49,6 +49,15 @@ type History interface {
 	Deliveries(ctx context.Context, filter postback.DeliveryFilter, page postback.Page) ([]postback.Delivery, string, error)
 }
 
+// Exports reads much at once. Parts may be smaller than asked for; the cursor of
+// one may also be a delivery's id.
+type Exports interface {
+	Deliveries(ctx context.Context, filter postback.DeliveryFilter, page postback.Page) ([]postback.Delivery, string, error)
+	// Histories lists deliveries, each with its attempts, oldest first.
+	Histories(ctx context.Context, filter postback.DeliveryFilter, page postback.Page) ([]postback.History, string, error)
+	CountDeliveries(ctx context.Context, filter postback.DeliveryFilter) (int, error)
+}
+
 // Replayer reopens ended deliveries.
 type Replayer interface {
 	ReplayDelivery(ctx context.Context, id string) (postback.Delivery, error)

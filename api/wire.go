@@ -11,12 +11,15 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-// timestamp is a time as the API writes it: RFC 3339, UTC, milliseconds.
+// stampFormat is how times are spelled: RFC 3339, UTC, milliseconds.
+const stampFormat = "2006-01-02T15:04:05.000Z"
+
+// timestamp is a time as the API writes it.
 type timestamp struct{ time.Time }
 
 // MarshalJSON writes the time with milliseconds.
 func (t timestamp) MarshalJSON() ([]byte, error) {
-	return t.UTC().AppendFormat(make([]byte, 0, 26), `"2006-01-02T15:04:05.000Z"`), nil
+	return t.UTC().AppendFormat(make([]byte, 0, 26), `"`+stampFormat+`"`), nil
 }
 
 // Schema documents the form.

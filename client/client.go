@@ -104,6 +104,7 @@ type call struct {
 	body        any       // encoded as JSON
 	raw         io.Reader // instead of body
 	contentType string    // of raw
+	plain       bool      // the answer must not be compressed on its way
 }
 
 // do makes the call and decodes a 2xx answer into answer, unless that is nil.
@@ -171,6 +172,9 @@ func (c *Client) newRequest(ctx context.Context, what call) (*http.Request, erro
 	}
 	request.Header.Set("Accept", "application/json, application/problem+json")
 	request.Header.Set("User-Agent", c.agent)
+	if what.plain {
+		request.Header.Set("Accept-Encoding", "identity")
+	}
 	if contentType != "" {
 		request.Header.Set("Content-Type", contentType)
 	}

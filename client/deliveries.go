@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"iter"
 	"net/http"
 	"net/url"
@@ -143,19 +142,6 @@ func (c *Client) GetDelivery(ctx context.Context, id string) (DeliveryDetail, er
 	var answer DeliveryDetail
 	err := c.do(ctx, call{method: http.MethodGet, path: "/v1/deliveries/" + url.PathEscape(id)}, &answer)
 	return answer, err
-}
-
-// ExportDeliveries streams the deliveries that the filter picks as "csv" or
-// "jsonl". The caller closes the stream; a read error means that it is not
-// complete. The client's timeout does not apply: bound it with ctx.
-func (c *Client) ExportDeliveries(ctx context.Context, filter DeliveryFilter, format string) (io.ReadCloser, error) {
-	query := filter.query()
-	query.Set("format", format)
-	response, err := c.send(ctx, call{method: http.MethodGet, path: "/v1/deliveries/export", query: query})
-	if err != nil {
-		return nil, err
-	}
-	return response.Body, nil
 }
 
 // ReplayDelivery reopens one ended delivery. One that is still under way is a

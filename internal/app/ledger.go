@@ -33,6 +33,7 @@ type ledger interface { //nolint:interfacebloat // the sum of what each part dec
 	schemes.Ledger
 	retention.Ledger
 	api.History
+	api.Exports
 	api.EndpointReader
 	Schema() store.Schema
 	Close() error

@@ -108,7 +108,7 @@ func (s *server) handler() (http.Handler, error) {
 	}
 	handler, err := api.New(api.Options{
 		Intake: s.dispatcher, EndpointManager: s.endpoints, EndpointSwitch: s.endpoints, EndpointReader: s.ledger,
-		History: s.ledger, Replayer: s.dispatcher, Examples: s.worker, Diagnoser: s.worker, Keys: s.keys, Schemes: s.schemes,
+		History: s.ledger, Exports: s.ledger, Replayer: s.dispatcher, Examples: s.worker, Diagnoser: s.worker, Keys: s.keys, Schemes: s.schemes,
 		Ready: s.ledger.Ping, Metrics: s.telemetry.Handler(), Egress: addresses,
 		Logger: s.log, Tracer: s.telemetry.Tracer(), Now: time.Now, Version: Version(),
 	})
