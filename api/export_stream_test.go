@@ -115,14 +115,14 @@ func TestExportHoldsNoRows(t *testing.T) { //nolint:paralleltest // it looks at 
 				t.Fatal(err)
 			}
 		}
-		// Each of these exports is more than 24 MB.
+		// Each of these exports is more than 20 MB.
 		const most = 12 << 20
 		for _, heap := range heaps {
 			if heap > heaps[0]+most {
 				t.Errorf("%+v: the heap grew from %d to %d", how, heaps[0], heap)
 			}
 		}
-		if total < 24<<20 || len(heaps) < 5 {
+		if total < 20<<20 || len(heaps) < 5 {
 			t.Errorf("%+v: only %d bytes", how, total)
 		}
 		stream.Close()
