@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/waybillhq/waybill/dispatcher"
@@ -27,9 +28,6 @@ import (
 	"github.com/waybillhq/waybill/worker"
 )
 
-// Roles are the parts that a process runs.
-type Roles struct{ API, Worker bool }
-
 const (
 	// followInterval is how late a process may learn of another's change.
 	followInterval = 500 * time.Millisecond
@@ -44,6 +42,7 @@ const (
 // server is a process with all its parts.
 type server struct {
 	cfg        config.Config
+	roles      Roles
 	log        *slog.Logger
 	telemetry  *telemetry.Telemetry
 	ledger     ledger
@@ -57,36 +56,25 @@ type server struct {
 	dispatcher *dispatcher.Dispatcher
 	worker     *worker.Worker
 	retention  *retention.Keeper
+	draining   atomic.Bool // it stops: others should turn away from it
 
 	cleanups []func() error // in the order of the start
 }
 
-// Run starts the parts of the roles, calls ready (which may be nil) with the
-// API's address once everything listens, and blocks until ctx ends. Then it
-// drains and returns nil.
-func Run(ctx context.Context, cfg config.Config, roles Roles, log *slog.Logger, ready func(net.Addr)) (err error) {
+// Run starts the parts of the roles, calls ready (which may be nil) once
+// everything listens, with the addresses of the API and of the health checks,
+// nil for what there is not, and blocks until ctx ends. Then it drains and
+// returns nil.
+func Run(ctx context.Context, cfg config.Config, roles Roles, log *slog.Logger, ready func(api, health net.Addr)) (err error) {
 	if err := checkRoles(cfg, roles); err != nil {
 		return err
 	}
-	s := &server{cfg: cfg, log: log}
+	s := &server{cfg: cfg, roles: roles, log: log}
 	defer func() { err = errors.Join(err, s.close()) }()
 	if err := s.build(ctx); err != nil {
 		return err
 	}
-	return s.serve(ctx, roles, ready)
-}
-
-// checkRoles refuses to split over processes what only one process can hold.
-func checkRoles(cfg config.Config, roles Roles) error {
-	if roles.API && roles.Worker {
-		return nil
-	}
-	if cfg.Redis == "" {
-		return postback.Invalid("redis", postback.CodeInvalid,
-			"separate api and worker processes share their queue in Redis: set --redis redis://HOST:6379, or run both in one with `waybill serve`")
-	}
-	return postback.Invalid("database", postback.CodeInvalid,
-		"a SQLite ledger serves one process: run `waybill serve`")
+	return s.serve(ctx, ready)
 }
 
 // build makes every part, in the order of their needs.
@@ -102,7 +90,10 @@ func (s *server) build(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.ensureAdminKey(ctx)
+	if s.roles.API {
+		return s.ensureAdminKey(ctx)
+	}
+	return nil
 }
 
 func (s *server) buildTelemetry(ctx context.Context) (err error) {
@@ -150,14 +141,6 @@ func (s *server) buildLedger(ctx context.Context) (err error) {
 	s.registry = registry.New(s.ledger)
 	if err := s.registry.Refresh(ctx); err != nil {
 		return fmt.Errorf("load endpoints: %w", err)
-	}
-	return nil
-}
-
-// buildKeyring makes a new keyring only for a ledger that has no secrets yet.
-func (s *server) buildKeyring(context.Context) (err error) {
-	if s.keyring, err = seal.Load(s.cfg.KeyringSource(), len(s.registry.All()) == 0); err != nil {
-		return fmt.Errorf("load keyring: %w", err)
 	}
 	return nil
 }
@@ -232,31 +215,6 @@ func (s *server) buildRetention(context.Context) (err error) {
 		Ledger: s.ledger, Keep: s.cfg.Retention, Meter: s.telemetry.Meter(), Logger: s.log, Random: rand.Float64,
 	})
 	return err //nolint:wrapcheck // it says what it makes
-}
-
-// ensureAdminKey makes the first admin key and writes it to its file. A file
-// that is there already counts: its key is recorded.
-func (s *server) ensureAdminKey(ctx context.Context) error {
-	known, err := s.keys.List(ctx)
-	if err != nil {
-		return fmt.Errorf("list keys: %w", err)
-	}
-	if len(known) > 0 {
-		return nil
-	}
-	text := keys.NewText()
-	err = seal.WriteOnce(s.cfg.AdminKeyFile(), []byte(text+"\n"))
-	if errors.Is(err, os.ErrExist) {
-		text, err = keys.ReadText(s.cfg.AdminKeyFile())
-	}
-	if err != nil {
-		return fmt.Errorf("write admin key: %w", err)
-	}
-	if _, err := s.keys.Adopt(ctx, text, "first admin", postback.RoleAdmin, ""); err != nil {
-		return fmt.Errorf("record admin key: %w", err)
-	}
-	s.log.InfoContext(ctx, "wrote the admin key", slog.String("file", s.cfg.AdminKeyFile()))
-	return nil
 }
 
 // advertised are the addresses that publishers are told.

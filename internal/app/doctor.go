@@ -107,10 +107,7 @@ func checkKeyring(ctx context.Context, cfg config.Config, opened ledger) Check {
 	}
 	opens := 0
 	for _, endpoint := range known {
-		for _, secret := range endpoint.Secrets {
-			if len(secret.Sealed) == 0 || endpoint.State == postback.EndpointDeleted {
-				continue
-			}
+		for _, secret := range sealedSecrets(endpoint) {
 			if _, err := ring.Open(secret.Sealed, endpoint.ID, secret.Version); err != nil {
 				return bad(name, err, "put the key it was sealed with back into the keyring")
 			}

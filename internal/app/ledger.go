@@ -14,6 +14,7 @@ import (
 	"github.com/waybillhq/waybill/internal/registry"
 	"github.com/waybillhq/waybill/internal/retention"
 	"github.com/waybillhq/waybill/internal/schemes"
+	"github.com/waybillhq/waybill/internal/seal"
 	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/store"
 	"github.com/waybillhq/waybill/store/sqlite"
@@ -35,6 +36,7 @@ type ledger interface { //nolint:interfacebloat // the sum of what each part dec
 	api.History
 	api.Exports
 	api.EndpointReader
+	seal.Records
 	Schema() store.Schema
 	Close() error
 }
@@ -42,9 +44,11 @@ type ledger interface { //nolint:interfacebloat // the sum of what each part dec
 // codeDatabase says that the ledger that was named cannot be used.
 const codeDatabase postback.Code = "database_unusable"
 
+const sqliteScheme = "sqlite:"
+
 // openLedger opens the ledger that the settings name.
 func openLedger(ctx context.Context, cfg config.Config, log *slog.Logger) (ledger, error) {
-	path, isSQLite := strings.CutPrefix(cfg.DatabaseURL(), "sqlite:")
+	path, isSQLite := strings.CutPrefix(cfg.DatabaseURL(), sqliteScheme)
 	if !isSQLite {
 		return nil, postback.Invalid("database", codeDatabase, "only sqlite:PATH works in this version")
 	}

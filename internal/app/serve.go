@@ -14,8 +14,8 @@ import (
 	"github.com/waybillhq/waybill/internal/task"
 )
 
-// serve runs the roles until ctx ends or the API cannot go on, and drains.
-func (s *server) serve(ctx context.Context, roles Roles, ready func(net.Addr)) error {
+// serve runs the roles until ctx ends or something cannot go on, and drains.
+func (s *server) serve(ctx context.Context, ready func(api, health net.Addr)) (err error) {
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
 	var group sync.WaitGroup
 	defer group.Wait()
@@ -24,22 +24,76 @@ func (s *server) serve(ctx context.Context, roles Roles, ready func(net.Addr)) e
 	group.Go(func() { s.dispatcher.Run(background) })
 	group.Go(func() { s.retention.Run(background) })
 
-	if roles.Worker {
-		servers, err := s.startWorkers()
+	var front front
+	defer func() { err = errors.Join(err, s.drain(background, &front, ctx.Err() != nil)) }()
+	if err := s.open(ctx, &front); err != nil {
+		return err
+	}
+	if ready != nil {
+		ready(front.api.address(), front.health.address())
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-front.api.failed():
+		return err
+	case err := <-front.health.failed():
+		return err
+	}
+}
+
+// front is where work comes in.
+type front struct {
+	health  *listener
+	workers *task.Servers
+	api     *listener
+}
+
+// open opens what the roles and settings ask for.
+func (s *server) open(ctx context.Context, front *front) (err error) {
+	if s.cfg.HealthListen != "" {
+		if front.health, err = s.listen(ctx, "health-listen", s.cfg.HealthListen, s.probes()); err != nil {
+			return err
+		}
+	}
+	if s.roles.Worker {
+		if front.workers, err = s.startWorkers(); err != nil {
+			return err
+		}
+	}
+	if s.roles.API {
+		handler, err := s.handler()
 		if err != nil {
 			return err
 		}
-		defer servers.Shutdown()
-	}
-	if !roles.API {
-		if ready != nil {
-			ready(nil)
+		if front.api, err = s.listen(ctx, "listen", s.cfg.Listen, handler); err != nil {
+			return err
 		}
-		<-ctx.Done()
-		s.log.InfoContext(background, "draining")
-		return nil
 	}
-	return s.serveAPI(ctx, ready)
+	return nil
+}
+
+// drain takes no more work and finishes what is under way, requests and
+// attempts at the same time, for as long as the settings allow. Health checks
+// are answered to the end. A stop that was asked for is announced first.
+func (s *server) drain(ctx context.Context, front *front, asked bool) error {
+	s.draining.Store(true)
+	s.log.InfoContext(ctx, "draining")
+	if asked && s.cfg.DrainDelay > 0 {
+		front.api.turnAway()
+		select {
+		case <-time.After(s.cfg.DrainDelay):
+		case err := <-front.api.failed():
+			s.log.WarnContext(ctx, "listening ended early", slog.Any("error", err))
+		}
+	}
+	var group sync.WaitGroup
+	if front.workers != nil {
+		group.Go(front.workers.Shutdown)
+	}
+	err := front.api.stop(ctx, s.cfg.DrainTimeout)
+	group.Wait()
+	return errors.Join(err, front.health.stop(ctx, time.Second))
 }
 
 func (s *server) startWorkers() (*task.Servers, error) {
@@ -56,51 +110,6 @@ func (s *server) startWorkers() (*task.Servers, error) {
 	return servers, nil
 }
 
-// serveAPI answers HTTP until ctx ends, then finishes the requests under way.
-func (s *server) serveAPI(ctx context.Context, ready func(net.Addr)) error {
-	handler, err := s.handler()
-	if err != nil {
-		return err
-	}
-	var listenConfig net.ListenConfig
-	listener, err := listenConfig.Listen(ctx, "tcp", s.cfg.Listen)
-	if err != nil {
-		return fmt.Errorf("listen on %s (another address: --listen): %w", s.cfg.Listen, err)
-	}
-	server := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
-	}
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
-	s.log.InfoContext(ctx, "listening", slog.String("address", "http://"+listener.Addr().String()))
-	if ready != nil {
-		ready(listener.Addr())
-	}
-	select {
-	case err := <-failed:
-		return fmt.Errorf("serve HTTP: %w", err)
-	case <-ctx.Done():
-	}
-	s.log.InfoContext(context.WithoutCancel(ctx), "draining")
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.DrainTimeout)
-	defer cancel()
-	err = server.Shutdown(drain)
-	if serveErr := <-failed; !errors.Is(serveErr, http.ErrServerClosed) {
-		err = errors.Join(err, serveErr)
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return errors.Join(server.Close(), nil) // requests that outlast the drain are cut
-	}
-	if err != nil {
-		return fmt.Errorf("stop HTTP: %w", err)
-	}
-	return nil
-}
-
 func (s *server) handler() (http.Handler, error) {
 	var addresses []string
 	for _, addr := range advertised(s.cfg) {
@@ -109,7 +118,7 @@ func (s *server) handler() (http.Handler, error) {
 	handler, err := api.New(api.Options{
 		Intake: s.dispatcher, EndpointManager: s.endpoints, EndpointSwitch: s.endpoints, EndpointReader: s.ledger,
 		History: s.ledger, Exports: s.ledger, Replayer: s.dispatcher, Examples: s.worker, Diagnoser: s.worker, Keys: s.keys, Schemes: s.schemes,
-		Ready: s.ledger.Ping, Metrics: s.telemetry.Handler(), Egress: addresses,
+		Ready: s.ready, Metrics: s.telemetry.Handler(), Egress: addresses,
 		Logger: s.log, Tracer: s.telemetry.Tracer(), Now: time.Now, Version: Version(),
 	})
 	if err != nil {

@@ -72,7 +72,7 @@ Exit codes: 0 done, 1 failed, 2 bad usage.`)
 		&cobra.Group{ID: groupClient, Title: "Endpoints, events and deliveries (of a running server):"},
 		&cobra.Group{ID: groupOffline, Title: "Signatures, offline:"},
 	)
-	addTo(root, groupServer, p.demoCommand(), p.serveCommand(), p.apiCommand(), p.workerCommand(), p.migrateCommand(), p.doctorCommand(), p.benchCommand())
+	addTo(root, groupServer, p.demoCommand(), p.serveCommand(), p.apiCommand(), p.workerCommand(), p.migrateCommand(), p.doctorCommand(), p.healthCommand(), p.benchCommand())
 	addTo(root, groupClient,
 		p.endpointCommand(), p.sendCommand(), p.exampleCommand(), p.eventCommand(),
 		p.deliveryCommand(), p.replayCommand(), p.keyCommand(), p.schemeCommand())

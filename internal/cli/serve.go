@@ -53,7 +53,7 @@ func (p *program) workerCommand() *cobra.Command {
 
 func (p *program) roleCommand(cmd *cobra.Command, roles app.Roles) *cobra.Command {
 	return p.server(cmd, func(ctx context.Context, settings config.Config) error {
-		ready := func(address net.Addr) { p.announce(settings, roles, address) }
+		ready := func(api, health net.Addr) { p.announce(settings, api, health) }
 		if err := app.Run(ctx, settings, roles, newLogger(p.err, settings), ready); err != nil {
 			if postback.CodeOf(err) == postback.CodeInvalid {
 				return usagef("%s", describe(err))
@@ -81,12 +81,15 @@ func (p *program) server(cmd *cobra.Command, act func(context.Context, config.Co
 
 // announce tells a person, or the script that started the server, that it is
 // ready and where.
-func (p *program) announce(settings config.Config, roles app.Roles, address net.Addr) {
-	if !roles.API || address == nil {
+func (p *program) announce(settings config.Config, api, health net.Addr) {
+	if health != nil {
+		p.printf("health checks: http://%s\n", health)
+	}
+	if api == nil {
 		p.printf("waybill is ready\n")
 		return
 	}
-	p.printf("waybill listens on http://%s\nadmin key: %s\n", address, settings.AdminKeyFile())
+	p.printf("waybill listens on http://%s\nadmin key: %s\n", api, settings.AdminKeyFile())
 }
 
 func newLogger(out io.Writer, settings config.Config) *slog.Logger {

@@ -20,9 +20,11 @@ import (
 const (
 	MaxStoredBody  = 16 << 10
 	MaxConcurrency = 10_000
+	MaxConnections = 1_000
 	MaxDrain       = 10 * time.Minute
 	MinRetention   = day
 	MaxRetention   = 36_500 * day
+	MaxDrainDelay  = time.Minute
 )
 
 const day = 24 * time.Hour
@@ -36,11 +38,16 @@ const (
 // Config is how a server runs. [Default] gives the one that needs nothing
 // installed; [Load] reads what the operator said.
 type Config struct {
-	Listen  string // host:port; port 0 takes a free one
-	DataDir string // holds the embedded ledger, the keyring and the admin key
+	Listen string // host:port; port 0 takes a free one
+	// HealthListen is the host:port where /healthz, /readyz and /metrics answer
+	// without a key; empty for none.
+	HealthListen string
+	DataDir      string // holds the embedded ledger, the keyring and the admin key
 	// Database is sqlite:PATH or a postgres:// URL; empty is waybill.db in
 	// DataDir.
 	Database string
+	// DatabaseConnections is how many of PostgreSQL this process may have open.
+	DatabaseConnections int
 	// Redis is the URL of the queue's Redis; empty is the embedded one.
 	Redis string
 	// Keyring is the path of the keys that seal secrets, or the keys
@@ -59,6 +66,7 @@ type Config struct {
 
 	DeliverConcurrency int           // first attempts in flight at once
 	RetryConcurrency   int           // later attempts in flight at once
+	DrainDelay         time.Duration // how long a stop waits for others to notice, still serving
 	DrainTimeout       time.Duration // how long a stop waits for attempts in flight
 	StoredBody         int           // bytes of each response's body that are kept
 	Retention          time.Duration // how long history is kept after its end; 0 keeps all of it
@@ -67,15 +75,16 @@ type Config struct {
 // Default is the configuration of a server that was told nothing.
 func Default() Config {
 	return Config{
-		Listen:             "127.0.0.1:8480",
-		DataDir:            "./waybill-data",
-		LogLevel:           slog.LevelInfo,
-		LogFormat:          LogText,
-		DeliverConcurrency: 1024,
-		RetryConcurrency:   256,
-		DrainTimeout:       30 * time.Second,
-		StoredBody:         2 << 10,
-		Retention:          90 * day,
+		Listen:              "127.0.0.1:8480",
+		DataDir:             "./waybill-data",
+		DatabaseConnections: 16,
+		LogLevel:            slog.LevelInfo,
+		LogFormat:           LogText,
+		DeliverConcurrency:  1024,
+		RetryConcurrency:    256,
+		DrainTimeout:        30 * time.Second,
+		StoredBody:          2 << 10,
+		Retention:           90 * day,
 	}
 }
 

@@ -40,6 +40,12 @@ func placeSettings() []setting {
 			show:  func(c Config) string { return c.Listen },
 		},
 		{
+			name: "health-listen", placeholder: "ADDRESS",
+			usage: "host and port of /healthz, /readyz and /metrics, for a private network: no key is asked for (default: none)",
+			parse: func(c *Config, v []string) error { return parseListen(&c.HealthListen, v[0]) },
+			show:  func(c Config) string { return c.HealthListen },
+		},
+		{
 			name: "data-dir", placeholder: "DIRECTORY",
 			usage: "where the embedded ledger, the keyring and the admin key live",
 			parse: func(c *Config, v []string) error { c.DataDir = v[0]; return nil },
@@ -50,6 +56,14 @@ func placeSettings() []setting {
 			usage: "the ledger: sqlite:PATH or postgres://USER@HOST/NAME (default sqlite:DATA_DIR/waybill.db)",
 			parse: func(c *Config, v []string) error { return parseDatabase(&c.Database, v[0]) },
 			show:  func(c Config) string { return redactURL(c.Database) },
+		},
+		{
+			name: "database-connections", placeholder: "COUNT",
+			usage: "connections to PostgreSQL that this process may have open",
+			parse: func(c *Config, v []string) error {
+				return parseCount(&c.DatabaseConnections, v[0], 2, MaxConnections)
+			},
+			show: func(c Config) string { return strconv.Itoa(c.DatabaseConnections) },
 		},
 		{
 			name: "redis", placeholder: "URL",
@@ -118,6 +132,12 @@ func runSettings() []setting {
 				return parseCount(&c.RetryConcurrency, v[0], 1, MaxConcurrency)
 			},
 			show: func(c Config) string { return strconv.Itoa(c.RetryConcurrency) },
+		},
+		{
+			name: "drain-delay", placeholder: "DURATION",
+			usage: "how long a stopping API goes on while /readyz says 503, so that a load balancer turns away from it first",
+			parse: func(c *Config, v []string) error { return parseDuration(&c.DrainDelay, v[0], MaxDrainDelay) },
+			show:  func(c Config) string { return c.DrainDelay.String() },
 		},
 		{
 			name: "drain-timeout", placeholder: "DURATION",

@@ -72,7 +72,7 @@ func (e *engine) run(ctx context.Context, settings config.Config, died context.C
 	go func() {
 		defer died()
 		defer close(ended)
-		e.err = app.Run(running, settings, app.Roles{API: true, Worker: true}, log, func(at net.Addr) { listening <- at })
+		e.err = app.Run(running, settings, app.Roles{API: true, Worker: true}, log, func(at, _ net.Addr) { listening <- at })
 		e.died = running.Err() == nil
 	}()
 	select {

@@ -35,7 +35,7 @@ func Load(setting string, create bool) (*Keyring, error) {
 	case errors.Is(err, fs.ErrNotExist) && create:
 		return createFile(setting)
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("the keyring %s is missing, and the ledger holds secrets sealed with it; put it back from a backup or name it with --keyring", setting)
+		return nil, fmt.Errorf("the keyring %s is missing (%w), and this ledger has one; copy it from where another process runs or from a backup, or name it with --keyring", setting, fs.ErrNotExist)
 	case err != nil:
 		return nil, fmt.Errorf("read keyring: %w", err)
 	}

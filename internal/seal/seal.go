@@ -27,20 +27,22 @@ const headerBytes = 1 + 4
 
 // Keyring seals and opens secrets. It is safe for concurrent use.
 type Keyring struct {
-	first uint32
-	keys  map[uint32]cipher.AEAD
+	first  uint32
+	keys   map[uint32]cipher.AEAD
+	prints map[uint32]string
 }
 
 // NewKeyring makes a ring of AES-256 keys (32 bytes each) by their ids; first
 // is the id of the key that seals.
 func NewKeyring(first uint32, keys map[uint32][]byte) (*Keyring, error) {
-	ring := &Keyring{first: first, keys: make(map[uint32]cipher.AEAD, len(keys))}
+	ring := &Keyring{first: first, keys: make(map[uint32]cipher.AEAD, len(keys)), prints: make(map[uint32]string, len(keys))}
 	for id, key := range keys {
 		aead, err := newAEAD(key)
 		if err != nil {
 			return nil, fmt.Errorf("read key %d of the keyring: %w", id, err)
 		}
 		ring.keys[id] = aead
+		ring.prints[id] = fingerprint(key)
 	}
 	if ring.keys[first] == nil {
 		return nil, fmt.Errorf("the keyring has no key %d to seal with", first)

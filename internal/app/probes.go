@@ -1,0 +1,71 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// probePatience bounds how long readiness may take to tell.
+const probePatience = 5 * time.Second
+
+// ready reports whether work should be given to this process. An API that
+// lost Redis still accepts events; a worker without it has nothing to do.
+func (s *server) ready(ctx context.Context) error {
+	if s.draining.Load() {
+		return errors.New("the server is stopping")
+	}
+	if err := s.ledger.Ping(ctx); err != nil {
+		return fmt.Errorf("reach ledger: %w", err)
+	}
+	if s.roles.API {
+		return nil
+	}
+	if _, err := s.queue.Epoch(ctx); err != nil {
+		return fmt.Errorf("reach queue: %w", err)
+	}
+	return nil
+}
+
+// probes answers /healthz, /readyz and /metrics, and asks for no key. They say
+// what the API's own say.
+func (s *server) probes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { s.say(w, http.StatusOK, probeOK) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), probePatience)
+		defer cancel()
+		if err := s.ready(ctx); err != nil {
+			s.log.WarnContext(ctx, "not ready", slog.Any("error", err))
+			s.say(w, http.StatusServiceUnavailable, probeNotReady)
+			return
+		}
+		s.say(w, http.StatusOK, probeOK)
+	})
+	mux.Handle("GET /metrics", s.telemetry.Handler())
+	return mux
+}
+
+const (
+	probeOK       = `{"status":"ok"}`
+	probeNotReady = `{"type":"about:blank","title":"Service Unavailable","status":503,"code":"` + string(postback.CodeUnavailable) +
+		`","detail":"work cannot be done now; the server's log says why"}`
+)
+
+func (s *server) say(w http.ResponseWriter, status int, body string) {
+	contentType := "application/json"
+	if status != http.StatusOK {
+		contentType = "application/problem+json"
+	}
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	if _, err := w.Write([]byte(body)); err != nil {
+		s.log.Debug("a probe went away", slog.Any("error", err))
+	}
+}

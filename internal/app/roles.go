@@ -1,0 +1,36 @@
+package app
+
+import (
+	"strings"
+
+	"github.com/waybillhq/waybill/internal/config"
+	"github.com/waybillhq/waybill/postback"
+)
+
+// Roles are the parts that a process runs.
+//
+// Every process follows the registry, sweeps due deliveries into the queue,
+// watches the queue, releases what was parked and moves replays on: each of
+// these is safe to do in several at once, so that any of them may die. The API
+// takes events and answers questions; the workers send.
+type Roles struct{ API, Worker bool }
+
+// checkRoles refuses to split over processes what only one process can hold,
+// and to share a ledger without sharing its queue.
+func checkRoles(cfg config.Config, roles Roles) error {
+	alone := roles.API && roles.Worker
+	embedded := strings.HasPrefix(cfg.DatabaseURL(), sqliteScheme)
+	switch {
+	case cfg.Redis == "" && !alone:
+		return postback.Invalid("redis", postback.CodeInvalid,
+			"separate api and worker processes share their queue in Redis: set --redis redis://HOST:6379, or run both in one with `waybill serve`")
+	case cfg.Redis == "" && !embedded:
+		return postback.Invalid("redis", postback.CodeInvalid,
+			"processes that share a PostgreSQL ledger, be it only while one replaces the other, must share their queue too: set --redis redis://HOST:6379")
+	case embedded && !alone:
+		return postback.Invalid("database", postback.CodeInvalid,
+			"a SQLite ledger serves one process: set --database postgres://USER@HOST/NAME, or run both in one with `waybill serve`")
+	default:
+		return nil
+	}
+}
