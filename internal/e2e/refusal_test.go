@@ -67,7 +67,6 @@ func TestUnusableSettingsAreRefused(t *testing.T) {
 		"foreign egress address": {[]string{"--egress-ip", "192.0.2.1"}, "192.0.2.1"},
 		"unreachable Redis":      {[]string{"--redis", "redis://:hunter2@127.0.0.1:1"}, "does not answer"},
 		"no such interface":      {[]string{"--listen", "192.0.2.1:0"}, "--listen"},
-		"PostgreSQL, not yet":    {[]string{"--database", "postgres://u:hunter2@127.0.0.1/x"}, "sqlite:PATH"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
