@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -82,7 +83,7 @@ func (p *Postgres) Exec(at, statements string) {
 
 // SharedPostgres is a server for all tests of a package, each with a database
 // of its own. The zero value is ready: the first test that asks starts it, and
-// TestMain closes it.
+// TestMain closes it. It does not sync to disk.
 type SharedPostgres struct {
 	once    sync.Once
 	cluster *cluster
@@ -112,6 +113,27 @@ func (s *SharedPostgres) Exec(t testing.TB, at, statements string) {
 	execute(t, at, statements)
 }
 
+// Around runs a package's tests and closes the server behind them, for TestMain.
+func (s *SharedPostgres) Around(tests interface{ Run() int }) Around {
+	return Around{tests: tests, server: s}
+}
+
+// Around is what goleak.VerifyTestMain takes.
+type Around struct {
+	tests  interface{ Run() int }
+	server *SharedPostgres
+}
+
+// Run runs the tests and closes the server.
+func (a Around) Run() int {
+	code := a.tests.Run()
+	if err := a.server.Close(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
 // Close ends the server, if it was started.
 func (s *SharedPostgres) Close() error {
 	if s.cluster == nil {
@@ -122,7 +144,7 @@ func (s *SharedPostgres) Close() error {
 
 func (s *SharedPostgres) started(t testing.TB) *cluster {
 	t.Helper()
-	s.once.Do(func() { s.cluster, s.err = newCluster(nil) })
+	s.once.Do(func() { s.cluster, s.err = newCluster([]string{"fsync=off"}) })
 	if s.err != nil {
 		t.Fatalf("start PostgreSQL: %v", s.err)
 	}

@@ -1,0 +1,215 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
+)
+
+// acceptEvents writes events and their deliveries in one statement, which is
+// one transaction and one round trip. Ids that are there already are left out,
+// with all that belongs to them. Ids are written in their order, so that groups
+// of several processes that hold the same ones wait for each other and not in a
+// circle.
+const acceptEvents = `WITH
+	e AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::timestamptz[], $6::timestamptz[],
+			$7::bytea[], $8::text[], $9::boolean[], $10::text[], $11::boolean[])
+		AS e (id, type, publisher, data, occurred_at, accepted_at, digest, traceparent, test, rejection, unmatched)),
+	d AS MATERIALIZED (SELECT * FROM unnest($12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[],
+			$19::text[], $20::boolean[], $21::integer[], $22::integer[], $23::integer[], $24::integer[], $25::text[],
+			$26::timestamptz[], $27::timestamptz[], $28::timestamptz[], $29::timestamptz[], $30::timestamptz[], $31::integer[]) WITH ORDINALITY
+		AS d (id, event_id, event_type, publisher, endpoint_id, reference, state,
+			reason, test, generation, attempts, attempts_before, last_status_code, last_error,
+			created_at, opened_at, next_attempt_at, completed_at, sweep_at, bytes, place)),
+	made AS (SELECT event_id, array_agg(id ORDER BY place) AS ids FROM d GROUP BY event_id),
+	fresh AS (
+		INSERT INTO event_ids (id, accepted_at, deliveries)
+		SELECT e.id, e.accepted_at, coalesce(made.ids, '{}') FROM e LEFT JOIN made ON made.event_id = e.id ORDER BY e.id COLLATE "C"
+		ON CONFLICT (id) DO NOTHING RETURNING id, seq, accepted_at),
+	stored AS (
+		INSERT INTO events (id, seq, type, publisher, data, occurred_at, accepted_at, digest, traceparent, test, rejection, unmatched)
+		SELECT e.id, fresh.seq, e.type, e.publisher, e.data, e.occurred_at, e.accepted_at, e.digest, e.traceparent, e.test, e.rejection, e.unmatched
+		FROM e JOIN fresh ON fresh.id = e.id),
+	delivered AS (
+		INSERT INTO deliveries (id, event_id, event_at, event_seq, event_type, publisher, endpoint_id, reference, state, reason, test,
+			generation, attempts, attempts_before, last_status_code, last_error, created_at, opened_at, completed_at)
+		SELECT d.id, d.event_id, fresh.accepted_at, fresh.seq, d.event_type, d.publisher, d.endpoint_id, d.reference, d.state, d.reason, d.test,
+			d.generation, d.attempts, d.attempts_before, d.last_status_code, d.last_error, d.created_at, d.opened_at, d.completed_at
+		FROM d JOIN fresh ON fresh.id = d.event_id ORDER BY d.id COLLATE "C"),
+	listed AS (
+		INSERT INTO waiting (endpoint_id, id, publisher, event_type, state, reason, next_attempt_at, sweep_at, bytes)
+		SELECT d.endpoint_id, d.id, d.publisher, d.event_type, d.state, d.reason, d.next_attempt_at, d.sweep_at, d.bytes
+		FROM d JOIN fresh ON fresh.id = d.event_id WHERE d.state IN ('pending', 'retrying', 'parked')),
+	types AS (INSERT INTO event_types (type) SELECT unnest($32::text[]) ON CONFLICT DO NOTHING)
+	SELECT id FROM fresh`
+
+// Accept writes each event with its deliveries. An event whose id is stored
+// already is answered with what is stored, or with CodeConflict when its content
+// differs.
+func (l *Ledger) Accept(ctx context.Context, items []postback.Acceptance) ([]postback.Acceptance, error) {
+	if len(items) == 0 {
+		return nil, nil
+	}
+	return l.intake.do(ctx, items, sizeOf(items))
+}
+
+// acceptAll writes the items of several callers.
+func (l *Ledger) acceptAll(ctx context.Context, group [][]postback.Acceptance) ([][]postback.Acceptance, error) {
+	offered := map[string]bool{}
+	var first []postback.Acceptance // of each id
+	for _, items := range group {
+		for _, item := range items {
+			if !offered[item.Event.ID] {
+				offered[item.Event.ID] = true
+				first = append(first, item)
+			}
+		}
+	}
+	fresh, err := l.writeEvents(ctx, first)
+	if err != nil {
+		return nil, err
+	}
+	answers := make([][]postback.Acceptance, len(group))
+	var repeats []*postback.Acceptance
+	for i, items := range group {
+		answers[i] = slices.Clone(items)
+		for j := range items {
+			if !fresh[items[j].Event.ID] {
+				repeats = append(repeats, &answers[i][j])
+			}
+			delete(fresh, items[j].Event.ID) // the next one is a repeat
+		}
+	}
+	return answers, l.answerRepeats(ctx, repeats)
+}
+
+// made is a delivery to write, with the size of what it carries.
+type made struct {
+	postback.Delivery
+	bytes int
+}
+
+// writeEvents returns the ids that were not there before.
+func (l *Ledger) writeEvents(ctx context.Context, items []postback.Acceptance) (map[string]bool, error) {
+	var deliveries []made
+	for _, item := range items {
+		for _, d := range item.Deliveries {
+			deliveries = append(deliveries, made{d, len(item.Event.Data)})
+		}
+	}
+	unknown := l.types.unknown(items)
+	args := append(eventArgs(items), deliveryArgs(deliveries)...)
+	written, err := collect(ctx, l.pool, one[string], acceptEvents, append(args, unknown)...)
+	if err != nil {
+		return nil, fmt.Errorf("write events: %w", err)
+	}
+	l.types.learn(unknown)
+	fresh := make(map[string]bool, len(written))
+	for _, id := range written {
+		fresh[id] = true
+	}
+	return fresh, nil
+}
+
+func eventArgs(items []postback.Acceptance) []any {
+	type item = postback.Acceptance
+	return []any{
+		texts(items, func(i item) string { return i.Event.ID }),
+		texts(items, func(i item) string { return i.Event.Type }),
+		texts(items, func(i item) string { return i.Event.Publisher }),
+		column(items, func(i item) []byte { return append([]byte{}, i.Event.Data...) }), // a nil one would be NULL
+		times(items, func(i item) time.Time { return i.Event.OccurredAt }),
+		times(items, func(i item) time.Time { return i.Event.AcceptedAt }),
+		column(items, func(i item) []byte { return i.Event.Digest }),
+		texts(items, func(i item) string { return i.Event.TraceParent }),
+		column(items, func(i item) bool { return i.Event.Test }),
+		texts(items, func(i item) string { return i.Event.Rejection }),
+		column(items, func(i item) bool { return len(i.Deliveries) == 0 && i.Event.Rejection == "" }),
+	}
+}
+
+func deliveryArgs(rows []made) []any {
+	return []any{
+		texts(rows, func(d made) string { return d.ID }),
+		texts(rows, func(d made) string { return d.EventID }),
+		texts(rows, func(d made) string { return d.EventType }),
+		texts(rows, func(d made) string { return d.Publisher }),
+		texts(rows, func(d made) string { return d.EndpointID }),
+		texts(rows, func(d made) string { return d.Reference }),
+		texts(rows, func(d made) postback.State { return d.State }),
+		texts(rows, func(d made) postback.Reason { return d.Reason }),
+		column(rows, func(d made) bool { return d.Test }),
+		column(rows, func(d made) int { return d.Generation }),
+		column(rows, func(d made) int { return d.Attempts }),
+		column(rows, func(d made) int { return d.AttemptsBefore }),
+		column(rows, func(d made) int { return d.LastStatusCode }),
+		texts(rows, func(d made) string { return d.LastError }),
+		times(rows, func(d made) time.Time { return d.CreatedAt }),
+		times(rows, func(d made) time.Time { return d.OpenedAt }),
+		times(rows, func(d made) time.Time { return d.NextAttemptAt }),
+		times(rows, func(d made) time.Time { return d.CompletedAt }),
+		times(rows, func(d made) time.Time { return d.SweepAt }),
+		column(rows, func(d made) int { return d.bytes }),
+	}
+}
+
+// answerRepeats answers for events whose ids are stored already.
+func (l *Ledger) answerRepeats(ctx context.Context, repeats []*postback.Acceptance) error {
+	if len(repeats) == 0 {
+		return nil
+	}
+	stored, err := readAccepted(ctx, l.pool, texts(repeats, func(r *postback.Acceptance) string { return r.Event.ID }))
+	if err != nil {
+		return fmt.Errorf("read events that were accepted before: %w", err)
+	}
+	for _, repeat := range repeats {
+		before, found := stored[clean(repeat.Event.ID)]
+		switch {
+		case !found:
+			return fmt.Errorf("the event %q was removed just now", repeat.Event.ID)
+		case !bytes.Equal(before.Event.Digest, repeat.Event.Digest):
+			repeat.Err = postback.Failure(postback.CodeConflict,
+				"an event with the id %q was accepted with other content; send changed content under a new id", repeat.Event.ID)
+		default:
+			*repeat = before
+		}
+	}
+	return nil
+}
+
+// waits reports whether a delivery has a row in the table of those that have
+// not ended.
+func waits(state postback.State) bool { return store.Waits(state) || state == postback.Parked }
+
+// knownTypes are the event types that this process knows to be in the table.
+type knownTypes struct {
+	mu   sync.Mutex
+	seen map[string]bool
+}
+
+func (k *knownTypes) unknown(items []postback.Acceptance) []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	found := []string{}
+	for _, item := range items {
+		if eventType := clean(item.Event.Type); !k.seen[eventType] {
+			found = append(found, eventType)
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+func (k *knownTypes) learn(types []string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, eventType := range types {
+		k.seen[eventType] = true
+	}
+}

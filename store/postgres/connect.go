@@ -1,0 +1,153 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// Codes of a ledger that is not opened.
+const (
+	CodeRights      postback.Code = "ledger_rights"      // the role may not do what it must
+	CodeUnreachable postback.Code = "ledger_unreachable" // no such server, or it lets nobody in
+)
+
+// SQLSTATE codes, from the appendix "PostgreSQL Error Codes" of its manual.
+const (
+	undefinedTable        = "42P01"
+	insufficientPrivilege = "42501"
+	uniqueViolation       = "23505"
+	invalidPassword       = "28P01"
+	invalidLogin          = "28000"
+	unknownDatabase       = "3D000"
+	classDataException    = "22"
+	classConstraint       = "23"
+)
+
+// poolConfig reads the URL and adds the settings of the connections, where the
+// URL does not say otherwise.
+func poolConfig(options Options) (*pgxpool.Config, error) {
+	config, err := pgxpool.ParseConfig(options.URL)
+	if err != nil {
+		return nil, badURL()
+	}
+	config.MaxConns = int32(max(options.Connections, minConnections)) //nolint:gosec // an operator's small number
+	if options.Connections == 0 {
+		config.MaxConns = DefaultConnections
+	}
+	config.MaxConnIdleTime = 5 * time.Minute
+	config.PingTimeout = connectWait
+	settle(config.ConnConfig)
+	return config, nil
+}
+
+func connConfig(url string) (*pgx.ConnConfig, error) {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, badURL()
+	}
+	settle(config)
+	return config, nil
+}
+
+// badURL does not quote the URL: it may hold a password.
+func badURL() error {
+	return postback.Invalid("database", postback.CodeInvalid,
+		`is not a PostgreSQL URL; write "postgres://user:password@host:5432/database?sslmode=verify-full"`)
+}
+
+// settle sets what the server must know. Plans are made for the values at hand,
+// because those say which partition it is; JIT compilation costs far more than
+// any of the statements.
+func settle(config *pgx.ConnConfig) {
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = connectWait
+	}
+	wait := strconv.FormatInt(statementWait.Milliseconds(), 10)
+	for name, value := range map[string]string{
+		"application_name":                    "waybill",
+		"timezone":                            "UTC",
+		"statement_timeout":                   wait,
+		"idle_in_transaction_session_timeout": wait,
+		"tcp_user_timeout":                    wait,
+		"synchronous_commit":                  "on",
+		"default_transaction_isolation":       "read committed",
+		"plan_cache_mode":                     "force_custom_plan",
+		"jit":                                 "off",
+	} {
+		if _, said := config.RuntimeParams[name]; !said {
+			config.RuntimeParams[name] = value
+		}
+	}
+}
+
+// explain says what to do about an error that a ledger cannot be opened or
+// changed for; other errors stay as they are.
+func explain(config *pgx.ConnConfig, err error) error {
+	if _, told := errors.AsType[*postback.Error](err); told {
+		return err
+	}
+	place := net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port))) + "/" + config.Database
+	if failure, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch failure.Code {
+		case insufficientPrivilege:
+			return lacking(config, failure.Message)
+		case invalidPassword, invalidLogin:
+			return postback.Failure(CodeUnreachable,
+				"PostgreSQL at %s does not let %s in (%s); check user and password in the database URL, and the server's pg_hba.conf", place, config.User, failure.Message)
+		case unknownDatabase:
+			return postback.Failure(CodeUnreachable, "there is no such database at %s (%s); create it: CREATE DATABASE ... OWNER %s", place, failure.Message, config.User)
+		}
+	}
+	if failure, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return postback.Failure(CodeUnreachable, "PostgreSQL at %s does not answer (%v); check host, port and sslmode in the database URL, and that the server runs", place, errors.Unwrap(failure))
+	}
+	return err
+}
+
+func lacking(config *pgx.ConnConfig, what string) error {
+	return postback.Failure(CodeRights, "the role %s lacks a right in the database %s (%s); as the owner of the tables run: "+
+		`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO "%s". To migrate, and to make and drop the partitions of days, `+
+		`it must be the owner, or a member of the owner: GRANT owner TO "%s"; a new database needs GRANT CREATE ON SCHEMA public TO "%s"`,
+		config.User, config.Database, what, config.User, config.User, config.User)
+}
+
+// isMembersFault reports whether a statement failed for what it was asked to
+// write, and would fail again.
+func isMembersFault(err error) bool {
+	failure, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (failure.Code[:2] == classDataException || failure.Code[:2] == classConstraint)
+}
+
+func hasCode(err error, code string) bool {
+	failure, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && failure.Code == code
+}
+
+// transact runs do in a transaction.
+func (l *Ledger) transact(ctx context.Context, do func(ctx context.Context, tx pgx.Tx) error) error {
+	ctx, cancel := bound(ctx)
+	defer cancel()
+	err := pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error { return do(ctx, tx) })
+	return err //nolint:wrapcheck // callers say what they were doing
+}
+
+// change runs one statement and says how many rows it changed.
+func (l *Ledger) change(ctx context.Context, doing, query string, args ...any) (int, error) {
+	ctx, cancel := bound(ctx)
+	defer cancel()
+	tag, err := l.pool.Exec(ctx, query, args...)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", doing, err)
+	}
+	return int(tag.RowsAffected()), nil
+}

@@ -1,0 +1,231 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
+)
+
+const (
+	insertEndpoint = `INSERT INTO endpoints
+		(publisher, url, scheme, method, event_types, retry, timeout, headers, description, state, created_at, updated_at, id, revision)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (id) DO NOTHING`
+	updateEndpoint = `UPDATE endpoints SET publisher = $1, url = $2, scheme = $3, method = $4, event_types = $5, retry = $6,
+		timeout = $7, headers = $8, description = $9, state = $10, created_at = $11, updated_at = $12, revision = $14
+		WHERE id = $13 AND revision = $15`
+	selectSecrets = `SELECT endpoint_id, version, sealed, created_at, active_from, retired_at, last_used_at FROM endpoint_secrets
+		WHERE endpoint_id = ANY($1) ORDER BY endpoint_id, version DESC`
+	deleteSecrets = `DELETE FROM endpoint_secrets WHERE endpoint_id = $1 AND version <> ALL($2)`
+	// When a secret was last used is not the saver's to say.
+	putSecrets = `INSERT INTO endpoint_secrets (endpoint_id, version, sealed, created_at, active_from, retired_at)
+		SELECT $1, u.* FROM unnest($2::integer[], $3::bytea[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[]) u
+		ON CONFLICT (endpoint_id, version) DO UPDATE SET sealed = excluded.sealed, created_at = excluded.created_at,
+		active_from = excluded.active_from, retired_at = excluded.retired_at`
+	useSecret = `UPDATE endpoint_secrets SET last_used_at = $1
+		WHERE endpoint_id = $2 AND version = $3 AND (last_used_at IS NULL OR last_used_at < $1)`
+)
+
+const selectEndpoints = `SELECT p.id, p.publisher, p.url, p.scheme, p.method, p.event_types, p.retry, p.timeout, p.headers,
+	p.description, p.state, p.revision, p.created_at, p.updated_at, p.seq FROM endpoints p `
+
+// endpointRow is an endpoint with what orders it among others of the same time.
+type endpointRow struct {
+	postback.Endpoint
+	seq int64
+}
+
+func endpointDest(r *endpointRow) []any {
+	return []any{
+		&r.ID, &r.Publisher, &r.URL, &r.Scheme, &r.Method,
+		decoded{&r.EventTypes},
+		decoded{&r.Retry},
+		&r.Timeout,
+		decoded{&r.Headers},
+		&r.Description, &r.State, &r.Revision,
+		instant{&r.CreatedAt},
+		instant{&r.UpdatedAt},
+		&r.seq,
+	}
+}
+
+func (r endpointRow) endpoint() postback.Endpoint { return r.Endpoint }
+
+type secretRow struct {
+	postback.SealedSecret
+	endpointID string
+}
+
+func secretDest(s *secretRow) []any {
+	return []any{
+		&s.endpointID, &s.Version, &s.Sealed, instant{&s.CreatedAt}, instant{&s.ActiveFrom}, instant{&s.RetiredAt}, instant{&s.LastUsedAt},
+	}
+}
+
+// SaveEndpoint writes a new endpoint (Revision 0) or a changed one, whose
+// Revision must be the stored one (else CodeConflict), together with its
+// secrets, and returns it with its new Revision.
+func (l *Ledger) SaveEndpoint(ctx context.Context, endpoint postback.Endpoint) (postback.Endpoint, error) {
+	query, args, err := endpointStatement(endpoint)
+	if err != nil {
+		return endpoint, err
+	}
+	saved := endpoint
+	err = l.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		if args[revisionPlace], err = single(ctx, tx, "revision", one[int64], nextRevision); err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, query, args...)
+		if err != nil {
+			return fmt.Errorf("write endpoint: %w", err)
+		}
+		if tag.RowsAffected() == 0 {
+			return refuseEndpoint(ctx, tx, endpoint)
+		}
+		if err := replaceSecrets(ctx, tx, endpoint); err != nil {
+			return err
+		}
+		saved, err = readEndpoint(ctx, tx, endpoint.ID)
+		return err
+	})
+	return saved, err
+}
+
+// revisionPlace is where the new revision is among a statement's arguments.
+const revisionPlace = 13
+
+func endpointStatement(e postback.Endpoint) (string, []any, error) {
+	eventTypes, err := encode(e.EventTypes)
+	if err != nil {
+		return "", nil, err
+	}
+	retry, err := encode(e.Retry)
+	if err != nil {
+		return "", nil, err
+	}
+	headers, err := encode(e.Headers)
+	if err != nil {
+		return "", nil, err
+	}
+	args := []any{
+		clean(e.Publisher), clean(e.URL), e.Scheme, e.Method, eventTypes, retry, int64(e.Timeout), headers,
+		clean(e.Description), string(e.State), moment(e.CreatedAt), moment(e.UpdatedAt), e.ID, nil,
+	}
+	if e.Revision == 0 {
+		return insertEndpoint, args, nil
+	}
+	return updateEndpoint, append(args, e.Revision), nil
+}
+
+// refuseEndpoint says why an endpoint was not written.
+func refuseEndpoint(ctx context.Context, db querier, endpoint postback.Endpoint) error {
+	stored, err := readEndpoint(ctx, db, endpoint.ID)
+	if err != nil {
+		return err
+	}
+	return postback.Failure(postback.CodeConflict,
+		"the endpoint %s was changed by somebody else (revision %d is not %d); read it again and repeat the change",
+		endpoint.ID, stored.Revision, endpoint.Revision)
+}
+
+func replaceSecrets(ctx context.Context, tx pgx.Tx, endpoint postback.Endpoint) error {
+	type secret = postback.SealedSecret
+	versions := column(endpoint.Secrets, func(s secret) int { return s.Version })
+	if _, err := tx.Exec(ctx, deleteSecrets, endpoint.ID, versions); err != nil {
+		return fmt.Errorf("replace secrets: %w", err)
+	}
+	_, err := tx.Exec(ctx, putSecrets, endpoint.ID, versions,
+		column(endpoint.Secrets, func(s secret) []byte { return append([]byte{}, s.Sealed...) }), // a nil one would be NULL
+		times(endpoint.Secrets, func(s secret) time.Time { return s.CreatedAt }),
+		times(endpoint.Secrets, func(s secret) time.Time { return s.ActiveFrom }),
+		times(endpoint.Secrets, func(s secret) time.Time { return s.RetiredAt }))
+	if err != nil {
+		return fmt.Errorf("write secrets: %w", err)
+	}
+	return nil
+}
+
+// UseSecret notes that a secret signed an attempt.
+func (l *Ledger) UseSecret(ctx context.Context, endpointID string, version int, at time.Time) error {
+	_, err := l.change(ctx, "note the use of a secret", useSecret, moment(at), endpointID, version)
+	return err
+}
+
+// Endpoint returns one endpoint, a deleted one too; CodeNotFound.
+func (l *Ledger) Endpoint(ctx context.Context, id string) (endpoint postback.Endpoint, err error) {
+	err = l.snapshot(ctx, func(ctx context.Context, db querier) error {
+		endpoint, err = readEndpoint(ctx, db, id)
+		return err
+	})
+	return endpoint, err
+}
+
+func readEndpoint(ctx context.Context, db querier, id string) (postback.Endpoint, error) {
+	rows, err := readEndpoints(ctx, db, `WHERE p.id = $1`, id)
+	if err != nil {
+		return postback.Endpoint{}, err
+	}
+	if len(rows) == 0 {
+		return postback.Endpoint{}, missing("endpoint")
+	}
+	return rows[0].Endpoint, nil
+}
+
+// EndpointsSince returns every endpoint, deleted ones too, whose Revision is
+// greater, in order of Revision.
+func (l *Ledger) EndpointsSince(ctx context.Context, revision int64) ([]postback.Endpoint, error) {
+	var rows []endpointRow
+	err := l.snapshot(ctx, func(ctx context.Context, db querier) (err error) {
+		rows, err = readEndpoints(ctx, db, `WHERE p.revision > $1 ORDER BY p.revision`, revision)
+		return err
+	})
+	return column(rows, endpointRow.endpoint), err
+}
+
+// Endpoints lists endpoints, newest first, without deleted ones.
+func (l *Ledger) Endpoints(ctx context.Context, filter postback.EndpointFilter, page postback.Page) ([]postback.Endpoint, string, error) {
+	var where conditions
+	where.add(`p.state <> 'deleted'`)
+	where.addText(`p.publisher`, filter.Publisher)
+	where.addText(`p.state`, string(filter.State))
+	if err := where.addAfter(`p.created_at`, `p.seq`, store.Endpoints, page.Cursor); err != nil {
+		return nil, "", err
+	}
+	size := store.Size(page)
+	query := where.sql() + ` ORDER BY p.created_at DESC, p.seq DESC LIMIT ` + where.value(size+1)
+	var rows []endpointRow
+	err := l.snapshot(ctx, func(ctx context.Context, db querier) (err error) {
+		rows, err = readEndpoints(ctx, db, query, where.args...)
+		return err
+	})
+	next := ""
+	if len(rows) > size {
+		rows = rows[:size]
+		next = cursorAt(store.Endpoints, rows[size-1].CreatedAt, rows[size-1].seq)
+	}
+	return column(rows, endpointRow.endpoint), next, err
+}
+
+// readEndpoints reads endpoints with their secrets.
+func readEndpoints(ctx context.Context, db querier, where string, args ...any) ([]endpointRow, error) {
+	rows, err := collect(ctx, db, endpointDest, selectEndpoints+where, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read endpoints: %w", err)
+	}
+	secrets, err := collect(ctx, db, secretDest, selectSecrets, column(rows, func(r endpointRow) string { return r.ID }))
+	if err != nil {
+		return nil, fmt.Errorf("read secrets: %w", err)
+	}
+	byID := map[string][]postback.SealedSecret{}
+	for _, s := range secrets {
+		byID[s.endpointID] = append(byID[s.endpointID], s.SealedSecret)
+	}
+	for i := range rows {
+		rows[i].Secrets = byID[rows[i].ID]
+	}
+	return rows, nil
+}

@@ -1,0 +1,189 @@
+package postgres
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
+)
+
+// conditions are the terms of a WHERE clause with their arguments.
+type conditions struct {
+	terms []string
+	args  []any
+}
+
+// value adds an argument and returns its place.
+func (c *conditions) value(arg any) string {
+	c.args = append(c.args, arg)
+	return "$" + strconv.Itoa(len(c.args))
+}
+
+func (c *conditions) add(term string) { c.terms = append(c.terms, term) }
+
+// addText adds an equality unless the filter leaves the field open.
+func (c *conditions) addText(column, value string) {
+	if value != "" {
+		c.add(column + ` = ` + c.value(clean(value)))
+	}
+}
+
+// addTime adds a comparison unless the filter leaves the field open.
+func (c *conditions) addTime(comparison string, at time.Time) {
+	if !at.IsZero() {
+		c.add(comparison + ` ` + c.value(at))
+	}
+}
+
+func (c *conditions) addType(column, pattern string) {
+	if !strings.HasSuffix(pattern, "*") {
+		c.addText(column, pattern)
+	} else if from, before, bounded := store.TypeRange(clean(pattern)); bounded {
+		c.add(column + ` >= ` + c.value(from) + ` AND ` + column + ` < ` + c.value(before))
+	}
+}
+
+// addAfter continues a listing by time behind a cursor, if there is one.
+func (c *conditions) addAfter(at, seq string, listing store.Listing, cursor string) error {
+	last, found, err := listing.Position(cursor)
+	if err != nil || !found {
+		return err //nolint:wrapcheck // a domain error
+	}
+	number, err := strconv.ParseInt(last.Key, 10, 64)
+	if err != nil {
+		return postback.Invalid("cursor", postback.CodeInvalid, "is not a cursor of this ledger; leave it out to begin")
+	}
+	moment := c.value(last.At)
+	// A comparison of rows does not tell the planner which partitions it is.
+	c.add(at + ` <= ` + moment + ` AND (` + at + `, ` + seq + `) < (` + moment + `, ` + c.value(number) + `)`)
+	return nil
+}
+
+func (c *conditions) sql() string {
+	if len(c.terms) == 0 {
+		return ""
+	}
+	return `WHERE ` + strings.Join(c.terms, ` AND `)
+}
+
+// cursorAt spells the position of a row.
+func cursorAt(listing store.Listing, at time.Time, seq int64) string {
+	return listing.Cursor(store.Position{At: at, Key: strconv.FormatInt(seq, 10)})
+}
+
+// behind is the id that a cursor of deliveries ends with. An id is a cursor,
+// too.
+func behind(cursor string) (string, error) {
+	if strings.HasPrefix(cursor, deliveryPrefix) {
+		return clean(cursor), nil
+	}
+	last, _, err := store.Deliveries.Position(cursor)
+	return clean(last.Key), err
+}
+
+// branch is a part of a listing of deliveries that one index holds in order. The
+// branches of a listing have no row in common.
+type branch struct {
+	conditions
+	waiting bool // read from the table of those that have not ended
+	byTypes bool // look up each of the types that match, one by one
+}
+
+// branches are the parts of what a filter picks behind an id ("" is the
+// beginning).
+func branches(f postback.DeliveryFilter, after string) []branch {
+	states := f.States
+	failure := f.StatusCode != 0 && f.StatusCode != 200
+	switch {
+	case f.Reference != "":
+		return []branch{mainBranch(f, after, states)}
+	case len(states) == 0 && f.StatusCode == 0:
+		return []branch{mainBranch(f, after, nil)}
+	case len(states) == 0 && failure:
+		ended := mainBranch(f, after, nil)
+		ended.byTypes = false
+		ended.add(`d.failed_code = ` + ended.value(f.StatusCode))
+		return []branch{ended, waitingBranch(f, after, postback.States())}
+	case len(states) == 0:
+		states = postback.States()
+	}
+	var parts []branch
+	var open []postback.State
+	for _, state := range statesOf(states) {
+		switch {
+		case waits(state):
+			open = append(open, state)
+		case state == postback.Succeeded:
+			part := mainBranch(f, after, []postback.State{state})
+			part.add(`d.failed IS NULL`)
+			parts = append(parts, part)
+		default:
+			part := mainBranch(f, after, nil)
+			part.byTypes = false
+			part.addText(`d.failed`, string(state))
+			parts = append(parts, part)
+		}
+	}
+	if len(open) > 0 {
+		parts = append(parts, waitingBranch(f, after, open))
+	}
+	return parts
+}
+
+// mainBranch reads the deliveries themselves.
+func mainBranch(f postback.DeliveryFilter, after string, states []postback.State) branch {
+	var b branch
+	b.addText(`d.endpoint_id`, f.EndpointID)
+	b.addText(`d.publisher`, f.Publisher)
+	b.byTypes = f.EventType != "" && f.EventType != "*" && f.EndpointID == "" && f.Publisher == "" && f.Reference == ""
+	b.addType(`d.event_type`, f.EventType)
+	b.addRest(f)
+	b.addIDs(`d.id`, f, after)
+	if len(states) > 0 {
+		b.add(`d.state = ANY(` + b.value(texts(states, func(s postback.State) postback.State { return s })) + `)`)
+	}
+	return b
+}
+
+// waitingBranch reads the deliveries that have not ended.
+func waitingBranch(f postback.DeliveryFilter, after string, states []postback.State) branch {
+	b := branch{waiting: true}
+	b.addText(`w.endpoint_id`, f.EndpointID)
+	b.addText(`w.publisher`, f.Publisher)
+	b.addType(`w.event_type`, f.EventType)
+	b.add(`w.state = ANY(` + b.value(texts(states, func(s postback.State) postback.State { return s })) + `)`)
+	b.addRest(f)
+	b.addIDs(`w.id`, f, after)
+	return b
+}
+
+// addRest adds what no index holds, but for the reference.
+func (c *conditions) addRest(f postback.DeliveryFilter) {
+	if f.Reference != "" {
+		c.addText(`d.reference <> '' AND d.reference`, f.Reference)
+	}
+	if f.StatusCode != 0 {
+		c.add(`d.last_status_code = ` + c.value(f.StatusCode))
+	}
+	c.addTime(`d.created_at >=`, f.Since)
+	c.addTime(`d.created_at <`, f.Until)
+	c.addTime(`d.completed_at <`, f.EndedBefore)
+	if f.NoTests {
+		c.add(`NOT d.test`)
+	}
+}
+
+// addIDs adds the bounds that time and cursor set to the ids.
+func (c *conditions) addIDs(column string, f postback.DeliveryFilter, after string) {
+	if !f.Since.IsZero() {
+		c.add(column + ` >= ` + c.value(lowest(f.Since)))
+	}
+	if !f.Until.IsZero() {
+		c.add(column + ` < ` + c.value(lowest(f.Until)))
+	}
+	if after != "" {
+		c.add(column + ` < ` + c.value(after))
+	}
+}

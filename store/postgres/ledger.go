@@ -1,0 +1,125 @@
+// Package postgres is the ledger for more than one machine: PostgreSQL 14 or
+// later, shared by any number of processes.
+//
+// It guarantees that a write that was answered without an error is on the
+// server's disk, that a call never waits for a server that hangs, and that a
+// database which it does not understand is refused and left as it is.
+// Concurrent writers share transactions, and with them the wait for the disk.
+// Events, deliveries and attempts are partitioned by day: what is old is dropped
+// by the day.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
+)
+
+// How long things may take.
+const (
+	connectWait   = 10 * time.Second
+	statementWait = 30 * time.Second
+	answerWait    = 35 * time.Second // the server cancels before the client gives up
+)
+
+// DefaultConnections is the size of the pool when Options leave it open.
+const DefaultConnections = 16
+
+// minConnections are those that write, and one that reads meanwhile.
+const minConnections = 2
+
+// Options say which ledger to open.
+type Options struct {
+	URL         string // postgres://..., or the key=value form of libpq
+	Connections int    // at most; 0 is DefaultConnections
+	Logger      *slog.Logger
+}
+
+// Ledger is an open ledger. It is safe for concurrent use.
+type Ledger struct {
+	pool   *pgxpool.Pool
+	logger *slog.Logger
+	schema store.Schema
+	types  knownTypes
+
+	intake *committer[[]postback.Acceptance, []postback.Acceptance]
+	moves  *committer[postback.Transition, error]
+	close  func()
+}
+
+// Open opens the ledger. It refuses, with a postback.Error that says what to do,
+// a server that does not answer or lets nobody in (CodeUnreachable), a database
+// whose schema is older or newer than this program's (store.CodeSchema), and a role
+// that lacks a right (CodeRights).
+func Open(ctx context.Context, options Options) (*Ledger, error) {
+	if options.URL == "" || options.Logger == nil {
+		return nil, errors.New("open ledger: URL and Logger are required")
+	}
+	config, err := poolConfig(options)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open ledger: %w", err)
+	}
+	ledger := &Ledger{pool: pool, logger: options.Logger, types: knownTypes{seen: map[string]bool{}}}
+	if ledger.schema, err = checkSchema(ctx, config.ConnConfig, pool); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("open ledger: %w", explain(config.ConnConfig, err))
+	}
+	workers := max(1, min(writers, int(config.MaxConns)/4))
+	ledger.intake = startCommitter(ctx, options.Logger, workers, ledger.acceptAll)
+	ledger.moves = startCommitter(ctx, options.Logger, workers, ledger.recordAll)
+	ledger.close = sync.OnceFunc(ledger.closeAll)
+	return ledger, nil
+}
+
+// writers bounds the transactions of a kind that one process has under way.
+const writers = 4
+
+// Schema is the version of the ledger's tables.
+func (l *Ledger) Schema() store.Schema { return l.schema }
+
+// Identity is made once for a ledger: the queue that was filled from it bears
+// it as its epoch.
+func (l *Ledger) Identity(ctx context.Context) (string, error) {
+	ctx, cancel := bound(ctx)
+	defer cancel()
+	return single(ctx, l.pool, "identity", one[string], `SELECT value FROM meta WHERE name = 'identity'`)
+}
+
+// Ping reports whether the ledger answers.
+func (l *Ledger) Ping(ctx context.Context) error {
+	_, err := l.Identity(ctx)
+	return err
+}
+
+// Close commits the writes under way and ends the ledger; later calls fail.
+func (l *Ledger) Close() error {
+	l.close()
+	return nil
+}
+
+func (l *Ledger) closeAll() {
+	l.intake.stop()
+	l.moves.stop()
+	l.pool.Close()
+}
+
+// bound ends a call that the server leaves without an answer.
+func bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, answerWait, errNoAnswer())
+}
+
+func errNoAnswer() error {
+	return fmt.Errorf("the ledger did not answer within %v", answerWait)
+}

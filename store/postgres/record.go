@@ -1,0 +1,194 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
+)
+
+const (
+	// lockDeliveries locks them in the order of their ids, so that groups that
+	// hold the same ones wait for each other and not in a circle. The bounds say
+	// which partition it is.
+	lockDeliveries = `SELECT d.id, d.endpoint_id, d.state, d.reason, d.generation, d.attempts, d.attempts_before,
+			d.last_status_code, d.last_error, d.completed_at
+		FROM unnest($1::text[]) k (id) JOIN deliveries d ON d.id = k.id WHERE d.id >= $2 AND d.id <= $3 ORDER BY d.id FOR UPDATE OF d`
+
+	moveDeliveries = `UPDATE deliveries d SET state = u.state, reason = u.reason, attempts = u.attempts,
+			last_status_code = u.last_status_code, last_error = u.last_error, completed_at = u.completed_at
+		FROM unnest($3::text[], $4::text[], $5::text[], $6::integer[], $7::integer[], $8::text[], $9::timestamptz[])
+			u (id, state, reason, attempts, last_status_code, last_error, completed_at)
+		WHERE d.id = u.id AND d.id >= $1 AND d.id <= $2`
+
+	moveWaiting = `UPDATE waiting w SET state = u.state, reason = u.reason, next_attempt_at = u.next_attempt_at, sweep_at = u.sweep_at
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[])
+			u (endpoint_id, id, state, reason, next_attempt_at, sweep_at)
+		WHERE w.endpoint_id = u.endpoint_id AND w.id = u.id`
+
+	endWaiting = `DELETE FROM waiting w USING unnest($1::text[], $2::text[]) u (endpoint_id, id)
+		WHERE w.endpoint_id = u.endpoint_id AND w.id = u.id`
+
+	// A worker that got no answer may record an attempt again.
+	insertAttempts = `INSERT INTO attempts (delivery_id, generation, number, trigger, started_at, duration, outcome, status_code,
+			error_code, error_message, request, request_body, response, response_body, source_ip, trace_id, secret_version, notes)
+		SELECT * FROM unnest($1::text[], $2::integer[], $3::integer[], $4::text[], $5::timestamptz[], $6::bigint[], $7::text[], $8::integer[],
+			$9::text[], $10::text[], $11::text[], $12::bytea[], $13::text[], $14::bytea[], $15::text[], $16::text[], $17::integer[], $18::text[])
+		ON CONFLICT DO NOTHING`
+)
+
+// Due returns the delivery and its event if ref is still the attempt that the
+// delivery waits for; otherwise CodeConflict, or CodeNotFound.
+func (l *Ledger) Due(ctx context.Context, ref postback.Ref) (postback.Due, error) {
+	ctx, cancel := bound(ctx)
+	defer cancel()
+	due, err := readOneDue(ctx, l.pool, ref.DeliveryID)
+	if err != nil {
+		return postback.Due{}, err
+	}
+	if due.Delivery.Ref() != ref || !store.Waits(due.Delivery.State) {
+		return postback.Due{}, movedOn(ref)
+	}
+	return due, nil
+}
+
+// Record appends the transition's attempt, if it has one, and moves the delivery
+// on. CodeConflict says that only the attempt was written.
+func (l *Ledger) Record(ctx context.Context, move postback.Transition) error {
+	size := 1
+	if move.Attempt != nil {
+		size += 1 + len(move.Attempt.Request.Body)/sizeUnit
+		if move.Attempt.Response != nil {
+			size += len(move.Attempt.Response.Body) / sizeUnit
+		}
+	}
+	refused, err := l.moves.do(ctx, move, size)
+	if err != nil {
+		return err
+	}
+	return refused
+}
+
+func movedOn(ref postback.Ref) error {
+	return postback.Failure(postback.CodeConflict,
+		"the delivery %s does not wait for attempt %d of generation %d", ref.DeliveryID, ref.Attempt, ref.Generation)
+}
+
+// recordAll records the moves of several callers, those of a day in one
+// transaction. A failure of a later day fails the earlier ones too, though they
+// are written: recording them again changes nothing.
+func (l *Ledger) recordAll(ctx context.Context, moves []postback.Transition) ([]error, error) {
+	days := map[string][]int{}
+	for i, move := range moves {
+		day := dayOf(move.Ref.DeliveryID)
+		days[day] = append(days[day], i)
+	}
+	answers := make([]error, len(moves))
+	for _, places := range days {
+		part := column(places, func(i int) postback.Transition { return moves[i] })
+		refused, err := l.recordDay(ctx, part)
+		if err != nil {
+			return nil, err
+		}
+		for j, i := range places {
+			answers[i] = refused[j]
+		}
+	}
+	return answers, nil
+}
+
+// dayOf names the partition of a delivery, roughly.
+func dayOf(id string) string {
+	if at, inID := timeOf(id); inID {
+		return at.Format(time.DateOnly)
+	}
+	return ""
+}
+
+// recordDay takes two round trips: one that locks and reads the deliveries, one
+// that writes what came of them.
+func (l *Ledger) recordDay(ctx context.Context, moves []postback.Transition) ([]error, error) {
+	answers := make([]error, len(moves))
+	ids := texts(moves, func(m postback.Transition) string { return m.Ref.DeliveryID })
+	err := l.relocate(ctx, ids, func(standing map[string]*standing) (attempts []postback.Attempt) {
+		for i, move := range moves {
+			d, found := standing[clean(move.Ref.DeliveryID)]
+			if !found {
+				answers[i] = missing("delivery")
+				continue
+			}
+			if !d.move(move) {
+				answers[i] = movedOn(move.Ref)
+			}
+			if move.Attempt != nil {
+				attempts = append(attempts, *move.Attempt)
+			}
+		}
+		return attempts
+	})
+	return answers, err
+}
+
+// relocate locks deliveries, has it decided where they are to stand, and writes
+// that, with the attempts that led there.
+func (l *Ledger) relocate(ctx context.Context, ids []string, decide func(map[string]*standing) []postback.Attempt) error {
+	conn, err := l.pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("take connection: %w", err)
+	}
+	defer conn.Release() // It closes a connection whose transaction is open.
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	standing, err := lockStanding(ctx, conn, ids)
+	if err != nil {
+		return errors.Join(fmt.Errorf("lock deliveries: %w", err), rollback(ctx, conn))
+	}
+	attempts := decide(standing)
+	batch, err := movesBatch(ids, standing, attempts)
+	if err != nil {
+		return errors.Join(err, rollback(ctx, conn))
+	}
+	batch.Queue("COMMIT")
+	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
+		return errors.Join(fmt.Errorf("write moves: %w", err), rollback(ctx, conn))
+	}
+	return nil
+}
+
+// rollback ends a transaction that failed, if the server is still there.
+func rollback(ctx context.Context, conn *pgxpool.Conn) error {
+	if conn.Conn().IsClosed() {
+		return nil
+	}
+	if _, err := conn.Exec(ctx, "ROLLBACK"); err != nil {
+		return fmt.Errorf("roll back: %w", err)
+	}
+	return nil
+}
+
+// lockStanding begins a transaction and locks the deliveries.
+func lockStanding(ctx context.Context, conn *pgxpool.Conn, ids []string) (map[string]*standing, error) {
+	batch := &pgx.Batch{}
+	batch.Queue("BEGIN")
+	batch.Queue(lockDeliveries, ids, ids[0], ids[len(ids)-1])
+	results := conn.SendBatch(ctx, batch)
+	if _, err := results.Exec(); err != nil {
+		return nil, errors.Join(err, results.Close())
+	}
+	rows, err := results.Query()
+	if err != nil {
+		return nil, errors.Join(err, results.Close())
+	}
+	found, err := scanAll(rows, standingDest)
+	if err := errors.Join(err, results.Close()); err != nil {
+		return nil, err
+	}
+	return byID(found), nil
+}

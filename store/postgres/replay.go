@@ -1,0 +1,103 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// reopen opens the next generation of deliveries that are locked and ended. It
+// notes them anew, also where they are noted already: whoever is forgetting the
+// notes of a day then waits for this commit, or leaves this one.
+const reopen = `WITH opened AS (
+		UPDATE deliveries SET state = 'pending', reason = '', generation = generation + 1,
+			attempts_before = attempts, opened_at = $2, completed_at = NULL
+		WHERE id = ANY($1) RETURNING endpoint_id, id, publisher, event_type, event_at, event_seq),
+	noted AS (INSERT INTO reopened (id) SELECT id FROM opened ORDER BY id ON CONFLICT (id) DO UPDATE SET id = excluded.id)
+	INSERT INTO waiting (endpoint_id, id, publisher, event_type, state, reason, next_attempt_at, sweep_at, bytes)
+	SELECT o.endpoint_id, o.id, o.publisher, o.event_type, 'pending', '', $2, $3,
+		coalesce((SELECT octet_length(e.data) FROM events e WHERE e.accepted_at = o.event_at AND e.seq = o.event_seq), 0)
+	FROM opened o`
+
+// Reopen opens the next generation of ended deliveries and answers for each id.
+func (l *Ledger) Reopen(ctx context.Context, ids []string, at, sweepAt time.Time) ([]postback.Reopened, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	answers := make([]postback.Reopened, len(ids))
+	err := l.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		standing, err := lockIn(ctx, tx, ids)
+		if err != nil {
+			return err
+		}
+		var ended []string
+		for i, id := range ids {
+			d, found := standing[clean(id)]
+			switch {
+			case !found:
+				answers[i] = postback.Reopened{ID: id, Err: missing("delivery")}
+			case !d.state.Ended():
+				answers[i] = postback.Reopened{ID: id, Err: postback.Failure(postback.CodeNotEnded,
+					"the delivery %s is %s; only a delivery that ended can be replayed", id, d.state)}
+			default:
+				d.state = postback.Pending // a second time in the call is too late
+				ended = append(ended, d.id)
+				answers[i] = postback.Reopened{ID: id}
+			}
+		}
+		return reopenIn(ctx, tx, ended, at, sweepAt, answers)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answers, nil
+}
+
+// reopenIn reopens deliveries and hands them to the answers without an error.
+func reopenIn(ctx context.Context, tx pgx.Tx, ended []string, at, sweepAt time.Time, answers []postback.Reopened) error {
+	if len(ended) == 0 {
+		return nil
+	}
+	if _, err := tx.Exec(ctx, reopen, ended, at, sweepAt); err != nil {
+		return fmt.Errorf("reopen deliveries: %w", err)
+	}
+	dues, err := duesBy(ctx, tx, ended)
+	if err != nil {
+		return err
+	}
+	byID := make(map[string]postback.Due, len(dues))
+	for _, due := range dues {
+		byID[due.Delivery.ID] = due
+	}
+	for i := range answers {
+		if answers[i].Err == nil {
+			answers[i].Due = byID[answers[i].ID]
+		}
+	}
+	return nil
+}
+
+// lockIn locks deliveries in the order of their ids.
+func lockIn(ctx context.Context, tx pgx.Tx, ids []string) (map[string]*standing, error) {
+	ordered := texts(ids, func(id string) string { return id })
+	slices.Sort(ordered)
+	ordered = slices.Compact(ordered)
+	found, err := collect(ctx, tx, standingDest, lockDeliveries, ordered, ordered[0], ordered[len(ordered)-1])
+	if err != nil {
+		return nil, fmt.Errorf("lock deliveries: %w", err)
+	}
+	return byID(found), nil
+}
+
+func byID(found []standing) map[string]*standing {
+	all := make(map[string]*standing, len(found))
+	for i := range found {
+		all[found[i].id] = &found[i]
+	}
+	return all
+}

@@ -1,0 +1,168 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// querier is what reads: the pool, a connection of it, or a transaction.
+type querier interface {
+	Query(ctx context.Context, query string, args ...any) (pgx.Rows, error)
+}
+
+// collect reads all rows of a query, each into what dest points at.
+func collect[T any](ctx context.Context, db querier, dest func(*T) []any, query string, args ...any) ([]T, error) {
+	rows, err := db.Query(ctx, query, args...)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // callers say what they were reading
+	}
+	return scanAll(rows, dest)
+}
+
+// scanAll reads all rows and closes them.
+func scanAll[T any](rows pgx.Rows, dest func(*T) []any) ([]T, error) {
+	defer rows.Close()
+	var all []T
+	for rows.Next() {
+		var one T
+		if err := rows.Scan(dest(&one)...); err != nil {
+			return nil, err //nolint:wrapcheck // callers say what they were reading
+		}
+		all = append(all, one)
+	}
+	return all, rows.Err() //nolint:wrapcheck // callers say what they were reading
+}
+
+// single reads a query's only row; what is missing is CodeNotFound.
+func single[T any](ctx context.Context, db querier, kind string, dest func(*T) []any, query string, args ...any) (T, error) {
+	var none T
+	found, err := collect(ctx, db, dest, query, args...)
+	if err != nil {
+		return none, fmt.Errorf("read %s: %w", kind, err)
+	}
+	if len(found) == 0 {
+		return none, missing(kind)
+	}
+	return found[0], nil
+}
+
+func missing(kind string) error {
+	return postback.Failure(postback.CodeNotFound, "there is no such %s", kind)
+}
+
+// one scans a single column.
+func one[T any](value *T) []any { return []any{value} }
+
+// column makes a column of rows, as unnest takes it.
+func column[Row, T any](rows []Row, of func(Row) T) []T {
+	values := make([]T, len(rows))
+	for i, row := range rows {
+		values[i] = of(row)
+	}
+	return values
+}
+
+// texts makes a column of text.
+func texts[Row any, T ~string](rows []Row, of func(Row) T) []string {
+	return column(rows, func(row Row) string { return clean(string(of(row))) })
+}
+
+// times makes a column of times.
+func times[Row any](rows []Row, of func(Row) time.Time) []*time.Time {
+	return column(rows, func(row Row) *time.Time { return moment(of(row)) })
+}
+
+// clean makes text what PostgreSQL takes as text: UTF-8 without zero bytes.
+// What others wrote may be anything.
+func clean(text string) string {
+	if utf8.ValidString(text) && !strings.Contains(text, "\x00") {
+		return text
+	}
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
+}
+
+// moment is a time as it is stored; a zero time is NULL.
+func moment(at time.Time) *time.Time {
+	if at.IsZero() {
+		return nil
+	}
+	return &at
+}
+
+// instant scans what moment stored.
+type instant struct{ at *time.Time }
+
+// ScanTimestamptz implements pgtype.TimestamptzScanner.
+func (i instant) ScanTimestamptz(stored pgtype.Timestamptz) error {
+	*i.at = time.Time{}
+	if stored.Valid {
+		*i.at = stored.Time.UTC()
+	}
+	return nil
+}
+
+// encode is a value as JSON text, for columns that nobody searches.
+func encode(value any) (string, error) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return "", fmt.Errorf("encode %T: %w", value, err)
+	}
+	return string(text), nil
+}
+
+// decoded scans what encode stored; NULL leaves the value as it is.
+type decoded struct{ into any }
+
+// ScanText implements pgtype.TextScanner.
+func (d decoded) ScanText(stored pgtype.Text) error {
+	if !stored.Valid {
+		return nil
+	}
+	if err := json.Unmarshal([]byte(stored.String), d.into); err != nil {
+		return fmt.Errorf("decode %T: %w", d.into, err)
+	}
+	return nil
+}
+
+const eventColumns = `e.id, e.type, e.publisher, e.data, e.occurred_at, e.accepted_at, e.digest, e.traceparent, e.test, e.rejection`
+
+func eventDest(e *postback.Event) []any {
+	return []any{
+		&e.ID, &e.Type, &e.Publisher, (*[]byte)(&e.Data),
+		instant{&e.OccurredAt},
+		instant{&e.AcceptedAt},
+		&e.Digest, &e.TraceParent, &e.Test, &e.Rejection,
+	}
+}
+
+const deliveryColumns = `d.id, d.event_id, d.event_type, d.publisher, d.endpoint_id, d.reference, d.state, d.reason, d.test,
+	d.generation, d.attempts, d.attempts_before, d.last_status_code, d.last_error,
+	d.created_at, d.opened_at, w.next_attempt_at, d.completed_at, w.sweep_at`
+
+// joinWaiting adds when a delivery's turn comes.
+const joinWaiting = ` LEFT JOIN waiting w ON w.endpoint_id = d.endpoint_id AND w.id = d.id `
+
+func deliveryDest(d *postback.Delivery) []any {
+	return []any{
+		&d.ID, &d.EventID, &d.EventType, &d.Publisher, &d.EndpointID, &d.Reference, &d.State, &d.Reason, &d.Test,
+		&d.Generation, &d.Attempts, &d.AttemptsBefore, &d.LastStatusCode, &d.LastError,
+		instant{&d.CreatedAt},
+		instant{&d.OpenedAt},
+		instant{&d.NextAttemptAt},
+		instant{&d.CompletedAt},
+		instant{&d.SweepAt},
+	}
+}
+
+func dueDest(d *postback.Due) []any {
+	return append(deliveryDest(&d.Delivery), eventDest(&d.Event)...)
+}

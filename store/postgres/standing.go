@@ -1,0 +1,142 @@
+package postgres
+
+import (
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
+)
+
+// standing is where a locked delivery stands, and where it is to stand.
+type standing struct {
+	id, endpointID         string
+	state                  postback.State
+	reason                 postback.Reason
+	generation, attempts   int
+	attemptsBefore         int
+	lastStatusCode         int
+	lastError              string
+	completedAt            time.Time
+	nextAttemptAt, sweepAt time.Time // when planned
+
+	changed bool // its row
+	planned bool // when its turn comes, or that it never does
+}
+
+func standingDest(s *standing) []any {
+	return []any{
+		&s.id, &s.endpointID, &s.state, &s.reason, &s.generation, &s.attempts, &s.attemptsBefore, &s.lastStatusCode, &s.lastError, instant{&s.completedAt},
+	}
+}
+
+// become changes the state.
+func (s *standing) become(state postback.State, reason postback.Reason) {
+	s.changed = s.changed || s.state != state || s.reason != reason
+	s.state, s.reason, s.planned = state, reason, true
+	s.completedAt, s.nextAttemptAt, s.sweepAt = time.Time{}, time.Time{}, time.Time{}
+}
+
+// move moves the delivery on, unless it does not wait for the attempt any more
+// or stands in a state that has no such arrow.
+func (s *standing) move(m postback.Transition) bool {
+	if s.generation != m.Ref.Generation || s.attempts != m.Ref.Attempt-1 || !slices.Contains(store.Sources(m), s.state) {
+		return false
+	}
+	reason := m.Reason
+	if !store.Carries(m.To) {
+		reason = ""
+	}
+	s.become(m.To, reason)
+	if store.Waits(m.To) {
+		s.nextAttemptAt, s.sweepAt = m.NextAttemptAt, m.SweepAt
+	}
+	if m.To.Ended() {
+		s.completedAt = m.At
+	}
+	if m.Attempt != nil {
+		s.changed = true
+		s.attempts++
+		s.lastStatusCode, s.lastError = m.Attempt.StatusCode, errorOf(*m.Attempt).Code
+	}
+	return true
+}
+
+func errorOf(a postback.Attempt) postback.AttemptError {
+	if a.Error == nil {
+		return postback.AttemptError{}
+	}
+	return *a.Error
+}
+
+// movesBatch writes where deliveries stand now, and their attempts.
+func movesBatch(ids []string, standing map[string]*standing, attempts []postback.Attempt) (*pgx.Batch, error) {
+	changed, planned, ended := sortOut(ids, standing)
+	batch := &pgx.Batch{}
+	if len(changed) > 0 {
+		batch.Queue(moveDeliveries, append([]any{ids[0], ids[len(ids)-1]}, changedArgs(changed)...)...)
+	}
+	if len(planned) > 0 {
+		batch.Queue(moveWaiting, plannedArgs(planned)...)
+	}
+	if len(ended) > 0 {
+		batch.Queue(endWaiting, keyArgs(ended)...)
+	}
+	if len(attempts) > 0 {
+		args, err := attemptArgs(attempts)
+		if err != nil {
+			return nil, err
+		}
+		batch.Queue(insertAttempts, args...)
+	}
+	return batch, nil
+}
+
+func sortOut(ids []string, all map[string]*standing) (changed, planned, ended []standing) {
+	for _, id := range ids {
+		s, found := all[id]
+		if !found {
+			continue
+		}
+		if s.changed {
+			changed = append(changed, *s)
+		}
+		switch {
+		case s.planned && waits(s.state):
+			planned = append(planned, *s)
+		case s.planned:
+			ended = append(ended, *s)
+		}
+	}
+	return changed, planned, ended
+}
+
+func keyArgs(rows []standing) []any {
+	return []any{
+		texts(rows, func(s standing) string { return s.endpointID }),
+		texts(rows, func(s standing) string { return s.id }),
+	}
+}
+
+func changedArgs(rows []standing) []any {
+	return []any{
+		texts(rows, func(s standing) string { return s.id }),
+		texts(rows, func(s standing) postback.State { return s.state }),
+		texts(rows, func(s standing) postback.Reason { return s.reason }),
+		column(rows, func(s standing) int { return s.attempts }),
+		column(rows, func(s standing) int { return s.lastStatusCode }),
+		texts(rows, func(s standing) string { return s.lastError }),
+		times(rows, func(s standing) time.Time { return s.completedAt }),
+	}
+}
+
+func plannedArgs(rows []standing) []any {
+	return append(keyArgs(rows),
+		texts(rows, func(s standing) postback.State { return s.state }),
+		texts(rows, func(s standing) postback.Reason { return s.reason }),
+		times(rows, func(s standing) time.Time { return s.nextAttemptAt }),
+		times(rows, func(s standing) time.Time { return s.sweepAt }),
+	)
+}

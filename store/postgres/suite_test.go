@@ -1,0 +1,174 @@
+package postgres_test
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/waybillhq/waybill/internal/testkit"
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
+	"github.com/waybillhq/waybill/store/postgres"
+	"github.com/waybillhq/waybill/store/storetest"
+)
+
+// server is for all tests that need no server of their own.
+var server testkit.SharedPostgres
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(server.Around(m))
+}
+
+// migrated is a database with the newest schema, made once; tests copy it.
+var migrated struct {
+	once sync.Once
+	url  string
+}
+
+// database is a migrated database of the test's own.
+func database(tb testing.TB) string {
+	tb.Helper()
+	migrated.once.Do(func() {
+		migrated.url = server.Database(tb)
+		migrate(tb, migrated.url)
+	})
+	return server.Copy(tb, migrated.url)
+}
+
+// leases are databases for tests that leave the schema as it is: an emptied one
+// is had sooner than a new one.
+type leases struct {
+	mu   sync.Mutex
+	free []string
+}
+
+const empty = `DELETE FROM event_ids; DELETE FROM event_types; DELETE FROM events; DELETE FROM deliveries; DELETE FROM waiting;
+	DELETE FROM attempts; DELETE FROM endpoint_secrets; DELETE FROM endpoints; DELETE FROM replay_items; DELETE FROM replays;
+	DELETE FROM api_keys; DELETE FROM schemes; DELETE FROM reopened; DELETE FROM meta WHERE name <> 'identity'`
+
+// lease is an empty, migrated database, until the test ends.
+func (l *leases) lease(tb testing.TB) string {
+	tb.Helper()
+	l.mu.Lock()
+	url := ""
+	if last := len(l.free) - 1; last >= 0 {
+		url, l.free = l.free[last], l.free[:last]
+	}
+	l.mu.Unlock()
+	if url == "" {
+		url = database(tb)
+	}
+	tb.Cleanup(func() {
+		server.Exec(tb, url, empty)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.free = append(l.free, url)
+	})
+	return url
+}
+
+func migrate(tb testing.TB, url string) store.Schema {
+	tb.Helper()
+	schema, err := postgres.Migrate(tb.Context(), options(url))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return schema
+}
+
+func options(url string) postgres.Options {
+	return postgres.Options{URL: url, Connections: 8, Logger: slog.New(slog.DiscardHandler)}
+}
+
+// open opens a ledger that the test's end closes.
+func open(tb testing.TB, url string) *postgres.Ledger {
+	tb.Helper()
+	ledger, err := postgres.Open(tb.Context(), options(url))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := ledger.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return ledger
+}
+
+func TestLedger(t *testing.T) {
+	t.Parallel()
+	var databases leases
+	storetest.Run(t, func(t *testing.T) storetest.Ledger {
+		t.Helper()
+		return open(t, databases.lease(t))
+	})
+}
+
+// TestLedgerOverDays runs the suite over partitions of the days that its rows
+// are of.
+func TestLedgerOverDays(t *testing.T) {
+	t.Parallel()
+	var databases leases
+	storetest.Run(t, func(t *testing.T) storetest.Ledger {
+		t.Helper()
+		ledger := open(t, databases.lease(t))
+		day := 24 * time.Hour
+		if err := postgres.PrepareDays(t.Context(), ledger, storetest.After(-2*day), storetest.After(11*day)); err != nil {
+			t.Fatal(err)
+		}
+		return ledger
+	})
+}
+
+// pair is two processes that share a database, each asked in turn.
+type pair struct {
+	storetest.Ledger // the first
+	second           storetest.Ledger
+	calls            atomic.Int64
+}
+
+func (p *pair) next() storetest.Ledger {
+	if p.calls.Add(1)%2 == 0 {
+		return p.second
+	}
+	return p.Ledger
+}
+
+func (p *pair) Accept(ctx context.Context, items []postback.Acceptance) ([]postback.Acceptance, error) {
+	return p.next().Accept(ctx, items)
+}
+
+func (p *pair) Record(ctx context.Context, move postback.Transition) error {
+	return p.next().Record(ctx, move)
+}
+
+func (p *pair) Claim(ctx context.Context, now, next time.Time, limit int) ([]postback.Due, error) {
+	return p.next().Claim(ctx, now, next, limit)
+}
+
+func (p *pair) Reopen(ctx context.Context, ids []string, at, sweepAt time.Time) ([]storetest.Reopened, error) {
+	return p.next().Reopen(ctx, ids, at, sweepAt)
+}
+
+func (p *pair) SaveEndpoint(ctx context.Context, endpoint postback.Endpoint) (postback.Endpoint, error) {
+	return p.next().SaveEndpoint(ctx, endpoint)
+}
+
+func (p *pair) Prune(ctx context.Context, before time.Time) (int, error) {
+	return p.next().Prune(ctx, before)
+}
+
+func TestTwoProcesses(t *testing.T) {
+	t.Parallel()
+	var databases leases
+	storetest.Run(t, func(t *testing.T) storetest.Ledger {
+		t.Helper()
+		url := databases.lease(t)
+		return &pair{Ledger: open(t, url), second: open(t, url)}
+	})
+}
