@@ -56,7 +56,7 @@ func TestAMasterThatComesBackEmptyIsNoticed(t *testing.T) {
 	if epoch, err := queue.Epoch(t.Context()); epoch != "ledger-1" || err != nil {
 		t.Fatalf("got epoch %q, %v", epoch, err)
 	}
-	dead := redis.Kill(1)
+	dead := redis.Kill(0)
 	if epoch, err := queue.Epoch(t.Context()); epoch != "" || err == nil {
 		t.Errorf("without a master: got epoch %q, want an error", epoch)
 	}
