@@ -24,6 +24,7 @@ type endpointBody struct {
 	Retry       *retryBody        `json:"retry,omitempty" doc:"Left out: the scheme's own"`
 	Timeout     string            `json:"timeout,omitempty" example:"15s" doc:"Of a whole attempt, at most 60s"`
 	Headers     map[string]string `json:"headers,omitempty" doc:"Sent beside the scheme's own"`
+	Expect      *expectBody       `json:"expect,omitempty" doc:"Of the body of a 200; left out: anything"`
 	Description string            `json:"description,omitempty" maxLength:"1000"`
 }
 
@@ -64,6 +65,9 @@ func (b endpointBody) spec(ctx context.Context) (postback.EndpointSpec, error) {
 			return none, err
 		}
 		spec.Retry = &policy
+	}
+	if b.Expect != nil {
+		spec.Expect = b.Expect.expect()
 	}
 	if err := checkHeaders(b.Headers); err != nil {
 		return none, err
@@ -177,6 +181,7 @@ type endpointPatch struct {
 	Retry       change[retryBody]         `json:"retry,omitzero" doc:"The whole policy"`
 	Timeout     change[string]            `json:"timeout,omitzero"`
 	Headers     change[map[string]string] `json:"headers,omitzero" nullable:"true" doc:"All of them; null: none"`
+	Expect      change[expectBody]        `json:"expect,omitzero" doc:"The whole expectation; null: none"`
 	Description change[string]            `json:"description,omitzero" nullable:"true" maxLength:"1000" doc:"null: none"`
 }
 
@@ -190,6 +195,13 @@ func (b endpointPatch) patch() (postback.EndpointPatch, error) {
 	}
 	if patch.Method, err = b.Method.required("method"); err != nil {
 		return patch, err
+	}
+	if b.Expect.given {
+		var expected *postback.Expect
+		if !b.Expect.null {
+			expected = b.Expect.value.expect()
+		}
+		patch.Expect = &expected
 	}
 	if err := b.patchTimes(&patch); err != nil {
 		return patch, err

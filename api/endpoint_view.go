@@ -22,6 +22,7 @@ type EndpointView struct {
 	Retry           retryBody              `json:"retry"`
 	Timeout         string                 `json:"timeout" example:"15s"`
 	Headers         map[string]string      `json:"headers,omitempty" doc:"Values that look like credentials are masked"`
+	Expect          *expectBody            `json:"expect,omitempty" doc:"Of the body of a 200"`
 	Description     string                 `json:"description,omitempty"`
 	State           postback.EndpointState `json:"state" enum:"enabled,paused,deleted"`
 	SecretVersion   int                    `json:"secret_version"`
@@ -66,7 +67,7 @@ func endpointOf(e postback.Endpoint, now time.Time) EndpointView {
 	view := EndpointView{
 		ID: e.ID, Publisher: e.Publisher, URL: e.URL, Scheme: e.Scheme, Method: e.Method,
 		EventTypes: append([]string{}, e.EventTypes...), Retry: retryOf(e.Retry), Timeout: e.Timeout.String(),
-		Headers: maskHeaders(e.Headers), Description: e.Description, State: e.State, Secrets: secretsOf(e.Secrets),
+		Headers: maskHeaders(e.Headers), Expect: expectOf(e.Expect), Description: e.Description, State: e.State, Secrets: secretsOf(e.Secrets),
 		CreatedAt: stamp(e.CreatedAt), UpdatedAt: stamp(e.UpdatedAt),
 	}
 	if signing := e.SecretsAt(now); len(signing) > 0 {

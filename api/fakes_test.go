@@ -95,7 +95,7 @@ func (f fakeEndpoints) Create(_ context.Context, spec postback.EndpointSpec) (po
 	}
 	endpoint := postback.Endpoint{
 		ID: fmt.Sprintf("ep_%d", len(f.endpoints)+1), Publisher: spec.Publisher, URL: spec.URL, Scheme: spec.Scheme,
-		Method: "GET", EventTypes: spec.EventTypes, Timeout: spec.Timeout, Headers: spec.Headers, Description: spec.Description,
+		Method: "GET", EventTypes: spec.EventTypes, Timeout: spec.Timeout, Headers: spec.Headers, Expect: spec.Expect, Description: spec.Description,
 		State: postback.EndpointEnabled, CreatedAt: start, UpdatedAt: start,
 		Secrets: []postback.SealedSecret{{Version: 1, Sealed: []byte("sealed"), CreatedAt: start}},
 	}
@@ -127,6 +127,9 @@ func (f fakeEndpoints) Update(_ context.Context, id string, patch postback.Endpo
 		f.patch = patch
 		if patch.Description != nil {
 			e.Description = *patch.Description
+		}
+		if patch.Expect != nil {
+			e.Expect = *patch.Expect
 		}
 	})
 	return endpoint, nil, err

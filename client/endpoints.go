@@ -21,10 +21,12 @@ type EndpointSpec struct {
 	Retry       *postback.RetryPolicy `json:"retry,omitempty"`
 	Timeout     postback.Duration     `json:"timeout,omitempty"`
 	Headers     map[string]string     `json:"headers,omitempty"`
+	Expect      *postback.Expect      `json:"expect,omitempty"` // of the body of a 200; nil: anything
 	Description string                `json:"description,omitempty"`
 }
 
-// EndpointPatch is what is to change; nil leaves a thing as it is.
+// EndpointPatch is what is to change; nil leaves a thing as it is. A pointer to
+// nil in Expect removes what was expected.
 type EndpointPatch struct {
 	URL         *string               `json:"url,omitempty"`
 	Method      *string               `json:"method,omitempty"`
@@ -32,6 +34,7 @@ type EndpointPatch struct {
 	Retry       *postback.RetryPolicy `json:"retry,omitempty"`
 	Timeout     *postback.Duration    `json:"timeout,omitempty"`
 	Headers     *map[string]string    `json:"headers,omitempty"`
+	Expect      **postback.Expect     `json:"expect,omitempty"`
 	Description *string               `json:"description,omitempty"`
 }
 
@@ -47,6 +50,7 @@ type Endpoint struct {
 	Retry           postback.RetryPolicy   `json:"retry"`
 	Timeout         postback.Duration      `json:"timeout"`
 	Headers         map[string]string      `json:"headers,omitempty"`
+	Expect          *postback.Expect       `json:"expect,omitempty"` // of the body of a 200
 	Description     string                 `json:"description,omitempty"`
 	State           postback.EndpointState `json:"state"`
 	SecretVersion   int                    `json:"secret_version"` // that signs now

@@ -30,9 +30,13 @@ type Endpoint struct {
 	Retry       RetryPolicy
 	Timeout     time.Duration
 	Headers     map[string]string // sent as they are, beside the scheme's own
+	Expect      *Expect           // of the body of a 200; nil: anything
 	Description string
 	State       EndpointState
-	Secrets     []SealedSecret // newest first
+	// DisabledReason and DisabledAt say why and when a disabled endpoint was.
+	DisabledReason string
+	DisabledAt     time.Time
+	Secrets        []SealedSecret // newest first
 	// Revision grows with every change of any endpoint, so that a reader can
 	// ask for what is new. The ledger sets it.
 	Revision  int64
@@ -79,10 +83,12 @@ type EndpointSpec struct {
 	Retry       *RetryPolicy  // nil: the scheme's own
 	Timeout     time.Duration // zero: DefaultTimeout
 	Headers     map[string]string
+	Expect      *Expect // nil: any body
 	Description string
 }
 
-// EndpointPatch is what is asked to change; nil leaves a thing as it is.
+// EndpointPatch is what is asked to change; nil leaves a thing as it is. A
+// pointer to nil in Expect removes what was expected.
 type EndpointPatch struct {
 	URL         *string
 	Method      *string
@@ -90,6 +96,7 @@ type EndpointPatch struct {
 	Retry       *RetryPolicy
 	Timeout     *time.Duration
 	Headers     *map[string]string
+	Expect      **Expect
 	Description *string
 }
 

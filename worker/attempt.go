@@ -42,17 +42,26 @@ func (w *Worker) attempt(ctx context.Context, endpoint postback.Endpoint, due po
 	if id := span.SpanContext().TraceID(); id.IsValid() {
 		attempt.TraceID = id.String()
 	}
-	request, err := w.sign(endpoint, due, &attempt)
 	var result egress.Result
+	expected, err := w.expected.of(endpoint)
+	if err == nil {
+		result, err = w.send(ctx, endpoint, due, &attempt)
+	}
 	if err != nil {
 		result.Failure = refusal(err)
-	} else {
-		result = w.Sender.Send(ctx, request, endpoint.Timeout)
 	}
-	verdict := classify(endpoint, result)
+	verdict := classify(endpoint, expected, result)
 	w.fill(&attempt, result, verdict)
 	describe(span, attempt)
 	return attempt, verdict
+}
+
+func (w *Worker) send(ctx context.Context, endpoint postback.Endpoint, due postback.Due, attempt *postback.Attempt) (egress.Result, error) {
+	request, err := w.sign(endpoint, due, attempt)
+	if err != nil {
+		return egress.Result{}, err
+	}
+	return w.Sender.Send(ctx, request, endpoint.Timeout), nil
 }
 
 func trigger(delivery postback.Delivery) postback.Trigger {
@@ -133,6 +142,9 @@ func (w *Worker) fill(attempt *postback.Attempt, result egress.Result, verdict v
 	attempt.Duration = w.now().Sub(attempt.StartedAt)
 	attempt.StatusCode = result.StatusCode
 	attempt.Outcome, attempt.Error = verdict.outcome, verdict.failure
+	if verdict.note != "" {
+		attempt.Notes = append(attempt.Notes, verdict.note)
+	}
 	if result.SourceIP.IsValid() {
 		attempt.SourceIP = result.SourceIP.String()
 	}

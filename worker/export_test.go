@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/waybillhq/waybill/internal/egress"
+	"github.com/waybillhq/waybill/internal/expect"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -17,12 +18,20 @@ type Verdict struct {
 	Next       string
 	Reason     postback.Reason
 	RetryAfter string
+	Note       string
 }
 
 // Classify judges an answer.
 func Classify(endpoint postback.Endpoint, result egress.Result) Verdict {
-	v := classify(endpoint, result)
-	shown := Verdict{Outcome: v.outcome, Next: string(v.next), Reason: v.reason, RetryAfter: v.retryAfter}
+	var expected *expect.Check
+	if endpoint.Expect != nil {
+		var err error
+		if expected, err = expect.Compile(*endpoint.Expect); err != nil {
+			panic(err)
+		}
+	}
+	v := classify(endpoint, expected, result)
+	shown := Verdict{Outcome: v.outcome, Next: string(v.next), Reason: v.reason, RetryAfter: v.retryAfter, Note: v.note}
 	if v.failure != nil {
 		shown.Code = v.failure.Code
 	}
@@ -31,3 +40,12 @@ func Classify(endpoint postback.Endpoint, result egress.Result) Verdict {
 
 // ClassesOf are the classes of an egress code.
 func ClassesOf(code string) []string { return classesOf(code) }
+
+// Judge is what an attempt does to judge an answer; it reports success.
+func Judge() func(postback.Endpoint, egress.Result) bool {
+	expected := expectations{compiled: map[string]expectation{}}
+	return func(endpoint postback.Endpoint, result egress.Result) bool {
+		check, err := expected.of(endpoint)
+		return err == nil && classify(endpoint, check, result).next == done
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/waybillhq/waybill/internal/egress"
+	"github.com/waybillhq/waybill/internal/expect"
 	"github.com/waybillhq/waybill/internal/retry"
 	"github.com/waybillhq/waybill/postback"
 )
@@ -16,6 +17,7 @@ type verdict struct {
 	failure    *postback.AttemptError // nil on success
 	next       next
 	reason     postback.Reason // of the dead letter, when next is giveUp
+	note       string          // for the history; empty: none
 	retryAfter string          // when the receiver wants the next attempt, in its own words
 }
 
@@ -29,11 +31,14 @@ const (
 	notSent  next = "not_sent"  // our own trouble, which uses up no attempt
 )
 
-// classify judges what came back from an endpoint. Only 200 is success.
-func classify(endpoint postback.Endpoint, result egress.Result) verdict {
+// classify judges what came back from an endpoint. Only 200 is success, and of
+// those only the ones whose body is as expected; nil expects nothing.
+func classify(endpoint postback.Endpoint, expected *expect.Check, result egress.Result) verdict {
 	switch {
 	case result.Failure != nil:
 		return classifyFailure(endpoint.Retry, *result.Failure)
+	case result.StatusCode == http.StatusOK && expected != nil:
+		return classifyBody(endpoint.Retry, expected, result)
 	case result.StatusCode == http.StatusOK:
 		return verdict{outcome: postback.OutcomeSucceeded, next: done}
 	default:
@@ -102,4 +107,38 @@ func classifyStatus(policy postback.RetryPolicy, result egress.Result) verdict {
 		v.next, v.reason = giveUp, postback.ReasonNotRetried
 	}
 	return v
+}
+
+// noteDuplicate is what the history says of a body by which the receiver said
+// that it has had the message before.
+const noteDuplicate = "duplicate"
+
+func classifyBody(policy postback.RetryPolicy, expected *expect.Check, result egress.Result) verdict {
+	matched, duplicate := expected.Match(result.Body)
+	switch {
+	case duplicate:
+		return verdict{outcome: postback.OutcomeSucceeded, next: done, note: noteDuplicate}
+	case matched:
+		return verdict{outcome: postback.OutcomeSucceeded, next: done}
+	}
+	v := verdict{
+		outcome: postback.OutcomeFailed, next: tryAgain, retryAfter: result.Header.Get("Retry-After"),
+		failure: &postback.AttemptError{Code: retry.UnexpectedBody, Message: unexpected(expected, result)},
+	}
+	if !retry.Wants(policy, retry.UnexpectedBody) {
+		v.next, v.reason = giveUp, postback.ReasonNotRetried
+	}
+	return v
+}
+
+// unexpected says what is wrong with a body, and what may have made it so.
+func unexpected(expected *expect.Check, result egress.Result) string {
+	message := fmt.Sprintf("the endpoint answered 200, but its body is not %s", expected)
+	if result.Truncated {
+		message += fmt.Sprintf("; only its first %d bytes were read", len(result.Body))
+	}
+	if encoding := result.Header.Get("Content-Encoding"); encoding != "" {
+		message += "; it came with a Content-Encoding, which was not asked for and is not undone"
+	}
+	return message
 }

@@ -39,28 +39,61 @@ func TestClassify(t *testing.T) {
 	}{
 		{"200", only(), answer(200), worker.Verdict{Outcome: postback.OutcomeSucceeded, Next: "done"}},
 		{"200, whatever is retried", only("5xx"), answer(200), worker.Verdict{Outcome: postback.OutcomeSucceeded, Next: "done"}},
-		{"204", only(), answer(204), worker.Verdict{failed, "status_not_200", again, "", ""}},
-		{"204, server errors alone", only("5xx"), answer(204), worker.Verdict{failed, "status_not_200", stop, "not_retried", ""}},
-		{"500, server errors alone", only("5xx"), answer(500), worker.Verdict{failed, "status_not_200", again, "", ""}},
-		{"a status by its number", only("429"), answer(429), worker.Verdict{failed, "status_not_200", again, "", ""}},
-		{"another status", only("429"), answer(430), worker.Verdict{failed, "status_not_200", stop, "not_retried", ""}},
-		{"a status to stop on", stopOn, answer(403), worker.Verdict{failed, "status_not_200", stop, "stopped", ""}},
-		{"stopping comes first", stopOn, answer(302), worker.Verdict{failed, "status_not_200", stop, "stopped", ""}},
-		{"its neighbour", stopOn, answer(404), worker.Verdict{failed, "status_not_200", again, "", ""}},
-		{"timeout", only(), failure(egress.Failed, egress.CodeTimeout), worker.Verdict{failed, egress.CodeTimeout, again, "", ""}},
-		{"timeout, wanted", only("timeout"), failure(egress.Failed, egress.CodeTimeout), worker.Verdict{failed, egress.CodeTimeout, again, "", ""}},
-		{"no connection in time, as a timeout", only("timeout"), failure(egress.Failed, egress.CodeConnectTimeout), worker.Verdict{failed, egress.CodeConnectTimeout, again, "", ""}},
-		{"no connection in time, as a connection", only("connection"), failure(egress.Failed, egress.CodeConnectTimeout), worker.Verdict{failed, egress.CodeConnectTimeout, again, "", ""}},
-		{"timeout, unwanted", only("5xx", "connection"), failure(egress.Failed, egress.CodeTimeout), worker.Verdict{failed, egress.CodeTimeout, stop, "not_retried", ""}},
-		{"TLS, unwanted", only("connection"), failure(egress.Failed, egress.CodeTLS), worker.Verdict{failed, egress.CodeTLS, stop, "not_retried", ""}},
-		{"DNS, wanted", only("dns"), failure(egress.Failed, egress.CodeDNS), worker.Verdict{failed, egress.CodeDNS, again, "", ""}},
-		{"our own trouble, whatever is retried", only("5xx"), failure(egress.Infrastructure, egress.CodeSource), worker.Verdict{failed, egress.CodeSource, "not_sent", "", ""}},
-		{"a private target", only("connection"), failure(egress.Refused, egress.CodeDenied), worker.Verdict{postback.OutcomeRefused, egress.CodeDenied, stop, "refused", ""}},
-		{"what cannot be sent", only(), failure(egress.Refused, egress.CodeNotVerbatim), worker.Verdict{postback.OutcomeRefused, egress.CodeNotVerbatim, stop, "unsendable", ""}},
+		{"204", only(), answer(204), worker.Verdict{failed, "status_not_200", again, "", "", ""}},
+		{"204, server errors alone", only("5xx"), answer(204), worker.Verdict{failed, "status_not_200", stop, "not_retried", "", ""}},
+		{"500, server errors alone", only("5xx"), answer(500), worker.Verdict{failed, "status_not_200", again, "", "", ""}},
+		{"a status by its number", only("429"), answer(429), worker.Verdict{failed, "status_not_200", again, "", "", ""}},
+		{"another status", only("429"), answer(430), worker.Verdict{failed, "status_not_200", stop, "not_retried", "", ""}},
+		{"a status to stop on", stopOn, answer(403), worker.Verdict{failed, "status_not_200", stop, "stopped", "", ""}},
+		{"stopping comes first", stopOn, answer(302), worker.Verdict{failed, "status_not_200", stop, "stopped", "", ""}},
+		{"its neighbour", stopOn, answer(404), worker.Verdict{failed, "status_not_200", again, "", "", ""}},
+		{"timeout", only(), failure(egress.Failed, egress.CodeTimeout), worker.Verdict{failed, egress.CodeTimeout, again, "", "", ""}},
+		{"timeout, wanted", only("timeout"), failure(egress.Failed, egress.CodeTimeout), worker.Verdict{failed, egress.CodeTimeout, again, "", "", ""}},
+		{"no connection in time, as a timeout", only("timeout"), failure(egress.Failed, egress.CodeConnectTimeout), worker.Verdict{failed, egress.CodeConnectTimeout, again, "", "", ""}},
+		{"no connection in time, as a connection", only("connection"), failure(egress.Failed, egress.CodeConnectTimeout), worker.Verdict{failed, egress.CodeConnectTimeout, again, "", "", ""}},
+		{"timeout, unwanted", only("5xx", "connection"), failure(egress.Failed, egress.CodeTimeout), worker.Verdict{failed, egress.CodeTimeout, stop, "not_retried", "", ""}},
+		{"TLS, unwanted", only("connection"), failure(egress.Failed, egress.CodeTLS), worker.Verdict{failed, egress.CodeTLS, stop, "not_retried", "", ""}},
+		{"DNS, wanted", only("dns"), failure(egress.Failed, egress.CodeDNS), worker.Verdict{failed, egress.CodeDNS, again, "", "", ""}},
+		{"our own trouble, whatever is retried", only("5xx"), failure(egress.Infrastructure, egress.CodeSource), worker.Verdict{failed, egress.CodeSource, "not_sent", "", "", ""}},
+		{"a private target", only("connection"), failure(egress.Refused, egress.CodeDenied), worker.Verdict{postback.OutcomeRefused, egress.CodeDenied, stop, "refused", "", ""}},
+		{"what cannot be sent", only(), failure(egress.Refused, egress.CodeNotVerbatim), worker.Verdict{postback.OutcomeRefused, egress.CodeNotVerbatim, stop, "unsendable", "", ""}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			if got := worker.Classify(postback.Endpoint{Retry: tt.policy}, tt.result); got != tt.want {
+				t.Errorf("got %+v, want %+v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestClassifyBodies(t *testing.T) {
+	t.Parallel()
+	const failed, code = postback.OutcomeFailed, "unexpected_body"
+	success := worker.Verdict{Outcome: postback.OutcomeSucceeded, Next: "done"}
+	duplicate := success
+	duplicate.Note = "duplicate"
+	only := func(on ...string) postback.RetryPolicy { return postback.RetryPolicy{On: on} }
+	for _, tt := range []struct {
+		name   string
+		policy postback.RetryPolicy
+		status int
+		body   string
+		want   worker.Verdict
+	}{
+		{"as expected", only(), 200, " OK\n", success},
+		{"a duplicate", only(), 200, "DUP", duplicate},
+		{"another body", only(), 200, "ERROR", worker.Verdict{failed, code, "try_again", "", "30", ""}},
+		{"another body, wanted", only("unexpected_body"), 200, "ERROR", worker.Verdict{failed, code, "try_again", "", "30", ""}},
+		{"another body, unwanted", only("5xx", "2xx"), 200, "ERROR", worker.Verdict{failed, code, "give_up", "not_retried", "30", ""}},
+		{"as expected, of a 202", only(), 202, "OK", worker.Verdict{failed, "status_not_200", "try_again", "", "30", ""}},
+		{"a duplicate of a 409", only(), 409, "DUP", worker.Verdict{failed, "status_not_200", "try_again", "", "30", ""}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			endpoint := postback.Endpoint{Retry: tt.policy, Expect: &postback.Expect{Exact: "OK", Duplicate: postback.Texts{"DUP"}}}
+			result := egress.Result{Sent: true, StatusCode: tt.status, Header: http.Header{"Retry-After": {"30"}}, Body: []byte(tt.body)}
+			if got := worker.Classify(endpoint, result); got != tt.want {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
 		})

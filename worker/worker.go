@@ -79,6 +79,7 @@ type Worker struct {
 	now      func() time.Time
 	underWay underWay
 	uses     uses
+	expected expectations
 	// ledgerAway says that the last write failed: nothing is sent before the
 	// ledger answers again, since nothing could be recorded.
 	ledgerAway atomic.Bool
@@ -97,6 +98,7 @@ func New(options Options) (*Worker, error) {
 	return &Worker{
 		Options: options, metrics: instruments, now: time.Now,
 		underWay: underWay{refs: map[postback.Ref]bool{}}, uses: uses{noted: map[use]time.Time{}},
+		expected: expectations{compiled: map[string]expectation{}},
 	}, nil
 }
 

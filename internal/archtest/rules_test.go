@@ -26,6 +26,7 @@ func rules() []rule {
 		// The parts, each of which knows the domain alone.
 		{pkg: "internal/config", imports: []string{"postback"}},
 		{pkg: "internal/egress", imports: []string{"postback"}},
+		{pkg: "internal/expect", imports: []string{"postback"}, stdOnly: true},
 		{pkg: "internal/id"},
 		{pkg: "internal/registry", imports: []string{"postback"}},
 		{pkg: "internal/retention"},
@@ -41,11 +42,11 @@ func rules() []rule {
 		{pkg: "dispatcher", imports: []string{"postback", "signer", "internal/id", "internal/task"}},
 		{pkg: "worker", imports: []string{
 			"postback", "signer",
-			"internal/diagnose", "internal/egress", "internal/id", "internal/registry", "internal/retry", "internal/task",
+			"internal/diagnose", "internal/egress", "internal/expect", "internal/id", "internal/registry", "internal/retry", "internal/task",
 		}},
 		{pkg: "internal/endpoints", imports: []string{
 			"postback", "signer",
-			"internal/egress", "internal/id", "internal/retry", "internal/seal",
+			"internal/egress", "internal/expect", "internal/id", "internal/retry", "internal/seal",
 		}},
 		{pkg: "internal/keys", imports: []string{"postback", "internal/id"}},
 		{pkg: "api", imports: []string{"postback", "internal/endpoints", "internal/id"}},

@@ -93,6 +93,7 @@ func (p *program) showEndpoint(result client.EndpointResult, asJSON bool) error 
 		[2]string{"headers", headerLine(e.Headers)},
 		[2]string{"event types", typesOf(e)},
 		[2]string{"retries", retryLine(e.Retry)},
+		[2]string{"expects", expectLine(e.Expect)},
 		[2]string{"timeout", time.Duration(e.Timeout).String()},
 		[2]string{"description", e.Description},
 		[2]string{"created", when(e.CreatedAt)},

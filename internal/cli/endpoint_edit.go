@@ -22,6 +22,7 @@ type endpointFlags struct {
 	timeout     time.Duration
 	description string
 	retry       retryFlags
+	expect      expectFlags
 	json        bool
 }
 
@@ -35,6 +36,7 @@ func (f *endpointFlags) add(cmd *cobra.Command) {
 	flags.DurationVar(&f.timeout, "timeout", 0, "how `LONG` one attempt may take, up to 60s (default 15s)")
 	flags.StringVar(&f.description, "description", "", "`TEXT` for people")
 	f.retry.add(cmd)
+	f.expect.add(cmd)
 	jsonFlag(cmd, &f.json)
 }
 
@@ -104,7 +106,13 @@ func (f *endpointFlags) fill(cmd *cobra.Command, spec *client.EndpointSpec) erro
 	if spec.Headers, err = f.headerMap(); err != nil {
 		return err
 	}
-	spec.Retry, err = f.retry.read(cmd)
+	if spec.Retry, err = f.retry.read(cmd); err != nil {
+		return err
+	}
+	expected, err := f.expect.read(cmd)
+	if expected != nil {
+		spec.Expect = *expected
+	}
 	return err
 }
 
@@ -115,7 +123,8 @@ func (p *program) endpointUpdate() *cobra.Command {
 		Long: `Change what the flags name and leave the rest. --header replaces all headers and
 --event-type all patterns; an empty one ('') removes them. The --retry-... flags that
 say when attempts are made replace all of those; --retry-on and --stop-on, which say
-after which failures, each stand alone. Attempts that are due follow the new settings.`,
+after which failures, each stand alone. What is expected of the body of a 200 is set as
+a whole; --expect '' removes it. Attempts that are due follow the new settings.`,
 		Example: `  waybill endpoint update ep_0198c0de00007000800000000000ab12 --timeout 30s
   waybill endpoint update ep_0198c0de00007000800000000000ab12 --retry-on 5xx,timeout --stop-on 403
   waybill endpoint update ep_0198c0de00007000800000000000ab12 --event-type ''`,
@@ -175,5 +184,7 @@ func (f *endpointFlags) patch(cmd *cobra.Command) (client.EndpointPatch, error) 
 		}
 		patch.Headers = &headers
 	}
-	return patch, nil
+	var err error
+	patch.Expect, err = f.expect.read(cmd)
+	return patch, err
 }

@@ -59,6 +59,8 @@ func (s Sent) answered() []postback.Finding {
 		answers += " (" + text + ")"
 	}
 	switch {
+	case status == http.StatusOK:
+		return one("unexpected_body", answers+", but its body is not what the endpoint is set to expect; the attempt says what that is")
 	case status >= 201 && status < 300:
 		return one("accepted_not_200", answers+": it seems to accept the request, but only 200 counts; have it answer 200")
 	case status >= 300 && status < 400:

@@ -229,3 +229,9 @@ func TestAnyAnswerKeepsTheSecret(t *testing.T) {
 		}
 	})
 }
+
+func TestAnswerKnowsA200WithAnotherBody(t *testing.T) {
+	t.Parallel()
+	found := diagnose.Answer(refusedBy(t, "besitos", 200, "ERROR"))
+	expectFirst(t, found, "unexpected_body")
+}

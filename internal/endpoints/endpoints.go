@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/waybillhq/waybill/internal/egress"
+	"github.com/waybillhq/waybill/internal/expect"
 	"github.com/waybillhq/waybill/internal/id"
 	"github.com/waybillhq/waybill/internal/retry"
 	"github.com/waybillhq/waybill/postback"
@@ -85,7 +86,7 @@ func (m *Manager) Create(ctx context.Context, spec postback.EndpointSpec) (postb
 	now := m.now()
 	endpoint := postback.Endpoint{
 		ID: id.New(id.Endpoint, now), Publisher: spec.Publisher, URL: spec.URL, Scheme: spec.Scheme, Method: spec.Method,
-		EventTypes: spec.EventTypes, Timeout: spec.Timeout, Headers: spec.Headers, Description: spec.Description,
+		EventTypes: spec.EventTypes, Timeout: spec.Timeout, Headers: spec.Headers, Expect: spec.Expect, Description: spec.Description,
 		State: postback.EndpointEnabled, CreatedAt: now, UpdatedAt: now,
 	}
 	if spec.Retry != nil {
@@ -126,6 +127,7 @@ func apply(patch postback.EndpointPatch, endpoint *postback.Endpoint) {
 	set(&endpoint.Retry, patch.Retry)
 	set(&endpoint.Timeout, patch.Timeout)
 	set(&endpoint.Headers, patch.Headers)
+	set(&endpoint.Expect, patch.Expect)
 	set(&endpoint.Description, patch.Description)
 }
 
@@ -273,6 +275,11 @@ func checkRest(endpoint *postback.Endpoint) error {
 	}
 	if err := retry.Validate(endpoint.Retry); err != nil {
 		return fmt.Errorf("check endpoint: %w", err)
+	}
+	if endpoint.Expect != nil {
+		if _, err := expect.Compile(*endpoint.Expect); err != nil {
+			return fmt.Errorf("check endpoint: %w", err)
+		}
 	}
 	return nil
 }

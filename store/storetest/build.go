@@ -69,9 +69,10 @@ func Endpoint(id string) postback.Endpoint {
 	return postback.Endpoint{
 		ID: id, Publisher: "pub_1", URL: "https://receiver.example.com/postback?id={id}", Scheme: "waybill", Method: "POST",
 		EventTypes:  []string{"conversion.*"},
-		Retry:       postback.RetryPolicy{Schedule: []postback.Duration{postback.Duration(time.Second)}, MaxAge: postback.Duration(time.Hour)},
+		Retry:       postback.RetryPolicy{Schedule: []postback.Duration{postback.Duration(time.Second)}, MaxAge: postback.Duration(time.Hour), On: []string{"5xx", "timeout"}, StopOn: []int{403}},
 		Timeout:     5 * time.Second,
 		Headers:     map[string]string{"X-Source": "waybill"},
+		Expect:      &postback.Expect{JSONPath: "status", Equals: `"ok"`, Duplicate: postback.Texts{"DUP", "AGAIN"}},
 		Description: "the first one", State: postback.EndpointEnabled,
 		Secrets: []postback.SealedSecret{
 			{Version: 2, Sealed: []byte{2, 0, 255}, CreatedAt: Noon()},

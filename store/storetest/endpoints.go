@@ -31,7 +31,10 @@ func (k kit) save(endpoint postback.Endpoint) postback.Endpoint {
 
 func endpointKeeps(k kit) {
 	bare := postback.Endpoint{ID: "ep_bare", Publisher: "pub_1", State: postback.EndpointPaused, CreatedAt: Noon(), UpdatedAt: Noon()}
-	for _, want := range []postback.Endpoint{Endpoint("ep_1"), bare} {
+	disabled := Endpoint("ep_disabled")
+	disabled.State, disabled.DisabledReason, disabled.DisabledAt = "disabled", "gone", After(time.Hour)
+	disabled.Expect = &postback.Expect{Exact: "OK", Duplicate: postback.Texts{"DUP"}}
+	for _, want := range []postback.Endpoint{Endpoint("ep_1"), bare, disabled} {
 		saved := k.save(want)
 		if saved.Revision == 0 {
 			k.Fatal("revision is 0")

@@ -1,0 +1,40 @@
+package worker
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/waybillhq/waybill/internal/expect"
+	"github.com/waybillhq/waybill/postback"
+)
+
+// expectations are what endpoints expect of a body, compiled once for each
+// revision of an endpoint. Those that expect nothing take no place.
+type expectations struct {
+	mu       sync.Mutex
+	compiled map[string]expectation // by endpoint
+}
+
+type expectation struct {
+	revision int64
+	check    *expect.Check
+}
+
+// of gives what the endpoint expects; nil for nothing. An expectation that does
+// not compile was stored by another version of this program.
+func (e *expectations) of(endpoint postback.Endpoint) (*expect.Check, error) {
+	if endpoint.Expect == nil {
+		return nil, nil //nolint:nilnil // nothing is expected, and nothing is wrong
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if known, ok := e.compiled[endpoint.ID]; ok && known.revision == endpoint.Revision {
+		return known.check, nil
+	}
+	check, err := expect.Compile(*endpoint.Expect)
+	if err != nil {
+		return nil, fmt.Errorf("read what the endpoint expects: %w", err)
+	}
+	e.compiled[endpoint.ID] = expectation{revision: endpoint.Revision, check: check}
+	return check, nil
+}
