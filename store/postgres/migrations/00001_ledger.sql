@@ -146,21 +146,24 @@ CREATE TABLE attempts (
 CREATE TABLE attempts_default PARTITION OF attempts DEFAULT;
 
 CREATE TABLE endpoints (
-    seq         bigint GENERATED ALWAYS AS IDENTITY,
-    id          text COLLATE "C" PRIMARY KEY,
-    publisher   text COLLATE "C" NOT NULL,
-    url         text NOT NULL,
-    scheme      text NOT NULL,
-    method      text NOT NULL,
-    event_types text NOT NULL, -- JSON
-    retry       text NOT NULL, -- JSON
-    timeout     bigint NOT NULL, -- nanoseconds
-    headers     text NOT NULL, -- JSON
-    description text NOT NULL,
-    state       text NOT NULL,
-    revision    bigint NOT NULL UNIQUE,
-    created_at  timestamptz NOT NULL,
-    updated_at  timestamptz NOT NULL
+    seq             bigint GENERATED ALWAYS AS IDENTITY,
+    id              text COLLATE "C" PRIMARY KEY,
+    publisher       text COLLATE "C" NOT NULL,
+    url             text NOT NULL,
+    scheme          text NOT NULL,
+    method          text NOT NULL,
+    event_types     text NOT NULL, -- JSON
+    retry           text NOT NULL, -- JSON
+    timeout         bigint NOT NULL, -- nanoseconds
+    headers         text NOT NULL, -- JSON
+    expect          text NOT NULL, -- JSON
+    description     text NOT NULL,
+    state           text NOT NULL,
+    disabled_reason text NOT NULL,
+    disabled_at     timestamptz,
+    revision        bigint NOT NULL UNIQUE,
+    created_at      timestamptz NOT NULL,
+    updated_at      timestamptz NOT NULL
 );
 
 CREATE INDEX endpoints_by_time ON endpoints (created_at, seq);
