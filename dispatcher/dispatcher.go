@@ -70,6 +70,7 @@ type Dispatcher struct {
 	Options
 
 	outbox *outbox
+	paces  paces // of the work on replays
 	now    func() time.Time
 }
 
@@ -87,7 +88,7 @@ func New(options Options) (*Dispatcher, error) {
 	if options.Grace == 0 {
 		options.Grace = defaultGrace
 	}
-	d := &Dispatcher{Options: options, outbox: newOutbox(options.MaxQueued), now: time.Now}
+	d := &Dispatcher{Options: options, outbox: newOutbox(options.MaxQueued), paces: paces{}, now: time.Now}
 	d.outbox.behind.Store(true) // until the first sweep has looked
 	return d, nil
 }

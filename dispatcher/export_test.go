@@ -19,10 +19,22 @@ func (d *Dispatcher) Watch(ctx context.Context) error { return d.watch(ctx) }
 
 func (d *Dispatcher) ReleaseParked(ctx context.Context) error { return d.releaseParked(ctx) }
 
-func (d *Dispatcher) WorkOnReplays(ctx context.Context) error { return d.workOnReplays(ctx) }
+func (d *Dispatcher) WorkOnReplays(ctx context.Context) error {
+	_, err := d.workOnReplays(ctx)
+	return err
+}
 
-// Allowance is how many deliveries a replay may open now.
-func (d *Dispatcher) Allowance(job postback.ReplayJob) int { return d.allowance(job) }
+// ReplayInterval is how often a replay is worked on.
+const ReplayInterval = replayInterval
+
+// Paces are the paces of one process.
+type Paces = paces
+
+// Allowed is how many deliveries a replay may be through with now.
+func (p paces) Allowed(job postback.ReplayJob, now time.Time) int { return p.allowed(job, now) }
+
+// Keep forgets the jobs that run no more.
+func (p paces) Keep(jobs []postback.ReplayJob) { p.keep(jobs) }
 
 // OutboxSize is how much may wait while Redis is slow.
 const OutboxSize = outboxSize

@@ -38,7 +38,7 @@ type bench struct {
 	spans *tracetest.SpanRecorder
 }
 
-func setup(t *testing.T, alter ...func(*dispatcher.Options)) *bench {
+func setup(t testing.TB, alter ...func(*dispatcher.Options)) *bench {
 	t.Helper()
 	b := &bench{
 		Parts: testkit.NewParts(t), queue: &queue{tasks: map[postback.Ref]task.Delivery{}, orphans: map[postback.Ref]bool{}},
@@ -50,7 +50,7 @@ func setup(t *testing.T, alter ...func(*dispatcher.Options)) *bench {
 
 // restart makes a new dispatcher over the same ledger and queue, as a process
 // that starts does.
-func (b *bench) restart(t *testing.T, alter ...func(*dispatcher.Options)) {
+func (b *bench) restart(t testing.TB, alter ...func(*dispatcher.Options)) {
 	t.Helper()
 	options := b.options()
 	for _, change := range alter {

@@ -49,9 +49,14 @@ func (d *Dispatcher) ReplayDelivery(ctx context.Context, deliveryID string) (pos
 	return reopened[0].Due.Delivery, reopened[0].Err
 }
 
+// firstPartTimeout bounds how long the answer to a new replay waits to say what
+// it is about.
+const firstPartTimeout = 500 * time.Millisecond
+
 // StartReplay makes a job that replays every ended delivery that the filter
 // picks, as of now; without states it picks dead letters. With dryRun it only
-// counts. Rate is in deliveries per second; 0 is as fast as it goes.
+// counts. Rate is in deliveries per second; 0 is as fast as it goes. A job whose
+// deliveries are not all known yet comes back without Collected.
 func (d *Dispatcher) StartReplay(ctx context.Context, filter postback.DeliveryFilter, rate float64, dryRun bool) (postback.ReplayJob, error) {
 	if len(filter.States) == 0 {
 		filter.States = []postback.State{postback.Dead}
@@ -70,21 +75,38 @@ func (d *Dispatcher) StartReplay(ctx context.Context, filter postback.DeliveryFi
 	// again is not replayed by the same job again.
 	filter.EndedBefore = now
 	filter.NoTests = true
-	matched, err := d.Replays.CountDeliveries(ctx, filter)
-	if err != nil {
-		return postback.ReplayJob{}, fmt.Errorf("count deliveries to replay: %w", err)
-	}
 	job := postback.ReplayJob{
 		ID: id.New(id.Replay, now), Filter: filter, Rate: rate, DryRun: dryRun,
-		State: postback.ReplayRunning, Matched: matched, CreatedAt: now,
+		State: postback.ReplayRunning, CreatedAt: now,
 	}
-	if dryRun || matched == 0 {
-		job.State, job.EndedAt = postback.ReplayDone, now
+	if dryRun {
+		matched, err := d.Replays.CountDeliveries(ctx, filter)
+		if err != nil {
+			return postback.ReplayJob{}, fmt.Errorf("count deliveries to replay: %w", err)
+		}
+		job.Matched, job.State, job.EndedAt = matched, postback.ReplayDone, now
 	}
 	if err := d.Replays.CreateReplay(ctx, job); err != nil {
 		return postback.ReplayJob{}, fmt.Errorf("record replay: %w", err)
 	}
-	return job, nil
+	if dryRun {
+		return job, nil
+	}
+	return d.firstPart(ctx, job), nil
+}
+
+// firstPart collects the first part of a new job, all of a small one, so that
+// the answer says at once what it is about. Counting a long history would keep
+// the caller waiting; what takes too long is left to the work on replays.
+func (d *Dispatcher) firstPart(ctx context.Context, job postback.ReplayJob) postback.ReplayJob {
+	ctx, cancel := context.WithTimeout(ctx, firstPartTimeout)
+	defer cancel()
+	collected, err := d.Replays.CollectReplay(ctx, job.ID, step, job.CreatedAt)
+	if err != nil {
+		d.Logger.InfoContext(ctx, "replay is collected later", slog.String("replay", job.ID), slog.Any("error", err))
+		return job
+	}
+	return collected
 }
 
 // Replay returns a replay job; CodeNotFound.
@@ -113,58 +135,4 @@ func (d *Dispatcher) CancelReplay(ctx context.Context, jobID string) (postback.R
 		return postback.ReplayJob{}, fmt.Errorf("cancel replay: %w", err)
 	}
 	return job, nil
-}
-
-// workOnReplays moves every running job on, each by what its rate allows for
-// one interval. Every process does so: a step that another one took is not
-// taken again.
-func (d *Dispatcher) workOnReplays(ctx context.Context) error {
-	jobs, err := d.Replays.RunningReplays(ctx)
-	if err != nil {
-		return fmt.Errorf("list replays: %w", err)
-	}
-	for _, job := range jobs {
-		err := d.workOn(ctx, job)
-		if postback.CodeOf(err) == postback.CodeConflict {
-			continue // another process works on it, or it was cancelled
-		}
-		if err != nil {
-			return fmt.Errorf("work on replay %s: %w", job.ID, err)
-		}
-	}
-	return nil
-}
-
-// workOn collects the job's snapshot and then works through it, until the job
-// ends or has had what its rate allows for this interval.
-func (d *Dispatcher) workOn(ctx context.Context, job postback.ReplayJob) (err error) {
-	for !job.Collected && job.State == postback.ReplayRunning && ctx.Err() == nil {
-		if job, err = d.Replays.CollectReplay(ctx, job.ID, step, d.now()); err != nil {
-			return fmt.Errorf("collect deliveries: %w", err)
-		}
-	}
-	for allowed := d.allowance(job); allowed > 0 && job.Collected && job.State == postback.ReplayRunning && ctx.Err() == nil; {
-		before := job.Replayed
-		if job, err = d.Replays.AdvanceReplay(ctx, job.ID, job.Handled(), min(allowed, step), d.now()); err != nil {
-			return fmt.Errorf("reopen deliveries: %w", err)
-		}
-		allowed -= job.Replayed - before
-	}
-	if job.State == postback.ReplayDone {
-		d.Logger.InfoContext(ctx, "replay done", slog.String("replay", job.ID),
-			slog.Int("replayed", job.Replayed), slog.Int("skipped", job.Skipped))
-	}
-	return nil
-}
-
-// allowance is how many deliveries a job's rate has allowed since it was made,
-// less those it has replayed, and no more than one interval's worth: a job
-// that stood still for an hour does not catch up in a burst.
-func (d *Dispatcher) allowance(job postback.ReplayJob) int {
-	const unlimited = 1 << 30
-	if job.Rate == 0 {
-		return unlimited
-	}
-	since := d.now().Sub(job.CreatedAt).Seconds()
-	return int(min(max(since*job.Rate-float64(job.Replayed), 0), max(job.Rate, 1), unlimited))
 }

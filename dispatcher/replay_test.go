@@ -48,6 +48,16 @@ func (b *bench) turn(t *testing.T, id string) postback.ReplayJob {
 	return b.job(t, id)
 }
 
+// pass lets time pass, with the turns that come with it.
+func (b *bench) pass(t *testing.T, id string, span time.Duration) postback.ReplayJob {
+	t.Helper()
+	for range span / dispatcher.ReplayInterval {
+		b.clock.advance(dispatcher.ReplayInterval)
+		b.turn(t, id)
+	}
+	return b.job(t, id)
+}
+
 func (b *bench) job(t *testing.T, id string) postback.ReplayJob {
 	t.Helper()
 	job, err := b.Replay(t.Context(), id)
@@ -241,61 +251,6 @@ func TestWhatEndsAfterAReplayBeganIsNotIts(t *testing.T) {
 	b.expectGeneration(t, made[:1], 1)
 }
 
-func TestAReplayIsPaced(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	b.offer(t)
-	b.dead(t, 30)
-	job := b.start(t, postback.DeliveryFilter{}, 10)
-	for i, want := range []int{0, 10, 20, 30} {
-		if job = b.turn(t, job.ID); job.Replayed != want {
-			t.Errorf("after %d s: %d are replayed, want %d", i, job.Replayed, want)
-		}
-		if again := b.turn(t, job.ID); again.Replayed != want {
-			t.Errorf("another turn in the same second replayed %d more", again.Replayed-want)
-		}
-		b.clock.advance(time.Second)
-	}
-	if job.State != postback.ReplayDone {
-		t.Errorf("got %+v", job)
-	}
-}
-
-func TestAllowance(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	tests := []struct {
-		name     string
-		rate     float64
-		after    time.Duration
-		replayed int
-		want     int
-	}{
-		{"at the start", 10, 0, 0, 0},
-		{"within a second", 10, 550 * time.Millisecond, 0, 5},
-		{"on time", 10, 3 * time.Second, 20, 10},
-		{"nothing left", 10, 3 * time.Second, 30, 0},
-		{"ahead", 10, 3 * time.Second, 35, 0},
-		{"after it stood still for an hour: no burst", 10, time.Hour, 20, 10},
-		{"slow, too early", 0.1, 9 * time.Second, 0, 0},
-		{"slow", 0.1, 10 * time.Second, 0, 1},
-		{"slow, after an hour", 0.1, time.Hour, 0, 1},
-		{"a clock that went back", 10, -time.Hour, 0, 0},
-	}
-	for _, tt := range tests {
-		job := postback.ReplayJob{Rate: tt.rate, Replayed: tt.replayed, CreatedAt: b.clock.now().Add(-tt.after)}
-		if got := b.Allowance(job); got != tt.want {
-			t.Errorf("%s: got %d, want %d", tt.name, got, tt.want)
-		}
-	}
-	for _, rate := range []float64{0, 1e12, math.MaxFloat64} {
-		job := postback.ReplayJob{Rate: rate, CreatedAt: b.clock.now().Add(-time.Hour)}
-		if got := b.Allowance(job); got < 1<<30 {
-			t.Errorf("rate %g: got %d, want more than there ever is", rate, got)
-		}
-	}
-}
-
 func TestAReplayOfManyPages(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -316,14 +271,13 @@ func TestACancelledReplayStops(t *testing.T) {
 	b.offer(t)
 	b.dead(t, 20)
 	job := b.start(t, postback.DeliveryFilter{}, 5)
-	b.clock.advance(time.Second)
-	b.turn(t, job.ID)
+	replayed := b.pass(t, job.ID, time.Second).Replayed
 	cancelled, err := b.CancelReplay(t.Context(), job.ID)
-	if err != nil || cancelled.State != postback.ReplayCancelled || cancelled.Replayed != 5 || !cancelled.EndedAt.Equal(b.clock.now()) {
+	if err != nil || replayed == 0 || cancelled.State != postback.ReplayCancelled || cancelled.Replayed != replayed || !cancelled.EndedAt.Equal(b.clock.now()) {
 		t.Errorf("got %+v, %v", cancelled, err)
 	}
 	b.clock.advance(time.Minute)
-	if job = b.turn(t, job.ID); job.State != postback.ReplayCancelled || b.count(t, in(postback.Pending)) != 5 {
+	if job = b.turn(t, job.ID); job.State != postback.ReplayCancelled || b.count(t, in(postback.Pending)) != replayed {
 		t.Errorf("got %+v", job)
 	}
 	if _, err := b.CancelReplay(t.Context(), job.ID); postback.CodeOf(err) != postback.CodeConflict {
@@ -340,15 +294,11 @@ func TestARestartInTheMiddleGoesOn(t *testing.T) {
 	b.offer(t)
 	made := b.dead(t, 12)
 	job := b.start(t, postback.DeliveryFilter{}, 4)
-	b.clock.advance(time.Second)
-	if job = b.turn(t, job.ID); job.Replayed != 4 {
+	if job = b.pass(t, job.ID, time.Second); job.Replayed == 0 || job.State != postback.ReplayRunning {
 		t.Fatalf("got %+v", job)
 	}
 	b.restart(t)
-	for range 5 {
-		b.clock.advance(time.Second)
-		job = b.turn(t, job.ID)
-	}
+	job = b.pass(t, job.ID, 5*time.Second)
 	if job.State != postback.ReplayDone || job.Replayed != 12 {
 		t.Errorf("got %+v", job)
 	}
@@ -378,17 +328,13 @@ func TestAProcessThatDiesBeforeItLearnsWhatItReplayed(t *testing.T) {
 	made := b.dead(t, 12)
 	b.restart(t, func(o *dispatcher.Options) { o.Replays = &dying{Replays: b.Ledger, left: 1} })
 	job := b.start(t, postback.DeliveryFilter{}, 4)
-	b.clock.advance(time.Second)
 	b.turn(t, job.ID)
 	b.clock.advance(time.Second)
 	if err := b.WorkOnReplays(t.Context()); !errors.Is(err, errAway) {
 		t.Fatalf("got %v", err)
 	}
 	b.restart(t)
-	for range 6 {
-		b.clock.advance(time.Second)
-		job = b.turn(t, job.ID)
-	}
+	job = b.pass(t, job.ID, 6*time.Second)
 	if job.State != postback.ReplayDone || job.Replayed != 12 || job.Skipped != 0 {
 		t.Errorf("got %+v", job)
 	}

@@ -39,7 +39,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	group.Go(func() { d.every(ctx, sweepInterval, "sweep due deliveries", d.sweep) })
 	group.Go(func() { d.every(ctx, watchInterval, "watch the queue", d.watch) })
 	group.Go(func() { d.every(ctx, watchInterval, "release parked deliveries", d.releaseParked) })
-	group.Go(func() { d.every(ctx, watchInterval, "work on replays", d.workOnReplays) })
+	group.Go(func() { d.every(ctx, replayInterval, "work on replays", d.replayTurns()) })
 	group.Wait()
 }
 

@@ -1,0 +1,240 @@
+package dispatcher_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/waybillhq/waybill/dispatcher"
+	"github.com/waybillhq/waybill/internal/id"
+	"github.com/waybillhq/waybill/postback"
+)
+
+// deadMany writes dead letters as they are when a publisher was away for long.
+func deadMany(tb testing.TB, ledger dispatcher.Ledger, count int, at time.Time) {
+	tb.Helper()
+	const part = 1000
+	for from := 0; from < count; from += part {
+		items := make([]postback.Acceptance, 0, part)
+		for i := from; i < min(count, from+part); i++ {
+			created := at.Add(time.Duration(i-count) * time.Millisecond)
+			event := postback.Event{
+				ID: fmt.Sprintf("tx-%06d", i), Type: "conversion.completed", Publisher: "pub_1",
+				Data: raw(`{"transaction_id":"tx"}`), AcceptedAt: created, Digest: []byte("digest"),
+			}
+			items = append(items, postback.Acceptance{Event: event, Deliveries: []postback.Delivery{{
+				ID: id.New(id.Delivery, created), EventID: event.ID, EventType: event.Type, Publisher: event.Publisher, EndpointID: "ep_1",
+				State: postback.Dead, Reason: postback.ReasonExhausted, Generation: 1, Attempts: 1, LastStatusCode: 500,
+				CreatedAt: created, OpenedAt: created, CompletedAt: created,
+			}}})
+		}
+		if _, err := ledger.Accept(tb.Context(), items); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+// mortal is a ledger whose process is killed in one of its steps: half of the
+// time after the step was written, and without learning of it.
+type mortal struct {
+	dispatcher.Replays
+
+	kill  context.CancelFunc
+	steps atomic.Int64
+	last  int64
+}
+
+func (m *mortal) AdvanceReplay(ctx context.Context, id string, handled, limit int, at time.Time) (postback.ReplayJob, error) {
+	if m.steps.Add(1) < m.last {
+		return m.Replays.AdvanceReplay(ctx, id, handled, limit, at)
+	}
+	_, _ = m.Replays.AdvanceReplay(ctx, id, handled, limit, at)
+	m.kill()
+	return postback.ReplayJob{}, errAway
+}
+
+// Twenty thousand dead letters, two processes at once on one job and then on
+// another, one of them killed in the middle, a third in its place; and a second
+// job over the same deliveries: none is missed and none is opened twice.
+func TestAReplayOfTwentyThousandByProcessesThatDie(t *testing.T) {
+	t.Parallel()
+	const count = 20_000
+	b := setup(t)
+	deadMany(t, b.Ledger, count, b.clock.now())
+	job := b.start(t, postback.DeliveryFilter{}, 0)
+	again := b.start(t, postback.DeliveryFilter{}, 0) // the same command, given twice
+
+	dying, kill := context.WithCancel(t.Context())
+	defer kill()
+	killed := &mortal{Replays: b.Ledger, kill: kill, last: 7}
+	team := map[*dispatcher.Dispatcher]context.Context{
+		b.Dispatcher: t.Context(),
+		b.twin(t, func(o *dispatcher.Options) { o.Replays = killed }): dying,
+	}
+	work(t, team)
+	if killed.steps.Load() != killed.last {
+		t.Fatalf("the process made %d steps: it was not killed in the middle", killed.steps.Load())
+	}
+	if err := b.twin(t).WorkOnReplays(t.Context()); err != nil {
+		t.Error(err)
+	}
+	job, again = b.job(t, job.ID), b.job(t, again.ID)
+	if job.State != postback.ReplayDone || again.State != postback.ReplayDone || job.Matched != count || again.Matched != count ||
+		job.Handled() != count || again.Handled() != count || job.Replayed+again.Replayed != count {
+		t.Errorf("got %+v\nand %+v", job, again)
+	}
+	b.expectGenerations(t, map[int]int{2: count})
+}
+
+// work lets each process take turns until it dies or has nothing left to do.
+func work(t *testing.T, team map[*dispatcher.Dispatcher]context.Context) {
+	t.Helper()
+	var group sync.WaitGroup
+	for one, ctx := range team {
+		group.Go(func() {
+			for range 200 {
+				if err := one.WorkOnReplays(ctx); err != nil && ctx.Err() == nil {
+					t.Errorf("work on replays: %v", err)
+				}
+				if ctx.Err() != nil {
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+// expectGenerations counts deliveries by generation.
+func (b *bench) expectGenerations(t *testing.T, want map[int]int) {
+	t.Helper()
+	got := map[int]int{}
+	page := postback.Page{Limit: 1000}
+	for more := true; more; more = page.Cursor != "" {
+		part, next, err := b.Ledger.Deliveries(t.Context(), postback.DeliveryFilter{}, page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, delivery := range part {
+			got[delivery.Generation]++
+		}
+		page.Cursor = next
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("deliveries by generation: got %v, want %v", got, want)
+	}
+}
+
+// A cancelled job opens no more, whoever works on it, and what it left is the
+// next job's.
+func TestACancelledReplayLeavesTheRestToTheNext(t *testing.T) {
+	t.Parallel()
+	const count = 3000
+	b := setup(t)
+	deadMany(t, b.Ledger, count, b.clock.now())
+	job := b.start(t, postback.DeliveryFilter{}, 5000)
+	other := b.twin(t)
+	for range 2 {
+		b.pass(t, job.ID, dispatcher.ReplayInterval)
+		if err := other.WorkOnReplays(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cancelled, err := b.CancelReplay(t.Context(), job.ID)
+	if err != nil || cancelled.Replayed == 0 || cancelled.Replayed == count {
+		t.Fatalf("got %+v, %v", cancelled, err)
+	}
+	b.pass(t, job.ID, time.Second)
+	b.expectGenerations(t, map[int]int{1: count - cancelled.Replayed, 2: cancelled.Replayed})
+	next := b.start(t, postback.DeliveryFilter{}, 0)
+	if next = b.turn(t, next.ID); next.State != postback.ReplayDone || next.Replayed != count-cancelled.Replayed || next.Skipped != 0 {
+		t.Errorf("got %+v", next)
+	}
+	b.expectGenerations(t, map[int]int{2: count})
+}
+
+// slow is a ledger whose history is too long to be looked through at once.
+type slow struct{ dispatcher.Replays }
+
+func (slow) CollectReplay(ctx context.Context, _ string, _ int, _ time.Time) (postback.ReplayJob, error) {
+	<-ctx.Done()
+	return postback.ReplayJob{}, ctx.Err()
+}
+
+func TestAReplayOfALongHistoryIsAnsweredSoon(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.offer(t)
+	made := b.dead(t, 3)
+	b.restart(t, func(o *dispatcher.Options) { o.Replays = slow{b.Ledger} })
+	job := b.start(t, postback.DeliveryFilter{}, 0)
+	if job.State != postback.ReplayRunning || job.Collected || job.Matched != 0 {
+		t.Errorf("got %+v", job)
+	}
+	b.restart(t)
+	if job = b.turn(t, job.ID); job.State != postback.ReplayDone || job.Matched != 3 {
+		t.Errorf("got %+v", job)
+	}
+	b.expectGeneration(t, made, 2)
+}
+
+// diary notes which job each step was of.
+type diary struct {
+	dispatcher.Replays
+
+	steps []string
+}
+
+func (d *diary) AdvanceReplay(ctx context.Context, id string, handled, limit int, at time.Time) (postback.ReplayJob, error) {
+	d.steps = append(d.steps, id)
+	return d.Replays.AdvanceReplay(ctx, id, handled, limit, at)
+}
+
+// A large job keeps a small one waiting for no longer than a step.
+func TestReplaysTakeTurns(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	deadMany(t, b.Ledger, 3000, b.clock.now())
+	var noted diary
+	b.restart(t, func(o *dispatcher.Options) { noted.Replays, o.Replays = b.Ledger, &noted })
+	large := b.start(t, postback.DeliveryFilter{}, 0)
+	b.clock.advance(time.Second)
+	small := b.start(t, postback.DeliveryFilter{EventID: "tx-002999"}, 0)
+	large = b.turn(t, large.ID)
+	small = b.job(t, small.ID)
+	if large.State != postback.ReplayDone || small.State != postback.ReplayDone || large.Replayed+small.Replayed != 3000 {
+		t.Errorf("got %+v and %+v", large, small)
+	}
+	if noted.steps[0] != small.ID || len(noted.steps) != 7 {
+		t.Errorf("the steps were %q, where %s is the small one", noted.steps, small.ID)
+	}
+}
+
+// BenchmarkReplay replays a hundred thousand dead letters: go test -bench Replay
+// -benchtime 1x.
+func BenchmarkReplay(b *testing.B) {
+	const count = 100_000
+	for range b.N {
+		b.StopTimer()
+		parts := setup(b)
+		deadMany(b, parts.Ledger, count, parts.clock.now())
+		b.StartTimer()
+		started := time.Now()
+		job, err := parts.StartReplay(b.Context(), postback.DeliveryFilter{}, 0, false)
+		if err != nil {
+			b.Fatal(err)
+		}
+		answered := time.Since(started)
+		if err := parts.WorkOnReplays(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		if job, err = parts.Replay(b.Context(), job.ID); err != nil || job.Replayed != count {
+			b.Fatalf("got %+v, %v", job, err)
+		}
+		b.ReportMetric(float64(answered.Milliseconds()), "ms-to-answer")
+		b.ReportMetric(count/time.Since(started).Seconds(), "deliveries/s")
+	}
+}
