@@ -30,11 +30,18 @@ func (p *program) replayCommand() *cobra.Command {
 letters, unless --state says otherwise). A replay keeps the message id, so receivers
 that know a delivery already recognise it.
 
-With filters a replay job runs on the server. This command shows its progress until it
-ends; Ctrl-C stops watching, not the job. On a terminal it first counts and asks.`,
+With filters a replay job runs on the server: it notes what the filters pick now, and
+sends it again, the oldest first. This command shows its progress until it ends; Ctrl-C
+stops watching, not the job. On a terminal it first counts and asks.
+
+The same command twice does no harm: what one job has sent again, the other skips. To
+change the rate, cancel the job and start another for what it left. Deliveries that
+failed again since are dead letters like any other: the next job picks them.`,
 		Example: `  waybill replay dlv_0198c0de00007000800000000000ab12
   waybill replay --state dead --endpoint ep_0198c0de00007000800000000000ab12 --dry-run
+  waybill replay --reference tx_1001
   waybill replay --publisher pub_1 --since 24h --rate 50 --yes
+  waybill replay list
   waybill replay cancel rpl_0198c0de00007000800000000000ab12`,
 		Args: cobra.ArbitraryArgs,
 	}
@@ -58,7 +65,7 @@ ends; Ctrl-C stops watching, not the job. On a terminal it first counts and asks
 			return usagef("name deliveries, or pick them with filters such as --state dead")
 		}
 	})
-	cmd.AddCommand(p.replayShow(), p.replayCancel())
+	cmd.AddCommand(p.replayList(), p.replayShow(), p.replayWatch(), p.replayCancel())
 	return cmd
 }
 
@@ -127,48 +134,4 @@ func (p *program) confirmReplay(ctx context.Context, c *client.Client, request c
 		return fmt.Errorf("count deliveries: %w", err)
 	}
 	return p.confirm(ctx, fmt.Sprintf("Replay %d deliveries?", counted.Matched))
-}
-
-func (p *program) showReplay(job client.ReplayJob, asJSON bool) error {
-	switch {
-	case asJSON:
-		return p.printJSON(job)
-	case job.DryRun:
-		p.printf("%d deliveries would be replayed\n", job.Matched)
-	default:
-		p.printf("%s is %s: %d of %d deliveries replayed\n", escapeLine(job.ID), job.State, job.Replayed, job.Matched)
-	}
-	return nil
-}
-
-func (p *program) replayShow() *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "show REPLAY", Short: "Show how far a replay job got",
-		Long:    "Show how far a replay job got.",
-		Example: "  waybill replay show rpl_0198c0de00007000800000000000ab12",
-		Args:    takes("REPLAY"),
-	}
-	return p.replayJob(cmd, (*client.Client).GetReplay)
-}
-
-func (p *program) replayCancel() *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "cancel REPLAY", Short: "Stop a replay job",
-		Long:    "Stop a replay job. What it replayed stays replayed.",
-		Example: "  waybill replay cancel rpl_0198c0de00007000800000000000ab12",
-		Args:    takes("REPLAY"),
-	}
-	return p.replayJob(cmd, (*client.Client).CancelReplay)
-}
-
-func (p *program) replayJob(cmd *cobra.Command, call func(*client.Client, context.Context, string) (client.ReplayJob, error)) *cobra.Command {
-	var asJSON bool
-	jsonFlag(cmd, &asJSON)
-	return p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
-		job, err := call(c, ctx, args[0])
-		if err != nil {
-			return fmt.Errorf("%s replay: %w", cmd.Name(), err)
-		}
-		return p.showReplay(job, asJSON)
-	})
 }

@@ -42,7 +42,7 @@ func (p *program) watch(ctx context.Context, c *client.Client, started client.Re
 }
 
 func unwatched(job client.ReplayJob, cause error) error {
-	return fmt.Errorf("stopped watching, but %s goes on (\"waybill replay show %s\" shows it, \"waybill replay cancel %s\" stops it): %s",
+	return fmt.Errorf("stopped watching, but %s goes on (\"waybill replay watch %s\" shows it, \"waybill replay cancel %s\" stops it): %s",
 		job.ID, job.ID, job.ID, describe(cause))
 }
 
@@ -56,7 +56,7 @@ func (p *program) progress(job client.ReplayJob) (show func(client.ReplayJob), d
 	return func(job client.ReplayJob) {
 		if tenth := tenths(job); tenth > shown {
 			shown = tenth
-			p.notef("%s: %d of %d\n", escapeLine(job.ID), job.Replayed, job.Matched)
+			p.notef("%s: %s\n", escapeLine(job.ID), progressOf(job))
 		}
 	}, func(bool) {}
 }
@@ -65,23 +65,25 @@ func tenths(job client.ReplayJob) int {
 	if job.Matched == 0 {
 		return 0
 	}
-	return 10 * job.Replayed / job.Matched
+	return 10 * (job.Replayed + job.Skipped) / job.Matched
 }
 
 func (p *program) progressBar(job client.ReplayJob) (show func(client.ReplayJob), done func(ended bool)) {
-	tracker := &progress.Tracker{Message: escapeLine(job.ID), Total: int64(job.Matched)}
+	tracker := &progress.Tracker{Message: barLabel(job), Total: int64(job.Matched)}
 	bar := progress.NewWriter()
 	bar.SetOutputWriter(p.err)
 	bar.Style().Options.TimeInProgressPrecision = time.Second
 	bar.Style().Options.TimeDonePrecision = time.Second
+	bar.Style().Visibility.Speed = true
 	bar.Style().Options.ErrorString = "not watched any more"
 	bar.SetAutoStop(true) // Render ends when the tracker is done.
 	bar.AppendTracker(tracker)
 	var rendering sync.WaitGroup
 	rendering.Go(bar.Render)
 	show = func(job client.ReplayJob) {
+		tracker.UpdateMessage(barLabel(job))
 		tracker.UpdateTotal(int64(job.Matched))
-		tracker.SetValue(min(int64(job.Replayed), int64(job.Matched)))
+		tracker.SetValue(min(int64(job.Replayed+job.Skipped), int64(job.Matched)))
 	}
 	return show, func(ended bool) {
 		if ended {
@@ -91,4 +93,16 @@ func (p *program) progressBar(job client.ReplayJob) (show func(client.ReplayJob)
 		}
 		rendering.Wait()
 	}
+}
+
+// barLabel stands before the bar, which counts what is replayed or skipped.
+func barLabel(job client.ReplayJob) string {
+	label := escapeLine(job.ID)
+	if !job.Collected && job.State == postback.ReplayRunning {
+		return label + " (collecting)"
+	}
+	if job.Skipped > 0 {
+		return fmt.Sprintf("%s (%d skipped)", label, job.Skipped)
+	}
+	return label
 }

@@ -1,0 +1,124 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/waybillhq/waybill/client"
+	"github.com/waybillhq/waybill/postback"
+)
+
+func (p *program) showReplay(job client.ReplayJob, asJSON bool) error {
+	switch {
+	case asJSON:
+		return p.printJSON(job)
+	case job.DryRun:
+		p.printf("%d deliveries would be replayed\n", job.Matched)
+	default:
+		p.printf("%s is %s: %s\n", escapeLine(job.ID), job.State, progressOf(job))
+	}
+	return nil
+}
+
+// progressOf says how far a job is.
+func progressOf(job client.ReplayJob) string {
+	text := fmt.Sprintf("%d of %d deliveries replayed", job.Replayed, job.Matched)
+	if job.Skipped > 0 {
+		text += fmt.Sprintf(", %d skipped that went otherwise", job.Skipped)
+	}
+	if !job.Collected && job.State == postback.ReplayRunning {
+		text += ", more are being looked for"
+	}
+	return text
+}
+
+func (p *program) replayList() *cobra.Command {
+	var publisher string
+	var chosen paging
+	cmd := &cobra.Command{
+		Use: "list", Short: "List replay jobs",
+		Long:    "List replay jobs, newest first.",
+		Example: "  waybill replay list\n  waybill replay list --publisher pub_1 --json",
+		Args:    takes(),
+	}
+	cmd.Flags().StringVar(&publisher, "publisher", "", "only those whose filters name this `PUBLISHER`")
+	chosen.add(cmd)
+	return p.online(cmd, func(ctx context.Context, c *client.Client, _ []string) error {
+		return listing[client.ReplayJob]{
+			what:     "replays",
+			headings: []string{"replay", "state", "matched", "replayed", "skipped", "remaining", "rate", "publisher", "endpoint", "created", "ended"},
+			row:      replayRow,
+			page: func(ctx context.Context, page client.PageRequest) (client.Page[client.ReplayJob], error) {
+				return c.ListReplays(ctx, publisher, page)
+			},
+		}.show(ctx, p, chosen)
+	})
+}
+
+func replayRow(job client.ReplayJob) []string {
+	state, rate := string(job.State), ""
+	switch {
+	case job.DryRun:
+		state = "dry run"
+	case !job.Collected && job.State == postback.ReplayRunning:
+		state = "collecting"
+	}
+	if job.Rate != 0 {
+		rate = strconv.FormatFloat(job.Rate, 'g', -1, 64) + "/s"
+	}
+	return []string{
+		job.ID, state, strconv.Itoa(job.Matched), strconv.Itoa(job.Replayed), strconv.Itoa(job.Skipped), strconv.Itoa(job.Remaining),
+		rate, job.Filter.Publisher, job.Filter.Endpoint, when(job.CreatedAt), when(job.EndedAt),
+	}
+}
+
+func (p *program) replayWatch() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "watch REPLAY", Short: "Show a replay job's progress until it ends",
+		Long:    "Show a replay job's progress until it ends. Ctrl-C stops watching, not the job.",
+		Example: "  waybill replay watch rpl_0198c0de00007000800000000000ab12",
+		Args:    takes("REPLAY"),
+	}
+	return p.replayJob(cmd, func(c *client.Client, ctx context.Context, id string) (client.ReplayJob, error) {
+		job, err := c.GetReplay(ctx, id)
+		if err != nil {
+			return job, fmt.Errorf("get replay: %w", err)
+		}
+		return p.watch(ctx, c, job)
+	})
+}
+
+func (p *program) replayShow() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "show REPLAY", Short: "Show how far a replay job got",
+		Long:    "Show how far a replay job got.",
+		Example: "  waybill replay show rpl_0198c0de00007000800000000000ab12",
+		Args:    takes("REPLAY"),
+	}
+	return p.replayJob(cmd, (*client.Client).GetReplay)
+}
+
+func (p *program) replayCancel() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "cancel REPLAY", Short: "Stop a replay job",
+		Long:    "Stop a replay job. What it replayed stays replayed.",
+		Example: "  waybill replay cancel rpl_0198c0de00007000800000000000ab12",
+		Args:    takes("REPLAY"),
+	}
+	return p.replayJob(cmd, (*client.Client).CancelReplay)
+}
+
+func (p *program) replayJob(cmd *cobra.Command, call func(*client.Client, context.Context, string) (client.ReplayJob, error)) *cobra.Command {
+	var asJSON bool
+	jsonFlag(cmd, &asJSON)
+	return p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
+		job, err := call(c, ctx, args[0])
+		if err != nil {
+			return fmt.Errorf("%s replay: %w", cmd.Name(), err)
+		}
+		return p.showReplay(job, asJSON)
+	})
+}
