@@ -66,8 +66,9 @@ func badURL() error {
 }
 
 // settle sets what the server must know. Plans are made for the values at hand,
-// because those say which partition it is; JIT compilation costs far more than
-// any of the statements.
+// because those say which partition it is, and from indexes, because a table that
+// was empty when the statistics were made may hold a million rows now. JIT
+// compilation costs far more than any of the statements.
 func settle(config *pgx.ConnConfig) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectWait
@@ -83,6 +84,7 @@ func settle(config *pgx.ConnConfig) {
 		"default_transaction_isolation":       "read committed",
 		"plan_cache_mode":                     "force_custom_plan",
 		"jit":                                 "off",
+		"enable_seqscan":                      "off",
 	} {
 		if _, said := config.RuntimeParams[name]; !said {
 			config.RuntimeParams[name] = value

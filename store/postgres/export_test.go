@@ -2,10 +2,62 @@ package postgres
 
 import (
 	"context"
+	"strings"
 	"time"
+
+	"github.com/waybillhq/waybill/postback"
 )
 
 // PrepareDays makes the partitions of days that are over, too.
 func PrepareDays(ctx context.Context, l *Ledger, from, until time.Time) error {
 	return l.prepareDays(ctx, from, until)
+}
+
+// Statement is what is sent to the server.
+type Statement struct {
+	Query string
+	Args  []any
+}
+
+// OneDayStatements are those of every attempt, for a delivery.
+func OneDayStatements(id string, at time.Time) map[string]Statement {
+	ids := []string{id}
+	texts, numbers := []string{""}, []int{0}
+	return map[string]Statement{
+		"due":       {readDue, []any{id, at.Add(-time.Hour), at.Add(time.Hour)}},
+		"lock":      {lockDeliveries, []any{ids, id, id}},
+		"move":      {moveDeliveries, []any{id, id, ids, texts, texts, numbers, numbers, texts, []*time.Time{nil}}},
+		"delivery":  {readByID, []any{ids}},
+		"attempts":  {readAttempts, []any{id}},
+		"histories": {readManyAttempts, []any{ids}},
+		"event":     {readEvents, []any{[]time.Time{at}, []int64{1}}},
+	}
+}
+
+// QueueStatements touch no partition at all.
+func QueueStatements(at time.Time) map[string]Statement {
+	return map[string]Statement{
+		"any":     {anyOverdue, []any{at}},
+		"claim":   {claimOverdue, []any{at, at, 100, claimBytes}},
+		"requeue": {requeue, []any{at, 100}},
+		"parked":  {parkedEndpoints, nil},
+		"release": {parkedDeliveries, []any{"ep_1", "paused", 100}},
+		"cancel":  {waitingDeliveries, []any{"ep_1", 100}},
+	}
+}
+
+// ListStatements are the statements of a listing of deliveries.
+func ListStatements(filter postback.DeliveryFilter, after string) []Statement {
+	var all []Statement
+	for _, part := range branches(filter, after) {
+		query, args := part.list(filter, 51)
+		all = append(all, Statement{query, args})
+	}
+	return all
+}
+
+// Explain returns a statement's plan.
+func Explain(ctx context.Context, l *Ledger, s Statement) (string, error) {
+	lines, err := collect(ctx, l.pool, one[string], "EXPLAIN (COSTS OFF) "+s.Query, s.Args...)
+	return strings.Join(lines, "\n"), err
 }

@@ -1,0 +1,184 @@
+package postgres_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store/postgres"
+	"github.com/waybillhq/waybill/store/storetest"
+)
+
+func number(t *testing.T, at, query string) (n int64) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(t.Context()) }()
+	if err := conn.QueryRow(t.Context(), query).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// tablesOfDays is how much is in the tables of days, and how many there are.
+const (
+	spaceOfDays = `SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class WHERE relkind = 'r' AND relname ~ '_[0-9]{8}$'`
+	countOfDays = `SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname ~ '_[0-9]{8}$'`
+)
+
+// ended writes deliveries of a time that succeeded.
+func ended(t *testing.T, ledger *postgres.Ledger, at time.Time, n int) []postback.Delivery {
+	t.Helper()
+	var items []postback.Acceptance
+	var made []postback.Delivery
+	for i := range n {
+		event := storetest.Event(fmt.Sprintf("evt_%d_%d", at.Unix(), i))
+		event.AcceptedAt = at
+		items = append(items, storetest.Acceptance(event, "ep_1"))
+		made = append(made, items[i].Deliveries...)
+	}
+	if _, err := ledger.Accept(t.Context(), items); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range made {
+		if err := ledger.Record(t.Context(), storetest.Succeed(d.Ref())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return made
+}
+
+func prune(t *testing.T, ledger *postgres.Ledger, before time.Time) (gone int) {
+	t.Helper()
+	for range 1000 {
+		n, err := ledger.Prune(t.Context(), before)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			return gone
+		}
+		gone += n
+	}
+	t.Fatal("pruning never ends")
+	return 0
+}
+
+// TestPruneDropsDays checks that days go whole and give their space back.
+func TestPruneDropsDays(t *testing.T) {
+	t.Parallel()
+	at := database(t)
+	ledger := open(t, at)
+	day := 24 * time.Hour
+	if err := postgres.PrepareDays(t.Context(), ledger, storetest.Noon(), storetest.After(3*day)); err != nil {
+		t.Fatal(err)
+	}
+	ended(t, ledger, storetest.Noon(), 200)
+	kept := ended(t, ledger, storetest.After(3*day), 1)
+	before := number(t, at, spaceOfDays)
+	if gone := prune(t, ledger, storetest.After(3*day)); gone < 400 {
+		t.Errorf("%d rows went", gone)
+	}
+	if n := number(t, at, countOfDays); n != 3 {
+		t.Errorf("%d tables of days are left", n)
+	}
+	if after := number(t, at, spaceOfDays); after > before/2 {
+		t.Errorf("the days take %d bytes, before %d", after, before)
+	}
+	if _, _, err := ledger.Delivery(t.Context(), kept[0].ID); err != nil {
+		t.Error(err)
+	}
+	if n := number(t, at, `SELECT count(*) FROM event_ids`); n != 1 {
+		t.Errorf("%d event ids are left", n)
+	}
+}
+
+// TestPruneKeepsADayOfMany checks that a day with more survivors than are moved
+// loses what ended, row by row.
+func TestPruneKeepsADayOfMany(t *testing.T) {
+	t.Parallel()
+	at := database(t)
+	ledger := open(t, at)
+	if err := postgres.PrepareDays(t.Context(), ledger, storetest.Noon(), storetest.Noon()); err != nil {
+		t.Fatal(err)
+	}
+	ended(t, ledger, storetest.Noon(), 20)
+	var items []postback.Acceptance
+	for i := range 600 {
+		items = append(items, storetest.Acceptance(storetest.Event(fmt.Sprintf("evt_waits_%d", i)), "ep_1"))
+	}
+	if _, err := ledger.Accept(t.Context(), items); err != nil {
+		t.Fatal(err)
+	}
+	prune(t, ledger, storetest.After(100*24*time.Hour))
+	if n := number(t, at, `SELECT count(*) FROM deliveries_20260131`); n != 600 {
+		t.Errorf("%d deliveries are left", n)
+	}
+	if n := number(t, at, `SELECT count(*) FROM events_20260131`); n != 600 {
+		t.Errorf("%d events are left", n)
+	}
+}
+
+// TestPrepareMovesWhatCameBefore checks that rows which came before their day's
+// partition are moved into it.
+func TestPrepareMovesWhatCameBefore(t *testing.T) {
+	t.Parallel()
+	at := database(t)
+	ledger := open(t, at)
+	made := ended(t, ledger, storetest.Noon(), 5)
+	if err := postgres.PrepareDays(t.Context(), ledger, storetest.Noon(), storetest.Noon()); err != nil {
+		t.Fatal(err)
+	}
+	for table, want := range map[string]int64{
+		"deliveries_default": 0, "attempts_default": 0, "events_default": 0,
+		"deliveries_20260131": 5, "attempts_20260131": 5, "events_20260131": 5,
+	} {
+		if n := number(t, at, `SELECT count(*) FROM `+table); n != want {
+			t.Errorf("%s has %d rows, want %d", table, n, want)
+		}
+	}
+	if delivery, attempts, err := ledger.Delivery(t.Context(), made[0].ID); err != nil || delivery.State != postback.Succeeded || len(attempts) != 1 {
+		t.Errorf("delivery is %s after %d attempts, %v", delivery.State, len(attempts), err)
+	}
+}
+
+// TestPruneWaitsForALongQuery checks that a step which a long transaction holds
+// up says so, or waits, and stops no writer meanwhile.
+func TestPruneWaitsForALongQuery(t *testing.T) {
+	t.Parallel()
+	at := database(t)
+	ledger := open(t, at)
+	if err := postgres.PrepareDays(t.Context(), ledger, storetest.Noon(), storetest.Noon()); err != nil {
+		t.Fatal(err)
+	}
+	ended(t, ledger, storetest.Noon(), 5)
+	conn, err := pgx.Connect(t.Context(), at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(t.Context()) }()
+	for _, statement := range []string{`BEGIN`, `SELECT count(*) FROM events`, `SELECT count(*) FROM waiting`, `SELECT count(*) FROM deliveries`} {
+		if _, err := conn.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pruned := make(chan error, 1)
+	go func() {
+		_, err := ledger.Prune(t.Context(), storetest.After(100*24*time.Hour))
+		pruned <- err
+	}()
+	for i := range 20 {
+		ended(t, ledger, storetest.After(time.Duration(1+i)*24*time.Hour), 1)
+	}
+	if _, err := conn.Exec(t.Context(), `ROLLBACK`); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-pruned; err != nil {
+		t.Fatal(err)
+	}
+}
