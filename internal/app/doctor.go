@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"strings"
 
 	"github.com/waybillhq/waybill/internal/config"
 	"github.com/waybillhq/waybill/internal/egress"
@@ -34,17 +33,6 @@ func risky(name, detail, remedy string) Check {
 
 func bad(name string, err error, remedy string) Check {
 	return Check{Name: name, Detail: err.Error(), Remedy: remedy}
-}
-
-// Migrate brings the ledger's schema up to date and says from which version to
-// which.
-func Migrate(ctx context.Context, cfg config.Config, log *slog.Logger) (from, to int64, err error) {
-	opened, err := openLedger(ctx, cfg, log)
-	if err != nil {
-		return 0, 0, err
-	}
-	schema := opened.Schema()
-	return schema.Found, schema.Current, opened.Close() //nolint:wrapcheck // it says what failed
 }
 
 // Doctor checks the settings and everything they lead to. It changes nothing.
@@ -75,10 +63,12 @@ func checkDataDir(cfg config.Config) Check {
 // checkLedger opens the ledger, unless it is not there yet: opening makes it.
 func checkLedger(ctx context.Context, cfg config.Config) []Check {
 	const name = "ledger"
-	if path, isSQLite := strings.CutPrefix(cfg.DatabaseURL(), "sqlite:"); isSQLite {
-		if _, err := os.Stat(path); os.IsNotExist(err) {
-			return []Check{good(name, "%s is not there yet; the first start makes it", path)}
-		}
+	path, embedded := sqlitePath(cfg)
+	if !embedded {
+		return checkPostgres(ctx, cfg)
+	}
+	if _, err := os.Stat(path); os.IsNotExist(err) {
+		return []Check{good(name, "%s is not there yet; the first start makes it", path)}
 	}
 	opened, err := openLedger(ctx, cfg, slog.New(slog.DiscardHandler))
 	if postback.CodeOf(err) == sqlite.CodeInUse {
@@ -103,6 +93,9 @@ func checkKeyring(ctx context.Context, cfg config.Config, opened ledger) Check {
 	}
 	ring, err := seal.Load(cfg.KeyringSource(), false)
 	if err != nil {
+		return bad(name, err, "")
+	}
+	if err := ring.Matches(ctx, opened); err != nil {
 		return bad(name, err, "")
 	}
 	opens := 0

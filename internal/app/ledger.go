@@ -15,8 +15,8 @@ import (
 	"github.com/waybillhq/waybill/internal/retention"
 	"github.com/waybillhq/waybill/internal/schemes"
 	"github.com/waybillhq/waybill/internal/seal"
-	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/store"
+	"github.com/waybillhq/waybill/store/postgres"
 	"github.com/waybillhq/waybill/store/sqlite"
 	"github.com/waybillhq/waybill/worker"
 )
@@ -41,20 +41,44 @@ type ledger interface { //nolint:interfacebloat // the sum of what each part dec
 	Close() error
 }
 
-// codeDatabase says that the ledger that was named cannot be used.
-const codeDatabase postback.Code = "database_unusable"
-
 const sqliteScheme = "sqlite:"
 
 // openLedger opens the ledger that the settings name.
 func openLedger(ctx context.Context, cfg config.Config, log *slog.Logger) (ledger, error) {
-	path, isSQLite := strings.CutPrefix(cfg.DatabaseURL(), sqliteScheme)
-	if !isSQLite {
-		return nil, postback.Invalid("database", codeDatabase, "only sqlite:PATH works in this version")
+	if path, embedded := sqlitePath(cfg); embedded {
+		opened, err := sqlite.Open(ctx, sqlite.Options{Path: path, Logger: log})
+		if err != nil {
+			return nil, fmt.Errorf("open ledger: %w", err)
+		}
+		return opened, nil
 	}
-	opened, err := sqlite.Open(ctx, sqlite.Options{Path: path, Logger: log})
+	opened, err := postgres.Open(ctx, postgresOptions(cfg, log))
 	if err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
 	return opened, nil
+}
+
+// sqlitePath is the file of an embedded ledger.
+func sqlitePath(cfg config.Config) (path string, embedded bool) {
+	return strings.CutPrefix(cfg.DatabaseURL(), sqliteScheme)
+}
+
+func postgresOptions(cfg config.Config, log *slog.Logger) postgres.Options {
+	return postgres.Options{URL: cfg.DatabaseURL(), Connections: cfg.DatabaseConnections, Logger: log}
+}
+
+// Migrate brings the ledger's schema up to date and says from which version to
+// which.
+func Migrate(ctx context.Context, cfg config.Config, log *slog.Logger) (from, to int64, err error) {
+	if _, embedded := sqlitePath(cfg); !embedded {
+		schema, err := postgres.Migrate(ctx, postgresOptions(cfg, log))
+		return schema.Found, schema.Current, err //nolint:wrapcheck // it says what failed
+	}
+	opened, err := openLedger(ctx, cfg, log)
+	if err != nil {
+		return 0, 0, err
+	}
+	schema := opened.Schema()
+	return schema.Found, schema.Current, opened.Close() //nolint:wrapcheck // it says what failed
 }

@@ -23,10 +23,27 @@ type Records interface {
 }
 
 // Agree makes sure that all processes on a ledger seal with keys of one
-// keyring: those that the ledger knows by their fingerprints. It fails with
-// CodeForeign when a key has the id of another one, or when the ledger knows
-// none of the ring's keys, and records the keys that are new.
+// keyring, as Matches says, and records the keys that are new.
 func (k *Keyring) Agree(ctx context.Context, records Records) error {
+	if err := k.Matches(ctx, records); err != nil {
+		return err
+	}
+	for id, fingerprint := range k.prints {
+		err := records.SaveFingerprint(ctx, id, fingerprint)
+		if postback.CodeOf(err) == postback.CodeConflict {
+			return foreign(id) // another process was first, with another ring
+		}
+		if err != nil {
+			return fmt.Errorf("record fingerprint of key: %w", err)
+		}
+	}
+	return nil
+}
+
+// Matches fails with CodeForeign when a key of the ring has the id of another
+// key that the ledger knows, or when the ledger knows keys and none of the
+// ring's.
+func (k *Keyring) Matches(ctx context.Context, records Records) error {
 	known, err := records.Fingerprints(ctx)
 	if err != nil {
 		return fmt.Errorf("read fingerprints of keys: %w", err)
@@ -43,15 +60,6 @@ func (k *Keyring) Agree(ctx context.Context, records Records) error {
 	}
 	if len(known) > 0 && shared == 0 {
 		return foreign(k.first)
-	}
-	for id, fingerprint := range k.prints {
-		err := records.SaveFingerprint(ctx, id, fingerprint)
-		if postback.CodeOf(err) == postback.CodeConflict {
-			return foreign(id) // another process was first, with another ring
-		}
-		if err != nil {
-			return fmt.Errorf("record fingerprint of key: %w", err)
-		}
 	}
 	return nil
 }
