@@ -42,6 +42,7 @@ func event(transaction string) client.Event {
 // platform would: an event whose answer it did not get it sends again.
 type producer struct {
 	server   atomic.Pointer[server]
+	choose   func() *server // instead of server
 	accepted atomic.Int64
 }
 
@@ -70,7 +71,11 @@ func (p *producer) produce(ctx context.Context, t *testing.T, count int) []strin
 
 func (p *producer) send(ctx context.Context, t *testing.T, transaction string) {
 	for ctx.Err() == nil {
-		if _, err := p.server.Load().SendEvent(ctx, event(transaction)); err == nil {
+		to := p.server.Load()
+		if p.choose != nil {
+			to = p.choose()
+		}
+		if _, err := to.SendEvent(ctx, event(transaction)); err == nil {
 			p.accepted.Add(1)
 			return
 		}

@@ -17,14 +17,16 @@ import (
 	"github.com/waybillhq/waybill/client"
 )
 
-// server is a running `waybill serve`.
+// server is a running `waybill serve`, `waybill api` or `waybill worker`.
 type server struct {
 	t       *testing.T
 	command *exec.Cmd
 	log     *journal
+	ready   chan struct{} // closed when it is ready
 	done    chan struct{} // closed when the process has ended
-	url     string
-	key     string // the admin key
+	url     string        // of the API; empty for a worker
+	health  string        // of the health checks; empty without
+	key     string        // the admin key
 	*client.Client
 }
 
@@ -56,10 +58,24 @@ func start(t *testing.T, dataDir string, args ...string) *server {
 // startWith is start with more variables in the environment.
 func startWith(t *testing.T, dataDir string, variables []string, args ...string) *server {
 	t.Helper()
-	args = append([]string{"serve", "--listen", "127.0.0.1:0", "--data-dir", dataDir, "--egress-allow", "127.0.0.0/8"}, args...)
+	args = append([]string{"--data-dir", dataDir}, args...)
+	s := launch(t, "serve", variables, args...)
+	s.awaitReady()
+	key, err := os.ReadFile(filepath.Join(dataDir, "admin.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.connect(strings.TrimSpace(string(key)))
+	return s
+}
+
+// launch runs a role on free ports. The test ends with the process gone.
+func launch(t *testing.T, role string, variables []string, args ...string) *server {
+	t.Helper()
+	args = append([]string{role, "--listen", "127.0.0.1:0", "--egress-allow", "127.0.0.0/8"}, args...)
 	command := exec.Command(binary(), args...)
 	command.Env = append(environment(), variables...)
-	s := &server{t: t, command: command, log: &journal{}, done: make(chan struct{})}
+	s := &server{t: t, command: command, log: &journal{}, ready: make(chan struct{}), done: make(chan struct{})}
 	command.Stderr = s.log
 	out, err := command.StdoutPipe()
 	if err != nil {
@@ -68,36 +84,52 @@ func startWith(t *testing.T, dataDir string, variables []string, args ...string)
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	address := make(chan string, 1)
-	go func() {
-		defer close(s.done)
-		lines := bufio.NewScanner(out)
-		for lines.Scan() {
-			if _, url, ok := strings.Cut(lines.Text(), "listens on "); ok {
-				address <- url
-			}
-		}
-		_, _ = io.Copy(io.Discard, out)
-		_ = command.Wait()
-	}()
+	go s.follow(out)
 	t.Cleanup(s.kill)
-	select {
-	case s.url = <-address:
-	case <-s.done:
-		t.Fatalf("waybill ended before it listened:\n%s", s.log)
-	case <-time.After(30 * time.Second):
-		t.Fatalf("waybill does not listen:\n%s", s.log)
-	}
-	key, err := os.ReadFile(filepath.Join(dataDir, "admin.key"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.key = strings.TrimSpace(string(key))
-	if s.Client, err = client.New(s.url, s.key); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
 	return s
+}
+
+// follow reads what the process prints, until its end.
+func (s *server) follow(out io.Reader) {
+	defer close(s.done)
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if _, url, ok := strings.Cut(lines.Text(), "health checks: "); ok {
+			s.health = url
+		}
+		if _, url, ok := strings.Cut(lines.Text(), "listens on "); ok {
+			s.url = url
+			close(s.ready)
+		}
+		if lines.Text() == "waybill is ready" {
+			close(s.ready)
+		}
+	}
+	_, _ = io.Copy(io.Discard, out)
+	_ = s.command.Wait()
+}
+
+// awaitReady waits until the process is ready.
+func (s *server) awaitReady() {
+	s.t.Helper()
+	select {
+	case <-s.ready:
+	case <-s.done:
+		s.t.Fatalf("waybill ended before it was ready:\n%s", s.log)
+	case <-time.After(time.Minute):
+		s.t.Fatalf("waybill does not get ready:\n%s", s.log)
+	}
+}
+
+// connect makes the server's client.
+func (s *server) connect(key string) {
+	s.t.Helper()
+	s.key = key
+	var err error
+	if s.Client, err = client.New(s.url, key); err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(s.Close)
 }
 
 // environment is this process's, without settings of Waybill and telemetry.

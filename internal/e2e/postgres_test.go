@@ -1,0 +1,187 @@
+package e2e_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/waybillhq/waybill/client"
+	"github.com/waybillhq/waybill/internal/testkit"
+)
+
+// A PostgreSQL ledger is migrated by command alone; what is wrong with one is
+// said without its password.
+func TestPostgresIsMigratedByCommand(t *testing.T) {
+	t.Parallel()
+	postgres, queue := testkit.StartPostgres(t), testkit.StartRedis(t)
+	places := []string{"--data-dir", t.TempDir(), "--database", postgres.Database() + "&password=hunter2", "--redis", queue.URL()}
+	run := func(args ...string) (int, string) {
+		t.Helper()
+		code, said := refuses(t, append(args, places...)...)
+		if strings.Contains(said, "hunter2") {
+			t.Errorf("%s shows the password:\n%s", args[0], said)
+		}
+		return code, said
+	}
+	for _, role := range []string{"serve", "api", "worker", "doctor"} {
+		code, said := run(role)
+		if code != 1 || !strings.Contains(said, "waybill migrate") {
+			t.Errorf("%s on an empty database: exit code %d:\n%s", role, code, said)
+		}
+	}
+	for _, want := range []string{"from version 0 to", "already"} {
+		if code, said := run("migrate"); code != 0 || !strings.Contains(said, want) {
+			t.Errorf("migrate: exit code %d, want %q:\n%s", code, want, said)
+		}
+	}
+	code, said := run("doctor")
+	if code != 0 {
+		t.Errorf("doctor: exit code %d", code)
+	}
+	for _, want := range []string{"ledger: PostgreSQL", "ledger clock: within 1s", "commits wait for the disk", "ledger connections", "is current", "partitions"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("the doctor does not say %q:\n%s", want, said)
+		}
+	}
+	places = []string{"--data-dir", t.TempDir(), "--database", "postgres://u:hunter2@127.0.0.1:1/x", "--redis", queue.URL()}
+	for _, role := range []string{"serve", "migrate", "doctor"} {
+		if code, said := run(role); code != 1 || !strings.Contains(said, "127.0.0.1:1") {
+			t.Errorf("%s without a server: exit code %d:\n%s", role, code, said)
+		}
+	}
+}
+
+// Processes that share nothing refuse to be several.
+func TestRolesRefuseWhatTheyCannotShare(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		args []string
+		want string
+	}{
+		"an API without Redis":       {[]string{"api"}, "--redis"},
+		"a worker on SQLite":         {[]string{"worker", "--redis", "redis://127.0.0.1:1"}, "--database"},
+		"PostgreSQL and no Redis":    {[]string{"serve", "--database", "postgres://u:hunter2@127.0.0.1:1/x"}, "--redis"},
+		"something that is no URL":   {[]string{"serve", "--redis", "redis://127.0.0.1:1", "--database", "postgres://u:hunter2@127.0.0.1:x/x"}, "database"},
+		"a pool without connections": {[]string{"serve", "--database-connections", "1"}, "--database-connections"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			code, said := refuses(t, append(test.args, "--data-dir", t.TempDir())...)
+			if code != 2 || !strings.Contains(said, test.want) || strings.Contains(said, "hunter2") {
+				t.Errorf("exit code %d, want 2 and %q:\n%s", code, test.want, said)
+			}
+		})
+	}
+}
+
+// longest is how long an answer may take while the ledger is away.
+const longest = 40 * time.Second
+
+// answers are what an API said to events that were sent once, one after
+// another.
+type answers struct {
+	mu          sync.Mutex
+	unavailable int
+	slowest     time.Duration
+	wrong       []error // neither accepted nor 503 with Retry-After
+}
+
+// probe sends events until ctx ends, and notes the answers.
+func (a *answers) probe(ctx context.Context, s *server) {
+	for ctx.Err() == nil {
+		asked := time.Now()
+		_, err := s.SendEvent(ctx, event("probe"))
+		took := time.Since(asked)
+		if ctx.Err() != nil {
+			return
+		}
+		a.mu.Lock()
+		a.slowest = max(a.slowest, took)
+		problem, ok := errors.AsType[*client.Problem](err)
+		switch {
+		case err == nil:
+		case ok && problem.Status == http.StatusServiceUnavailable && problem.RetryAfter > 0:
+			a.unavailable++
+		default:
+			a.wrong = append(a.wrong, err)
+		}
+		a.mu.Unlock()
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (a *answers) refused() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.unavailable
+}
+
+func (a *answers) check(t *testing.T) {
+	t.Helper()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.wrong) > 0 {
+		t.Errorf("%d answers are neither 202, 200 nor 503 with Retry-After, such as %v", len(a.wrong), a.wrong[0])
+	}
+	if a.slowest > longest {
+		t.Errorf("an answer took %s", a.slowest)
+	}
+	t.Logf("503 %d times, the slowest answer took %s", a.unavailable, a.slowest.Round(time.Millisecond))
+}
+
+// Guarantee: while PostgreSQL is away the API answers 503 and the workers wait;
+// when it is back everything goes on, without a restart, and nothing is lost.
+func TestPostgresGoneAndBackLosesNothing(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*testkit.Postgres){
+		"stopped": (*testkit.Postgres).Stop,
+		"killed":  (*testkit.Postgres).Kill,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const events = 1500
+			f := newFleet(t)
+			r := newReceiver(t, "bitlabs")
+			r.status = func(transaction string, times int) int { // retries are under way too
+				if transaction[len(transaction)-1] == '7' && times == 1 {
+					return 500
+				}
+				return 200
+			}
+			api := f.start("api")
+			register(t, api, r, second, second, second)
+			worker := f.start("worker")
+			var p producer
+			p.server.Store(api)
+			produced := make(chan []string, 1)
+			go func() { produced <- p.produce(t.Context(), t, events) }()
+			p.waitAccepted(t, events/3)
+
+			var said answers
+			ctx, stop := context.WithCancel(t.Context())
+			var probing sync.WaitGroup
+			probing.Go(func() { said.probe(ctx, api) })
+			end(f.postgres)
+			outage := time.After(10 * time.Second)
+			eventually(t, longest, "the API to answer 503", func() bool { return said.refused() > 0 })
+			<-outage
+			f.postgres.Start()
+			checkAllDelivered(t, api, r, append(<-produced, "probe"), time.Minute)
+			stop()
+			probing.Wait()
+			said.check(t)
+			for _, s := range []*server{api, worker} {
+				if code := s.stop(); code != 0 {
+					t.Errorf("exit code %d after SIGTERM:\n%s", code, s.log)
+				}
+			}
+		})
+	}
+}
