@@ -49,7 +49,7 @@ func QueueStatements(at time.Time) map[string]Statement {
 // ListStatements are the statements of a listing of deliveries.
 func ListStatements(filter postback.DeliveryFilter, after string) []Statement {
 	var all []Statement
-	for _, part := range branches(filter, after) {
+	for _, part := range branches(filter, span{before: after}) {
 		query, args := part.list(filter, 51)
 		all = append(all, Statement{query, args})
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -147,8 +148,7 @@ func (l *Ledger) readDeliveries(ctx context.Context, filter postback.DeliveryFil
 	return rows, err
 }
 
-// readDeliveries reads each branch of the filter, which is in order already, and
-// merges them.
+// readDeliveries reads one span of ids after the other until there are enough.
 func readDeliveries(ctx context.Context, db querier, filter postback.DeliveryFilter, after string, limit int) (rows []deliveryRow, err error) {
 	if filter.EventID != "" {
 		if rows, err = deliveriesOf(ctx, db, filter.EventID); err != nil {
@@ -156,18 +156,37 @@ func readDeliveries(ctx context.Context, db querier, filter postback.DeliveryFil
 		}
 		rows = slices.DeleteFunc(rows, func(r deliveryRow) bool { return !picks(filter, r.Delivery) || after != "" && r.ID >= after })
 	} else {
-		for _, part := range branches(filter, after) {
-			query, args := part.list(filter, limit)
-			found, err := collect(ctx, db, deliveryRowDest, query, args...)
+		for _, within := range spans(filter, after, time.Now()) {
+			found, err := readSpan(ctx, db, filter, within, limit-len(rows))
 			if err != nil {
 				return nil, err
 			}
-			rows = append(rows, found...)
+			if rows = append(rows, found...); len(rows) >= limit {
+				break
+			}
 		}
+		return rows, nil
 	}
-	slices.SortFunc(rows, func(a, b deliveryRow) int { return cmp.Compare(b.ID, a.ID) })
+	slices.SortFunc(rows, newestFirst)
 	return rows[:min(limit, len(rows))], nil
 }
+
+// readSpan reads each branch of the filter, which is in order already, and
+// merges them.
+func readSpan(ctx context.Context, db querier, filter postback.DeliveryFilter, within span, limit int) (rows []deliveryRow, err error) {
+	for _, part := range branches(filter, within) {
+		query, args := part.list(filter, limit)
+		found, err := collect(ctx, db, deliveryRowDest, query, args...)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, found...)
+	}
+	slices.SortFunc(rows, newestFirst)
+	return rows[:min(limit, len(rows))], nil
+}
+
+func newestFirst(a, b deliveryRow) int { return cmp.Compare(b.ID, a.ID) }
 
 // deliveriesOf reads the deliveries of one event.
 func deliveriesOf(ctx context.Context, db querier, eventID string) ([]deliveryRow, error) {
@@ -228,7 +247,7 @@ func (l *Ledger) CountDeliveries(ctx context.Context, filter postback.DeliveryFi
 	}
 	total := 0
 	err := l.snapshot(ctx, func(ctx context.Context, db querier) error {
-		for _, part := range branches(filter, "") {
+		for _, part := range branches(filter, span{}) {
 			query, args := part.count()
 			counts, err := collect(ctx, db, one[int], query, args...)
 			if err != nil {

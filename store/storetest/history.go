@@ -66,7 +66,7 @@ func historyCursors(k kit) {
 	k.series(3)
 	_, ofEvents, err := k.Events(k.ctx(), postback.EventFilter{}, postback.Page{Limit: 1})
 	k.must(err)
-	for _, cursor := range []string{"x", "!!!", "AAAA", ofEvents + "x", ofEvents[1:], "ZGVsaXZlcmllcyAx", "'; DROP TABLE events; --"} {
+	for _, cursor := range []string{"x", "!!!", "AAAA", ofEvents + "!", ofEvents[1:], "ZGVsaXZlcmllcyAx", "'; DROP TABLE events; --"} {
 		page := postback.Page{Limit: 1, Cursor: cursor}
 		_, _, err := k.Events(k.ctx(), postback.EventFilter{}, page)
 		k.fails(err, postback.CodeInvalid)
