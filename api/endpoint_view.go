@@ -24,7 +24,9 @@ type EndpointView struct {
 	Headers         map[string]string      `json:"headers,omitempty" doc:"Values that look like credentials are masked"`
 	Expect          *expectBody            `json:"expect,omitempty" doc:"Of the body of a 200"`
 	Description     string                 `json:"description,omitempty"`
-	State           postback.EndpointState `json:"state" enum:"enabled,paused,deleted"`
+	State           postback.EndpointState `json:"state" enum:"enabled,paused,disabled,deleted"`
+	DisabledReason  string                 `json:"disabled_reason,omitempty" example:"gone" doc:"gone: it answered 410"`
+	DisabledAt      timestamp              `json:"disabled_at,omitzero"`
 	SecretVersion   int                    `json:"secret_version"`
 	SecretCreatedAt timestamp              `json:"secret_created_at,omitzero"`
 	Secrets         []secretView           `json:"secrets,omitempty" nullable:"false" doc:"The secrets' times, the newest first; never their values"`
@@ -67,7 +69,8 @@ func endpointOf(e postback.Endpoint, now time.Time) EndpointView {
 	view := EndpointView{
 		ID: e.ID, Publisher: e.Publisher, URL: e.URL, Scheme: e.Scheme, Method: e.Method,
 		EventTypes: append([]string{}, e.EventTypes...), Retry: retryOf(e.Retry), Timeout: e.Timeout.String(),
-		Headers: maskHeaders(e.Headers), Expect: expectOf(e.Expect), Description: e.Description, State: e.State, Secrets: secretsOf(e.Secrets),
+		Headers: maskHeaders(e.Headers), Expect: expectOf(e.Expect), Description: e.Description,
+		State: e.State, DisabledReason: e.DisabledReason, DisabledAt: stamp(e.DisabledAt), Secrets: secretsOf(e.Secrets),
 		CreatedAt: stamp(e.CreatedAt), UpdatedAt: stamp(e.UpdatedAt),
 	}
 	if signing := e.SecretsAt(now); len(signing) > 0 {

@@ -19,6 +19,7 @@ func (s *server) routeEndpoints() {
 	add(s, operation("delete-endpoint", http.MethodDelete, "/v1/endpoints/{id}", "Delete an endpoint and cancel what waits for it"), owners(), s.deleteEndpoint)
 	add(s, operation("pause-endpoint", http.MethodPost, "/v1/endpoints/{id}/pause", "Hold an endpoint's deliveries back"), owners(), s.pauseEndpoint)
 	add(s, operation("resume-endpoint", http.MethodPost, "/v1/endpoints/{id}/resume", "Let an endpoint's deliveries go"), owners(), s.resumeEndpoint)
+	add(s, operation("enable-endpoint", http.MethodPost, "/v1/endpoints/{id}/enable", "Send again to an endpoint that was disabled; the same as resume"), owners(), s.resumeEndpoint)
 	add(s, operation("rotate-secret", http.MethodPost, "/v1/endpoints/{id}/rotate-secret", "Replace an endpoint's secret; the answer shows it, this once"), owners(), s.rotateSecret)
 	add(s, operation("send-example", http.MethodPost, "/v1/endpoints/{id}/example", "Send an example and show what was signed, sent and answered"), owners(), s.sendExample)
 }
@@ -60,7 +61,7 @@ func (s *server) changed(endpoint postback.Endpoint, secret postback.Secret, war
 type endpointsInput struct {
 	PageInput
 	Publisher string                 `query:"publisher"`
-	State     postback.EndpointState `query:"state" enum:"enabled,paused"`
+	State     postback.EndpointState `query:"state" enum:"enabled,paused,disabled"`
 }
 
 func (s *server) listEndpoints(ctx context.Context, input *endpointsInput) (*listOutput[EndpointView], error) {

@@ -45,6 +45,9 @@ func TestEndpointLife(t *testing.T) {
 	if resumed, err := c.ResumeEndpoint(ctx, made.ID); err != nil || resumed.State != postback.EndpointEnabled {
 		t.Errorf("resumed: %+v, %v", resumed, err)
 	}
+	if enabled, err := c.EnableEndpoint(ctx, made.ID); err != nil || enabled.State != postback.EndpointEnabled {
+		t.Errorf("enabled: %+v, %v", enabled, err)
+	}
 	if rotated, err := c.RotateSecret(ctx, made.ID, client.Rotation{}); err != nil || rotated.Secret != madeSecret || rotated.SecretVersion != 2 {
 		t.Errorf("rotated: %+v, %v", rotated, err)
 	}

@@ -34,6 +34,7 @@ func accessTable() []access {
 		{"PATCH", "/v1/endpoints/ep_1", `{"description":"x"}`, 200, "admin publisher", "other"},
 		{"POST", "/v1/endpoints/ep_1/pause", "", 200, "admin publisher", "other"},
 		{"POST", "/v1/endpoints/ep_1/resume", "{}", 200, "admin publisher", "other"},
+		{"POST", "/v1/endpoints/ep_1/enable", "{}", 200, "admin publisher", "other"},
 		{"POST", "/v1/endpoints/ep_1/rotate-secret", "", 200, "admin publisher", "other"},
 		{"POST", "/v1/endpoints/ep_1/example", "{}", 200, "admin publisher", "other"},
 		{"GET", "/v1/deliveries", "", 200, "admin viewer publisher other", ""},

@@ -53,6 +53,8 @@ type Endpoint struct {
 	Expect          *postback.Expect       `json:"expect,omitempty"` // of the body of a 200
 	Description     string                 `json:"description,omitempty"`
 	State           postback.EndpointState `json:"state"`
+	DisabledReason  string                 `json:"disabled_reason,omitempty"` // such as "gone": it answered 410
+	DisabledAt      Time                   `json:"disabled_at,omitzero"`
 	SecretVersion   int                    `json:"secret_version"` // that signs now
 	SecretCreatedAt Time                   `json:"secret_created_at,omitzero"`
 	Secrets         []SecretTimes          `json:"secrets,omitempty"` // the newest first
@@ -152,6 +154,13 @@ func (c *Client) DeleteEndpoint(ctx context.Context, id string) error {
 func (c *Client) PauseEndpoint(ctx context.Context, id string) (Endpoint, error) {
 	var answer Endpoint
 	err := c.do(ctx, call{method: http.MethodPost, path: endpointPath(id, "/pause")}, &answer)
+	return answer, err
+}
+
+// EnableEndpoint sends again to an endpoint that was disabled.
+func (c *Client) EnableEndpoint(ctx context.Context, id string) (Endpoint, error) {
+	var answer Endpoint
+	err := c.do(ctx, call{method: http.MethodPost, path: endpointPath(id, "/enable")}, &answer)
 	return answer, err
 }
 

@@ -91,8 +91,8 @@ func (d *Dispatcher) newDelivery(event postback.Event, endpoint postback.Endpoin
 		CreatedAt:  event.AcceptedAt,
 		OpenedAt:   event.AcceptedAt,
 	}
-	if endpoint.State == postback.EndpointPaused {
-		delivery.State, delivery.Reason = postback.Parked, postback.ReasonPaused
+	if reason, held := endpoint.Holds(); held {
+		delivery.State, delivery.Reason = postback.Parked, reason
 		return delivery
 	}
 	delivery.NextAttemptAt, delivery.SweepAt = event.AcceptedAt, event.AcceptedAt

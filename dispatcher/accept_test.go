@@ -29,6 +29,12 @@ func TestAcceptMakesADeliveryForEachEndpointThatWantsTheEvent(t *testing.T) {
 		t.Fatal(err)
 	}
 	want[paused.ID] = postback.Parked
+	disabled := b.offer(t)
+	if err := b.Endpoints.Disable(t.Context(), disabled.ID, disabled.Revision, postback.DisabledGone); err != nil {
+		t.Fatal(err)
+	}
+	want[disabled.ID] = postback.Parked
+	reasons := map[string]postback.Reason{paused.ID: postback.ReasonPaused, disabled.ID: postback.ReasonDisabled}
 	if err := b.Endpoints.Delete(t.Context(), deleted.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +51,7 @@ func TestAcceptMakesADeliveryForEachEndpointThatWantsTheEvent(t *testing.T) {
 			t.Errorf("the delivery to %s is %s, want %s", delivery.EndpointID, delivery.State, want[delivery.EndpointID])
 		}
 		parked := delivery.State == postback.Parked
-		if parked != (delivery.Reason == postback.ReasonPaused) || parked != delivery.NextAttemptAt.IsZero() || parked != delivery.SweepAt.IsZero() {
+		if delivery.Reason != reasons[delivery.EndpointID] || parked != delivery.NextAttemptAt.IsZero() || parked != delivery.SweepAt.IsZero() {
 			t.Errorf("got %+v", delivery)
 		}
 		if delivery.Generation != 1 || delivery.Attempts != 0 || len(delivery.MessageID()) != 32 || delivery.EventID != "tx-1" {

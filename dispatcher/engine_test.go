@@ -56,7 +56,7 @@ func newEngine(t *testing.T) *engine {
 		t.Fatal(err)
 	}
 	e.worker, err = worker.New(worker.Options{
-		Ledger: e.Ledger, Endpoints: e.Registry, Schemes: e.Schemes, Secrets: e.Keyring, Uses: e.Ledger, Sender: e.Egress, Acceptor: e.dispatcher,
+		Ledger: e.Ledger, Endpoints: e.Registry, Schemes: e.Schemes, Secrets: e.Keyring, Switch: e.Endpoints, Uses: e.Ledger, Sender: e.Egress, Acceptor: e.dispatcher,
 		Tracer: tracer, Meter: nometric.NewMeterProvider().Meter(""), Logger: e.Logger, Random: rand.Float64,
 	})
 	if err != nil {

@@ -144,7 +144,7 @@ func (d *Dispatcher) releaseParked(ctx context.Context) error {
 	}
 	for _, id := range ids {
 		endpoint, known := d.Endpoints.Endpoint(id)
-		if !known || endpoint.State == postback.EndpointPaused {
+		if _, held := endpoint.Holds(); held || !known {
 			continue
 		}
 		if _, err := inSteps(ctx, d.unpark(endpoint)); err != nil {
@@ -161,6 +161,11 @@ func (d *Dispatcher) unpark(endpoint postback.Endpoint) func(context.Context, in
 		}
 	}
 	return func(ctx context.Context, limit int) (int, error) {
-		return d.Parking.Release(ctx, endpoint.ID, postback.ReasonPaused, d.now(), limit)
+		for _, reason := range []postback.Reason{postback.ReasonPaused, postback.ReasonDisabled} {
+			if moved, err := d.Parking.Release(ctx, endpoint.ID, reason, d.now(), limit); err != nil || moved > 0 {
+				return moved, err //nolint:wrapcheck // releaseParked wraps it
+			}
+		}
+		return 0, nil
 	}
 }

@@ -48,7 +48,8 @@ type Reason string
 
 // The reasons, by the state that carries them.
 const (
-	ReasonPaused Reason = "paused" // parked: an operator paused the endpoint
+	ReasonPaused   Reason = "paused"   // parked: an operator paused the endpoint
+	ReasonDisabled Reason = "disabled" // parked: the endpoint is disabled until somebody has mended it
 
 	ReasonExhausted  Reason = "attempts_exhausted" // dead: every attempt of the retry policy failed
 	ReasonNotRetried Reason = "not_retried"        // dead: the retry policy does not try again after such a failure

@@ -7,10 +7,14 @@ type EndpointState string
 
 // The states of an endpoint.
 const (
-	EndpointEnabled EndpointState = "enabled"
-	EndpointPaused  EndpointState = "paused" // by an operator: its deliveries wait, parked
-	EndpointDeleted EndpointState = "deleted"
+	EndpointEnabled  EndpointState = "enabled"
+	EndpointPaused   EndpointState = "paused"   // by an operator: its deliveries wait, parked
+	EndpointDisabled EndpointState = "disabled" // by its own answers: its deliveries wait, parked
+	EndpointDeleted  EndpointState = "deleted"
 )
+
+// DisabledGone is why an endpoint that answered 410 is disabled.
+const DisabledGone = "gone"
 
 // Defaults and bounds of an endpoint's attempt timeout, which covers the whole
 // attempt from name lookup to the last byte read.
@@ -58,6 +62,20 @@ func (e Endpoint) Wants(publisher, eventType string) bool {
 		}
 	}
 	return false
+}
+
+// Holds reports whether the endpoint's deliveries wait, parked, and why.
+func (e Endpoint) Holds() (Reason, bool) {
+	switch e.State {
+	case EndpointPaused:
+		return ReasonPaused, true
+	case EndpointDisabled:
+		return ReasonDisabled, true
+	case EndpointEnabled, EndpointDeleted:
+		return "", false
+	default:
+		return "", false
+	}
 }
 
 // SecretsAt are the secrets that sign at a time, the newest first. There is

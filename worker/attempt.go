@@ -22,6 +22,9 @@ import (
 // try makes the attempt and decides what is next.
 func (w *Worker) try(ctx context.Context, endpoint postback.Endpoint, due postback.Due) postback.Transition {
 	attempt, verdict := w.attempt(ctx, endpoint, due)
+	if verdict.next == disable && !due.Delivery.Test {
+		verdict = w.disable(ctx, endpoint, verdict)
+	}
 	move := w.settle(endpoint, due.Delivery, attempt, verdict)
 	w.note(ctx, endpoint, due, attempt, move)
 	w.noteUse(ctx, endpoint.ID, attempt.SecretVersion, attempt.StartedAt)

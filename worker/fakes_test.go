@@ -50,7 +50,7 @@ func (unnoted) UseSecret(context.Context, string, int, time.Time) error { return
 func onFakes(t *testing.T, ledger worker.Ledger, out worker.Sender) *worker.Worker {
 	t.Helper()
 	made, err := worker.New(worker.Options{
-		Ledger: ledger, Endpoints: oneEndpoint{}, Schemes: builtIn{}, Secrets: openSecret{}, Uses: unnoted{}, Sender: out, Acceptor: refusing{},
+		Ledger: ledger, Endpoints: oneEndpoint{}, Schemes: builtIn{}, Secrets: openSecret{}, Uses: unnoted{}, Switch: stuck{}, Sender: out, Acceptor: refusing{},
 		Tracer: notrace.NewTracerProvider().Tracer(""), Meter: nometric.NewMeterProvider().Meter(""),
 		Logger: slog.New(slog.DiscardHandler), Random: func() float64 { return 0.5 },
 	})
@@ -74,3 +74,8 @@ type away struct{ worker.Ledger }
 func (away) Accept(context.Context, []postback.Acceptance) ([]postback.Acceptance, error) {
 	return nil, errAway
 }
+
+// stuck is a switch that does not turn.
+type stuck struct{}
+
+func (stuck) Disable(context.Context, string, int64, string) error { return errAway }

@@ -15,11 +15,12 @@ const unknownEndpointPause = 2 * time.Second
 // transition to record instead; that uses up no attempt.
 func (w *Worker) gate(endpoint postback.Endpoint, delivery postback.Delivery) (postback.Transition, bool) {
 	now := w.now()
+	reason, held := endpoint.Holds()
 	switch {
 	case endpoint.State == postback.EndpointDeleted:
 		return moveTo(delivery, now, postback.Cancelled, postback.ReasonEndpointDeleted), false
-	case endpoint.State == postback.EndpointPaused:
-		return moveTo(delivery, now, postback.Parked, postback.ReasonPaused), false
+	case held:
+		return moveTo(delivery, now, postback.Parked, reason), false
 	case tried(delivery) && retry.Expired(endpoint.Retry, delivery.OpenedAt, now):
 		return moveTo(delivery, now, postback.Dead, postback.ReasonMaxAge), false
 	default:

@@ -36,6 +36,13 @@ func TestOnly200Succeeds(t *testing.T) {
 			if delivery.LastStatusCode != status || attempt.StatusCode != status {
 				t.Errorf("the history says %d and %d", delivery.LastStatusCode, attempt.StatusCode)
 			}
+			if status == http.StatusGone {
+				expectState(t, delivery, postback.Parked, postback.ReasonDisabled, 1)
+				if _, err := b.Endpoints.Resume(t.Context(), endpoint.ID); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
 			if status == http.StatusOK {
 				expectState(t, delivery, postback.Succeeded, "", 1)
 				if attempt.Outcome != postback.OutcomeSucceeded || attempt.Error != nil || delivery.LastError != "" {

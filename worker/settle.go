@@ -37,6 +37,8 @@ func (w *Worker) settle(endpoint postback.Endpoint, delivery postback.Delivery, 
 		move.To, move.Reason = postback.Dead, postback.ReasonExample
 	case verdict.next == giveUp:
 		move.To, move.Reason = postback.Dead, verdict.reason
+	case verdict.next == hold:
+		move.To, move.Reason = postback.Parked, verdict.reason
 	default:
 		w.again(&move, endpoint.Retry, delivery, verdict, now)
 	}

@@ -16,7 +16,7 @@ type verdict struct {
 	outcome    postback.Outcome
 	failure    *postback.AttemptError // nil on success
 	next       next
-	reason     postback.Reason // of the dead letter, when next is giveUp
+	reason     postback.Reason // of the dead letter or the parked delivery, when next is giveUp or hold
 	note       string          // for the history; empty: none
 	retryAfter string          // when the receiver wants the next attempt, in its own words
 }
@@ -29,6 +29,8 @@ const (
 	tryAgain next = "try_again" // as often as the retry policy allows
 	giveUp   next = "give_up"   // a dead letter at once
 	notSent  next = "not_sent"  // our own trouble, which uses up no attempt
+	disable  next = "disable"   // the endpoint, with the delivery held
+	hold     next = "hold"      // parked until the endpoint is mended
 )
 
 // classify judges what came back from an endpoint. Only 200 is success, and of
@@ -103,6 +105,8 @@ func classifyStatus(policy postback.RetryPolicy, result egress.Result) verdict {
 	switch {
 	case slices.Contains(policy.StopOn, result.StatusCode):
 		v.next, v.reason = giveUp, postback.ReasonStopped
+	case result.StatusCode == http.StatusGone && !retry.Names(policy, http.StatusGone):
+		v.next = disable
 	case !retry.WantsStatus(policy, result.StatusCode):
 		v.next, v.reason = giveUp, postback.ReasonNotRetried
 	}

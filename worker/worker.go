@@ -60,6 +60,7 @@ type Options struct {
 	Schemes   Schemes
 	Secrets   Opener
 	Uses      SecretUses
+	Switch    Switch
 	Sender    Sender
 	Acceptor  Acceptor
 	Tracer    trace.Tracer
@@ -87,7 +88,7 @@ type Worker struct {
 
 // New makes a Worker.
 func New(options Options) (*Worker, error) {
-	if options.Ledger == nil || options.Endpoints == nil || options.Schemes == nil || options.Secrets == nil || options.Uses == nil || options.Sender == nil ||
+	if options.Ledger == nil || options.Endpoints == nil || options.Schemes == nil || options.Secrets == nil || options.Uses == nil || options.Switch == nil || options.Sender == nil ||
 		options.Acceptor == nil || options.Tracer == nil || options.Meter == nil || options.Logger == nil || options.Random == nil {
 		return nil, errors.New("make worker: a part is missing")
 	}

@@ -203,7 +203,7 @@ func (s *server) buildDispatcher(context.Context) (err error) {
 
 func (s *server) buildWorker(context.Context) (err error) {
 	s.worker, err = worker.New(worker.Options{
-		Ledger: s.ledger, Endpoints: s.registry, Schemes: s.schemes, Secrets: s.keyring, Uses: s.ledger, Sender: s.egress, Acceptor: s.dispatcher,
+		Ledger: s.ledger, Endpoints: s.registry, Schemes: s.schemes, Secrets: s.keyring, Uses: s.ledger, Switch: s.endpoints, Sender: s.egress, Acceptor: s.dispatcher,
 		Tracer: s.telemetry.Tracer(), Meter: s.telemetry.Meter(), Logger: s.log,
 		StoredBody: s.cfg.StoredBody, Random: rand.Float64,
 	})

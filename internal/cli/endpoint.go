@@ -22,7 +22,7 @@ func (p *program) endpointCommand() *cobra.Command {
 event types and retry policy.`)
 	group.AddCommand(
 		p.endpointCreate(), p.endpointList(), p.endpointShow(), p.endpointUpdate(),
-		p.endpointPause(), p.endpointResume(), p.endpointRotate(), p.endpointDelete(),
+		p.endpointPause(), p.endpointResume(), p.endpointEnable(), p.endpointRotate(), p.endpointDelete(),
 	)
 	return group
 }
@@ -39,7 +39,7 @@ func (p *program) endpointList() *cobra.Command {
 		Args: takes(),
 	}
 	cmd.Flags().StringVar(&filter.Publisher, "publisher", "", "only those of this `PUBLISHER`")
-	cmd.Flags().StringVar(&state, "state", "", "only those in this `STATE`: enabled or paused")
+	cmd.Flags().StringVar(&state, "state", "", "only those in this `STATE`: enabled, paused or disabled")
 	chosen.add(cmd)
 	return p.online(cmd, func(ctx context.Context, c *client.Client, _ []string) error {
 		filter.State = postback.EndpointState(state)
@@ -87,7 +87,7 @@ func (p *program) showEndpoint(result client.EndpointResult, asJSON bool) error 
 	labels(p.out, "",
 		[2]string{"endpoint", e.ID},
 		[2]string{"publisher", e.Publisher},
-		[2]string{"state", string(e.State)},
+		[2]string{"state", stateLine(e)},
 		[2]string{"scheme", e.Scheme},
 		[2]string{"request", e.Method + " " + e.URL},
 		[2]string{"headers", headerLine(e.Headers)},
@@ -108,6 +108,13 @@ func (p *program) showEndpoint(result client.EndpointResult, asJSON bool) error 
 		p.notef("The secret is shown this once: give it to the publisher and keep it safe.\n")
 	}
 	return nil
+}
+
+func stateLine(e client.Endpoint) string {
+	if e.State != postback.EndpointDisabled {
+		return string(e.State)
+	}
+	return fmt.Sprintf("%s: %s, since %s", e.State, e.DisabledReason, when(e.DisabledAt))
 }
 
 func secretLine(result client.EndpointResult) string {

@@ -33,6 +33,19 @@ func (p *program) endpointResume() *cobra.Command {
 	return p.endpointSwitch(cmd, (*client.Client).ResumeEndpoint)
 }
 
+func (p *program) endpointEnable() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "enable ENDPOINT", Short: "Send again to an endpoint that was disabled",
+		Long: `Send again to an endpoint that was disabled because it answered 410. What waited is
+sent, oldest first. Mend the URL first if it has changed, and try it with an example.`,
+		Example: `  waybill endpoint update ` + exampleEndpoint + ` --url https://publisher.example.com/new
+  waybill example ` + exampleEndpoint + `
+  waybill endpoint enable ` + exampleEndpoint,
+		Args: takes("ENDPOINT"),
+	}
+	return p.endpointSwitch(cmd, (*client.Client).EnableEndpoint)
+}
+
 func (p *program) endpointSwitch(cmd *cobra.Command, act func(*client.Client, context.Context, string) (client.Endpoint, error)) *cobra.Command {
 	var asJSON bool
 	jsonFlag(cmd, &asJSON)

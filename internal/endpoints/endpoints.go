@@ -137,22 +137,6 @@ func set[T any](field, value *T) {
 	}
 }
 
-// Pause stops sending to the endpoint; what is due for it waits, parked.
-func (m *Manager) Pause(ctx context.Context, endpointID string) (postback.Endpoint, error) {
-	return m.change(ctx, endpointID, func(endpoint *postback.Endpoint) error {
-		endpoint.State = postback.EndpointPaused
-		return nil
-	})
-}
-
-// Resume sends to the endpoint again; the dispatcher releases what waited.
-func (m *Manager) Resume(ctx context.Context, endpointID string) (postback.Endpoint, error) {
-	return m.change(ctx, endpointID, func(endpoint *postback.Endpoint) error {
-		endpoint.State = postback.EndpointEnabled
-		return nil
-	})
-}
-
 // cancelStep is how many deliveries one ledger transaction cancels.
 const cancelStep = 500
 

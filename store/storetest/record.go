@@ -58,6 +58,7 @@ func recordTests() []test {
 		{"appends each attempt and keeps the last failure", recordRetries},
 		{"keeps every field of an attempt", recordKeepsFields},
 		{"parks without an attempt", recordParks},
+		{"parks with the attempt, which a release follows up", recordParksWithAttempt},
 		{"puts off without an attempt", recordPutsOff},
 		{"still appends the attempt of a delivery that moved on", recordStale},
 		{"still appends the attempt when there is no such arrow", recordNoArrow},
@@ -113,6 +114,27 @@ func recordParks(k kit) {
 	want.NextAttemptAt, want.SweepAt = time.Time{}, time.Time{}
 	same(k, "delivery", got, want)
 	same(k, "number of attempts", len(k.attempts(want.ID)), 0)
+}
+
+func recordParksWithAttempt(k kit) {
+	for _, start := range []postback.Delivery{k.one(), k.record(Retry(k.one().Ref()))} {
+		move := postback.Transition{
+			Ref: start.Ref(), To: postback.Parked, Reason: postback.ReasonDisabled, Attempt: Attempt(start.Ref(), 410), At: After(time.Minute),
+		}
+		got := k.record(move)
+		want := start
+		want.State, want.Reason, want.Attempts = postback.Parked, postback.ReasonDisabled, start.Attempts+1
+		want.LastStatusCode, want.LastError = 410, move.Attempt.Error.Code
+		want.NextAttemptAt, want.SweepAt = time.Time{}, time.Time{}
+		same(k, "delivery", got, want)
+		same(k, "number of attempts", len(k.attempts(start.ID)), want.Attempts)
+		n, err := k.Release(k.ctx(), "ep_1", postback.ReasonDisabled, After(time.Hour), 10)
+		k.must(err)
+		same(k, "released", n, 1)
+		due, err := k.Due(k.ctx(), got.Ref())
+		k.must(err)
+		same(k, "state", due.Delivery.State, postback.Retrying)
+	}
 }
 
 func recordPutsOff(k kit) {
