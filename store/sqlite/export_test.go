@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"time"
 
 	"github.com/waybillhq/waybill/postback"
 )
@@ -58,4 +59,20 @@ func countPlaces(statement string) int {
 		}
 	}
 	return n
+}
+
+// PruneStep forgets what is old for one step and says how many rows went.
+func PruneStep(ctx context.Context, l *Ledger, before time.Time) (int, error) {
+	return l.forget(ctx, before)
+}
+
+// ShrinkStep gives free pages back for one step and reports whether there are more.
+func ShrinkStep(ctx context.Context, l *Ledger) (more bool, err error) {
+	step, err := write(ctx, l.writer, maxGroupRows, giveBack)
+	return step.more, err
+}
+
+// PruneStatements are the statements that look for what may be forgotten.
+func PruneStatements() []string {
+	return []string{endedBefore, dropAttempts, dropEvent, dropUnmatched, dropRejected, endedReplays, dropSnapshot}
 }

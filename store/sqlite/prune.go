@@ -10,7 +10,7 @@ import (
 // Bounds of forgetting. A step works for pruneTime, and then for one more piece
 // at most: everybody else who writes waits for it, and for its commit.
 const (
-	pruneTime     = 15 * time.Millisecond
+	pruneTime     = 10 * time.Millisecond
 	prunePiece    = 8        // deliveries, attempts or events that go at once
 	pruneItems    = 100      // of a replay's snapshot that go at once; they are small
 	pruneLongLog  = 64 << 20 // bytes of write-ahead log that forgetting does not add to
@@ -42,13 +42,17 @@ func (l *Ledger) Prune(ctx context.Context, before time.Time) (int, error) {
 		return 0, fmt.Errorf("forget what is old: the write-ahead log has %d MB and cannot be shortened while somebody reads the ledger; end what reads it",
 			info.Size()>>20)
 	}
-	gone, err := write(ctx, l.writer, maxGroupRows, func(ctx context.Context, db *session) (int, error) {
-		return pruning{db: db, before: before.UnixMicro()}.step(ctx)
-	})
+	gone, err := l.forget(ctx, before)
 	if err != nil || gone > 0 {
 		return gone, err
 	}
 	return 0, l.shrink(ctx)
+}
+
+func (l *Ledger) forget(ctx context.Context, before time.Time) (int, error) {
+	return write(ctx, l.writer, maxGroupRows, func(ctx context.Context, db *session) (int, error) {
+		return pruning{db: db, before: before.UnixMicro()}.step(ctx)
+	})
 }
 
 // pruning is one step.

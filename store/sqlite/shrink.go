@@ -11,7 +11,7 @@ import (
 
 // Bounds of shortening the file.
 const (
-	shrinkTime  = 15 * time.Millisecond
+	shrinkTime  = 10 * time.Millisecond
 	shrinkRests = 4  // as many times as long as it worked
 	spareShare  = 16 // one page of so many may be free: what comes next takes it without growing the file
 )

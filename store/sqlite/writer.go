@@ -15,7 +15,7 @@ const (
 	maxGroup      = 512     // operations in a group
 	maxGroupRows  = 2000    // rows that a group may write, roughly
 	checkpointLog = 8 << 20 // bytes of write-ahead log that start a checkpoint
-	checkpointGap = 1 << 20 // bytes more before one that was held back is tried again
+	checkpointGap = 4 << 20 // bytes more before one that was held back is tried again
 )
 
 // writer owns the one connection that writes. Its goroutine takes every

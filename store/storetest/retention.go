@@ -263,16 +263,16 @@ func retentionPaging(k kit) {
 }
 
 func retentionReplays(k kit) {
-	k.deads(6)
+	k.deads(120)
 	k.replay("rpl_done")
 	k.replay("rpl_cancelled")
 	k.replay("rpl_late")
 	for _, id := range []string{"rpl_done", "rpl_cancelled", "rpl_late"} {
-		k.collect(id, 10)
+		k.collect(id, 200)
 	}
 	_, err := k.CancelReplay(k.ctx(), "rpl_cancelled", After(day)) // its snapshot is left over
 	k.must(err)
-	_, err = k.AdvanceReplay(k.ctx(), "rpl_done", 0, 10, After(day))
+	_, err = k.AdvanceReplay(k.ctx(), "rpl_done", 0, 200, After(day))
 	k.must(err)
 	_, err = k.CancelReplay(k.ctx(), "rpl_late", cutoff())
 	k.must(err)
@@ -285,7 +285,7 @@ func retentionReplays(k kit) {
 		k.fails(err, postback.CodeNotFound)
 		// Nothing is left of its snapshot: a job of the same name has none.
 		k.replay(id)
-		same(k, "matched", k.collect(id, 10).Matched, 0)
+		same(k, "matched", k.collect(id, 200).Matched, 0)
 	}
 	kept, err := k.Replay(k.ctx(), "rpl_late")
 	k.must(err)
