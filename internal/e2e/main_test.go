@@ -1,11 +1,13 @@
 package e2e_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -15,6 +17,26 @@ import (
 
 // binary is the path of the program under test, built by TestMain.
 func binary() string { return os.Getenv("WAYBILL_E2E_BINARY") }
+
+// root is where the repository is, from here.
+const root = "../.."
+
+// buildAsShipped builds the program with the very command of the Dockerfile: a
+// static binary.
+func buildAsShipped(path string) ([]byte, error) {
+	dockerfile, err := os.ReadFile(filepath.Join(root, "deploy", "Dockerfile"))
+	if err != nil {
+		return nil, err
+	}
+	_, rest, _ := strings.Cut(string(dockerfile), "RUN CGO_ENABLED=0 go build ")
+	flags, _, found := strings.Cut(rest, " -o /waybill ./cmd/waybill")
+	if !found {
+		return nil, errors.New("the Dockerfile builds the program with a command that is not known here")
+	}
+	build := exec.Command("sh", "-c", "CGO_ENABLED=0 go build "+flags+` -o "$0" ./cmd/waybill`, path)
+	build.Dir = root
+	return build.CombinedOutput()
+}
 
 func TestMain(m *testing.M) {
 	// The program is built below; holding on to it here makes a cached result
@@ -26,8 +48,7 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	path := filepath.Join(dir, "waybill")
-	build := exec.Command("go", "build", "-o", path, "github.com/waybillhq/waybill/cmd/waybill")
-	if out, err := build.CombinedOutput(); err != nil {
+	if out, err := buildAsShipped(path); err != nil {
 		fmt.Fprintf(os.Stderr, "build waybill: %v\n%s", err, out)
 		os.Exit(1)
 	}
