@@ -57,6 +57,9 @@ func (e *engine) start(ctx context.Context, options Options) error {
 	if options.Redis != "" {
 		arguments = append(arguments, "--redis", options.Redis)
 	}
+	if options.Database != "" {
+		arguments = append(arguments, "--database", options.Database)
+	}
 	arguments = append(arguments, options.Settings...)
 	// close ends the child, in its own time.
 	command := exec.CommandContext(context.WithoutCancel(ctx), options.Program[0], arguments...) //nolint:gosec // the caller's own program

@@ -33,6 +33,9 @@ type Options struct {
 	// Redis is the URL of the queue's Redis: given to Program, or the one that
 	// Server uses. Empty is the embedded one, or unknown.
 	Redis string
+	// Database is the URL of the PostgreSQL ledger that Program is given; empty
+	// is the embedded one. It goes with Redis.
+	Database string
 
 	Events      int           // to send; with Duration the most to send
 	Duration    time.Duration // how long to send; 0 until Events are sent
@@ -108,7 +111,13 @@ func (o Options) validatePlaces() error {
 	if o.Server != "" && len(o.Settings) > 0 {
 		return fmt.Errorf("server: a running engine takes no settings")
 	}
+	if o.Database != "" && (o.Server != "" || o.Redis == "") {
+		return fmt.Errorf("database: belongs to an engine that is started, and goes with --redis")
+	}
 	if err := onLoopback("server", o.Server); err != nil {
+		return err
+	}
+	if err := onLoopback("database", o.Database); err != nil {
 		return err
 	}
 	return onLoopback("redis", o.Redis)

@@ -40,6 +40,9 @@ func TestValidate(t *testing.T) {
 		{"server that looks local", running("http://127.0.0.1.example.com"), "server: must be on this machine"},
 		{"local Redis", func(o *bench.Options) { o.Redis = "redis://127.0.0.1:6379/9" }, ""},
 		{"Redis elsewhere", func(o *bench.Options) { o.Redis = "redis://:hidden@redis.example.com:6379" }, "redis: must be on this machine"},
+		{"local PostgreSQL", func(o *bench.Options) { o.Redis, o.Database = "redis://127.0.0.1", "postgres://u:hidden@127.0.0.1/x" }, ""},
+		{"PostgreSQL without Redis", func(o *bench.Options) { o.Database = "postgres://u:hidden@127.0.0.1/x" }, "database: belongs to"},
+		{"PostgreSQL elsewhere", func(o *bench.Options) { o.Redis, o.Database = "redis://127.0.0.1", "postgres://u:hidden@192.0.2.1/x" }, "database: must be on this machine"},
 		{"Redis that is no URL", func(o *bench.Options) { o.Redis = "redis://:hidden@%zz" }, "redis: is no URL"},
 	}
 	for _, tt := range tests {

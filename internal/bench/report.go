@@ -17,7 +17,7 @@ type Report struct {
 
 // Settings are what was asked for.
 type Settings struct {
-	Engine      string   `json:"engine"` // "embedded queue", "redis" or "running server"
+	Engine      string   `json:"engine"` // "embedded queue", "redis", "postgresql and redis" or "running server"
 	Flags       []string `json:"engine_flags,omitempty"`
 	Scheme      string   `json:"scheme"`
 	Endpoints   int      `json:"endpoints"`
@@ -102,6 +102,8 @@ func (r *run) settings() Settings {
 	switch {
 	case r.Server != "":
 		s.Engine = "running server"
+	case r.Database != "":
+		s.Engine = "postgresql and redis"
 	case r.Redis != "":
 		s.Engine = "redis"
 	}

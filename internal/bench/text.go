@@ -38,7 +38,9 @@ func (r Report) WriteText(out io.Writer) error {
 		if r.Redis != nil {
 			row("  in Redis", "%s: %.0f bytes each", size(w.RedisGrowth), w.RedisBytes)
 		}
-		row("  in the ledger", "%s: %.0f bytes each", size(w.LedgerGrowth), w.LedgerBytes)
+		if w.LedgerGrowth > 0 { // only an embedded one is measured
+			row("  in the ledger", "%s: %.0f bytes each", size(w.LedgerGrowth), w.LedgerBytes)
+		}
 	}
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("write report: %w", err)

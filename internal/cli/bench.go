@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/waybillhq/waybill/internal/app"
 	"github.com/waybillhq/waybill/internal/bench"
 	"github.com/waybillhq/waybill/internal/config"
 )
@@ -42,6 +43,7 @@ The exit code is 1 when a delivery is missing or a signature does not hold.`,
   waybill bench --batch 100 --events 100000
   waybill bench --rate 20 --duration 30s --concurrency 4
   waybill bench --waiting 100000 --redis redis://127.0.0.1:6379/9
+  waybill bench --redis redis://127.0.0.1:6379/9 --database postgres://waybill@127.0.0.1/bench
   waybill bench --events 50000 -- --deliver-concurrency 64`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if before := cmd.ArgsLenAtDash(); len(args) > 0 && before != 0 {
@@ -72,6 +74,7 @@ func (f *benchFlags) add(cmd *cobra.Command) {
 	add.IntVar(&f.waiting, "waiting", 0, "measure the memory that this `COUNT` of waiting deliveries takes: their endpoints are paused")
 	add.BoolVar(&o.ReceiverDown, "receiver-down", false, "with --waiting: the receiver answers 503 instead")
 	add.StringVar(&o.Redis, "redis", "", "`URL` of an empty Redis database for the queue (default: embedded); with --server the one it uses")
+	add.StringVar(&o.Database, "database", "", "`URL` of an empty PostgreSQL database for the ledger, with --redis (default: embedded); its tables stay")
 	add.StringVar(&o.Server, "server", "", "`URL` of a running server on this machine (default: one is started)")
 	add.StringVar(&o.Key, "api-key", "", "with --server: admin `KEY` [$"+keyEnv+"] (default: the one in DATA_DIR/admin.key)")
 	add.StringVar(&f.dataDir, "data-dir", "", "with --server: its data `DIRECTORY`, for its admin.key [$WAYBILL_DATA_DIR]")
@@ -87,6 +90,9 @@ func (p *program) bench(cmd *cobra.Command, flags *benchFlags) error {
 	if err := flags.options.Validate(); err != nil {
 		return usagef("--%v", err)
 	}
+	if err := p.prepareDatabase(cmd.Context(), flags.options.Database); err != nil {
+		return err
+	}
 	report, err := bench.Run(cmd.Context(), flags.options)
 	if err != nil {
 		return fmt.Errorf("bench: %w", err)
@@ -100,6 +106,23 @@ func (p *program) bench(cmd *cobra.Command, flags *benchFlags) error {
 		return fmt.Errorf("bench: %w", err)
 	}
 	return verdict(report)
+}
+
+// prepareDatabase makes the tables of a run in an empty database.
+func (p *program) prepareDatabase(ctx context.Context, url string) error {
+	if url == "" {
+		return nil
+	}
+	settings := config.Default()
+	settings.Database = url
+	from, _, err := app.Migrate(ctx, settings, newLogger(p.err, settings))
+	if err != nil {
+		return fmt.Errorf("bench: %w", err)
+	}
+	if from != 0 {
+		return errors.New("bench: --database holds a ledger already; give the run an empty database of its own")
+	}
+	return nil
 }
 
 // completeBench fills in what follows from the flags that were given.

@@ -185,3 +185,16 @@ func TestPostgresGoneAndBackLosesNothing(t *testing.T) {
 		})
 	}
 }
+
+// A bench measures an engine on PostgreSQL, in a database of its own.
+func TestBenchOnPostgres(t *testing.T) {
+	t.Parallel()
+	postgres, queue := testkit.StartPostgres(t), testkit.StartRedis(t)
+	args := []string{"bench", "--events", "200", "--batch", "20", "--verify", "--redis", queue.URL(), "--database", postgres.Database()}
+	code, said := refuses(t, args...)
+	if code != 0 || !strings.Contains(said, "postgresql and redis") || !strings.Contains(said, "0 missing") {
+		t.Errorf("exit code %d:\n%s", code, said)
+	}
+	code, said = refuses(t, args...)
+	wantRefusal(t, code, said, "empty database")
+}
