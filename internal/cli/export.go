@@ -6,87 +6,156 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/waybillhq/waybill/client"
 )
 
+// exportFlags say what to export, how, and where to.
+type exportFlags struct {
+	filter   filterFlags
+	form     exportForm
+	compress bool
+	path     string
+	resume   bool
+}
+
 func (p *program) deliveryExport() *cobra.Command {
-	var filter filterFlags
-	var format, path string
+	var flags exportFlags
 	cmd := &cobra.Command{
-		Use: "export", Short: "Export deliveries as CSV or JSON Lines",
-		Long: `Export all deliveries that the filters pick, as a stream: the size does not matter.
-The exit code is 1 when the export is not complete.`,
+		Use: "export", Short: "Export deliveries or attempts as CSV or JSON Lines",
+		Long: `Export all deliveries that the filters pick, or their attempts, as a stream: the size
+does not matter. When the connection breaks, the export goes on behind the last
+delivery that came whole, and gives up when the server stays away for a minute.
+
+With --output the rows go to FILE.partial, which becomes FILE when all are there.
+After a failure the same command with --resume goes on where FILE.partial ends.
+
+CSV is safe to open in a spreadsheet: a cell that might be run as a formula has a '
+before it. JSON Lines hold every text as it is, and of attempts also what was sent and
+answered. The exit code is 1 when the export is not complete.`,
 		Example: `  waybill delivery export --since 2026-01-01 --until 2026-02-01 > january.csv
-  waybill delivery export --format jsonl --publisher pub_1 --output pub_1.jsonl`,
+  waybill delivery export --format jsonl --publisher pub_1 --output pub_1.jsonl
+  waybill delivery export --attempts --until 2026-02-01 --gzip --output attempts.csv.gz --resume`,
 		Args: takes(),
 	}
-	cmd.Flags().StringVar(&format, "format", "csv", "`FORMAT`: csv or jsonl")
-	cmd.Flags().StringVar(&path, "output", "", "write to `FILE`, which must not be there (default: standard output)")
-	filter.add(cmd)
+	add := cmd.Flags()
+	add.StringVar(&flags.form.format, "format", "csv", "`FORMAT`: csv or jsonl")
+	add.BoolVar(&flags.form.attempts, "attempts", false, "one row for each attempt, not for each delivery")
+	add.BoolVar(&flags.compress, "gzip", false, "compress, on the way and what is written")
+	add.StringVar(&flags.path, "output", "", "write to `FILE`, which must not be there (default: standard output)")
+	add.BoolVar(&flags.resume, "resume", false, "go on where FILE.partial of the same export ends, if it is there")
+	flags.filter.add(cmd)
 	return p.online(cmd, func(ctx context.Context, c *client.Client, _ []string) error {
-		if format != "csv" && format != "jsonl" {
-			return usagef("--format %q is neither csv nor jsonl", format)
+		if err := flags.check(isTerminal(p.out)); err != nil {
+			return err
 		}
-		picked, err := filter.read()
+		picked, err := flags.filter.read()
 		if err != nil {
 			return err
 		}
-		stream, err := c.ExportDeliveries(ctx, picked, format)
-		if err != nil {
-			return fmt.Errorf("export deliveries: %w", err)
-		}
-		defer stream.Close()
-		if path != "" {
-			return exportTo(path, stream)
-		}
-		return p.exportOut(stream)
+		job := &exportJob{client: c, filter: picked, form: flags.form, compress: flags.compress, pause: pause}
+		return p.export(ctx, job, &flags)
 	})
 }
 
-// exportTo writes a new file; one that is not complete is removed.
-func exportTo(path string, stream io.Reader) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fmt.Errorf("write export: %w", err)
+func (f *exportFlags) check(terminal bool) error {
+	span := f.filter.span
+	switch {
+	case f.form.format != "csv" && f.form.format != "jsonl":
+		return usagef("--format %q is neither csv nor jsonl", f.form.format)
+	case f.resume && f.path == "":
+		return usagef("--resume needs --output, the file whose export goes on")
+	case f.compress && f.path == "" && terminal:
+		return usagef("--gzip does not write to a terminal; give --output, or a pipe")
+	case f.resume && (ago(span.since) || ago(span.until)):
+		return usagef("--resume needs --since and --until as the times that they were when the export began: how long ago means another time now")
+	default:
+		return nil
 	}
-	_, err = io.Copy(file, stream)
-	if err = errors.Join(err, file.Close()); err != nil {
-		return fmt.Errorf("write export, which is not complete and was removed: %w", errors.Join(err, os.Remove(path)))
-	}
-	return nil
 }
 
-// exportOut writes to standard output: byte for byte to a file or a program,
-// escaped to a terminal.
-func (p *program) exportOut(stream io.Reader) error {
-	var err error
+// ago reports whether a bound in time moves with the clock.
+func ago(text string) bool {
+	before, err := moment("", text, time.Unix(0, 0))
+	after, _ := moment("", text, time.Unix(1, 0))
+	return err == nil && !before.Equal(after)
+}
+
+func (p *program) export(ctx context.Context, job *exportJob, flags *exportFlags) error {
+	ended := p.exportProgress(job, flags.path != "")
+	err := p.exportTo(ctx, job, flags)
+	ended(err == nil)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return errors.New(notComplete(job, flags, interrupted))
+	case job.done > 0:
+		return errors.New(notComplete(job, flags, describe(err)))
+	default:
+		return err
+	}
+}
+
+// notComplete says what there is and how to go on.
+func notComplete(job *exportJob, flags *exportFlags, cause string) string {
+	text := fmt.Sprintf("the export is not complete, %d deliveries are there: %s", job.done, cause)
+	if flags.path == "" || job.done == 0 {
+		return text
+	}
+	text += fmt.Sprintf("\nthe same command with --resume goes on in %s", partialOf(flags.path))
+	for _, bound := range []struct {
+		name, given string
+		at          client.Time
+	}{
+		{"since", flags.filter.span.since, job.filter.Since},
+		{"until", flags.filter.span.until, job.filter.Until},
+	} {
+		if ago(bound.given) {
+			text += fmt.Sprintf(", with --%s %s", bound.name, bound.at.Format(time.RFC3339Nano))
+		}
+	}
+	return text
+}
+
+func (p *program) exportTo(ctx context.Context, job *exportJob, flags *exportFlags) error {
+	if flags.path != "" {
+		return exportFile(ctx, job, flags.path, flags.resume)
+	}
 	if isTerminal(p.out) {
-		err = copyEscaped(p.out, stream)
-	} else {
-		_, err = io.Copy(p.out, stream)
+		return job.follow(ctx, plainSink{escapingWriter{p.out}})
 	}
-	if err != nil {
-		return fmt.Errorf("the export is not complete: %w", err)
-	}
-	return nil
+	return job.run(ctx, p.out)
 }
 
-func copyEscaped(out io.Writer, stream io.Reader) error {
-	lines := bufio.NewReader(stream)
-	for {
-		line, err := lines.ReadString('\n')
-		if _, failed := io.WriteString(out, escapeBlock(line)); failed != nil {
-			return fmt.Errorf("write line: %w", failed)
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read line: %w", err)
-		}
+// escapingWriter writes to a terminal what may hold anything. It is given whole
+// rows.
+type escapingWriter struct{ out io.Writer }
+
+func (e escapingWriter) Write(rows []byte) (int, error) {
+	_, err := io.WriteString(e.out, escapeBlock(string(rows)))
+	return len(rows), err
+}
+
+// exportBuffer is how many bytes of rows are written at once.
+const exportBuffer = 64 << 10
+
+// run exports to out, all of it or an error.
+func (j *exportJob) run(ctx context.Context, out io.Writer) error {
+	buffered := bufio.NewWriterSize(out, exportBuffer)
+	var to exportSink = plainSink{buffered}
+	if j.compress {
+		to = &gzipSink{out: buffered, written: j.last != ""}
 	}
+	err := j.follow(ctx, to)
+	if err == nil {
+		err = to.end()
+	}
+	if flushed := buffered.Flush(); flushed != nil && err == nil {
+		err = fmt.Errorf("write export: %w", flushed)
+	}
+	return err
 }

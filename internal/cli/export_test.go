@@ -1,6 +1,12 @@
 package cli
 
-import "github.com/waybillhq/waybill/signer"
+import (
+	"context"
+	"time"
+
+	"github.com/waybillhq/waybill/client"
+	"github.com/waybillhq/waybill/signer"
+)
 
 // What the tests of this package look at from outside.
 var (
@@ -16,4 +22,14 @@ func ParseRequest(text, base string) ([]signer.Received, error) {
 		return nil, err
 	}
 	return read.received(base)
+}
+
+// ExportFile is "waybill delivery export --output" with pauses that the test
+// looks at.
+func ExportFile(ctx context.Context, c *client.Client, how client.ExportRequest, path string, resume bool, pause func(time.Duration) error) error {
+	job := &exportJob{
+		client: c, form: exportForm{how.Format, how.Attempts}, compress: how.Compress,
+		pause: func(_ context.Context, wait time.Duration) error { return pause(wait) },
+	}
+	return exportFile(ctx, job, path, resume)
 }

@@ -30,6 +30,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"capture":    capture,
 		"eventually": eventually,
 		"interrupt":  interrupt,
+		"flaky":      flaky,
 	}
 }
 

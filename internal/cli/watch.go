@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/progress"
@@ -70,29 +69,13 @@ func tenths(job client.ReplayJob) int {
 
 func (p *program) progressBar(job client.ReplayJob) (show func(client.ReplayJob), done func(ended bool)) {
 	tracker := &progress.Tracker{Message: barLabel(job), Total: int64(job.Matched)}
-	bar := progress.NewWriter()
-	bar.SetOutputWriter(p.err)
-	bar.Style().Options.TimeInProgressPrecision = time.Second
-	bar.Style().Options.TimeDonePrecision = time.Second
-	bar.Style().Visibility.Speed = true
-	bar.Style().Options.ErrorString = "not watched any more"
-	bar.SetAutoStop(true) // Render ends when the tracker is done.
-	bar.AppendTracker(tracker)
-	var rendering sync.WaitGroup
-	rendering.Go(bar.Render)
+	_, done = p.bar(tracker, "not watched any more")
 	show = func(job client.ReplayJob) {
 		tracker.UpdateMessage(barLabel(job))
 		tracker.UpdateTotal(int64(job.Matched))
 		tracker.SetValue(min(int64(job.Replayed+job.Skipped), int64(job.Matched)))
 	}
-	return show, func(ended bool) {
-		if ended {
-			tracker.MarkAsDone()
-		} else {
-			tracker.MarkAsErrored()
-		}
-		rendering.Wait()
-	}
+	return show, done
 }
 
 // barLabel stands before the bar, which counts what is replayed or skipped.
