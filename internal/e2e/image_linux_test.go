@@ -54,7 +54,7 @@ func TestTheImageRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer shipped.Close()
+	defer func() { _ = shipped.Close() }()
 	for _, segment := range shipped.Progs {
 		if segment.Type == elf.PT_INTERP {
 			t.Fatal("the program is not static: it asks for a dynamic linker")

@@ -234,7 +234,8 @@ func (s *spread) next() *server {
 // and nothing is lost.
 func TestRollingRestart(t *testing.T) {
 	t.Parallel()
-	const events = 3000
+	// Eight connections produce, and the receiver answers at once.
+	const events, underWay = 3000, 16
 	f := newFleet(t)
 	r := newReceiver(t, "bitlabs")
 	roles := []string{"api", "api", "worker", "worker"}
@@ -271,4 +272,7 @@ func TestRollingRestart(t *testing.T) {
 		})
 	}
 	checkAllDelivered(t, running[0], r, <-produced, 2*time.Minute)
+	if different, all := r.seen(); all-different > underWay*len(roles) {
+		t.Errorf("%d repeats for %d kills: more than was under way", all-different, len(roles))
+	}
 }
