@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -167,7 +168,9 @@ func (s *server) stop() int {
 // and what it said.
 func refuses(t *testing.T, args ...string) (int, string) {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), binary(), args...)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // one that does not refuse runs on
+	defer cancel()
+	command := exec.CommandContext(ctx, binary(), args...)
 	command.Env = environment()
 	out, err := command.CombinedOutput()
 	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
