@@ -91,7 +91,7 @@ func (d *Dispatcher) newDelivery(event postback.Event, endpoint postback.Endpoin
 		CreatedAt:  event.AcceptedAt,
 		OpenedAt:   event.AcceptedAt,
 	}
-	if reason, held := endpoint.Holds(); held {
+	if reason, held := d.holds(endpoint); held {
 		delivery.State, delivery.Reason = postback.Parked, reason
 		return delivery
 	}

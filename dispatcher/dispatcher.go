@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -37,9 +38,9 @@ type Carrier interface {
 type Queue interface {
 	// Enqueue queues one attempt; false means that it is queued already.
 	Enqueue(ctx context.Context, attempt task.Delivery) (bool, error)
-	// Takeover forgets an attempt whose worker died and says whether there was
-	// such a one.
-	Takeover(ctx context.Context, attempt task.Delivery) (bool, error)
+	// Takeover says who has an attempt that is queued already, and forgets it if
+	// that is a worker that died: nobody has it then.
+	Takeover(ctx context.Context, attempt task.Delivery) (task.Holder, error)
 	// Depth counts the attempts that are queued.
 	Depth(ctx context.Context) (int, error)
 }
@@ -52,6 +53,7 @@ type Options struct {
 	Replays   Replays
 	Endpoints Endpoints
 	Carrier   Carrier
+	Circuits  Circuits
 	Queue     Queue
 	Epochs    Epochs
 	Tracer    trace.Tracer
@@ -69,9 +71,12 @@ type Options struct {
 type Dispatcher struct {
 	Options
 
-	outbox *outbox
-	paces  paces // of the work on replays
-	now    func() time.Time
+	outbox   *outbox
+	busy     busy
+	paces    paces    // of the work on replays
+	releases releases // of the one goroutine that releases
+	backlogs atomic.Pointer[map[string]bool]
+	now      func() time.Time
 }
 
 const defaultGrace = 45 * time.Second
@@ -79,7 +84,7 @@ const defaultGrace = 45 * time.Second
 // New makes a Dispatcher. Run has to be called for it to fill the queue.
 func New(options Options) (*Dispatcher, error) {
 	if options.Ledger == nil || options.Waiting == nil || options.Parking == nil || options.Replays == nil || options.Endpoints == nil ||
-		options.Carrier == nil || options.Queue == nil || options.Epochs == nil || options.Tracer == nil || options.Logger == nil {
+		options.Carrier == nil || options.Circuits == nil || options.Queue == nil || options.Epochs == nil || options.Tracer == nil || options.Logger == nil {
 		return nil, errors.New("make dispatcher: a part is missing")
 	}
 	if options.MaxQueued < 1 {
@@ -88,7 +93,8 @@ func New(options Options) (*Dispatcher, error) {
 	if options.Grace == 0 {
 		options.Grace = defaultGrace
 	}
-	d := &Dispatcher{Options: options, outbox: newOutbox(options.MaxQueued), paces: paces{}, now: time.Now}
+	d := &Dispatcher{Options: options, outbox: newOutbox(options.MaxQueued), busy: busy{until: map[postback.Ref]pending{}}, paces: paces{}, now: time.Now}
 	d.outbox.behind.Store(true) // until the first sweep has looked
+	d.backlogs.Store(&map[string]bool{})
 	return d, nil
 }

@@ -49,14 +49,14 @@ func newEngine(t *testing.T) *engine {
 	tracer := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(e.spans)).Tracer("test")
 	e.dispatcher, err = dispatcher.New(dispatcher.Options{
 		Ledger: e.Ledger, Waiting: e.Ledger, Parking: e.Ledger, Replays: e.Ledger,
-		Endpoints: e.Registry, Carrier: e.Endpoints, Queue: e.queue, Epochs: e.queue,
+		Endpoints: e.Registry, Carrier: e.Endpoints, Circuits: e.Breaker, Queue: e.queue, Epochs: e.queue,
 		Tracer: tracer, Logger: e.Logger, MaxQueued: 1000,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	e.worker, err = worker.New(worker.Options{
-		Ledger: e.Ledger, Endpoints: e.Registry, Schemes: e.Schemes, Secrets: e.Keyring, Switch: e.Endpoints, Uses: e.Ledger, Sender: e.Egress, Acceptor: e.dispatcher,
+		Ledger: e.Ledger, Endpoints: e.Registry, Circuits: e.Breaker, Schemes: e.Schemes, Secrets: e.Keyring, Switch: e.Endpoints, Uses: e.Ledger, Sender: e.Egress, Acceptor: e.dispatcher,
 		Tracer: tracer, Meter: nometric.NewMeterProvider().Meter(""), Logger: e.Logger, Random: rand.Float64,
 	})
 	if err != nil {
@@ -132,15 +132,15 @@ func TestADeadLetterIsReplayed(t *testing.T) {
 	e.endpoint(t)
 	e.work(t)
 	e.receiver.Answer(testkit.Status(500))
-	e.accept(t, ids(10)...)
-	e.expectAll(t, postback.Dead, 10)
+	e.accept(t, ids(3)...) // not enough failures to open a circuit
+	e.expectAll(t, postback.Dead, 3)
 	e.receiver.Answer(testkit.Status(200))
 	if _, err := e.dispatcher.StartReplay(t.Context(), postback.DeliveryFilter{}, 0, false); err != nil {
 		t.Fatal(err)
 	}
-	e.expectAll(t, postback.Succeeded, 10)
-	if got := len(e.receiver.Requests()); got != 40 {
-		t.Errorf("the receiver got %d requests, want three tries and a replay of each of 10", got)
+	e.expectAll(t, postback.Succeeded, 3)
+	if got := len(e.receiver.Requests()); got != 12 {
+		t.Errorf("the receiver got %d requests, want three tries and a replay of each of 3", got)
 	}
 }
 

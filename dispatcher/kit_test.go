@@ -41,7 +41,7 @@ type bench struct {
 func setup(t testing.TB, alter ...func(*dispatcher.Options)) *bench {
 	t.Helper()
 	b := &bench{
-		Parts: testkit.NewParts(t), queue: &queue{tasks: map[postback.Ref]task.Delivery{}, orphans: map[postback.Ref]bool{}},
+		Parts: testkit.NewParts(t), queue: &queue{tasks: map[postback.Ref]task.Delivery{}, orphans: map[postback.Ref]bool{}, running: map[postback.Ref]bool{}},
 		clock: &clock{at: time.Now().UTC().Truncate(time.Microsecond)}, spans: tracetest.NewSpanRecorder(),
 	}
 	b.restart(t, alter...)
@@ -67,7 +67,7 @@ func (b *bench) restart(t testing.TB, alter ...func(*dispatcher.Options)) {
 func (b *bench) options() dispatcher.Options {
 	return dispatcher.Options{
 		Ledger: b.Ledger, Waiting: b.Ledger, Parking: b.Ledger, Replays: b.Ledger,
-		Endpoints: b.Registry, Carrier: b.Endpoints, Queue: b.queue, Epochs: b.queue,
+		Endpoints: b.Registry, Carrier: b.Endpoints, Circuits: b.Breaker, Queue: b.queue, Epochs: b.queue,
 		Tracer: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(b.spans)).Tracer("test"),
 		Logger: b.Logger, MaxQueued: 1000, Grace: grace,
 	}
@@ -113,10 +113,12 @@ type queue struct {
 	tasks   map[postback.Ref]task.Delivery
 	taken   []task.Delivery // all that ever came in, in order
 	orphans map[postback.Ref]bool
+	running map[postback.Ref]bool
 	away    bool
 	full    bool // refuses tasks, and answers everything else
 	loses   bool
 	epoch   string
+	offered int                          // how often something was to be queued
 	counted int                          // how often the depth was asked for
 	rebuild func() (bool, time.Duration) // nil: always ours
 }
@@ -124,6 +126,7 @@ type queue struct {
 func (q *queue) Enqueue(_ context.Context, one task.Delivery) (bool, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.offered++
 	if q.away || q.full {
 		return false, errAway
 	}
@@ -137,18 +140,24 @@ func (q *queue) Enqueue(_ context.Context, one task.Delivery) (bool, error) {
 	return true, nil
 }
 
-func (q *queue) Takeover(_ context.Context, one task.Delivery) (bool, error) {
+func (q *queue) Takeover(_ context.Context, one task.Delivery) (task.Holder, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.away {
-		return false, errAway
+	_, there := q.tasks[one.Ref]
+	switch {
+	case q.away:
+		return "", errAway
+	case q.orphans[one.Ref]:
+		delete(q.orphans, one.Ref)
+		delete(q.tasks, one.Ref)
+		return task.Nobody, nil
+	case !there:
+		return task.Nobody, nil
+	case q.running[one.Ref]:
+		return task.Running, nil
+	default:
+		return task.Waiting, nil
 	}
-	if !q.orphans[one.Ref] {
-		return false, nil
-	}
-	delete(q.orphans, one.Ref)
-	delete(q.tasks, one.Ref)
-	return true, nil
 }
 
 func (q *queue) Depth(context.Context) (int, error) {
@@ -192,6 +201,22 @@ func (q *queue) all() []task.Delivery {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return slices.Clone(q.taken)
+}
+
+// put is a task that a worker is busy with.
+func (q *queue) put(t *testing.T, delivery postback.Delivery) postback.Ref {
+	t.Helper()
+	if _, err := q.Enqueue(t.Context(), task.Delivery{Ref: delivery.Ref(), EndpointID: delivery.EndpointID}); err != nil {
+		t.Fatal(err)
+	}
+	return delivery.Ref()
+}
+
+// asked is how often something was to be queued.
+func (q *queue) asked() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.offered
 }
 
 // depths is how often the depth was asked for.

@@ -122,8 +122,8 @@ func (d *Dispatcher) enqueue(ctx context.Context, due postback.Due, recheck bool
 		Due: &due, Recheck: recheck, Headers: traceHeaders(ctx),
 	}
 	queued, err := d.Queue.Enqueue(ctx, attempt)
-	if err == nil && !queued && recheck {
-		err = d.takeover(ctx, attempt)
+	if recheck && err == nil {
+		err = d.settle(ctx, attempt, queued)
 	}
 	if err != nil {
 		span.SetStatus(codes.Error, "queue unreachable")
@@ -133,11 +133,27 @@ func (d *Dispatcher) enqueue(ctx context.Context, due postback.Due, recheck bool
 	d.outbox.queued.Add(1)
 }
 
-func (d *Dispatcher) takeover(ctx context.Context, attempt task.Delivery) error {
-	orphaned, err := d.Queue.Takeover(ctx, attempt)
-	if err != nil || !orphaned {
-		return err //nolint:wrapcheck // enqueue only remembers that it failed
+// settle sees to an attempt that the queue had already: one that nobody works on
+// any more is queued again, and one that a worker is busy with is looked at
+// again soon.
+func (d *Dispatcher) settle(ctx context.Context, attempt task.Delivery, queued bool) error {
+	holder := task.Waiting
+	if !queued {
+		var err error
+		if holder, err = d.Queue.Takeover(ctx, attempt); err != nil {
+			return err //nolint:wrapcheck // enqueue only remembers that it failed
+		}
 	}
-	_, err = d.Queue.Enqueue(ctx, attempt)
-	return err //nolint:wrapcheck // enqueue only remembers that it failed
+	switch holder {
+	case task.Running:
+		d.busy.add(*attempt.Due, d.now())
+		return nil
+	case task.Nobody:
+		if _, err := d.Queue.Enqueue(ctx, attempt); err != nil {
+			return err //nolint:wrapcheck // enqueue only remembers that it failed
+		}
+	case task.Waiting:
+	}
+	d.busy.remove(attempt.Ref)
+	return nil
 }

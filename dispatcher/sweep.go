@@ -17,13 +17,6 @@ type Waiting interface {
 	Requeue(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
-// Parking is what releasing parked deliveries needs of the store.
-type Parking interface {
-	ParkedEndpoints(ctx context.Context) ([]string, error)
-	Release(ctx context.Context, endpointID string, reason postback.Reason, at time.Time, limit int) (int, error)
-	Cancel(ctx context.Context, endpointID string, reason postback.Reason, at time.Time, limit int) (int, error)
-}
-
 const (
 	sweepInterval = 100 * time.Millisecond // how late a retry may be enqueued
 	watchInterval = time.Second            // how soon a wiped Redis is noticed
@@ -38,7 +31,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	}
 	group.Go(func() { d.every(ctx, sweepInterval, "sweep due deliveries", d.sweep) })
 	group.Go(func() { d.every(ctx, watchInterval, "watch the queue", d.watch) })
-	group.Go(func() { d.every(ctx, watchInterval, "release parked deliveries", d.releaseParked) })
+	group.Go(func() { d.every(ctx, releaseInterval, "release parked deliveries", d.releaseParked) })
 	group.Go(func() { d.every(ctx, replayInterval, "work on replays", d.replayTurns()) })
 	group.Wait()
 }
@@ -69,6 +62,7 @@ func (d *Dispatcher) every(ctx context.Context, interval time.Duration, what str
 // sweep enqueues what is due and has no task: retries, replays, released
 // deliveries, what waited for room in the queue, and what got lost.
 func (d *Dispatcher) sweep(ctx context.Context) error {
+	d.enqueueAll(ctx, d.busy.again(d.now()))
 	behind, err := d.feed(ctx)
 	d.outbox.behind.Store(behind)
 	return err
@@ -130,42 +124,5 @@ func inSteps(ctx context.Context, operation func(ctx context.Context, limit int)
 		if err != nil || moved == 0 {
 			return total, err
 		}
-	}
-}
-
-// releaseParked frees what was parked for an endpoint that takes deliveries
-// again, and cancels what was parked for one that is gone. It runs all the
-// time, so that neither a process that dies in the middle of a release nor one
-// that learned late of a resume leaves a delivery parked for good.
-func (d *Dispatcher) releaseParked(ctx context.Context) error {
-	ids, err := d.Parking.ParkedEndpoints(ctx)
-	if err != nil {
-		return fmt.Errorf("list endpoints with parked deliveries: %w", err)
-	}
-	for _, id := range ids {
-		endpoint, known := d.Endpoints.Endpoint(id)
-		if _, held := endpoint.Holds(); held || !known {
-			continue
-		}
-		if _, err := inSteps(ctx, d.unpark(endpoint)); err != nil {
-			return fmt.Errorf("release deliveries of endpoint %s: %w", id, err)
-		}
-	}
-	return nil
-}
-
-func (d *Dispatcher) unpark(endpoint postback.Endpoint) func(context.Context, int) (int, error) {
-	if endpoint.State == postback.EndpointDeleted {
-		return func(ctx context.Context, limit int) (int, error) {
-			return d.Parking.Cancel(ctx, endpoint.ID, postback.ReasonEndpointDeleted, d.now(), limit)
-		}
-	}
-	return func(ctx context.Context, limit int) (int, error) {
-		for _, reason := range []postback.Reason{postback.ReasonPaused, postback.ReasonDisabled} {
-			if moved, err := d.Parking.Release(ctx, endpoint.ID, reason, d.now(), limit); err != nil || moved > 0 {
-				return moved, err //nolint:wrapcheck // releaseParked wraps it
-			}
-		}
-		return 0, nil
 	}
 }

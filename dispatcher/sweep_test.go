@@ -1,7 +1,6 @@
 package dispatcher_test
 
 import (
-	"slices"
 	"testing"
 	"time"
 
@@ -252,102 +251,6 @@ func TestAQueueOfAnotherLedgerIsRefused(t *testing.T) {
 	for epoch, want := range map[string]bool{"": true, "a": true, "b": false} {
 		if err := dispatcher.CheckEpoch(epoch, "a"); (err == nil) != want {
 			t.Errorf("epoch %q: %v", epoch, err)
-		}
-	}
-}
-
-func TestAResumedEndpointGetsWhatWaitedInOrder(t *testing.T) {
-	t.Parallel()
-	b := setup(t, func(o *dispatcher.Options) { o.MaxQueued = 1 })
-	endpoint := b.offer(t)
-	if _, err := b.Endpoints.Pause(t.Context(), endpoint.ID); err != nil {
-		t.Fatal(err)
-	}
-	made := b.many(t, 20)
-	b.release(t)
-	if got := b.swept(t); got != 0 || b.count(t, in(postback.Parked)) != 20 {
-		t.Fatalf("%d tasks came in for a paused endpoint", got)
-	}
-	if _, err := b.Endpoints.Resume(t.Context(), endpoint.ID); err != nil {
-		t.Fatal(err)
-	}
-	b.clock.advance(time.Minute)
-	b.release(t)
-	if parked := b.count(t, in(postback.Parked)); parked != 0 {
-		t.Errorf("%d deliveries are still parked", parked)
-	}
-	for range made {
-		b.swept(t)
-		b.queue.work(1)
-	}
-	var order []string
-	for _, one := range b.queue.all() {
-		order = append(order, one.Ref.DeliveryID)
-	}
-	var want []string
-	for _, delivery := range made {
-		want = append(want, delivery.ID)
-	}
-	if !slices.Equal(order, want) {
-		t.Errorf("the queue got %v\nwant %v", order, want)
-	}
-	if first := b.read(t, made[0].ID); first.State != postback.Pending || !first.NextAttemptAt.Equal(b.clock.now()) {
-		t.Errorf("got %+v", first)
-	}
-}
-
-func (b *bench) release(t *testing.T) {
-	t.Helper()
-	if err := b.ReleaseParked(t.Context()); err != nil {
-		t.Fatalf("release parked: %v", err)
-	}
-}
-
-func TestManyParkedDeliveriesAreAllReleased(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	endpoint := b.offer(t)
-	if _, err := b.Endpoints.Pause(t.Context(), endpoint.ID); err != nil {
-		t.Fatal(err)
-	}
-	b.many(t, 501) // more than one step of the ledger
-	if _, err := b.Endpoints.Resume(t.Context(), endpoint.ID); err != nil {
-		t.Fatal(err)
-	}
-	b.release(t)
-	if parked := b.count(t, in(postback.Parked)); parked != 0 {
-		t.Errorf("%d deliveries are still parked", parked)
-	}
-}
-
-func TestWhatWaitsForADeletedEndpointIsCancelled(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	endpoint := b.offer(t)
-	if _, err := b.Endpoints.Pause(t.Context(), endpoint.ID); err != nil {
-		t.Fatal(err)
-	}
-	made := b.many(t, 3)
-	// Another process deleted it and died before it cancelled anything.
-	stored, err := b.Ledger.Endpoint(t.Context(), endpoint.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stored.State = postback.EndpointDeleted
-	if _, err := b.Ledger.SaveEndpoint(t.Context(), stored); err != nil {
-		t.Fatal(err)
-	}
-	b.release(t)
-	if b.count(t, in(postback.Parked)) != 3 {
-		t.Error("something was done before this process knew")
-	}
-	if err := b.Registry.Refresh(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	b.release(t)
-	for _, delivery := range made {
-		if got := b.read(t, delivery.ID); got.State != postback.Cancelled || got.Reason != postback.ReasonEndpointDeleted {
-			t.Errorf("got %s %q", got.State, got.Reason)
 		}
 	}
 }

@@ -48,8 +48,11 @@ type Reason string
 
 // The reasons, by the state that carries them.
 const (
-	ReasonPaused   Reason = "paused"   // parked: an operator paused the endpoint
-	ReasonDisabled Reason = "disabled" // parked: the endpoint is disabled until somebody has mended it
+	ReasonPaused      Reason = "paused"       // parked: an operator paused the endpoint
+	ReasonDisabled    Reason = "disabled"     // parked: the endpoint is disabled until somebody has mended it
+	ReasonCircuitOpen Reason = "circuit_open" // parked: the endpoint keeps failing and is probed now and then
+	ReasonOverLimit   Reason = "over_limit"   // parked: the endpoint has as much under way as it may
+	ReasonOrdered     Reason = "ordered"      // parked: an earlier delivery must end first
 
 	ReasonExhausted  Reason = "attempts_exhausted" // dead: every attempt of the retry policy failed
 	ReasonNotRetried Reason = "not_retried"        // dead: the retry policy does not try again after such a failure
@@ -73,9 +76,15 @@ type Delivery struct {
 	// names for looking a delivery up, such as a transaction's id; at most
 	// MaxReference bytes, empty when there is none.
 	Reference string
-	State     State
-	Reason    Reason // empty unless parked, dead or cancelled
-	Test      bool
+	// OrderKey puts deliveries of the endpoint with the same one into a row:
+	// each waits until the one before has ended. Empty for none.
+	OrderKey string
+	State    State
+	Reason   Reason // empty unless parked, dead or cancelled
+	Test     bool
+	// Probe says that it was released to find out whether its endpoint is well
+	// again, though its circuit is open. The next move of it clears this.
+	Probe bool
 
 	// Generation counts from 1; each replay opens the next one.
 	Generation int

@@ -71,6 +71,8 @@ func trigger(delivery postback.Delivery) postback.Trigger {
 	switch {
 	case delivery.Test:
 		return postback.TriggerExample
+	case delivery.Probe:
+		return postback.TriggerProbe
 	case tried(delivery):
 		return postback.TriggerRetry
 	case delivery.Generation > 1:

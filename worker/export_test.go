@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"context"
 	"time"
 
 	"github.com/waybillhq/waybill/internal/egress"
@@ -48,4 +49,25 @@ func Judge() func(postback.Endpoint, egress.Result) bool {
 		check, err := expected.of(endpoint)
 		return err == nil && classify(endpoint, check, result).next == done
 	}
+}
+
+// Flights lets tests count attempts under way.
+type Flights struct{ flights }
+
+// NewFlights makes one with nothing under way.
+func NewFlights() *Flights { return &Flights{flights{byID: map[string]*flight{}}} }
+
+// Enter takes a place.
+func (f *Flights) Enter(ctx context.Context, endpointID string, places int, patience time.Duration) bool {
+	return f.enter(ctx, endpointID, places, patience)
+}
+
+// Leave gives it back.
+func (f *Flights) Leave(endpointID string) { f.leave(endpointID) }
+
+// Known counts the endpoints that are remembered.
+func (f *Flights) Known() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.byID)
 }

@@ -46,11 +46,20 @@ type unnoted struct{}
 
 func (unnoted) UseSecret(context.Context, string, int, time.Time) error { return nil }
 
+// wellAll knows of no endpoint that fails.
+type wellAll struct{}
+
+func (wellAll) Open(string) bool { return false }
+
+func (wellAll) Succeeded(context.Context, string, bool, time.Time) {}
+
+func (wellAll) Failed(context.Context, string, string, time.Time) {}
+
 // onFakes is a worker without a real part, for tests under a fake clock.
 func onFakes(t *testing.T, ledger worker.Ledger, out worker.Sender) *worker.Worker {
 	t.Helper()
 	made, err := worker.New(worker.Options{
-		Ledger: ledger, Endpoints: oneEndpoint{}, Schemes: builtIn{}, Secrets: openSecret{}, Uses: unnoted{}, Switch: stuck{}, Sender: out, Acceptor: refusing{},
+		Ledger: ledger, Endpoints: oneEndpoint{}, Circuits: wellAll{}, Schemes: builtIn{}, Secrets: openSecret{}, Uses: unnoted{}, Switch: stuck{}, Sender: out, Acceptor: refusing{},
 		Tracer: notrace.NewTracerProvider().Tracer(""), Meter: nometric.NewMeterProvider().Meter(""),
 		Logger: slog.New(slog.DiscardHandler), Random: func() float64 { return 0.5 },
 	})

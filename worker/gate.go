@@ -21,6 +21,8 @@ func (w *Worker) gate(endpoint postback.Endpoint, delivery postback.Delivery) (p
 		return moveTo(delivery, now, postback.Cancelled, postback.ReasonEndpointDeleted), false
 	case held:
 		return moveTo(delivery, now, postback.Parked, reason), false
+	case w.Circuits.Open(endpoint.ID) && !delivery.Probe:
+		return moveTo(delivery, now, postback.Parked, postback.ReasonCircuitOpen), false
 	case tried(delivery) && retry.Expired(endpoint.Retry, delivery.OpenedAt, now):
 		return moveTo(delivery, now, postback.Dead, postback.ReasonMaxAge), false
 	default:

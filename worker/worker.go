@@ -38,6 +38,14 @@ type Opener interface {
 	Open(sealed []byte, endpointID string, version int) (postback.Secret, error)
 }
 
+// Circuits knows which endpoints are left alone because they keep failing, and
+// hears what came of attempts.
+type Circuits interface {
+	Open(endpointID string) bool
+	Succeeded(ctx context.Context, endpointID string, probe bool, at time.Time)
+	Failed(ctx context.Context, endpointID, code string, at time.Time)
+}
+
 // Schemes knows the schemes that endpoints choose.
 type Schemes interface {
 	Define(name string) (*signer.Definition, error)
@@ -57,6 +65,7 @@ type Acceptor interface {
 type Options struct {
 	Ledger    Ledger
 	Endpoints Endpoints
+	Circuits  Circuits
 	Schemes   Schemes
 	Secrets   Opener
 	Uses      SecretUses
@@ -79,6 +88,7 @@ type Worker struct {
 	metrics  metrics
 	now      func() time.Time
 	underWay underWay
+	flights  flights
 	uses     uses
 	expected expectations
 	// ledgerAway says that the last write failed: nothing is sent before the
@@ -88,7 +98,7 @@ type Worker struct {
 
 // New makes a Worker.
 func New(options Options) (*Worker, error) {
-	if options.Ledger == nil || options.Endpoints == nil || options.Schemes == nil || options.Secrets == nil || options.Uses == nil || options.Switch == nil || options.Sender == nil ||
+	if options.Ledger == nil || options.Endpoints == nil || options.Circuits == nil || options.Schemes == nil || options.Secrets == nil || options.Uses == nil || options.Switch == nil || options.Sender == nil ||
 		options.Acceptor == nil || options.Tracer == nil || options.Meter == nil || options.Logger == nil || options.Random == nil {
 		return nil, errors.New("make worker: a part is missing")
 	}
@@ -98,7 +108,7 @@ func New(options Options) (*Worker, error) {
 	}
 	return &Worker{
 		Options: options, metrics: instruments, now: time.Now,
-		underWay: underWay{refs: map[postback.Ref]bool{}}, uses: uses{noted: map[use]time.Time{}},
+		underWay: underWay{refs: map[postback.Ref]bool{}}, flights: flights{byID: map[string]*flight{}}, uses: uses{noted: map[use]time.Time{}},
 		expected: expectations{compiled: map[string]expectation{}},
 	}, nil
 }
@@ -124,7 +134,12 @@ func (w *Worker) Deliver(ctx context.Context, t task.Delivery) error {
 	if err != nil || due == nil {
 		return err
 	}
-	return w.record(ctx, *due, w.handle(ctx, *due))
+	move := w.handle(ctx, *due)
+	if err := w.record(ctx, *due, move); err != nil {
+		return err
+	}
+	w.observe(ctx, due.Delivery, move)
+	return nil
 }
 
 // handle looks the endpoint up, once for all that follows, and makes the
@@ -137,7 +152,26 @@ func (w *Worker) handle(ctx context.Context, due postback.Due) postback.Transiti
 	if move, open := w.gate(endpoint, due.Delivery); !open {
 		return move
 	}
+	if !w.flights.enter(ctx, endpoint.ID, maxInFlight, flightPatience) {
+		return moveTo(due.Delivery, w.now(), postback.Parked, postback.ReasonOverLimit)
+	}
+	defer w.flights.leave(endpoint.ID)
 	return w.try(ctx, endpoint, due)
+}
+
+// observe tells the endpoint's circuit what came of an attempt. An example says
+// nothing of it, nor does an address that is never sent to.
+func (w *Worker) observe(ctx context.Context, delivery postback.Delivery, move postback.Transition) {
+	if move.Attempt == nil || delivery.Test {
+		return
+	}
+	switch move.Attempt.Outcome {
+	case postback.OutcomeSucceeded:
+		w.Circuits.Succeeded(ctx, delivery.EndpointID, delivery.Probe, w.now())
+	case postback.OutcomeFailed:
+		w.Circuits.Failed(ctx, delivery.EndpointID, move.Attempt.Error.Code, w.now())
+	case postback.OutcomeRefused:
+	}
 }
 
 // load gives the delivery and its event: from the task, or from the ledger when

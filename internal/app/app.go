@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/waybillhq/waybill/dispatcher"
+	"github.com/waybillhq/waybill/internal/circuit"
 	"github.com/waybillhq/waybill/internal/config"
 	"github.com/waybillhq/waybill/internal/egress"
 	"github.com/waybillhq/waybill/internal/endpoints"
@@ -47,6 +48,7 @@ type server struct {
 	telemetry  *telemetry.Telemetry
 	ledger     ledger
 	registry   *registry.Registry
+	breaker    *circuit.Breaker
 	schemes    *schemes.Live
 	keyring    *seal.Keyring
 	egress     *egress.Client
@@ -83,7 +85,7 @@ func (s *server) build(ctx context.Context) error {
 		return fmt.Errorf("make data directory: %w", err)
 	}
 	steps := []func(context.Context) error{
-		s.buildTelemetry, s.buildLedger, s.buildSchemes, s.buildKeyring, s.buildEgress, s.buildQueue, s.buildDispatcher, s.buildWorker, s.buildRetention,
+		s.buildTelemetry, s.buildLedger, s.buildBreaker, s.buildSchemes, s.buildKeyring, s.buildEgress, s.buildQueue, s.buildDispatcher, s.buildWorker, s.buildRetention,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -145,6 +147,17 @@ func (s *server) buildLedger(ctx context.Context) (err error) {
 	return nil
 }
 
+func (s *server) buildBreaker(ctx context.Context) (err error) {
+	s.breaker, err = circuit.NewBreaker(circuit.Options{
+		Ledger: s.ledger, Prober: s.ledger, Alerts: circuit.LogAlerts{Logger: s.log},
+		Policy: circuit.Default(), Random: rand.Float64, Logger: s.log,
+	})
+	if err != nil {
+		return err //nolint:wrapcheck // it says what it makes
+	}
+	return s.breaker.Refresh(ctx) //nolint:wrapcheck // it says what it was doing
+}
+
 func (s *server) buildEgress(context.Context) (err error) {
 	s.egress, err = egress.New(egress.Options{
 		Addresses: s.cfg.EgressIPs,
@@ -195,7 +208,7 @@ func (s *server) buildDispatcher(context.Context) (err error) {
 	}
 	s.dispatcher, err = dispatcher.New(dispatcher.Options{
 		Ledger: s.ledger, Waiting: s.ledger, Parking: s.ledger, Replays: s.ledger,
-		Endpoints: s.registry, Carrier: s.endpoints, Queue: s.queue, Epochs: s.queue,
+		Endpoints: s.registry, Carrier: s.endpoints, Circuits: s.breaker, Queue: s.queue, Epochs: s.queue,
 		Tracer: s.telemetry.Tracer(), Logger: s.log, MaxQueued: backlog,
 	})
 	return err //nolint:wrapcheck // it says what it makes
@@ -203,7 +216,7 @@ func (s *server) buildDispatcher(context.Context) (err error) {
 
 func (s *server) buildWorker(context.Context) (err error) {
 	s.worker, err = worker.New(worker.Options{
-		Ledger: s.ledger, Endpoints: s.registry, Schemes: s.schemes, Secrets: s.keyring, Uses: s.ledger, Switch: s.endpoints, Sender: s.egress, Acceptor: s.dispatcher,
+		Ledger: s.ledger, Endpoints: s.registry, Circuits: s.breaker, Schemes: s.schemes, Secrets: s.keyring, Uses: s.ledger, Switch: s.endpoints, Sender: s.egress, Acceptor: s.dispatcher,
 		Tracer: s.telemetry.Tracer(), Meter: s.telemetry.Meter(), Logger: s.log,
 		StoredBody: s.cfg.StoredBody, Random: rand.Float64,
 	})

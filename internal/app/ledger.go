@@ -8,6 +8,7 @@ import (
 
 	"github.com/waybillhq/waybill/api"
 	"github.com/waybillhq/waybill/dispatcher"
+	"github.com/waybillhq/waybill/internal/circuit"
 	"github.com/waybillhq/waybill/internal/config"
 	"github.com/waybillhq/waybill/internal/endpoints"
 	"github.com/waybillhq/waybill/internal/keys"
@@ -28,6 +29,8 @@ type ledger interface { //nolint:interfacebloat // the sum of what each part dec
 	dispatcher.Replays
 	worker.Ledger
 	worker.SecretUses
+	circuit.Ledger
+	circuit.Prober
 	registry.Ledger
 	endpoints.Ledger
 	keys.Ledger

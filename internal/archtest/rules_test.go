@@ -25,6 +25,7 @@ func rules() []rule {
 
 		// The parts, each of which knows the domain alone.
 		{pkg: "internal/config", imports: []string{"postback"}},
+		{pkg: "internal/circuit", imports: []string{"postback"}},
 		{pkg: "internal/egress", imports: []string{"postback"}},
 		{pkg: "internal/expect", imports: []string{"postback"}, stdOnly: true},
 		{pkg: "internal/id"},
@@ -68,7 +69,7 @@ func rules() []rule {
 		{pkg: "internal/archtest", stdOnly: true},
 		{pkg: "internal/testkit", imports: []string{
 			"postback", "store/sqlite",
-			"internal/egress", "internal/endpoints", "internal/registry", "internal/schemes", "internal/seal",
+			"internal/circuit", "internal/egress", "internal/endpoints", "internal/registry", "internal/schemes", "internal/seal",
 		}},
 		{pkg: "internal/e2e"},
 		{pkg: "signer/receivertest"},

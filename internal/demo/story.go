@@ -79,7 +79,8 @@ func (s *story) finish(ctx context.Context, accepted ...client.Acceptance) ([]cl
 	return details, nil
 }
 
-// ended waits until a delivery has ended, one way or the other.
+// ended waits until a delivery has ended, one way or the other, or waits itself
+// for an endpoint that keeps failing.
 func (s *story) ended(ctx context.Context, id string) (client.DeliveryDetail, error) {
 	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
@@ -88,7 +89,7 @@ func (s *story) ended(ctx context.Context, id string) (client.DeliveryDetail, er
 		if err != nil {
 			return detail, fmt.Errorf("look at delivery %s: %w", id, err)
 		}
-		if detail.State.Ended() {
+		if detail.State.Ended() || detail.Reason == postback.ReasonCircuitOpen {
 			return detail, nil
 		}
 		select {

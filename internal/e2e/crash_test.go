@@ -71,7 +71,7 @@ func TestSIGTERMDrains(t *testing.T) {
 	var p producer
 	p.server.Store(s)
 	transactions := p.produce(t.Context(), t, events)
-	for range events {
+	for range atOnce {
 		<-arrived
 	}
 	stopped := make(chan int, 1)

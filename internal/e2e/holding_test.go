@@ -2,6 +2,9 @@ package e2e_test
 
 import "net/http"
 
+// atOnce is how many attempts to one endpoint a server makes at once.
+const atOnce = 16
+
 // holding answers nothing until the channel is closed.
 func holding(hold <-chan struct{}, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

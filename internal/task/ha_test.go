@@ -139,7 +139,7 @@ func (l *load) enqueue(ctx context.Context, id string, again bool) {
 	l.mu.Unlock()
 	queued, err := l.queue.Enqueue(ctx, one)
 	if err == nil && !queued && again {
-		if orphaned, _ := l.queue.Takeover(ctx, one); orphaned {
+		if holder, _ := l.queue.Takeover(ctx, one); holder == task.Nobody {
 			_, err = l.queue.Enqueue(ctx, one)
 		}
 	}

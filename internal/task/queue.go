@@ -153,35 +153,6 @@ func (q *Queue) Depth(ctx context.Context) (int, error) {
 // key is the name that asynq gives to a part of a queue in Redis.
 func key(queue, part string) string { return "asynq:{" + queue + "}:" + part }
 
-// takeover forgets a task that nobody works on, in one step: its state, its
-// place among the active ones and its lease are in the same slot of a Cluster.
-// An active task without a lease is one that asynq itself never recovers.
-const takeover = `
-if redis.call("HGET", KEYS[1], "state") ~= "active" then
-	return 0
-end
-local lease = redis.call("ZSCORE", KEYS[3], ARGV[1])
-if lease and tonumber(lease) >= tonumber(ARGV[2]) then
-	return 0
-end
-redis.call("LREM", KEYS[2], 1, ARGV[1])
-redis.call("ZREM", KEYS[3], ARGV[1])
-redis.call("DEL", KEYS[1])
-return 1`
-
-// Takeover forgets the task of an attempt if the worker that holds it has died
-// (it stopped renewing its lease), and says whether that was so. The attempt
-// can then be queued again.
-func (q *Queue) Takeover(ctx context.Context, task Delivery) (bool, error) {
-	queue := q.name(laneOf(task), task.EndpointID)
-	keys := []string{key(queue, "t:"+task.id()), key(queue, "active"), key(queue, "lease")}
-	forgotten, err := redis.NewScript(takeover).Run(ctx, q.redis, keys, task.id(), time.Now().Unix()).Bool()
-	if err != nil {
-		return false, fmt.Errorf("take task over: %w", err)
-	}
-	return forgotten, nil
-}
-
 // epochKeys mark the queue as filled. A master of a Cluster may lose its part
 // alone, so there each queue has a mark beside it.
 func (q *Queue) epochKeys() []string {

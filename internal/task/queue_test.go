@@ -134,10 +134,10 @@ func takeoverFreesWhatADeadWorkerHolds(t *testing.T, queue *task.Queue) {
 	defer close(hold)
 	serve(t, queue, holding(handlers, hold), many())
 	for name, one := range map[string]task.Delivery{"retry": attempt("dlv_1", `{}`, 2, 0), "first": first("dlv_2", `{}`)} {
-		expectTakeover(t, queue, one, false, name+" that is unknown")
+		expectTakeover(t, queue, one, task.Nobody, name+" that is unknown")
 		enqueue(t, queue, one)
 		testkit.Receive(t, name, got)
-		expectTakeover(t, queue, one, false, name+" that is under way")
+		expectTakeover(t, queue, one, task.Running, name+" that is under way")
 
 		id := fmt.Sprintf("%s.1.%d", one.Ref.DeliveryID, one.Ref.Attempt)
 		held := heldIn(t, queue, id)
@@ -145,7 +145,7 @@ func takeoverFreesWhatADeadWorkerHolds(t *testing.T, queue *task.Queue) {
 		if err := client.ZAdd(t.Context(), fmt.Sprintf(lease, held), expired(id)).Err(); err != nil {
 			t.Fatal(err)
 		}
-		expectTakeover(t, queue, one, true, name+" with a lease that is over")
+		expectTakeover(t, queue, one, task.Nobody, name+" with a lease that is over")
 		if count, err := client.LLen(t.Context(), fmt.Sprintf(active, held)).Result(); count != 0 || err != nil {
 			t.Errorf("%s: %d tasks are active, %v", name, count, err)
 		}
@@ -154,24 +154,54 @@ func takeoverFreesWhatADeadWorkerHolds(t *testing.T, queue *task.Queue) {
 		if err := client.ZRem(t.Context(), fmt.Sprintf(lease, held), id).Err(); err != nil {
 			t.Fatal(err)
 		}
-		expectTakeover(t, queue, one, true, name+" without a lease")
-		expectTakeover(t, queue, one, false, name+" that was taken over")
+		expectTakeover(t, queue, one, task.Nobody, name+" without a lease")
+		enqueue(t, queue, one)
+		testkit.Receive(t, name+" once more", got)
 	}
 }
 
 func takeoverLeavesWhatWaits(t *testing.T, queue *task.Queue) {
 	t.Helper()
 	enqueue(t, queue, first("dlv_1", `{}`))
-	expectTakeover(t, queue, first("dlv_1", `{}`), false, "a task that waits")
+	expectTakeover(t, queue, first("dlv_1", `{}`), task.Waiting, "a task that waits")
 	if got := depth(t, queue); got != 1 {
 		t.Errorf("%d tasks are queued, want 1", got)
 	}
 }
 
-func expectTakeover(t *testing.T, queue *task.Queue, one task.Delivery, want bool, what string) {
+// A delivery is due again while the worker that parked it is not through with
+// its task yet.
+func queuedAgainIsNotLost(t *testing.T, queue *task.Queue) {
+	t.Helper()
+	handlers, got := collect()
+	serve(t, queue, handlers, many())
+	one, met := first("dlv_1", `{}`), map[task.Holder]int{}
+	for range 200 {
+		for {
+			queued, err := queue.Enqueue(t.Context(), one)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if queued {
+				break
+			}
+			holder, err := queue.Takeover(t.Context(), one)
+			if err != nil {
+				t.Fatal(err)
+			}
+			met[holder]++
+		}
+		testkit.Receive(t, "the task", got)
+	}
+	if met[task.Running] == 0 || met[task.Waiting] != 0 {
+		t.Errorf("it met %v", met)
+	}
+}
+
+func expectTakeover(t *testing.T, queue *task.Queue, one task.Delivery, want task.Holder, what string) {
 	t.Helper()
 	if got, err := queue.Takeover(t.Context(), one); got != want || err != nil {
-		t.Errorf("%s: taken over %t, %v, want %t", what, got, err, want)
+		t.Errorf("%s: %q has it, %v, want %q", what, got, err, want)
 	}
 }
 

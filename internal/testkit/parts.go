@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/waybillhq/waybill/internal/circuit"
 	"github.com/waybillhq/waybill/internal/egress"
 	"github.com/waybillhq/waybill/internal/endpoints"
 	"github.com/waybillhq/waybill/internal/registry"
@@ -26,6 +27,7 @@ const PrivateHost = "private.example.com"
 type Parts struct {
 	Ledger    *sqlite.Ledger
 	Registry  *registry.Registry
+	Breaker   *circuit.Breaker
 	Schemes   *schemes.Catalogue
 	Keyring   *seal.Keyring
 	Egress    *egress.Client
@@ -44,6 +46,13 @@ func NewParts(t testing.TB) *Parts {
 		t.Fatalf("load schemes: %v", err)
 	}
 	p.Registry = registry.New(p.Ledger)
+	p.Breaker, err = circuit.NewBreaker(circuit.Options{
+		Ledger: p.Ledger, Prober: p.Ledger, Alerts: circuit.LogAlerts{Logger: logger},
+		Policy: circuit.Default(), Random: func() float64 { return 0 }, Logger: logger,
+	})
+	if err != nil {
+		t.Fatalf("make breaker: %v", err)
+	}
 	p.Endpoints = endpoints.New(endpoints.Options{Ledger: p.Ledger, Registry: p.Registry, Sealer: p.Keyring, Reach: p.Egress, Schemes: p.Schemes})
 	return p
 }

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/store"
 )
@@ -23,10 +25,10 @@ const acceptEvents = `WITH
 		AS e (id, type, publisher, data, occurred_at, accepted_at, digest, traceparent, test, rejection, unmatched)),
 	d AS MATERIALIZED (SELECT * FROM unnest($12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[],
 			$19::text[], $20::boolean[], $21::integer[], $22::integer[], $23::integer[], $24::integer[], $25::text[],
-			$26::timestamptz[], $27::timestamptz[], $28::timestamptz[], $29::timestamptz[], $30::timestamptz[], $31::integer[]) WITH ORDINALITY
+			$26::timestamptz[], $27::timestamptz[], $28::timestamptz[], $29::timestamptz[], $30::timestamptz[], $31::integer[], $32::text[]) WITH ORDINALITY
 		AS d (id, event_id, event_type, publisher, endpoint_id, reference, state,
 			reason, test, generation, attempts, attempts_before, last_status_code, last_error,
-			created_at, opened_at, next_attempt_at, completed_at, sweep_at, bytes, place)),
+			created_at, opened_at, next_attempt_at, completed_at, sweep_at, bytes, order_key, place)),
 	made AS (SELECT event_id, array_agg(id ORDER BY place) AS ids FROM d GROUP BY event_id),
 	fresh AS (
 		INSERT INTO event_ids (id, accepted_at, deliveries)
@@ -37,16 +39,16 @@ const acceptEvents = `WITH
 		SELECT e.id, fresh.seq, e.type, e.publisher, e.data, e.occurred_at, e.accepted_at, e.digest, e.traceparent, e.test, e.rejection, e.unmatched
 		FROM e JOIN fresh ON fresh.id = e.id),
 	delivered AS (
-		INSERT INTO deliveries (id, event_id, event_at, event_seq, event_type, publisher, endpoint_id, reference, state, reason, test,
+		INSERT INTO deliveries (id, event_id, event_at, event_seq, event_type, publisher, endpoint_id, reference, order_key, state, reason, test,
 			generation, attempts, attempts_before, last_status_code, last_error, created_at, opened_at, completed_at)
-		SELECT d.id, d.event_id, fresh.accepted_at, fresh.seq, d.event_type, d.publisher, d.endpoint_id, d.reference, d.state, d.reason, d.test,
+		SELECT d.id, d.event_id, fresh.accepted_at, fresh.seq, d.event_type, d.publisher, d.endpoint_id, d.reference, d.order_key, d.state, d.reason, d.test,
 			d.generation, d.attempts, d.attempts_before, d.last_status_code, d.last_error, d.created_at, d.opened_at, d.completed_at
 		FROM d JOIN fresh ON fresh.id = d.event_id ORDER BY d.id COLLATE "C"),
 	listed AS (
-		INSERT INTO waiting (endpoint_id, id, publisher, event_type, state, reason, next_attempt_at, sweep_at, bytes)
-		SELECT d.endpoint_id, d.id, d.publisher, d.event_type, d.state, d.reason, d.next_attempt_at, d.sweep_at, d.bytes
+		INSERT INTO waiting (endpoint_id, id, order_key, publisher, event_type, state, reason, next_attempt_at, sweep_at, bytes, code)
+		SELECT d.endpoint_id, d.id, d.order_key, d.publisher, d.event_type, d.state, d.reason, d.next_attempt_at, d.sweep_at, d.bytes, d.last_status_code
 		FROM d JOIN fresh ON fresh.id = d.event_id WHERE d.state IN ('pending', 'retrying', 'parked')),
-	types AS (INSERT INTO event_types (type) SELECT unnest($32::text[]) ON CONFLICT DO NOTHING)
+	types AS (INSERT INTO event_types (type) SELECT unnest($33::text[]) ON CONFLICT DO NOTHING)
 	SELECT id FROM fresh`
 
 // Accept writes each event with its deliveries. An event whose id is stored
@@ -61,6 +63,7 @@ func (l *Ledger) Accept(ctx context.Context, items []postback.Acceptance) ([]pos
 
 // acceptAll writes the items of several callers.
 func (l *Ledger) acceptAll(ctx context.Context, group [][]postback.Acceptance) ([][]postback.Acceptance, error) {
+	group = detach(group)
 	offered := map[string]bool{}
 	var first []postback.Acceptance // of each id
 	for _, items := range group {
@@ -96,20 +99,35 @@ type made struct {
 }
 
 // writeEvents returns the ids that were not there before.
-func (l *Ledger) writeEvents(ctx context.Context, items []postback.Acceptance) (map[string]bool, error) {
+func (l *Ledger) writeEvents(ctx context.Context, items []postback.Acceptance) (fresh map[string]bool, err error) {
+	unknown := l.types.unknown(items)
+	if ordered := inRows(items); len(ordered) == 0 {
+		fresh, err = insertEvents(ctx, l.pool, items, unknown)
+	} else {
+		err = l.transact(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
+			fresh, err = insertInRows(ctx, tx, items, unknown, ordered)
+			return err
+		})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("write events: %w", err)
+	}
+	l.types.learn(unknown)
+	return fresh, nil
+}
+
+func insertEvents(ctx context.Context, db querier, items []postback.Acceptance, unknown []string) (map[string]bool, error) {
 	var deliveries []made
 	for _, item := range items {
 		for _, d := range item.Deliveries {
 			deliveries = append(deliveries, made{d, len(item.Event.Data)})
 		}
 	}
-	unknown := l.types.unknown(items)
 	args := append(eventArgs(items), deliveryArgs(deliveries)...)
-	written, err := collect(ctx, l.pool, one[string], acceptEvents, append(args, unknown)...)
+	written, err := collect(ctx, db, one[string], acceptEvents, append(args, unknown)...)
 	if err != nil {
-		return nil, fmt.Errorf("write events: %w", err)
+		return nil, err
 	}
-	l.types.learn(unknown)
 	fresh := make(map[string]bool, len(written))
 	for _, id := range written {
 		fresh[id] = true
@@ -156,6 +174,7 @@ func deliveryArgs(rows []made) []any {
 		times(rows, func(d made) time.Time { return d.CompletedAt }),
 		times(rows, func(d made) time.Time { return d.SweepAt }),
 		column(rows, func(d made) int { return d.bytes }),
+		texts(rows, func(d made) string { return d.OrderKey }),
 	}
 }
 

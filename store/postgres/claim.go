@@ -27,10 +27,12 @@ const (
 			RETURNING w.id, s.sweep_at)
 		SELECT id FROM claimed ORDER BY sweep_at, id`
 
-	requeue = `UPDATE waiting w SET sweep_at = next_attempt_at FROM (
+	// A plain subquery would run again for each row that it is joined with, and
+	// pick others each time.
+	requeue = `WITH q AS MATERIALIZED (
 			SELECT endpoint_id, id FROM waiting WHERE sweep_at > next_attempt_at AND sweep_at <= $1
-			ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED) q
-		WHERE w.endpoint_id = q.endpoint_id AND w.id = q.id`
+			ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+		UPDATE waiting w SET sweep_at = next_attempt_at FROM q WHERE w.endpoint_id = q.endpoint_id AND w.id = q.id`
 )
 
 // Claim returns overdue deliveries, earliest first, and sets their SweepAt to

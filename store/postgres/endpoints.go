@@ -94,6 +94,11 @@ func (l *Ledger) SaveEndpoint(ctx context.Context, endpoint postback.Endpoint) (
 		if err := replaceSecrets(ctx, tx, endpoint); err != nil {
 			return err
 		}
+		if endpoint.State == postback.EndpointDeleted {
+			if err := forgetTrouble(ctx, tx, endpoint.ID); err != nil {
+				return err
+			}
+		}
 		saved, err = readEndpoint(ctx, tx, endpoint.ID)
 		return err
 	})

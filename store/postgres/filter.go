@@ -152,7 +152,18 @@ func waitingBranch(f postback.DeliveryFilter, within span, states []postback.Sta
 	b.addText(`w.endpoint_id`, f.EndpointID)
 	b.addText(`w.publisher`, f.Publisher)
 	b.addType(`w.event_type`, f.EventType)
-	b.add(`w.state = ANY(` + b.value(texts(states, func(s postback.State) postback.State { return s })) + `)`)
+	// A partial index is used only when its own condition is repeated.
+	switch {
+	case f.StatusCode != 0:
+		b.add(`w.code <> 0 AND w.code = ` + b.value(f.StatusCode))
+	case len(states) == 1 && states[0] != postback.Pending:
+		b.add(`w.state <> 'pending'`)
+	}
+	if len(states) == 1 {
+		b.add(`w.state = ` + b.value(string(states[0])))
+	} else {
+		b.add(`w.state = ANY(` + b.value(texts(states, func(s postback.State) postback.State { return s })) + `)`)
+	}
 	b.addRest(f)
 	b.addIDs(`w.id`, f, within)
 	b.addIDs(`d.id`, f, within) // says which partitions the join is with

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -12,17 +14,28 @@ const (
 	// parkedEndpoints steps from one endpoint to the next in the index, so that a
 	// million parked deliveries of one endpoint cost one look.
 	parkedEndpoints = `WITH RECURSIVE parked (id) AS (
-			SELECT min(endpoint_id) FROM waiting WHERE state = 'parked'
+			SELECT min(endpoint_id) FROM waiting WHERE state = 'parked' AND reason <> 'ordered'
 			UNION ALL
-			SELECT (SELECT min(endpoint_id) FROM waiting WHERE state = 'parked' AND endpoint_id > parked.id)
+			SELECT (SELECT min(endpoint_id) FROM waiting WHERE state = 'parked' AND reason <> 'ordered' AND endpoint_id > parked.id)
 			FROM parked WHERE parked.id IS NOT NULL
 		) SELECT id FROM parked WHERE id IS NOT NULL`
 
-	parkedDeliveries  = `SELECT id FROM waiting WHERE endpoint_id = $1 AND state = 'parked' AND reason = $2 ORDER BY id LIMIT $3`
+	// takeRelease lets one process at a time release an endpoint's deliveries,
+	// until its transaction ends.
+	takeRelease = `SELECT pg_try_advisory_xact_lock(hashtext('waybill release ' || $1), 'waiting'::regclass::oid::integer)`
+	// releasable are the oldest parked ones, as many as the window has room for
+	// beside those that are due or under way.
+	releasable = `SELECT id FROM waiting WHERE endpoint_id = $1 AND state = 'parked' AND reason <> 'ordered' ORDER BY id LIMIT greatest(0, $3 - (
+		SELECT count(*) FROM (SELECT FROM waiting WHERE endpoint_id = $1 AND next_attempt_at <= $2 LIMIT $3) due))`
+
 	waitingDeliveries = `SELECT id FROM waiting WHERE endpoint_id = $1 ORDER BY id LIMIT $2`
+	// None is opened before it is made, so the ids bound what is looked at.
+	expiredDeliveries = `SELECT w.id FROM waiting w JOIN deliveries d ON d.id = w.id
+		WHERE w.endpoint_id = $1 AND w.state = 'parked' AND w.id < $2 AND d.opened_at < $3 ORDER BY w.id LIMIT $4`
 )
 
-// ParkedEndpoints lists the ids of the endpoints that have parked deliveries.
+// ParkedEndpoints lists the ids of the endpoints that have parked deliveries
+// other than ordered ones.
 func (l *Ledger) ParkedEndpoints(ctx context.Context) ([]string, error) {
 	ctx, cancel := bound(ctx)
 	defer cancel()
@@ -33,63 +46,124 @@ func (l *Ledger) ParkedEndpoints(ctx context.Context) ([]string, error) {
 	return ids, nil
 }
 
-// Release moves up to limit deliveries of the endpoint that are parked for the
-// reason, oldest first, back to pending or retrying, due at the given time.
-func (l *Ledger) Release(ctx context.Context, endpointID string, reason postback.Reason, at time.Time, limit int) (int, error) {
-	return l.step(ctx, "release deliveries", func(s *standing) bool {
-		if s.state != postback.Parked || s.reason != reason {
-			return false
+// Release makes the endpoint's oldest parked deliveries due, until as many as
+// the window says are due or under way. While another process does so it does
+// nothing.
+func (l *Ledger) Release(ctx context.Context, endpointID string, at time.Time, window int) (freed int, err error) {
+	err = l.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		mine, err := single(ctx, tx, "turn", one[bool], takeRelease, endpointID)
+		if err != nil || !mine {
+			return err
 		}
-		state := postback.Retrying
-		if s.attempts == s.attemptsBefore {
-			state = postback.Pending
-		}
-		s.become(state, "")
-		s.nextAttemptAt, s.sweepAt = at, at
-		return true
-	}, parkedDeliveries, endpointID, string(reason), limit)
+		freed, err = releaseIn(ctx, tx, at, false, releasable, endpointID, at, window)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("release deliveries: %w", err)
+	}
+	return freed, nil
 }
 
-// Cancel ends up to limit waiting deliveries of the endpoint as cancelled.
-func (l *Ledger) Cancel(ctx context.Context, endpointID string, reason postback.Reason, at time.Time, limit int) (int, error) {
-	return l.step(ctx, "cancel deliveries", func(s *standing) bool {
-		if s.state.Ended() {
+// releaseIn makes parked deliveries that a query picks due, and says how many.
+func releaseIn(ctx context.Context, tx pgx.Tx, at time.Time, probe bool, query string, args ...any) (freed int, err error) {
+	ids, err := collect(ctx, tx, one[string], query, args...)
+	if err != nil || len(ids) == 0 {
+		return 0, err
+	}
+	err = relocateIn(ctx, tx, ids, func(s *standing) bool {
+		if s.state != postback.Parked || s.reason == postback.ReasonOrdered {
 			return false
 		}
-		s.become(postback.Cancelled, reason)
-		s.completedAt = at
+		s.release(at)
+		s.probe = probe
+		freed++
 		return true
+	})
+	return freed, err
+}
+
+// Cancel ends up to limit waiting deliveries of the endpoint as cancelled. Rows
+// that it takes the head of have none any more: all that stand in them wait for
+// the same endpoint.
+func (l *Ledger) Cancel(ctx context.Context, endpointID string, reason postback.Reason, at time.Time, limit int) (int, error) {
+	return l.endSome(ctx, "cancel deliveries", ending{
+		end: func(s *standing) bool {
+			if s.state.Ended() {
+				return false
+			}
+			s.end(postback.Cancelled, reason, at)
+			return true
+		},
+		follow: func(ctx context.Context, tx transaction, ended []*standing) error {
+			_, err := leaveRows(ctx, tx, ended)
+			return err
+		},
 	}, waitingDeliveries, endpointID, limit)
 }
 
-// step changes the deliveries that a query picks, once they are locked, and says
-// how many it changed: none means that there is none.
-func (l *Ledger) step(ctx context.Context, doing string, change func(*standing) bool, query string, args ...any) (int, error) {
+// Expire ends parked deliveries that were opened too long ago as dead letters.
+func (l *Ledger) Expire(ctx context.Context, endpointID string, openedBefore, at time.Time, limit int) (int, error) {
+	return l.endSome(ctx, "expire deliveries", ending{
+		end: func(s *standing) bool {
+			if s.state != postback.Parked {
+				return false
+			}
+			s.end(postback.Dead, postback.ReasonMaxAge, at)
+			return true
+		},
+		follow: passOn,
+	}, expiredDeliveries, endpointID, lowest(openedBefore), openedBefore, limit)
+}
+
+// ending is how deliveries end without an attempt.
+type ending struct {
+	end    func(*standing) bool                                  // false: it stays as it is
+	follow func(context.Context, transaction, []*standing) error // for those that stood in rows
+}
+
+// endSome ends the deliveries that a query picks, and says how many it ended:
+// none means that there is none.
+func (l *Ledger) endSome(ctx context.Context, doing string, how ending, query string, args ...any) (int, error) {
 	ctx, cancel := bound(ctx)
 	defer cancel()
 	for {
-		ids, err := collect(ctx, l.pool, one[string], query, args...)
-		if err != nil {
-			return 0, fmt.Errorf("%s: %w", doing, err)
-		}
-		if len(ids) == 0 {
-			return 0, nil
-		}
-		changed := 0
-		err = l.relocate(ctx, ids, func(found map[string]*standing) []postback.Attempt {
-			for _, s := range found {
-				if change(s) {
-					changed++
-				}
+		found, ended := 0, 0
+		err := l.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
+			ids, err := collect(ctx, tx, one[string], query, args...)
+			if found = len(ids); err != nil || found == 0 {
+				return err
 			}
-			return nil
+			ended, err = how.endIn(ctx, tx, ids)
+			return err
 		})
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w", doing, err)
 		}
-		if changed > 0 {
-			return changed, nil
+		if found == 0 || ended > 0 {
+			return ended, nil
 		}
 		// Others were faster with all of them.
 	}
+}
+
+// endIn ends deliveries once they are locked, and before them the places of
+// those that stand at the head of a row.
+func (e ending) endIn(ctx context.Context, tx transaction, ids []string) (ended int, err error) {
+	if _, err := tx.Exec(ctx, lockHeads, ids); err != nil {
+		return 0, fmt.Errorf("lock rows: %w", err)
+	}
+	var inRows []*standing
+	err = relocateIn(ctx, tx, ids, func(s *standing) bool {
+		if !e.end(s) {
+			return false
+		}
+		if ended++; s.orderKey != "" {
+			inRows = append(inRows, s)
+		}
+		return true
+	})
+	if err != nil {
+		return 0, err
+	}
+	return ended, e.follow(ctx, tx, inRows)
 }

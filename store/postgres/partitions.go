@@ -26,7 +26,7 @@ func families() []family {
 	return []family{
 		{name: "deliveries", key: "id", storage: "WITH (fillfactor = 60)", bound: firstID, columns: `id, event_id, event_at, event_seq, event_type,
 			publisher, endpoint_id, reference, state, reason, test, generation, attempts, attempts_before, last_status_code, last_error,
-			created_at, opened_at, completed_at`},
+			created_at, opened_at, completed_at, order_key`},
 		{name: "attempts", key: "delivery_id", bound: firstID, columns: `*`},
 		{name: "events", key: "accepted_at", bound: firstTime, columns: `*`},
 	}

@@ -16,11 +16,12 @@ import (
 
 const (
 	// lockDeliveries locks them in the order of their ids, so that groups that
-	// hold the same ones wait for each other and not in a circle. The bounds say
-	// which partition it is.
-	lockDeliveries = `SELECT d.id, d.endpoint_id, d.state, d.reason, d.generation, d.attempts, d.attempts_before,
+	// hold the same ones wait for each other and not in a circle; those that wait
+	// in a row come last, for whoever ends the head of a row locks its next one
+	// then. The bounds say which partition it is.
+	lockDeliveries = `SELECT d.id, d.endpoint_id, d.order_key, d.state, d.reason, d.generation, d.attempts, d.attempts_before,
 			d.last_status_code, d.last_error, d.completed_at
-		FROM unnest($1::text[]) k (id) JOIN deliveries d ON d.id = k.id WHERE d.id >= $2 AND d.id <= $3 ORDER BY d.id FOR UPDATE OF d`
+		FROM unnest($1::text[]) k (id) JOIN deliveries d ON d.id = k.id WHERE d.id >= $2 AND d.id <= $3 ORDER BY (d.reason = 'ordered'), d.id FOR UPDATE OF d`
 
 	moveDeliveries = `UPDATE deliveries d SET state = u.state, reason = u.reason, attempts = u.attempts,
 			last_status_code = u.last_status_code, last_error = u.last_error, completed_at = u.completed_at
@@ -28,9 +29,10 @@ const (
 			u (id, state, reason, attempts, last_status_code, last_error, completed_at)
 		WHERE d.id = u.id AND d.id >= $1 AND d.id <= $2`
 
-	moveWaiting = `UPDATE waiting w SET state = u.state, reason = u.reason, next_attempt_at = u.next_attempt_at, sweep_at = u.sweep_at
-		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[])
-			u (endpoint_id, id, state, reason, next_attempt_at, sweep_at)
+	moveWaiting = `UPDATE waiting w SET state = u.state, reason = u.reason, next_attempt_at = u.next_attempt_at, sweep_at = u.sweep_at,
+			probe = u.probe, code = u.code
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::boolean[], $8::integer[])
+			u (endpoint_id, id, state, reason, next_attempt_at, sweep_at, probe, code)
 		WHERE w.endpoint_id = u.endpoint_id AND w.id = u.id`
 
 	endWaiting = `DELETE FROM waiting w USING unnest($1::text[], $2::text[]) u (endpoint_id, id)
@@ -155,11 +157,24 @@ func (l *Ledger) relocate(ctx context.Context, ids []string, decide func(map[str
 	if err != nil {
 		return errors.Join(err, rollback(ctx, conn))
 	}
+	if ended := endedHeads(standing); len(ended) > 0 {
+		if err := sendAndPassOn(ctx, conn, batch, ended); err != nil {
+			return errors.Join(err, rollback(ctx, conn))
+		}
+		batch = &pgx.Batch{}
+	}
 	batch.Queue("COMMIT")
 	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
 		return errors.Join(fmt.Errorf("write moves: %w", err), rollback(ctx, conn))
 	}
 	return nil
+}
+
+func sendAndPassOn(ctx context.Context, tx transaction, batch *pgx.Batch, ended []*standing) error {
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("write moves: %w", err)
+	}
+	return passOn(ctx, tx, ended)
 }
 
 // rollback ends a transaction that failed, if the server is still there.
@@ -173,14 +188,18 @@ func rollback(ctx context.Context, conn *pgxpool.Conn) error {
 	return nil
 }
 
-// lockStanding begins a transaction and locks the deliveries.
+// lockStanding begins a transaction and locks the deliveries, and before them
+// the places of those that stand at the head of a row.
 func lockStanding(ctx context.Context, conn *pgxpool.Conn, ids []string) (map[string]*standing, error) {
 	batch := &pgx.Batch{}
 	batch.Queue("BEGIN")
+	batch.Queue(lockHeads, ids)
 	batch.Queue(lockDeliveries, ids, ids[0], ids[len(ids)-1])
 	results := conn.SendBatch(ctx, batch)
-	if _, err := results.Exec(); err != nil {
-		return nil, errors.Join(err, results.Close())
+	for range 2 {
+		if _, err := results.Exec(); err != nil {
+			return nil, errors.Join(err, results.Close())
+		}
 	}
 	rows, err := results.Query()
 	if err != nil {

@@ -17,10 +17,10 @@ import (
 const reopen = `WITH opened AS (
 		UPDATE deliveries SET state = 'pending', reason = '', generation = generation + 1,
 			attempts_before = attempts, opened_at = $2, completed_at = NULL
-		WHERE id = ANY($1) RETURNING endpoint_id, id, publisher, event_type, event_at, event_seq),
+		WHERE id = ANY($1) RETURNING endpoint_id, id, order_key, publisher, event_type, event_at, event_seq, last_status_code),
 	noted AS (INSERT INTO reopened (id) SELECT id FROM opened ORDER BY id ON CONFLICT (id) DO UPDATE SET id = excluded.id)
-	INSERT INTO waiting (endpoint_id, id, publisher, event_type, state, reason, next_attempt_at, sweep_at, bytes)
-	SELECT o.endpoint_id, o.id, o.publisher, o.event_type, 'pending', '', $2, $3,
+	INSERT INTO waiting (endpoint_id, id, order_key, publisher, event_type, state, reason, next_attempt_at, sweep_at, code, bytes)
+	SELECT o.endpoint_id, o.id, o.order_key, o.publisher, o.event_type, 'pending', '', $2, $3, o.last_status_code,
 		coalesce((SELECT octet_length(e.data) FROM events e WHERE e.accepted_at = o.event_at AND e.seq = o.event_seq), 0)
 	FROM opened o`
 
@@ -31,22 +31,22 @@ func (l *Ledger) Reopen(ctx context.Context, ids []string, at, sweepAt time.Time
 	}
 	answers := make([]postback.Reopened, len(ids))
 	err := l.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		standing, err := lockIn(ctx, tx, ids)
+		found, err := lockEnded(ctx, tx, ids)
 		if err != nil {
 			return err
 		}
-		var ended []string
+		var ended []*standing
 		for i, id := range ids {
-			d, found := standing[clean(id)]
+			d, known := found[clean(id)]
 			switch {
-			case !found:
+			case !known:
 				answers[i] = postback.Reopened{ID: id, Err: missing("delivery")}
 			case !d.state.Ended():
 				answers[i] = postback.Reopened{ID: id, Err: postback.Failure(postback.CodeNotEnded,
 					"the delivery %s is %s; only a delivery that ended can be replayed", id, d.state)}
 			default:
 				d.state = postback.Pending // a second time in the call is too late
-				ended = append(ended, d.id)
+				ended = append(ended, d)
 				answers[i] = postback.Reopened{ID: id}
 			}
 		}
@@ -59,14 +59,14 @@ func (l *Ledger) Reopen(ctx context.Context, ids []string, at, sweepAt time.Time
 }
 
 // reopenIn reopens deliveries and hands them to the answers without an error.
-func reopenIn(ctx context.Context, tx pgx.Tx, ended []string, at, sweepAt time.Time, answers []postback.Reopened) error {
+func reopenIn(ctx context.Context, tx pgx.Tx, ended []*standing, at, sweepAt time.Time, answers []postback.Reopened) error {
 	if len(ended) == 0 {
 		return nil
 	}
-	if _, err := tx.Exec(ctx, reopen, ended, at, sweepAt); err != nil {
-		return fmt.Errorf("reopen deliveries: %w", err)
+	if err := reopenAll(ctx, tx, ended, at, sweepAt); err != nil {
+		return err
 	}
-	dues, err := duesBy(ctx, tx, ended)
+	dues, err := duesBy(ctx, tx, column(ended, func(s *standing) string { return s.id }))
 	if err != nil {
 		return err
 	}
@@ -82,8 +82,45 @@ func reopenIn(ctx context.Context, tx pgx.Tx, ended []string, at, sweepAt time.T
 	return nil
 }
 
+// reopenAll opens the next generation of deliveries that are locked and ended.
+// Those of a row wait in it, unless they stand at its head.
+func reopenAll(ctx context.Context, tx pgx.Tx, ended []*standing, at, sweepAt time.Time) error {
+	if _, err := tx.Exec(ctx, reopen, column(ended, func(s *standing) string { return s.id }), at, sweepAt); err != nil {
+		return fmt.Errorf("reopen deliveries: %w", err)
+	}
+	var coming []*standing
+	wait := map[string]*standing{}
+	for _, s := range ended {
+		if s.orderKey != "" {
+			s.become(postback.Parked, postback.ReasonOrdered)
+			coming = append(coming, s)
+			wait[s.id] = s
+		}
+	}
+	if len(coming) == 0 {
+		return nil
+	}
+	heads, err := lineUp(ctx, tx, coming)
+	if err != nil {
+		return err
+	}
+	for _, s := range heads {
+		delete(wait, s.id)
+	}
+	return writeIn(ctx, tx, wait)
+}
+
+// lockEnded locks deliveries that may be reopened, and before them the rows that
+// they would stand in.
+func lockEnded(ctx context.Context, tx pgx.Tx, ids []string) (map[string]*standing, error) {
+	if _, err := tx.Exec(ctx, lockRows, texts(ids, func(id string) string { return id })); err != nil {
+		return nil, fmt.Errorf("lock rows: %w", err)
+	}
+	return lockIn(ctx, tx, ids)
+}
+
 // lockIn locks deliveries in the order of their ids.
-func lockIn(ctx context.Context, tx pgx.Tx, ids []string) (map[string]*standing, error) {
+func lockIn(ctx context.Context, tx transaction, ids []string) (map[string]*standing, error) {
 	ordered := texts(ids, func(id string) string { return id })
 	slices.Sort(ordered)
 	ordered = slices.Compact(ordered)

@@ -166,18 +166,18 @@ func reopenItems(ctx context.Context, tx pgx.Tx, id string, limit int, at time.T
 	if len(items) == 0 {
 		return 0, 0, nil
 	}
-	standing, err := lockIn(ctx, tx, column(items, func(i replayItem) string { return i.delivery }))
+	found, err := lockEnded(ctx, tx, column(items, func(i replayItem) string { return i.delivery }))
 	if err != nil {
 		return 0, 0, err
 	}
-	ended := []string{}
+	ended := []*standing{}
 	for _, item := range items {
-		if d, found := standing[item.delivery]; found && d.state.Ended() && d.generation == item.generation {
-			ended = append(ended, item.delivery)
+		if d, known := found[item.delivery]; known && d.state.Ended() && d.generation == item.generation {
+			ended = append(ended, d)
 		}
 	}
-	if _, err := tx.Exec(ctx, reopen, ended, at, at); err != nil {
-		return 0, 0, fmt.Errorf("reopen deliveries: %w", err)
+	if err := reopenAll(ctx, tx, ended, at, at); err != nil {
+		return 0, 0, err
 	}
 	if _, err := tx.Exec(ctx, dropItems, id, items[len(items)-1].delivery); err != nil {
 		return 0, 0, fmt.Errorf("take off replay's snapshot: %w", err)

@@ -144,19 +144,19 @@ func eventDest(e *postback.Event) []any {
 	}
 }
 
-const deliveryColumns = `d.id, d.event_id, d.event_type, d.publisher, d.endpoint_id, d.reference, d.state, d.reason, d.test,
+const deliveryColumns = `d.id, d.event_id, d.event_type, d.publisher, d.endpoint_id, d.reference, d.order_key, d.state, d.reason, d.test, coalesce(w.probe, false),
 	d.generation, d.attempts, d.attempts_before, d.last_status_code, d.last_error,
 	d.created_at, d.opened_at, w.next_attempt_at, d.completed_at, w.sweep_at`
 
 // joinWaiting adds when a delivery's turn comes. The limit makes it a look at the
 // index for each one that has not ended: the planner would rather read all that
 // wait, however many do.
-const joinWaiting = ` LEFT JOIN LATERAL (SELECT w.next_attempt_at, w.sweep_at FROM waiting w
+const joinWaiting = ` LEFT JOIN LATERAL (SELECT w.next_attempt_at, w.sweep_at, w.probe FROM waiting w
 	WHERE d.completed_at IS NULL AND w.endpoint_id = d.endpoint_id AND w.id = d.id LIMIT 1) w ON true `
 
 func deliveryDest(d *postback.Delivery) []any {
 	return []any{
-		&d.ID, &d.EventID, &d.EventType, &d.Publisher, &d.EndpointID, &d.Reference, &d.State, &d.Reason, &d.Test,
+		&d.ID, &d.EventID, &d.EventType, &d.Publisher, &d.EndpointID, &d.Reference, &d.OrderKey, &d.State, &d.Reason, &d.Test, &d.Probe,
 		&d.Generation, &d.Attempts, &d.AttemptsBefore, &d.LastStatusCode, &d.LastError,
 		instant{&d.CreatedAt},
 		instant{&d.OpenedAt},

@@ -13,6 +13,7 @@ import (
 // standing is where a locked delivery stands, and where it is to stand.
 type standing struct {
 	id, endpointID         string
+	orderKey               string
 	state                  postback.State
 	reason                 postback.Reason
 	generation, attempts   int
@@ -21,6 +22,7 @@ type standing struct {
 	lastError              string
 	completedAt            time.Time
 	nextAttemptAt, sweepAt time.Time // when planned
+	probe                  bool      // when planned
 
 	changed bool // its row
 	planned bool // when its turn comes, or that it never does
@@ -28,15 +30,31 @@ type standing struct {
 
 func standingDest(s *standing) []any {
 	return []any{
-		&s.id, &s.endpointID, &s.state, &s.reason, &s.generation, &s.attempts, &s.attemptsBefore, &s.lastStatusCode, &s.lastError, instant{&s.completedAt},
+		&s.id, &s.endpointID, &s.orderKey, &s.state, &s.reason, &s.generation, &s.attempts, &s.attemptsBefore, &s.lastStatusCode, &s.lastError, instant{&s.completedAt},
 	}
 }
 
 // become changes the state.
 func (s *standing) become(state postback.State, reason postback.Reason) {
 	s.changed = s.changed || s.state != state || s.reason != reason
-	s.state, s.reason, s.planned = state, reason, true
+	s.state, s.reason, s.planned, s.probe = state, reason, true, false
 	s.completedAt, s.nextAttemptAt, s.sweepAt = time.Time{}, time.Time{}, time.Time{}
+}
+
+// release makes a parked delivery due.
+func (s *standing) release(at time.Time) {
+	state := postback.Retrying
+	if s.attempts == s.attemptsBefore {
+		state = postback.Pending
+	}
+	s.become(state, "")
+	s.nextAttemptAt, s.sweepAt = at, at
+}
+
+// end ends the delivery without an attempt.
+func (s *standing) end(state postback.State, reason postback.Reason, at time.Time) {
+	s.become(state, reason)
+	s.completedAt = at
 }
 
 // move moves the delivery on, unless it does not wait for the attempt any more
@@ -138,5 +156,7 @@ func plannedArgs(rows []standing) []any {
 		texts(rows, func(s standing) postback.Reason { return s.reason }),
 		times(rows, func(s standing) time.Time { return s.nextAttemptAt }),
 		times(rows, func(s standing) time.Time { return s.sweepAt }),
+		column(rows, func(s standing) bool { return s.probe }),
+		column(rows, func(s standing) int { return s.lastStatusCode }),
 	)
 }

@@ -49,7 +49,7 @@ type leases struct {
 
 const empty = `DELETE FROM event_ids; DELETE FROM event_types; DELETE FROM events; DELETE FROM deliveries; DELETE FROM waiting;
 	DELETE FROM attempts; DELETE FROM endpoint_secrets; DELETE FROM endpoints; DELETE FROM replay_items; DELETE FROM replays;
-	DELETE FROM api_keys; DELETE FROM schemes; DELETE FROM reopened; DELETE FROM meta WHERE name <> 'identity'`
+	DELETE FROM api_keys; DELETE FROM schemes; DELETE FROM reopened; DELETE FROM order_heads; DELETE FROM troubles; DELETE FROM meta WHERE name <> 'identity'`
 
 // lease is an empty, migrated database, until the test ends.
 func (l *leases) lease(tb testing.TB) string {
@@ -157,6 +157,18 @@ func (p *pair) Reopen(ctx context.Context, ids []string, at, sweepAt time.Time) 
 
 func (p *pair) SaveEndpoint(ctx context.Context, endpoint postback.Endpoint) (postback.Endpoint, error) {
 	return p.next().SaveEndpoint(ctx, endpoint)
+}
+
+func (p *pair) Release(ctx context.Context, endpointID string, at time.Time, window int) (int, error) {
+	return p.next().Release(ctx, endpointID, at, window)
+}
+
+func (p *pair) Probe(ctx context.Context, trouble postback.Trouble, at, next time.Time) (bool, error) {
+	return p.next().Probe(ctx, trouble, at, next)
+}
+
+func (p *pair) Recover(ctx context.Context, endpointID string) (postback.Trouble, bool, error) {
+	return p.next().Recover(ctx, endpointID)
 }
 
 func (p *pair) Prune(ctx context.Context, before time.Time) (int, error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/waybillhq/waybill/postback"
 )
@@ -13,9 +14,9 @@ const insertEvent = `INSERT INTO events
 	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`
 
 const insertDelivery = `INSERT INTO deliveries
-	(id, event_id, event_type, publisher, endpoint_id, reference, state, reason, test, generation, attempts, attempts_before,
+	(id, event_id, event_type, publisher, endpoint_id, reference, order_key, state, reason, test, generation, attempts, attempts_before,
 	 last_status_code, last_error, created_at, opened_at, next_attempt_at, completed_at, sweep_at)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 // Accept writes each event with its deliveries. An event whose id is stored
 // already is answered with what is stored, or with CodeConflict when its
@@ -51,8 +52,13 @@ func accept(ctx context.Context, db *session, item postback.Acceptance) (postbac
 	if written == 0 {
 		return repeated(ctx, db, item)
 	}
-	for _, d := range item.Deliveries {
-		_, err := db.exec(ctx, insertDelivery, d.ID, d.EventID, d.EventType, d.Publisher, d.EndpointID, d.Reference,
+	item.Deliveries = slices.Clone(item.Deliveries) // the caller's stay as they are
+	for i := range item.Deliveries {
+		d := &item.Deliveries[i]
+		if err := lineUp(ctx, db, d); err != nil {
+			return item, err
+		}
+		_, err := db.exec(ctx, insertDelivery, d.ID, d.EventID, d.EventType, d.Publisher, d.EndpointID, d.Reference, d.OrderKey,
 			string(d.State), string(d.Reason), d.Test, d.Generation, d.Attempts, d.AttemptsBefore,
 			d.LastStatusCode, d.LastError, micros(d.CreatedAt), micros(d.OpenedAt),
 			micros(d.NextAttemptAt), micros(d.CompletedAt), micros(d.SweepAt))

@@ -90,6 +90,11 @@ func (l *Ledger) SaveEndpoint(ctx context.Context, endpoint postback.Endpoint) (
 		if err := replaceSecrets(ctx, db, endpoint); err != nil {
 			return endpoint, err
 		}
+		if endpoint.State == postback.EndpointDeleted {
+			if _, err := db.exec(ctx, forget, endpoint.ID); err != nil {
+				return endpoint, fmt.Errorf("forget trouble: %w", err)
+			}
+		}
 		return readEndpoint(ctx, db, endpoint.ID)
 	})
 }

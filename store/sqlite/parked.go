@@ -8,9 +8,9 @@ import (
 // parkedEndpoints steps from one endpoint to the next in the index, so that a
 // million parked deliveries of one endpoint cost one look.
 const parkedEndpoints = `WITH RECURSIVE parked (id) AS (
-		SELECT min(endpoint_id) FROM deliveries INDEXED BY deliveries_parked WHERE state = 'parked'
+		SELECT min(endpoint_id) FROM deliveries INDEXED BY deliveries_parked WHERE state = 'parked' AND reason <> 'ordered'
 		UNION ALL
-		SELECT (SELECT min(endpoint_id) FROM deliveries INDEXED BY deliveries_parked WHERE state = 'parked' AND endpoint_id > parked.id)
+		SELECT (SELECT min(endpoint_id) FROM deliveries INDEXED BY deliveries_parked WHERE state = 'parked' AND reason <> 'ordered' AND endpoint_id > parked.id)
 		FROM parked WHERE parked.id IS NOT NULL
 	) SELECT id FROM parked WHERE id IS NOT NULL`
 

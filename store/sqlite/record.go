@@ -15,9 +15,9 @@ const readDue = `SELECT ` + dueColumns + ` FROM deliveries d JOIN events e ON e.
 // more, or stands in a state that has no such arrow.
 const (
 	moveWithAttempt = `UPDATE deliveries SET state = ?, reason = ?, next_attempt_at = ?, sweep_at = ?, completed_at = ?,
-		attempts = attempts + 1, last_status_code = ?, last_error = ?
+		probe = 0, attempts = attempts + 1, last_status_code = ?, last_error = ?
 		WHERE id = ? AND generation = ? AND attempts = ? AND state IN (?, ?, ?)`
-	moveWithout = `UPDATE deliveries SET state = ?, reason = ?, next_attempt_at = ?, sweep_at = ?, completed_at = ?
+	moveWithout = `UPDATE deliveries SET state = ?, reason = ?, next_attempt_at = ?, sweep_at = ?, completed_at = ?, probe = 0
 		WHERE id = ? AND generation = ? AND attempts = ? AND state IN (?, ?, ?)`
 )
 
@@ -72,7 +72,10 @@ func (l *Ledger) Record(ctx context.Context, move postback.Transition) error {
 				return false, fmt.Errorf("write attempt: %w", err)
 			}
 		}
-		return moved, nil
+		if moved && move.To.Ended() {
+			err = passOn(ctx, db, move.Ref.DeliveryID, move.At)
+		}
+		return moved, err
 	})
 	if err == nil && !moved {
 		return movedOn(move.Ref)

@@ -43,5 +43,8 @@ func reopenOne(ctx context.Context, db *session, id string, at, sweepAt time.Tim
 	if _, err := db.exec(ctx, reopen, micros(at), micros(at), micros(sweepAt), id); err != nil {
 		return postback.Due{}, fmt.Errorf("reopen delivery: %w", err)
 	}
+	if err := lineUpAgain(ctx, db, id); err != nil {
+		return postback.Due{}, err
+	}
 	return single(ctx, db, "delivery", dueDest, readDue, id)
 }

@@ -189,6 +189,11 @@ func reopenItems(ctx context.Context, db *session, id string, limit int, at time
 			return 0, 0, fmt.Errorf("reopen delivery: %w", err)
 		}
 		reopened += int(opened)
+		if opened > 0 {
+			if err := lineUpAgain(ctx, db, item.delivery); err != nil {
+				return 0, 0, err
+			}
+		}
 	}
 	for _, last := range items[max(0, len(items)-1):] {
 		if _, err := db.exec(ctx, dropItems, id, last.position); err != nil {

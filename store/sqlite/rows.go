@@ -132,13 +132,13 @@ func eventDest(e *postback.Event) []any {
 	}
 }
 
-const deliveryColumns = `d.id, d.event_id, d.event_type, d.publisher, d.endpoint_id, d.reference, d.state, d.reason, d.test,
+const deliveryColumns = `d.id, d.event_id, d.event_type, d.publisher, d.endpoint_id, d.reference, d.order_key, d.state, d.reason, d.test, d.probe,
 	d.generation, d.attempts, d.attempts_before, d.last_status_code, d.last_error,
 	d.created_at, d.opened_at, d.next_attempt_at, d.completed_at, d.sweep_at`
 
 func deliveryDest(d *postback.Delivery) []any {
 	return []any{
-		&d.ID, &d.EventID, &d.EventType, &d.Publisher, &d.EndpointID, &d.Reference, &d.State, &d.Reason, &d.Test,
+		&d.ID, &d.EventID, &d.EventType, &d.Publisher, &d.EndpointID, &d.Reference, &d.OrderKey, &d.State, &d.Reason, &d.Test, &d.Probe,
 		&d.Generation, &d.Attempts, &d.AttemptsBefore, &d.LastStatusCode, &d.LastError,
 		instant{&d.CreatedAt},
 		instant{&d.OpenedAt},

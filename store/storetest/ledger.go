@@ -22,6 +22,7 @@ type Ledger interface {
 	Intake
 	Queue
 	Parking
+	Troubles
 	Endpoints
 	Secrets
 	History
@@ -41,6 +42,8 @@ type Intake interface {
 	// of it was written. Concurrent callers share a transaction. An id that the ledger has already, or that stands twice in
 	// the call, is answered as Duplicate with what is stored (same Digest), or
 	// with Err CodeConflict (other Digest). A rejected event has no deliveries.
+	// A delivery with an OrderKey is parked as ordered instead while another of
+	// its endpoint with the same key has not ended; the answer says so.
 	Accept(ctx context.Context, items []postback.Acceptance) ([]postback.Acceptance, error)
 }
 
@@ -100,15 +103,48 @@ type Secrets interface {
 // ledger free for others: call each until it answers 0.
 type Parking interface {
 	// ParkedEndpoints lists the ids of the endpoints that have parked
-	// deliveries, in their order. It is cheap however many deliveries wait.
+	// deliveries other than ordered ones, in their order. It is cheap however many deliveries wait.
 	ParkedEndpoints(ctx context.Context) ([]string, error)
-	// Release moves up to limit deliveries of the endpoint that are parked for
-	// the reason, oldest first, back to pending (no attempt in this generation
-	// yet) or retrying, due at the given time with SweepAt the same.
-	Release(ctx context.Context, endpointID string, reason postback.Reason, at time.Time, limit int) (int, error)
+	// Release moves the endpoint's oldest parked deliveries, other than those that
+	// are parked as ordered, back to pending (no attempt in this generation yet)
+	// or retrying, due at the given time with SweepAt the same, until window of
+	// its deliveries are due (pending or retrying with NextAttemptAt not after
+	// the given time), and says how many it moved. Several at once free no more
+	// than one alone.
+	Release(ctx context.Context, endpointID string, at time.Time, window int) (int, error)
 	// Cancel ends up to limit waiting deliveries (pending, retrying, parked) of
 	// the endpoint as cancelled.
 	Cancel(ctx context.Context, endpointID string, reason postback.Reason, at time.Time, limit int) (int, error)
+	// Expire ends up to limit parked deliveries of the endpoint that were opened
+	// before a time as dead letters (ReasonMaxAge).
+	Expire(ctx context.Context, endpointID string, openedBefore, at time.Time, limit int) (int, error)
+}
+
+// Troubles keeps which endpoints fail, for all processes: an endpoint is in
+// trouble from a failure that was noted until it recovers, or is saved as
+// deleted.
+type Troubles interface {
+	// NoteFailures begins an endpoint's trouble at a time, or adds to it.
+	NoteFailures(ctx context.Context, endpointID string, since time.Time, failures int, lastError string) error
+	// OpenCircuit marks an endpoint in trouble as left alone, with the time of
+	// its first probe. False: it is already, or is in no trouble.
+	OpenCircuit(ctx context.Context, endpointID string, at, probeAt time.Time) (bool, error)
+	// Probe releases the oldest parked delivery of an endpoint whose circuit is
+	// open, as Release would, marks it as a probe and sets TriedAt and the time
+	// of the next one. It does nothing, and says false, when nothing is parked or when
+	// another process has sent this probe: the trouble's ProbeAt is not what is
+	// stored.
+	Probe(ctx context.Context, trouble postback.Trouble, at, next time.Time) (bool, error)
+	TroubleReader
+}
+
+// TroubleReader reads and ends troubles.
+type TroubleReader interface {
+	// Recover ends an endpoint's trouble and returns it, to one caller only;
+	// false when there is none.
+	Recover(ctx context.Context, endpointID string) (postback.Trouble, bool, error)
+	// Troubles lists all of them, by endpoint.
+	Troubles(ctx context.Context) ([]postback.Trouble, error)
 }
 
 // History answers what happened. Cursors are opaque; a malformed one is
@@ -130,7 +166,8 @@ type Replays interface {
 	// Reopen opens the next generation of ended deliveries: pending, attempts
 	// before this generation set, due at once with SweepAt as given; the last
 	// status code and error stay. It answers for each id, in order: the reopened
-	// delivery with its event, or an Err of CodeNotFound or CodeNotEnded.
+	// delivery with its event, or an Err of CodeNotFound or CodeNotEnded. One
+	// with an OrderKey waits in its row, parked as ordered, as a new one does.
 	Reopen(ctx context.Context, ids []string, at, sweepAt time.Time) ([]Reopened, error)
 	// CountDeliveries counts what a filter picks.
 	CountDeliveries(ctx context.Context, filter postback.DeliveryFilter) (int, error)

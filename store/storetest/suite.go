@@ -23,6 +23,8 @@ func Run(t *testing.T, open func(t *testing.T) Ledger) {
 		{"claim", claimTests()},
 		{"requeue", requeueTests()},
 		{"parking", parkingTests()},
+		{"order", orderTests()},
+		{"troubles", troubleTests()},
 		{"endpoints", endpointTests()},
 		{"history", historyTests()},
 		{"filters", filterTests()},

@@ -113,11 +113,15 @@ CREATE TABLE waiting (
     next_attempt_at timestamptz,
     sweep_at        timestamptz,
     bytes           integer NOT NULL, -- of the event's data
+    code            integer NOT NULL, -- of the last answer
     PRIMARY KEY (endpoint_id, id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
 
 CREATE INDEX waiting_due ON waiting (sweep_at, id) WHERE sweep_at IS NOT NULL;
 CREATE INDEX waiting_queued ON waiting (next_attempt_at) WHERE sweep_at > next_attempt_at;
+-- Most that waits has not been tried yet, and is in neither.
+CREATE INDEX waiting_by_state ON waiting (state, id) WHERE state <> 'pending';
+CREATE INDEX waiting_by_code ON waiting (code, id) WHERE code <> 0;
 CREATE INDEX waiting_parked ON waiting (endpoint_id) WHERE state = 'parked';
 
 -- Partitioned as the deliveries are.

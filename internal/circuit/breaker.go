@@ -1,0 +1,291 @@
+package circuit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// Ledger keeps which endpoints are in trouble, for all processes.
+type Ledger interface {
+	NoteFailures(ctx context.Context, endpointID string, since time.Time, failures int, lastError string) error
+	OpenCircuit(ctx context.Context, endpointID string, at, probeAt time.Time) (bool, error)
+	Recover(ctx context.Context, endpointID string) (postback.Trouble, bool, error)
+	Troubles(ctx context.Context) ([]postback.Trouble, error)
+}
+
+// Prober lets parked deliveries go one at a time; false when there is none, or
+// another process has sent this probe.
+type Prober interface {
+	Probe(ctx context.Context, trouble postback.Trouble, at, next time.Time) (bool, error)
+}
+
+// Alerts hears of what an operator wants to know, once for all processes.
+type Alerts interface {
+	// Failing says that an endpoint's circuit opened.
+	Failing(ctx context.Context, trouble postback.Trouble)
+	// Recovered says that an endpoint whose circuit was open is well again.
+	Recovered(ctx context.Context, trouble postback.Trouble, at time.Time)
+}
+
+const (
+	// noteAfter failures in a row begin a trouble: one alone is none.
+	noteAfter = 3
+	// noteInterval is how often an endpoint's failures are written to the
+	// ledger; those of the meantime are counted here.
+	noteInterval = 10 * time.Second
+	// forgetAfter is when a row of failures that did not go on is forgotten.
+	forgetAfter = 24 * time.Hour
+)
+
+// Options are the parts of a Breaker; all are required.
+type Options struct {
+	Ledger Ledger
+	Prober Prober
+	Alerts Alerts
+	Policy Policy
+	Random func() float64 // in [0, 1)
+	Logger *slog.Logger
+}
+
+// Breaker opens and closes the circuits of endpoints. What it knows of other
+// processes is as old as the last Refresh. It is safe for concurrent use.
+type Breaker struct {
+	Options
+
+	monitor *Monitor
+
+	mu       sync.Mutex
+	troubles map[string]postback.Trouble // as in the ledger
+	rows     map[string]row              // of endpoints that failed, or were noted just now
+	cleared  time.Time                   // when old rows were forgotten last
+}
+
+// row is what an endpoint's failures in a row came to.
+type row struct {
+	since time.Time // the first that the ledger does not know
+	count int       // of those
+	last  time.Time
+	noted time.Time // when the ledger was told last
+}
+
+// NewBreaker makes a Breaker that knows of no trouble yet; Refresh fills it.
+func NewBreaker(options Options) (*Breaker, error) {
+	if options.Ledger == nil || options.Prober == nil || options.Alerts == nil || options.Random == nil || options.Logger == nil || options.Policy.Window == 0 {
+		return nil, errors.New("make breaker: a part is missing")
+	}
+	return &Breaker{
+		Options: options, monitor: NewMonitor(options.Policy),
+		troubles: map[string]postback.Trouble{}, rows: map[string]row{},
+	}, nil
+}
+
+// Refresh reads what all processes know.
+func (b *Breaker) Refresh(ctx context.Context) error {
+	all, err := b.Ledger.Troubles(ctx)
+	if err != nil {
+		return fmt.Errorf("read endpoints in trouble: %w", err)
+	}
+	troubles := make(map[string]postback.Trouble, len(all))
+	for _, one := range all {
+		troubles[one.EndpointID] = one
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.troubles = troubles
+	return nil
+}
+
+// Open reports whether the endpoint's circuit is open.
+func (b *Breaker) Open(endpointID string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.troubles[endpointID].Open()
+}
+
+// Trouble returns what is known of an endpoint's trouble.
+func (b *Breaker) Trouble(endpointID string) (postback.Trouble, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	trouble, found := b.troubles[endpointID]
+	return trouble, found
+}
+
+// Succeeded tells of an attempt that succeeded: it ends the endpoint's trouble.
+// An open circuit is closed by a probe alone: others may have been under way
+// since before it opened. That the ledger could not be told is logged; the next
+// success tells it.
+func (b *Breaker) Succeeded(ctx context.Context, endpointID string, probe bool, at time.Time) {
+	b.monitor.Observe(endpointID, false, at)
+	if !b.well(endpointID, probe, at) {
+		return
+	}
+	trouble, ended, err := b.Ledger.Recover(ctx, endpointID)
+	if err != nil {
+		b.Logger.WarnContext(ctx, "cannot note that an endpoint is well again", slog.String("endpoint", endpointID), slog.Any("error", err))
+		return
+	}
+	b.mu.Lock()
+	delete(b.troubles, endpointID)
+	b.mu.Unlock()
+	if ended && trouble.Open() {
+		b.Alerts.Recovered(ctx, trouble, at)
+	}
+}
+
+// well ends the row of failures, and reports whether a trouble has to be ended.
+func (b *Breaker) well(endpointID string, probe bool, at time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if known, found := b.rows[endpointID]; found && at.Sub(known.noted) < noteInterval {
+		b.rows[endpointID] = row{last: at, noted: known.noted} // one that comes and goes is not noted each time
+	} else {
+		delete(b.rows, endpointID)
+	}
+	trouble, troubled := b.troubles[endpointID]
+	return probe || troubled && !trouble.Open()
+}
+
+// Failed tells of an attempt that failed, and opens the circuit when there are
+// too many of them. That the ledger could not be told is logged; the next
+// failures tell it.
+func (b *Breaker) Failed(ctx context.Context, endpointID, code string, at time.Time) {
+	at = at.Truncate(time.Microsecond) // as ledgers keep it
+	open := b.monitor.Observe(endpointID, true, at) && !b.Open(endpointID)
+	told, due := b.count(endpointID, at, open)
+	if !due {
+		return
+	}
+	if err := b.note(ctx, endpointID, code, told, at, open); err != nil {
+		b.untell(endpointID, told)
+		b.Logger.WarnContext(ctx, "cannot note that an endpoint fails", slog.String("endpoint", endpointID), slog.Any("error", err))
+	}
+}
+
+// count counts a failure, and gives all that the ledger does not know when it
+// is time to tell it.
+func (b *Breaker) count(endpointID string, at time.Time, open bool) (told row, due bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.clear(at)
+	known := b.rows[endpointID]
+	if known.count == 0 {
+		known.since = at
+	}
+	known.count++
+	known.last = at
+	_, troubled := b.troubles[endpointID]
+	due = open || (known.count >= noteAfter || troubled) && at.Sub(known.noted) >= noteInterval
+	told = known
+	if due {
+		known.count, known.noted = 0, at
+	}
+	b.rows[endpointID] = known
+	return told, due
+}
+
+// clear forgets rows that did not go on, now and then.
+func (b *Breaker) clear(at time.Time) {
+	if at.Sub(b.cleared) < noteInterval {
+		return
+	}
+	b.cleared = at
+	maps.DeleteFunc(b.rows, func(_ string, r row) bool {
+		return at.Sub(r.last) >= forgetAfter || r.count == 0 && at.Sub(r.last) >= noteInterval
+	})
+}
+
+// untell counts failures again that the ledger was not told of.
+func (b *Breaker) untell(endpointID string, told row) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	known := b.rows[endpointID]
+	known.count, known.since = known.count+told.count, told.since
+	b.rows[endpointID] = known
+}
+
+func (b *Breaker) note(ctx context.Context, endpointID, code string, told row, at time.Time, open bool) error {
+	if err := b.Ledger.NoteFailures(ctx, endpointID, told.since, told.count, code); err != nil {
+		return err //nolint:wrapcheck // Failed says what it was doing
+	}
+	trouble := postback.Trouble{EndpointID: endpointID, Since: told.since, Failures: told.count, LastError: code}
+	opened := false
+	if open {
+		probeAt := b.probeAfter(at, 0)
+		var err error
+		if opened, err = b.Ledger.OpenCircuit(ctx, endpointID, at, probeAt); err != nil {
+			return err //nolint:wrapcheck // Failed says what it was doing
+		}
+		trouble.OpenedAt, trouble.TriedAt, trouble.ProbeAt = at, at, probeAt
+	}
+	b.mu.Lock()
+	if known, found := b.troubles[endpointID]; !found || open && !known.Open() {
+		b.troubles[endpointID] = trouble // the next Refresh has it exactly
+	}
+	b.mu.Unlock()
+	if opened {
+		b.Alerts.Failing(ctx, trouble)
+	}
+	return nil
+}
+
+// probeAfter is the time of the next probe after so many that failed.
+func (b *Breaker) probeAfter(at time.Time, failed int) time.Time {
+	return at.Add(b.Policy.ProbeDelay(failed, b.Random)).Truncate(time.Microsecond)
+}
+
+// Probe sends one of an endpoint's parked deliveries to find out whether it is
+// well again, if it is time to and no other process does. It is time at once
+// when the endpoint was changed, or resumed, since it was tried last.
+func (b *Breaker) Probe(ctx context.Context, endpoint postback.Endpoint, now time.Time) error {
+	trouble, _ := b.Trouble(endpoint.ID)
+	changed := endpoint.UpdatedAt.After(trouble.TriedAt)
+	if !trouble.Open() || now.Before(trouble.ProbeAt) && !changed {
+		return nil
+	}
+	if changed && endpoint.UpdatedAt.After(now) {
+		now = endpoint.UpdatedAt // by a clock that is ahead: this probe is for that change, too
+	}
+	now = now.Truncate(time.Microsecond)
+	next := b.probeAfter(now, trouble.Probes+1)
+	sent, err := b.Prober.Probe(ctx, trouble, now, next)
+	if err != nil {
+		return fmt.Errorf("probe endpoint: %w", err)
+	}
+	if !sent {
+		return nil // nothing waits, or another process sent it: Refresh tells
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.troubles[endpoint.ID] == trouble {
+		trouble.Probes, trouble.TriedAt, trouble.ProbeAt = trouble.Probes+1, now, next
+		b.troubles[endpoint.ID] = trouble
+	}
+	return nil
+}
+
+// Follow refreshes at every interval until ctx ends, and logs what an outage
+// makes fail once.
+func (b *Breaker) Follow(ctx context.Context, interval time.Duration) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		err := b.Refresh(ctx)
+		if err != nil && !failing && ctx.Err() == nil {
+			b.Logger.WarnContext(ctx, "circuits may be out of date", slog.Any("error", err))
+		}
+		failing = err != nil
+	}
+}

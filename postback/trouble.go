@@ -1,0 +1,22 @@
+package postback
+
+import "time"
+
+// Trouble is an endpoint that fails: from its first failure to its next
+// success.
+type Trouble struct {
+	EndpointID string
+	Since      time.Time // the first failure
+	Failures   int       // since then, roughly: they are counted in groups
+	LastError  string    // the code of the last one that was noted
+	// OpenedAt is when the endpoint's circuit opened: since then its deliveries
+	// are parked, and one now and then is sent as a probe. Zero while it is
+	// closed.
+	OpenedAt time.Time
+	TriedAt  time.Time // when it was tried last: that opening, or a probe
+	Probes   int       // sent since then
+	ProbeAt  time.Time // when the next one is due
+}
+
+// Open reports whether the circuit is open.
+func (t Trouble) Open() bool { return !t.OpenedAt.IsZero() }

@@ -1,0 +1,109 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+const (
+	noteFailures = `INSERT INTO troubles AS t (endpoint_id, since, failures, last_error, probes) VALUES ($1, $2, $3, $4, 0)
+		ON CONFLICT (endpoint_id) DO UPDATE SET since = least(t.since, excluded.since), failures = t.failures + excluded.failures,
+		last_error = excluded.last_error`
+	openCircuit = `UPDATE troubles SET opened_at = $2, tried_at = $2, probes = 0, probe_at = $3 WHERE endpoint_id = $1 AND opened_at IS NULL`
+	takeProbe   = `UPDATE troubles SET probes = probes + 1, tried_at = $3, probe_at = $4 WHERE endpoint_id = $1 AND probe_at = $2`
+	oldestWaits = `SELECT id FROM waiting WHERE endpoint_id = $1 AND state = 'parked' AND reason <> 'ordered' ORDER BY id LIMIT 1`
+	recovery    = `DELETE FROM troubles WHERE endpoint_id = $1 RETURNING ` + troubleColumns
+
+	troubleColumns = `endpoint_id, since, failures, last_error, opened_at, tried_at, probes, probe_at`
+)
+
+func troubleDest(t *postback.Trouble) []any {
+	return []any{
+		&t.EndpointID,
+		instant{&t.Since},
+		&t.Failures, &t.LastError,
+		instant{&t.OpenedAt},
+		instant{&t.TriedAt},
+		&t.Probes,
+		instant{&t.ProbeAt},
+	}
+}
+
+// NoteFailures counts failures of an endpoint since a time.
+func (l *Ledger) NoteFailures(ctx context.Context, endpointID string, since time.Time, failures int, lastError string) error {
+	_, err := l.change(ctx, "note failures", noteFailures, endpointID, since, failures, clean(lastError))
+	return err
+}
+
+// OpenCircuit marks a failing endpoint as left alone; false when it is already,
+// or does not fail any more.
+func (l *Ledger) OpenCircuit(ctx context.Context, endpointID string, at, probeAt time.Time) (bool, error) {
+	opened, err := l.change(ctx, "open circuit", openCircuit, endpointID, at, probeAt)
+	return opened > 0, err
+}
+
+// Probe releases the endpoint's oldest parked delivery as a probe.
+func (l *Ledger) Probe(ctx context.Context, trouble postback.Trouble, at, next time.Time) (sent bool, err error) {
+	ctx, cancel := bound(ctx)
+	defer cancel()
+	tx, err := l.pool.Begin(ctx)
+	if err != nil {
+		return false, fmt.Errorf("probe endpoint: %w", err)
+	}
+	defer func() { _ = tx.Rollback(ctx) }() // It does nothing after the commit.
+	taken, err := tx.Exec(ctx, takeProbe, trouble.EndpointID, moment(trouble.ProbeAt), at, next)
+	if err != nil || taken.RowsAffected() == 0 {
+		return false, probing(err)
+	}
+	freed, err := releaseIn(ctx, tx, at, true, oldestWaits, trouble.EndpointID)
+	if err != nil || freed == 0 {
+		return false, probing(err) // The time of the probe stays as it was.
+	}
+	return true, probing(tx.Commit(ctx))
+}
+
+func probing(err error) error {
+	if err != nil {
+		return fmt.Errorf("probe endpoint: %w", err)
+	}
+	return nil
+}
+
+// Recover forgets an endpoint's trouble and returns it; false when there was
+// none.
+func (l *Ledger) Recover(ctx context.Context, endpointID string) (postback.Trouble, bool, error) {
+	ctx, cancel := bound(ctx)
+	defer cancel()
+	was, err := collect(ctx, l.pool, troubleDest, recovery, endpointID)
+	if err != nil {
+		return postback.Trouble{}, false, fmt.Errorf("forget trouble: %w", err)
+	}
+	if len(was) == 0 {
+		return postback.Trouble{}, false, nil
+	}
+	return was[0], true, nil
+}
+
+// Troubles lists the endpoints that fail.
+func (l *Ledger) Troubles(ctx context.Context) ([]postback.Trouble, error) {
+	ctx, cancel := bound(ctx)
+	defer cancel()
+	found, err := collect(ctx, l.pool, troubleDest, `SELECT `+troubleColumns+` FROM troubles ORDER BY endpoint_id`)
+	if err != nil {
+		return nil, fmt.Errorf("read troubles: %w", err)
+	}
+	return found, nil
+}
+
+// forgetTrouble is for an endpoint that is deleted.
+func forgetTrouble(ctx context.Context, tx pgx.Tx, endpointID string) error {
+	if _, err := tx.Exec(ctx, `DELETE FROM troubles WHERE endpoint_id = $1`, endpointID); err != nil {
+		return fmt.Errorf("forget trouble: %w", err)
+	}
+	return nil
+}

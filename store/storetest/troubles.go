@@ -1,0 +1,180 @@
+package storetest
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+func troubleTests() []test {
+	return []test{
+		{"begin with a failure that is noted and grow", troubleNoted},
+		{"open a circuit once", troubleOpens},
+		{"send the oldest parked delivery as a probe", troubleProbes},
+		{"send one probe of many", troubleProbesOnce},
+		{"have no probe when nothing is parked", troubleNothingParked},
+		{"end once", troubleEnds},
+		{"end with their endpoint", troubleOfDeleted},
+	}
+}
+
+// trouble reads an endpoint's trouble.
+func (k kit) trouble(endpointID string) postback.Trouble {
+	k.Helper()
+	all, err := k.Troubles(k.ctx())
+	k.must(err)
+	for _, one := range all {
+		if one.EndpointID == endpointID {
+			return one
+		}
+	}
+	k.Fatalf("%s is in no trouble", endpointID)
+	return postback.Trouble{}
+}
+
+// open brings an endpoint into trouble with an open circuit.
+func (k kit) open(endpointID string) postback.Trouble {
+	k.Helper()
+	k.must(k.NoteFailures(k.ctx(), endpointID, Noon(), 10, "timeout"))
+	opened, err := k.OpenCircuit(k.ctx(), endpointID, After(time.Second), After(6*time.Second))
+	k.must(err)
+	same(k, "opened", opened, true)
+	return k.trouble(endpointID)
+}
+
+func troubleNoted(k kit) {
+	all, err := k.Troubles(k.ctx())
+	k.must(err)
+	same(k, "number of troubles", len(all), 0)
+	k.must(k.NoteFailures(k.ctx(), "ep_2", After(time.Minute), 3, "timeout"))
+	k.must(k.NoteFailures(k.ctx(), "ep_2", Noon(), 4, "status_not_200"))
+	k.must(k.NoteFailures(k.ctx(), "ep_1", After(time.Hour), 1, "refused"))
+	k.must(k.NoteFailures(k.ctx(), "ep_2", After(time.Hour), 2, "timeout"))
+	all, err = k.Troubles(k.ctx())
+	k.must(err)
+	same(k, "troubles", all, []postback.Trouble{
+		{EndpointID: "ep_1", Since: After(time.Hour), Failures: 1, LastError: "refused"},
+		{EndpointID: "ep_2", Since: Noon(), Failures: 9, LastError: "timeout"},
+	})
+}
+
+func troubleOpens(k kit) {
+	opened, err := k.OpenCircuit(k.ctx(), "ep_1", Noon(), After(time.Minute))
+	k.must(err)
+	same(k, "opened without trouble", opened, false)
+	want := postback.Trouble{
+		EndpointID: "ep_1", Since: Noon(), Failures: 10, LastError: "timeout", OpenedAt: After(time.Second), TriedAt: After(time.Second), ProbeAt: After(6 * time.Second),
+	}
+	same(k, "trouble", k.open("ep_1"), want)
+	opened, err = k.OpenCircuit(k.ctx(), "ep_1", After(time.Hour), After(2*time.Hour))
+	k.must(err)
+	same(k, "opened again", opened, false)
+	k.must(k.NoteFailures(k.ctx(), "ep_1", After(time.Minute), 1, "dns"))
+	want.Failures, want.LastError = 11, "dns"
+	same(k, "trouble", k.trouble("ep_1"), want)
+}
+
+func troubleProbes(k kit) {
+	trouble := k.open("ep_1")
+	k.parked("ep_1", postback.ReasonOrdered, Noon())
+	young, old := k.parked("ep_1", postback.ReasonCircuitOpen, After(2*time.Second)), k.parked("ep_1", postback.ReasonPaused, After(time.Second))
+	sent, err := k.Probe(k.ctx(), trouble, After(6*time.Second), After(16*time.Second))
+	k.must(err)
+	same(k, "sent", sent, true)
+	trouble.Probes, trouble.TriedAt, trouble.ProbeAt = 1, After(6*time.Second), After(16*time.Second)
+	same(k, "trouble", k.trouble("ep_1"), trouble)
+	old.State, old.Reason, old.Probe = postback.Pending, "", true
+	old.NextAttemptAt, old.SweepAt = After(6*time.Second), After(6*time.Second)
+	same(k, "probe", k.stored(old.ID), old)
+	same(k, "the other", k.stored(young.ID), young)
+	claimed, err := k.Claim(k.ctx(), After(6*time.Second), After(time.Hour), 10)
+	k.must(err)
+	same(k, "claimed as a probe", len(claimed) == 1 && claimed[0].Delivery.Probe, true)
+	due, err := k.Due(k.ctx(), old.Ref())
+	k.must(err)
+	same(k, "due as a probe", due.Delivery.Probe, true)
+
+	after := k.record(Retry(old.Ref()))
+	same(k, "a probe after its attempt", after.Probe, false)
+}
+
+func troubleProbesOnce(k kit) {
+	trouble := k.open("ep_1")
+	for range 20 {
+		k.parked("ep_1", postback.ReasonCircuitOpen, Noon())
+	}
+	var mu sync.Mutex
+	won := 0
+	together(10, func(int) {
+		sent, err := k.Probe(k.ctx(), trouble, After(6*time.Second), After(16*time.Second))
+		if err != nil {
+			k.Errorf("probe: %v", err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if sent {
+			won++
+		}
+	})
+	same(k, "number that won", won, 1)
+	n, err := k.CountDeliveries(k.ctx(), postback.DeliveryFilter{States: []postback.State{postback.Pending}})
+	k.must(err)
+	same(k, "number released", n, 1)
+}
+
+func troubleNothingParked(k kit) {
+	trouble := k.open("ep_1")
+	k.parked("ep_2", postback.ReasonCircuitOpen, Noon())
+	k.parked("ep_1", postback.ReasonOrdered, Noon())
+	sent, err := k.Probe(k.ctx(), trouble, After(6*time.Second), After(16*time.Second))
+	k.must(err)
+	same(k, "sent", sent, false)
+	same(k, "trouble", k.trouble("ep_1"), trouble)
+	sent, err = k.Probe(k.ctx(), postback.Trouble{EndpointID: "ep_3"}, Noon(), Noon())
+	k.must(err)
+	same(k, "sent to one without trouble", sent, false)
+}
+
+func troubleEnds(k kit) {
+	want := k.open("ep_1")
+	var mu sync.Mutex
+	var got []string
+	together(10, func(int) {
+		trouble, found, err := k.Recover(k.ctx(), "ep_1")
+		if err != nil {
+			k.Errorf("recover: %v", err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if found {
+			got = append(got, fmt.Sprint(trouble))
+		}
+	})
+	same(k, "troubles that ended", got, []string{fmt.Sprint(want)})
+	all, err := k.Troubles(k.ctx())
+	k.must(err)
+	same(k, "number of troubles", len(all), 0)
+}
+
+func troubleOfDeleted(k kit) {
+	for _, id := range []string{"ep_1", "ep_2"} {
+		saved, err := k.SaveEndpoint(k.ctx(), Endpoint(id))
+		k.must(err)
+		k.open(id)
+		saved.Description = "changed"
+		saved, err = k.SaveEndpoint(k.ctx(), saved)
+		k.must(err)
+		k.trouble(id) // is still there
+		if id == "ep_2" {
+			saved.State = postback.EndpointDeleted
+			_, err = k.SaveEndpoint(k.ctx(), saved)
+			k.must(err)
+		}
+	}
+	all, err := k.Troubles(k.ctx())
+	k.must(err)
+	same(k, "number of troubles", len(all), 1)
+	same(k, "endpoint in trouble", all[0].EndpointID, "ep_1")
+}
