@@ -179,6 +179,9 @@ func (s *server) buildQueue(ctx context.Context) (err error) {
 	}
 	s.onClose(s.queue.Close)
 	s.warnOfRedis(ctx)
+	if ownsQueue(s.cfg) {
+		s.log.WarnContext(ctx, "the queue is in this process: another one on the same ledger, be it only while it replaces this one, sends again what is queued here; set --redis to run several")
+	}
 	epoch, err := s.queue.Epoch(ctx)
 	if err != nil {
 		return fmt.Errorf("check queue: %w", err)

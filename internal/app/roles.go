@@ -15,8 +15,7 @@ import (
 // takes events and answers questions; the workers send.
 type Roles struct{ API, Worker bool }
 
-// checkRoles refuses to split over processes what only one process can hold,
-// and to share a ledger without sharing its queue.
+// checkRoles refuses to split over processes what only one process can hold.
 func checkRoles(cfg config.Config, roles Roles) error {
 	alone := roles.API && roles.Worker
 	embedded := strings.HasPrefix(cfg.DatabaseURL(), sqliteScheme)
@@ -24,13 +23,16 @@ func checkRoles(cfg config.Config, roles Roles) error {
 	case cfg.Redis == "" && !alone:
 		return postback.Invalid("redis", postback.CodeInvalid,
 			"separate api and worker processes share their queue in Redis: set --redis redis://HOST:6379, or run both in one with `waybill serve`")
-	case cfg.Redis == "" && !embedded:
-		return postback.Invalid("redis", postback.CodeInvalid,
-			"processes that share a PostgreSQL ledger, be it only while one replaces the other, must share their queue too: set --redis redis://HOST:6379")
 	case embedded && !alone:
 		return postback.Invalid("database", postback.CodeInvalid,
 			"a SQLite ledger serves one process: set --database postgres://USER@HOST/NAME, or run both in one with `waybill serve`")
 	default:
 		return nil
 	}
+}
+
+// ownsQueue reports whether a process that could be one of several keeps the
+// queue to itself.
+func ownsQueue(cfg config.Config) bool {
+	return cfg.Redis == "" && !strings.HasPrefix(cfg.DatabaseURL(), sqliteScheme)
 }

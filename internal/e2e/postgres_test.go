@@ -64,7 +64,6 @@ func TestRolesRefuseWhatTheyCannotShare(t *testing.T) {
 	}{
 		"an API without Redis":       {[]string{"api"}, "--redis"},
 		"a worker on SQLite":         {[]string{"worker", "--redis", "redis://127.0.0.1:1"}, "--database"},
-		"PostgreSQL and no Redis":    {[]string{"serve", "--database", "postgres://u:hunter2@127.0.0.1:1/x"}, "--redis"},
 		"something that is no URL":   {[]string{"serve", "--redis", "redis://127.0.0.1:1", "--database", "postgres://u:hunter2@127.0.0.1:x/x"}, "database"},
 		"a pool without connections": {[]string{"serve", "--database-connections", "1"}, "--database-connections"},
 	} {
@@ -76,6 +75,30 @@ func TestRolesRefuseWhatTheyCannotShare(t *testing.T) {
 			}
 		})
 	}
+}
+
+// One process may have PostgreSQL to itself, with the queue in the process; it
+// is warned what a second one would do.
+func TestOneProcessHasPostgresToItself(t *testing.T) {
+	t.Parallel()
+	const events = 50
+	postgres := testkit.StartPostgres(t)
+	database := []string{"--database", postgres.Database()}
+	if code, said := refuses(t, append([]string{"migrate"}, database...)...); code != 0 {
+		t.Fatalf("migrate: exit code %d:\n%s", code, said)
+	}
+	dir := t.TempDir()
+	r := newReceiver(t, "besitos")
+	s := start(t, dir, database...)
+	if said := s.log.String(); !strings.Contains(said, "set --redis to run several") {
+		t.Errorf("it does not warn:\n%s", said)
+	}
+	register(t, s, r)
+	var p producer
+	p.server.Store(s)
+	transactions := p.produce(t.Context(), t, events)
+	s.kill()
+	checkAllDelivered(t, start(t, dir, database...), r, transactions, soon)
 }
 
 // longest is how long an answer may take while the ledger is away.
