@@ -80,7 +80,7 @@ func (s *story) finish(ctx context.Context, accepted ...client.Acceptance) ([]cl
 }
 
 // ended waits until a delivery has ended, one way or the other, or waits itself
-// for an endpoint that keeps failing.
+// for an endpoint that keeps failing, which no receiver of the story does.
 func (s *story) ended(ctx context.Context, id string) (client.DeliveryDetail, error) {
 	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
@@ -89,8 +89,11 @@ func (s *story) ended(ctx context.Context, id string) (client.DeliveryDetail, er
 		if err != nil {
 			return detail, fmt.Errorf("look at delivery %s: %w", id, err)
 		}
-		if detail.State.Ended() || detail.Reason == postback.ReasonCircuitOpen {
+		if detail.State.Ended() {
 			return detail, nil
+		}
+		if detail.State == postback.Parked {
+			return detail, s.giveUpOn(ctx, detail.EndpointID)
 		}
 		select {
 		case <-ctx.Done():
@@ -98,6 +101,14 @@ func (s *story) ended(ctx context.Context, id string) (client.DeliveryDetail, er
 		case <-ticker.C:
 		}
 	}
+}
+
+// giveUpOn pauses an endpoint: it is not probed any more.
+func (s *story) giveUpOn(ctx context.Context, endpointID string) error {
+	if _, err := s.api.PauseEndpoint(ctx, endpointID); err != nil {
+		return fmt.Errorf("pause endpoint %s: %w", endpointID, err)
+	}
+	return nil
 }
 
 // sendAll sends events, one after the other, and waits for their deliveries.
