@@ -85,10 +85,10 @@ func (r *run) send(ctx context.Context) error {
 }
 
 // awaitDeliveries waits until every accepted event has come, or none has for
-// as long as patience lasts. With a paused endpoint there is nothing to wait
-// for.
+// as long as patience lasts. Deliveries that are to wait are not waited for: an
+// endpoint that is down is soon left alone but for a probe.
 func (r *run) awaitDeliveries(ctx context.Context) error {
-	if r.Waiting && !r.ReceiverDown {
+	if r.Waiting {
 		return nil
 	}
 	ticker := time.NewTicker(glance)
