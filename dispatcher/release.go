@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -26,8 +27,9 @@ type Circuits interface {
 const (
 	// releaseInterval is how often parked deliveries are looked after.
 	releaseInterval = 100 * time.Millisecond
-	// expireEvery is at how many of these looks the old ones end.
-	expireEvery = 100
+	// expireEvery is at how many of these looks the old ones end, and expireSteps
+	// bounds for how long others wait for that.
+	expireEvery, expireSteps = 100, 10
 	// firstWindow and lastWindow bound how many of an endpoint's deliveries may
 	// be due at once while others of it are parked.
 	firstWindow, lastWindow = 16, 1024
@@ -57,13 +59,19 @@ func (d *Dispatcher) releaseParked(ctx context.Context) error {
 		}
 	}
 	d.releases.windows = windows
+	var failures []error
+	freed := 0
 	for _, id := range ids {
-		if err := d.releaseFor(ctx, id); err != nil {
-			return fmt.Errorf("release deliveries of endpoint %s: %w", id, err)
+		n, err := d.releaseFor(ctx, id)
+		if freed += n; err != nil {
+			failures = append(failures, fmt.Errorf("release deliveries of endpoint %s: %w", id, err))
 		}
 	}
 	d.releases.looks++
-	return d.noteBacklogs(ctx, len(ids) > 0)
+	if freed > 0 {
+		failures = append(failures, d.sweep(ctx)) // what is due now need not wait for the sweeper's turn
+	}
+	return errors.Join(append(failures, d.noteBacklogs(ctx, len(ids) > 0))...)
 }
 
 // noteBacklogs remembers which endpoints have deliveries parked still: new ones
@@ -84,27 +92,27 @@ func (d *Dispatcher) noteBacklogs(ctx context.Context, some bool) error {
 }
 
 // releaseFor does for one endpoint what is to be done with its parked
-// deliveries.
-func (d *Dispatcher) releaseFor(ctx context.Context, id string) error {
+// deliveries, in a step that others need not wait for, and says how many it let
+// go.
+func (d *Dispatcher) releaseFor(ctx context.Context, id string) (int, error) {
 	endpoint, known := d.Endpoints.Endpoint(id)
 	if !known {
-		return nil
+		return 0, nil
 	}
 	if endpoint.State == postback.EndpointDeleted {
-		_, err := inSteps(ctx, func(ctx context.Context, limit int) (int, error) {
-			return d.Parking.Cancel(ctx, id, postback.ReasonEndpointDeleted, d.now(), limit)
-		})
-		return err
+		_, err := d.Parking.Cancel(ctx, id, postback.ReasonEndpointDeleted, d.now(), step)
+		return 0, err //nolint:wrapcheck // releaseParked says what it was doing
 	}
 	if err := d.expire(ctx, endpoint); err != nil {
-		return err
+		return 0, err
 	}
 	_, held := endpoint.Holds()
 	switch {
 	case held:
-		return nil
+		return 0, nil
 	case d.Circuits.Open(id):
-		return d.Circuits.Probe(ctx, endpoint, d.now()) //nolint:wrapcheck // it says what it was doing
+		delete(d.releases.windows, id)                     // it begins slowly when it is well again
+		return 0, d.Circuits.Probe(ctx, endpoint, d.now()) //nolint:wrapcheck // it says what it was doing
 	default:
 		return d.releaseSome(ctx, id)
 	}
@@ -115,14 +123,14 @@ func (d *Dispatcher) releaseFor(ctx context.Context, id string) error {
 // next time, one that was through with few gets half: so the queue holds no
 // more of a slow endpoint than it takes in one interval, and a fast one is not
 // held up.
-func (d *Dispatcher) releaseSome(ctx context.Context, id string) error {
+func (d *Dispatcher) releaseSome(ctx context.Context, id string) (int, error) {
 	window, known := d.releases.windows[id]
 	if !known {
 		window = firstWindow
 	}
 	freed, err := d.Parking.Release(ctx, id, d.now(), window)
 	if err != nil {
-		return err //nolint:wrapcheck // releaseParked says what it was doing
+		return 0, err //nolint:wrapcheck // releaseParked says what it was doing
 	}
 	switch {
 	case freed == window && known:
@@ -131,7 +139,7 @@ func (d *Dispatcher) releaseSome(ctx context.Context, id string) error {
 		window /= 2
 	}
 	d.releases.windows[id] = min(max(window, firstWindow), lastWindow)
-	return nil
+	return freed, nil
 }
 
 // expire ends parked deliveries that are older than the endpoint's retry policy
@@ -141,10 +149,13 @@ func (d *Dispatcher) expire(ctx context.Context, endpoint postback.Endpoint) err
 		return nil
 	}
 	now := d.now()
-	_, err := inSteps(ctx, func(ctx context.Context, limit int) (int, error) {
-		return d.Parking.Expire(ctx, endpoint.ID, now.Add(-time.Duration(endpoint.Retry.MaxAge)), now, limit)
-	})
-	return err
+	for range expireSteps {
+		ended, err := d.Parking.Expire(ctx, endpoint.ID, now.Add(-time.Duration(endpoint.Retry.MaxAge)), now, step)
+		if err != nil || ended < step {
+			return err //nolint:wrapcheck // releaseParked says what it was doing
+		}
+	}
+	return nil
 }
 
 // holds says why a new delivery for an endpoint waits in the ledger, if it does.

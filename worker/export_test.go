@@ -52,14 +52,14 @@ func Judge() func(postback.Endpoint, egress.Result) bool {
 }
 
 // Flights lets tests count attempts under way.
-type Flights struct{ flights }
+type Flights struct{ *flights }
 
 // NewFlights makes one with nothing under way.
-func NewFlights() *Flights { return &Flights{flights{byID: map[string]*flight{}}} }
+func NewFlights(patience time.Duration) *Flights { return &Flights{newFlights(patience)} }
 
 // Enter takes a place.
-func (f *Flights) Enter(ctx context.Context, endpointID string, places int, patience time.Duration) bool {
-	return f.enter(ctx, endpointID, places, patience)
+func (f *Flights) Enter(ctx context.Context, endpointID string, places int) bool {
+	return f.enter(ctx, endpointID, places)
 }
 
 // Leave gives it back.

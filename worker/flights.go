@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -12,32 +13,48 @@ const (
 	// flightPatience is how long an attempt waits for one of them to end before
 	// its delivery is parked: a burst is not worth two writes to the ledger.
 	flightPatience = 200 * time.Millisecond
+	// flightQueue bounds how many wait for each place.
+	flightQueue = 8
 )
 
 // flights counts the attempts under way to each endpoint, so that one endpoint
 // that hangs holds no more of this process than its share.
 type flights struct {
+	patience time.Duration // of one that waits
+
 	mu   sync.Mutex
 	byID map[string]*flight // endpoints that have attempts under way
 }
 
-// flight is one endpoint's attempts: those under way, and those that wait for
-// one of them to end.
+func newFlights(patience time.Duration) *flights {
+	return &flights{patience: patience, byID: map[string]*flight{}}
+}
+
+// flight is one endpoint's attempts: those under way, those that wait for one
+// of them to end, and how many ended lately.
 type flight struct {
 	underWay int
 	waiting  []chan struct{} // in the order in which they came; closed when the turn is theirs
+
+	began         time.Time // when it had none under way before
+	span          time.Time // when the count of those that ended began
+	ended, before int       // in this span, as long as one's patience, and in the one before
 }
 
 // enter takes one of the endpoint's places. When all are taken it waits for
-// one, for no longer than patience and behind no more than as many others as
-// there are places; false means that there was none. The caller leaves what it
-// entered.
-func (f *flights) enter(ctx context.Context, endpointID string, places int, patience time.Duration) bool {
+// one, for no longer than its patience, if it can be expected to have its turn by
+// then; false means that there was none. The caller leaves what it entered.
+func (f *flights) enter(ctx context.Context, endpointID string, places int) bool {
 	turn := f.queue(endpointID, places)
 	if turn == nil {
 		return false
 	}
-	timer := time.NewTimer(patience)
+	select {
+	case <-turn:
+		return true
+	default:
+	}
+	timer := time.NewTimer(f.patience)
 	defer timer.Stop()
 	select {
 	case <-turn:
@@ -53,9 +70,10 @@ func (f *flights) enter(ctx context.Context, endpointID string, places int, pati
 func (f *flights) queue(endpointID string, places int) chan struct{} {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	now := time.Now()
 	one := f.byID[endpointID]
 	if one == nil {
-		one = &flight{}
+		one = &flight{began: now, span: now}
 		f.byID[endpointID] = one
 	}
 	turn := make(chan struct{})
@@ -63,7 +81,7 @@ func (f *flights) queue(endpointID string, places int) chan struct{} {
 	case one.underWay < places:
 		one.underWay++
 		close(turn)
-	case len(one.waiting) < places:
+	case len(one.waiting) < one.room(now, places, f.patience):
 		one.waiting = append(one.waiting, turn)
 	default:
 		return nil
@@ -71,18 +89,42 @@ func (f *flights) queue(endpointID string, places int) chan struct{} {
 	return turn
 }
 
+// room is how many may wait: as many as ended lately in the time that they
+// would wait. Of an endpoint that was idle the best is assumed at first.
+func (one *flight) room(now time.Time, places int, patience time.Duration) int {
+	one.count(now, patience, 0)
+	most := flightQueue * places
+	if now.Sub(one.began) < patience {
+		return most
+	}
+	return min(max(one.ended, one.before), most)
+}
+
+// count counts attempts that ended, by spans of time.
+func (one *flight) count(now time.Time, span time.Duration, ended int) {
+	switch since := now.Sub(one.span); {
+	case since >= 2*span:
+		one.span, one.ended, one.before = now, 0, 0
+	case since >= span:
+		one.span, one.ended, one.before = one.span.Add(span), 0, one.ended
+	}
+	one.ended += ended
+}
+
 // giveUp takes a turn out of the queue; false when it has come meanwhile.
 func (f *flights) giveUp(endpointID string, turn chan struct{}) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	one := f.byID[endpointID]
-	for i, other := range one.waiting {
-		if other == turn {
-			one.waiting = append(one.waiting[:i], one.waiting[i+1:]...)
-			return true
-		}
+	if one == nil {
+		return false
 	}
-	return false
+	place := slices.Index(one.waiting, turn)
+	if place < 0 {
+		return false
+	}
+	one.waiting = slices.Delete(one.waiting, place, place+1)
+	return true
 }
 
 // leave gives a place back: to the one that waits longest, if there is one.
@@ -90,6 +132,7 @@ func (f *flights) leave(endpointID string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	one := f.byID[endpointID]
+	one.count(time.Now(), f.patience, 1)
 	if len(one.waiting) > 0 {
 		close(one.waiting[0])
 		one.waiting = one.waiting[1:]

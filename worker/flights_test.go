@@ -13,66 +13,117 @@ import (
 
 const patience = 100 * time.Millisecond
 
+// crowd lets so many try to enter, one after another, and lists those that did.
+type crowd struct {
+	flights *worker.Flights
+	group   sync.WaitGroup
+	mu      sync.Mutex
+	entered []int
+	refused int
+}
+
+func (c *crowd) come(t *testing.T, endpointID string, count, places int) {
+	t.Helper()
+	for i := range count {
+		c.group.Go(func() {
+			in := c.flights.Enter(t.Context(), endpointID, places)
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			if in {
+				c.entered = append(c.entered, i)
+			} else {
+				c.refused++
+			}
+		})
+		synctest.Wait() // one after another
+	}
+}
+
+// seen is who entered, and how many were refused since it was asked last.
+func (c *crowd) seen() (entered []int, refused int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	entered, refused, c.refused = slices.Clone(c.entered), c.refused, 0
+	return entered, refused
+}
+
 func TestAnEndpointHasItsPlacesAndNoMore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		flights := worker.NewFlights()
-		var group sync.WaitGroup
-		var mu sync.Mutex
-		var entered []int
-		for i := range 10 {
-			group.Go(func() {
-				if flights.Enter(t.Context(), "ep_1", 3, patience) {
-					mu.Lock()
-					entered = append(entered, i)
-					mu.Unlock()
-				}
-			})
-			synctest.Wait() // one after another
+		c := &crowd{flights: worker.NewFlights(patience)}
+		c.come(t, "ep_1", 30, 3)
+		if entered, refused := c.seen(); !slices.Equal(entered, []int{0, 1, 2}) || refused != 3 {
+			t.Errorf("%v entered and %d were refused at once, want the first three, and those behind eight for each place", entered, refused)
 		}
-		if !slices.Equal(entered, []int{0, 1, 2}) {
-			t.Errorf("%v entered, want the first three", entered)
-		}
-		if !flights.Enter(t.Context(), "ep_2", 3, patience) {
+		if !c.flights.Enter(t.Context(), "ep_2", 3) {
 			t.Error("another endpoint had no place")
 		}
-		flights.Leave("ep_1")
-		synctest.Wait()
-		flights.Leave("ep_1")
-		synctest.Wait()
-		if !slices.Equal(entered, []int{0, 1, 2, 3, 4}) {
+		for range 2 {
+			c.flights.Leave("ep_1")
+			synctest.Wait()
+		}
+		if entered, _ := c.seen(); !slices.Equal(entered, []int{0, 1, 2, 3, 4}) {
 			t.Errorf("%v entered, want those that waited longest", entered)
 		}
-		group.Wait() // the others have lost patience
-		if len(entered) != 5 {
+		c.group.Wait() // the others have lost patience
+		if entered, _ := c.seen(); len(entered) != 5 {
 			t.Errorf("%v entered", entered)
 		}
 		for range 3 {
-			flights.Leave("ep_1")
+			c.flights.Leave("ep_1")
 		}
-		flights.Leave("ep_2")
-		if known := flights.Known(); known != 0 {
+		c.flights.Leave("ep_2")
+		if known := c.flights.Known(); known != 0 {
 			t.Errorf("%d endpoints are remembered with nothing under way", known)
 		}
 	})
 }
 
+// Whoever would wait in vain does not wait: it holds a worker.
+func TestAsManyWaitAsGotThroughLately(t *testing.T) {
+	t.Parallel()
+	for ended, want := range map[int]int{0: 0, 2: 2, 5: 5, 100: 24} {
+		synctest.Test(t, func(t *testing.T) {
+			c := &crowd{flights: worker.NewFlights(patience)}
+			c.come(t, "ep_1", 3, 3)
+			<-time.After(2 * patience)
+			for range ended {
+				c.flights.Leave("ep_1")
+				c.come(t, "ep_1", 1, 3)
+			}
+			c.come(t, "ep_1", 200, 3)
+			if _, refused := c.seen(); 200-refused != want {
+				waiting := 200 - refused
+				t.Errorf("%d wait after %d got through, want %d", waiting, ended, want)
+			}
+			<-time.After(3 * patience) // and nothing got through any more
+			c.group.Wait()
+			c.seen()
+			c.come(t, "ep_1", 200, 3)
+			if _, refused := c.seen(); refused != 200 {
+				t.Errorf("%d wait for one that hangs", 200-refused)
+			}
+			c.group.Wait()
+		})
+	}
+}
+
 func TestWaitingForAPlaceEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		flights := worker.NewFlights()
-		flights.Enter(t.Context(), "ep_1", 1, patience)
+		flights := worker.NewFlights(patience)
+		flights.Enter(t.Context(), "ep_1", 1)
 		start := time.Now()
-		if flights.Enter(t.Context(), "ep_1", 1, patience) || time.Since(start) != patience {
+		if flights.Enter(t.Context(), "ep_1", 1) || time.Since(start) != patience {
 			t.Errorf("waited %s", time.Since(start))
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if flights.Enter(ctx, "ep_1", 1, time.Hour) {
+		if flights.Enter(ctx, "ep_1", 1) {
 			t.Error("entered a full endpoint")
 		}
 		flights.Leave("ep_1")
-		if !flights.Enter(t.Context(), "ep_1", 1, patience) {
+		if !flights.Enter(t.Context(), "ep_1", 1) {
 			t.Error("there was no place after all had left")
 		}
 	})
@@ -82,14 +133,14 @@ func TestWaitingForAPlaceEnds(t *testing.T) {
 // places are free in the end.
 func TestPlacesAreNeitherLostNorLentTwice(t *testing.T) {
 	t.Parallel()
-	flights := worker.NewFlights()
+	flights := worker.NewFlights(2 * time.Microsecond)
 	var group sync.WaitGroup
 	var mu sync.Mutex
 	under, most, entered := 0, 0, 0
-	for i := range 200 {
+	for range 200 {
 		group.Go(func() {
 			for range 50 {
-				if !flights.Enter(t.Context(), "ep_1", 8, time.Duration(i%3)*time.Microsecond) {
+				if !flights.Enter(t.Context(), "ep_1", 8) {
 					continue
 				}
 				mu.Lock()

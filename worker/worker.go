@@ -88,7 +88,7 @@ type Worker struct {
 	metrics  metrics
 	now      func() time.Time
 	underWay underWay
-	flights  flights
+	flights  *flights
 	uses     uses
 	expected expectations
 	// ledgerAway says that the last write failed: nothing is sent before the
@@ -108,7 +108,7 @@ func New(options Options) (*Worker, error) {
 	}
 	return &Worker{
 		Options: options, metrics: instruments, now: time.Now,
-		underWay: underWay{refs: map[postback.Ref]bool{}}, flights: flights{byID: map[string]*flight{}}, uses: uses{noted: map[use]time.Time{}},
+		underWay: underWay{refs: map[postback.Ref]bool{}}, flights: newFlights(flightPatience), uses: uses{noted: map[use]time.Time{}},
 		expected: expectations{compiled: map[string]expectation{}},
 	}, nil
 }
@@ -152,7 +152,7 @@ func (w *Worker) handle(ctx context.Context, due postback.Due) postback.Transiti
 	if move, open := w.gate(endpoint, due.Delivery); !open {
 		return move
 	}
-	if !w.flights.enter(ctx, endpoint.ID, maxInFlight, flightPatience) {
+	if !w.flights.enter(ctx, endpoint.ID, maxInFlight) {
 		return moveTo(due.Delivery, w.now(), postback.Parked, postback.ReasonOverLimit)
 	}
 	defer w.flights.leave(endpoint.ID)
