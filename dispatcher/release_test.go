@@ -1,8 +1,11 @@
 package dispatcher_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -272,6 +275,44 @@ func TestWhatWaitsForADeletedEndpointIsCancelled(t *testing.T) {
 	for _, delivery := range made {
 		if got := b.read(t, delivery.ID); got.State != postback.Cancelled || got.Reason != postback.ReasonEndpointDeleted {
 			t.Errorf("got %s %q", got.State, got.Reason)
+		}
+	}
+}
+
+// sick is a store that cannot release one endpoint's deliveries.
+type sick struct {
+	dispatcher.Parking
+	endpointID string
+}
+
+func (s sick) Release(ctx context.Context, endpointID string, at time.Time, window int) (int, error) {
+	if endpointID == s.endpointID {
+		return 0, errAway
+	}
+	return s.Parking.Release(ctx, endpointID, at, window)
+}
+
+func TestAnEndpointWhoseReleaseFailsHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	first, second := b.offer(t), b.offer(t) // in the order in which they are released
+	b.restart(t, func(o *dispatcher.Options) { o.Parking = sick{b.Ledger, first.ID} })
+	for _, endpoint := range []postback.Endpoint{first, second} {
+		if _, err := b.Endpoints.Pause(t.Context(), endpoint.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.many(t, 3)
+	b.resume(t, first.ID)
+	b.resume(t, second.ID)
+	if err := b.ReleaseParked(t.Context()); !errors.Is(err, errAway) || !strings.Contains(err.Error(), first.ID) {
+		t.Errorf("got %v", err)
+	}
+	for id, want := range map[string]int{first.ID: 3, second.ID: 0} {
+		filter := in(postback.Parked)
+		filter.EndpointID = id
+		if parked := b.count(t, filter); parked != want {
+			t.Errorf("%d deliveries are parked, want %d", parked, want)
 		}
 	}
 }
