@@ -13,7 +13,7 @@ import (
 
 const patience = 100 * time.Millisecond
 
-// crowd lets so many try to enter ep_1, one after another, and lists those that did.
+// crowd lets so many try to enter ep_1, which has three places, one after another, and lists those that did.
 type crowd struct {
 	flights *worker.Flights
 	group   sync.WaitGroup
@@ -22,11 +22,11 @@ type crowd struct {
 	refused int
 }
 
-func (c *crowd) come(t *testing.T, count, places int) {
+func (c *crowd) come(t *testing.T, count int) {
 	t.Helper()
 	for i := range count {
 		c.group.Go(func() {
-			in := c.flights.Enter(t.Context(), "ep_1", places)
+			in := c.flights.Enter(t.Context(), "ep_1", 3)
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			if in {
@@ -51,7 +51,7 @@ func TestAnEndpointHasItsPlacesAndNoMore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := &crowd{flights: worker.NewFlights(patience)}
-		c.come(t, 30, 3)
+		c.come(t, 30)
 		if entered, refused := c.seen(); !slices.Equal(entered, []int{0, 1, 2}) || refused != 3 {
 			t.Errorf("%v entered and %d were refused at once, want the first three, and those behind eight for each place", entered, refused)
 		}
@@ -85,13 +85,13 @@ func TestAsManyWaitAsGotThroughLately(t *testing.T) {
 	for ended, want := range map[int]int{0: 0, 2: 2, 5: 5, 100: 24} {
 		synctest.Test(t, func(t *testing.T) {
 			c := &crowd{flights: worker.NewFlights(patience)}
-			c.come(t, 3, 3)
+			c.come(t, 3)
 			<-time.After(2 * patience)
 			for range ended {
 				c.flights.Leave("ep_1")
-				c.come(t, 1, 3)
+				c.come(t, 1)
 			}
-			c.come(t, 200, 3)
+			c.come(t, 200)
 			if _, refused := c.seen(); 200-refused != want {
 				waiting := 200 - refused
 				t.Errorf("%d wait after %d got through, want %d", waiting, ended, want)
@@ -99,7 +99,7 @@ func TestAsManyWaitAsGotThroughLately(t *testing.T) {
 			<-time.After(3 * patience) // and nothing got through any more
 			c.group.Wait()
 			c.seen()
-			c.come(t, 200, 3)
+			c.come(t, 200)
 			if _, refused := c.seen(); refused != 200 {
 				t.Errorf("%d wait for one that hangs", 200-refused)
 			}
