@@ -1,6 +1,7 @@
 package task_test
 
 import (
+	"context"
 	"fmt"
 	"reflect"
 	"testing"
@@ -173,28 +174,44 @@ func takeoverLeavesWhatWaits(t *testing.T, queue *task.Queue) {
 // its task yet.
 func queuedAgainIsNotLost(t *testing.T, queue *task.Queue) {
 	t.Helper()
-	handlers, got := collect()
-	serve(t, queue, handlers, many())
-	one, met := first("dlv_1", `{}`), map[task.Holder]int{}
-	for range 200 {
-		for {
-			queued, err := queue.Enqueue(t.Context(), one)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if queued {
-				break
-			}
-			holder, err := queue.Takeover(t.Context(), one)
-			if err != nil {
-				t.Fatal(err)
-			}
-			met[holder]++
+	got, parked := make(chan struct{}, 1), make(chan struct{})
+	serve(t, queue, task.Handlers{Deliver: func(context.Context, task.Delivery) error {
+		got <- struct{}{}
+		select {
+		case <-parked:
+		case <-t.Context().Done():
 		}
+		return nil
+	}}, many())
+	one := first("dlv_1", `{}`)
+	enqueue(t, queue, one)
+	for range 100 {
 		testkit.Receive(t, "the task", got)
+		if queued, err := queue.Enqueue(t.Context(), one); queued || err != nil {
+			t.Fatalf("queued %t, %v beside the one under way", queued, err)
+		}
+		expectTakeover(t, queue, one, task.Running, "a task under way")
+		parked <- struct{}{}
+		queueAsItEnds(t, queue, one)
 	}
-	if met[task.Running] == 0 || met[task.Waiting] != 0 {
-		t.Errorf("it met %v", met)
+	testkit.Receive(t, "the last task", got)
+	parked <- struct{}{}
+}
+
+// queueAsItEnds queues a task until its name is free.
+func queueAsItEnds(t *testing.T, queue *task.Queue, one task.Delivery) {
+	t.Helper()
+	for {
+		queued, err := queue.Enqueue(t.Context(), one)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if queued {
+			return
+		}
+		if holder, err := queue.Takeover(t.Context(), one); holder == task.Waiting || err != nil {
+			t.Fatalf("%q has it, %v", holder, err)
+		}
 	}
 }
 
