@@ -25,6 +25,9 @@ type endpointBody struct {
 	Timeout     string            `json:"timeout,omitempty" example:"15s" doc:"Of a whole attempt, at most 60s"`
 	Headers     map[string]string `json:"headers,omitempty" doc:"Sent beside the scheme's own"`
 	Expect      *expectBody       `json:"expect,omitempty" doc:"Of the body of a 200; left out: anything"`
+	MaxInFlight int               `json:"max_in_flight,omitempty" minimum:"0" maximum:"1024" doc:"Attempts at once in each process; 0: the server's default"`
+	RateLimit   *rateLimit        `json:"rate_limit,omitempty" doc:"Over all processes; left out: none"`
+	OrderBy     string            `json:"order_by,omitempty" maxLength:"200" example:"tx" doc:"A field of the events' data: deliveries with the same value go one after another. Left out: all at once"`
 	Description string            `json:"description,omitempty" maxLength:"1000"`
 }
 
@@ -52,7 +55,11 @@ func (b endpointBody) spec(ctx context.Context) (postback.EndpointSpec, error) {
 	}
 	spec := postback.EndpointSpec{
 		Publisher: publisher, URL: b.URL, Scheme: b.Scheme, Method: b.Method, EventTypes: b.EventTypes,
-		Secret: postback.NewSecret(b.Secret), Headers: b.Headers, Description: b.Description,
+		Secret: postback.NewSecret(b.Secret), Headers: b.Headers,
+		MaxInFlight: b.MaxInFlight, OrderBy: b.OrderBy, Description: b.Description,
+	}
+	if spec.RateLimit, err = b.RateLimit.read(); err != nil {
+		return none, err
 	}
 	if b.Timeout != "" {
 		if spec.Timeout, err = readTimeout(b.Timeout); err != nil {
@@ -182,12 +189,15 @@ type endpointPatch struct {
 	Timeout     change[string]            `json:"timeout,omitzero"`
 	Headers     change[map[string]string] `json:"headers,omitzero" nullable:"true" doc:"All of them; null: none"`
 	Expect      change[expectBody]        `json:"expect,omitzero" doc:"The whole expectation; null: none"`
+	MaxInFlight change[int]               `json:"max_in_flight,omitzero" minimum:"0" maximum:"1024" doc:"null, 0: the server's default"`
+	RateLimit   change[rateLimit]         `json:"rate_limit,omitzero" doc:"The whole limit; null: none"`
+	OrderBy     change[string]            `json:"order_by,omitzero" maxLength:"200" doc:"null: none"`
 	Description change[string]            `json:"description,omitzero" nullable:"true" maxLength:"1000" doc:"null: none"`
 }
 
 func (b endpointPatch) patch() (postback.EndpointPatch, error) {
 	patch := postback.EndpointPatch{
-		EventTypes: b.EventTypes.orZero(), Headers: b.Headers.orZero(), Description: b.Description.orZero(),
+		EventTypes: b.EventTypes.orZero(), Headers: b.Headers.orZero(), MaxInFlight: b.MaxInFlight.orZero(), OrderBy: b.OrderBy.orZero(), Description: b.Description.orZero(),
 	}
 	var err error
 	if patch.URL, err = b.URL.required("url"); err != nil {
@@ -202,6 +212,15 @@ func (b endpointPatch) patch() (postback.EndpointPatch, error) {
 			expected = b.Expect.value.expect()
 		}
 		patch.Expect = &expected
+	}
+	if b.RateLimit.given {
+		var limit *postback.RateLimit
+		if !b.RateLimit.null {
+			if limit, err = b.RateLimit.value.read(); err != nil {
+				return patch, err
+			}
+		}
+		patch.RateLimit = &limit
 	}
 	if err := b.patchTimes(&patch); err != nil {
 		return patch, err

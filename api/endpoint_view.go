@@ -23,6 +23,9 @@ type EndpointView struct {
 	Timeout         string                 `json:"timeout" example:"15s"`
 	Headers         map[string]string      `json:"headers,omitempty" doc:"Values that look like credentials are masked"`
 	Expect          *expectBody            `json:"expect,omitempty" doc:"Of the body of a 200"`
+	MaxInFlight     int                    `json:"max_in_flight,omitempty" doc:"Left out: the server's default"`
+	RateLimit       *postback.RateLimit    `json:"rate_limit,omitempty"`
+	OrderBy         string                 `json:"order_by,omitempty"`
 	Description     string                 `json:"description,omitempty"`
 	State           postback.EndpointState `json:"state" enum:"enabled,paused,disabled,deleted"`
 	DisabledReason  string                 `json:"disabled_reason,omitempty" example:"gone" doc:"gone: it answered 410"`
@@ -69,7 +72,8 @@ func endpointOf(e postback.Endpoint, now time.Time) EndpointView {
 	view := EndpointView{
 		ID: e.ID, Publisher: e.Publisher, URL: e.URL, Scheme: e.Scheme, Method: e.Method,
 		EventTypes: append([]string{}, e.EventTypes...), Retry: retryOf(e.Retry), Timeout: e.Timeout.String(),
-		Headers: maskHeaders(e.Headers), Expect: expectOf(e.Expect), Description: e.Description,
+		Headers: maskHeaders(e.Headers), Expect: expectOf(e.Expect),
+		MaxInFlight: e.MaxInFlight, RateLimit: e.RateLimit, OrderBy: e.OrderBy, Description: e.Description,
 		State: e.State, DisabledReason: e.DisabledReason, DisabledAt: stamp(e.DisabledAt), Secrets: secretsOf(e.Secrets),
 		CreatedAt: stamp(e.CreatedAt), UpdatedAt: stamp(e.UpdatedAt),
 	}

@@ -21,12 +21,15 @@ type EndpointSpec struct {
 	Retry       *postback.RetryPolicy `json:"retry,omitempty"`
 	Timeout     postback.Duration     `json:"timeout,omitempty"`
 	Headers     map[string]string     `json:"headers,omitempty"`
-	Expect      *postback.Expect      `json:"expect,omitempty"` // of the body of a 200; nil: anything
+	Expect      *postback.Expect      `json:"expect,omitempty"`        // of the body of a 200; nil: anything
+	MaxInFlight int                   `json:"max_in_flight,omitempty"` // attempts at once in each process; 0: the server's default
+	RateLimit   *postback.RateLimit   `json:"rate_limit,omitempty"`    // over all processes; nil: none
+	OrderBy     string                `json:"order_by,omitempty"`      // field of the events' data; deliveries with the same value go one after another
 	Description string                `json:"description,omitempty"`
 }
 
 // EndpointPatch is what is to change; nil leaves a thing as it is. A pointer to
-// nil in Expect removes what was expected.
+// nil in Expect or RateLimit removes what was set.
 type EndpointPatch struct {
 	URL         *string               `json:"url,omitempty"`
 	Method      *string               `json:"method,omitempty"`
@@ -35,6 +38,9 @@ type EndpointPatch struct {
 	Timeout     *postback.Duration    `json:"timeout,omitempty"`
 	Headers     *map[string]string    `json:"headers,omitempty"`
 	Expect      **postback.Expect     `json:"expect,omitempty"`
+	MaxInFlight *int                  `json:"max_in_flight,omitempty"`
+	RateLimit   **postback.RateLimit  `json:"rate_limit,omitempty"`
+	OrderBy     *string               `json:"order_by,omitempty"`
 	Description *string               `json:"description,omitempty"`
 }
 
@@ -50,7 +56,10 @@ type Endpoint struct {
 	Retry           postback.RetryPolicy   `json:"retry"`
 	Timeout         postback.Duration      `json:"timeout"`
 	Headers         map[string]string      `json:"headers,omitempty"`
-	Expect          *postback.Expect       `json:"expect,omitempty"` // of the body of a 200
+	Expect          *postback.Expect       `json:"expect,omitempty"`        // of the body of a 200
+	MaxInFlight     int                    `json:"max_in_flight,omitempty"` // 0: the server's default
+	RateLimit       *postback.RateLimit    `json:"rate_limit,omitempty"`
+	OrderBy         string                 `json:"order_by,omitempty"`
 	Description     string                 `json:"description,omitempty"`
 	State           postback.EndpointState `json:"state"`
 	DisabledReason  string                 `json:"disabled_reason,omitempty"` // such as "gone": it answered 410

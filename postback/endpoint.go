@@ -35,6 +35,9 @@ type Endpoint struct {
 	Timeout     time.Duration
 	Headers     map[string]string // sent as they are, beside the scheme's own
 	Expect      *Expect           // of the body of a 200; nil: anything
+	MaxInFlight int               // attempts at once in each process; 0: the server's default
+	RateLimit   *RateLimit        // over all processes; nil: none
+	OrderBy     string            // the field of an event's data by whose value deliveries go one after another; empty: none
 	Description string
 	State       EndpointState
 	// DisabledReason and DisabledAt say why and when a disabled endpoint was.
@@ -101,12 +104,15 @@ type EndpointSpec struct {
 	Retry       *RetryPolicy  // nil: the scheme's own
 	Timeout     time.Duration // zero: DefaultTimeout
 	Headers     map[string]string
-	Expect      *Expect // nil: any body
+	Expect      *Expect    // nil: any body
+	MaxInFlight int        // 0: the server's default
+	RateLimit   *RateLimit // nil: none
+	OrderBy     string     // empty: none
 	Description string
 }
 
 // EndpointPatch is what is asked to change; nil leaves a thing as it is. A
-// pointer to nil in Expect removes what was expected.
+// pointer to nil in Expect or RateLimit removes what was set.
 type EndpointPatch struct {
 	URL         *string
 	Method      *string
@@ -115,6 +121,9 @@ type EndpointPatch struct {
 	Timeout     *time.Duration
 	Headers     *map[string]string
 	Expect      **Expect
+	MaxInFlight *int
+	RateLimit   **RateLimit
+	OrderBy     *string
 	Description *string
 }
 

@@ -94,6 +94,8 @@ func (p *program) showEndpoint(result client.EndpointResult, asJSON bool) error 
 		[2]string{"event types", typesOf(e)},
 		[2]string{"retries", retryLine(e.Retry)},
 		[2]string{"expects", expectLine(e.Expect)},
+		[2]string{"pace", paceLine(e)},
+		[2]string{"in order of", escapeLine(e.OrderBy)},
 		[2]string{"timeout", time.Duration(e.Timeout).String()},
 		[2]string{"description", e.Description},
 		[2]string{"created", when(e.CreatedAt)},

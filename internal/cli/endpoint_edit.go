@@ -23,6 +23,7 @@ type endpointFlags struct {
 	description string
 	retry       retryFlags
 	expect      expectFlags
+	pace        paceFlags
 	json        bool
 }
 
@@ -37,6 +38,7 @@ func (f *endpointFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.description, "description", "", "`TEXT` for people")
 	f.retry.add(cmd)
 	f.expect.add(cmd)
+	f.pace.add(cmd)
 	jsonFlag(cmd, &f.json)
 }
 
@@ -110,10 +112,13 @@ func (f *endpointFlags) fill(cmd *cobra.Command, spec *client.EndpointSpec) erro
 		return err
 	}
 	expected, err := f.expect.read(cmd)
+	if err != nil {
+		return err
+	}
 	if expected != nil {
 		spec.Expect = *expected
 	}
-	return err
+	return f.pace.fill(cmd, spec)
 }
 
 func (p *program) endpointUpdate() *cobra.Command {
@@ -124,7 +129,7 @@ func (p *program) endpointUpdate() *cobra.Command {
 --event-type all patterns; an empty one ('') removes them. The --retry-... flags that
 say when attempts are made replace all of those; --retry-on and --stop-on, which say
 after which failures, each stand alone. What is expected of the body of a 200 is set as
-a whole; --expect '' removes it. Attempts that are due follow the new settings.`,
+a whole; --expect '' removes it, --rate-limit 0 the limit, --order-by '' the order. Attempts that are due follow the new settings.`,
 		Example: `  waybill endpoint update ep_0198c0de00007000800000000000ab12 --timeout 30s
   waybill endpoint update ep_0198c0de00007000800000000000ab12 --retry-on 5xx,timeout --stop-on 403
   waybill endpoint update ep_0198c0de00007000800000000000ab12 --event-type ''`,
@@ -183,6 +188,9 @@ func (f *endpointFlags) patch(cmd *cobra.Command) (client.EndpointPatch, error) 
 			return patch, err
 		}
 		patch.Headers = &headers
+	}
+	if err := f.pace.patch(cmd, &patch); err != nil {
+		return patch, err
 	}
 	var err error
 	patch.Expect, err = f.expect.read(cmd)

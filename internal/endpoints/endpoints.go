@@ -14,6 +14,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/waybillhq/waybill/internal/egress"
 	"github.com/waybillhq/waybill/internal/expect"
@@ -86,7 +88,8 @@ func (m *Manager) Create(ctx context.Context, spec postback.EndpointSpec) (postb
 	now := m.now()
 	endpoint := postback.Endpoint{
 		ID: id.New(id.Endpoint, now), Publisher: spec.Publisher, URL: spec.URL, Scheme: spec.Scheme, Method: spec.Method,
-		EventTypes: spec.EventTypes, Timeout: spec.Timeout, Headers: spec.Headers, Expect: spec.Expect, Description: spec.Description,
+		EventTypes: spec.EventTypes, Timeout: spec.Timeout, Headers: spec.Headers, Expect: spec.Expect,
+		MaxInFlight: spec.MaxInFlight, RateLimit: spec.RateLimit, OrderBy: spec.OrderBy, Description: spec.Description,
 		State: postback.EndpointEnabled, CreatedAt: now, UpdatedAt: now,
 	}
 	if spec.Retry != nil {
@@ -128,6 +131,9 @@ func apply(patch postback.EndpointPatch, endpoint *postback.Endpoint) {
 	set(&endpoint.Timeout, patch.Timeout)
 	set(&endpoint.Headers, patch.Headers)
 	set(&endpoint.Expect, patch.Expect)
+	set(&endpoint.MaxInFlight, patch.MaxInFlight)
+	set(&endpoint.RateLimit, patch.RateLimit)
+	set(&endpoint.OrderBy, patch.OrderBy)
 	set(&endpoint.Description, patch.Description)
 }
 
@@ -264,6 +270,30 @@ func checkRest(endpoint *postback.Endpoint) error {
 		if _, err := expect.Compile(*endpoint.Expect); err != nil {
 			return fmt.Errorf("check endpoint: %w", err)
 		}
+	}
+	return checkPace(endpoint)
+}
+
+// maxOrderBy bounds the name of a field, in bytes.
+const maxOrderBy = 200
+
+// checkPace checks what bounds how fast the endpoint is sent to.
+func checkPace(endpoint *postback.Endpoint) error {
+	if endpoint.MaxInFlight < 0 || endpoint.MaxInFlight > postback.MaxInFlight {
+		return postback.Invalid("max_in_flight", postback.CodeInvalid,
+			"must be from 1 to %d, the attempts under way at once in a process, or 0 for the server's default", postback.MaxInFlight)
+	}
+	if len(endpoint.OrderBy) > maxOrderBy || !utf8.ValidString(endpoint.OrderBy) || strings.ContainsFunc(endpoint.OrderBy, unicode.IsControl) {
+		return postback.Invalid("order_by", postback.CodeInvalid,
+			"must be the name of a field of the events' data, such as tx, of at most %d bytes", maxOrderBy)
+	}
+	if endpoint.RateLimit == nil {
+		return nil
+	}
+	limit := *endpoint.RateLimit // of the caller
+	endpoint.RateLimit = &limit
+	if err := limit.Complete(); err != nil {
+		return fmt.Errorf("check endpoint: %w", err)
 	}
 	return nil
 }

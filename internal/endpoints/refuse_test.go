@@ -1,6 +1,7 @@
 package endpoints_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +63,15 @@ func TestCreateRefuses(t *testing.T) {
 		{"retry after no time", func(s *postback.EndpointSpec) {
 			s.Retry = &postback.RetryPolicy{Schedule: []postback.Duration{second, 0}}
 		}, "retry.schedule[1]", postback.CodeInvalidDuration},
+		{"as many at once as nobody has", func(s *postback.EndpointSpec) { s.MaxInFlight = postback.MaxInFlight + 1 }, "max_in_flight", invalid},
+		{"no rate", func(s *postback.EndpointSpec) { s.RateLimit = &postback.RateLimit{Burst: 5} }, "rate_limit.per_second", invalid},
+		{"rate that is no number", func(s *postback.EndpointSpec) {
+			s.RateLimit = &postback.RateLimit{PerSecond: math.NaN()}
+		}, "rate_limit.per_second", invalid},
+		{"negative burst", func(s *postback.EndpointSpec) {
+			s.RateLimit = &postback.RateLimit{PerSecond: 5, Burst: -1}
+		}, "rate_limit.burst", invalid},
+		{"order by no name", func(s *postback.EndpointSpec) { s.OrderBy = "a\nb" }, "order_by", invalid},
 		{"short secret", func(s *postback.EndpointSpec) { s.Secret = postback.NewSecret("short") }, "secret", signer.CodeSecretTooShort},
 		{"secret with a space", func(s *postback.EndpointSpec) {
 			s.Secret = postback.NewSecret("s3cret s3cret s3cret")
@@ -103,6 +113,7 @@ func TestUpdateRefuses(t *testing.T) {
 		{"pattern", postback.EndpointPatch{EventTypes: &[]string{"nothing"}}, "event_types[0]", postback.CodeInvalid},
 		{"timeout", postback.EndpointPatch{Timeout: new(time.Hour)}, "timeout", postback.CodeInvalid},
 		{"headers", postback.EndpointPatch{Headers: &map[string]string{"": "a"}}, "headers.", egress.CodeInvalidHeader},
+		{"rate limit", postback.EndpointPatch{RateLimit: new(&postback.RateLimit{PerSecond: -1})}, "rate_limit.per_second", postback.CodeInvalid},
 		{"retry", postback.EndpointPatch{Retry: &postback.RetryPolicy{MaxAttempts: -1}}, "retry.max_attempts", postback.CodeInvalid},
 	}
 	for _, tt := range tests {

@@ -13,13 +13,13 @@ import (
 
 const (
 	insertEndpoint = `INSERT INTO endpoints
-		(publisher, url, scheme, method, event_types, retry, timeout, headers, expect, description,
+		(publisher, url, scheme, method, event_types, retry, timeout, headers, expect, max_in_flight, rate_limit, order_by, description,
 		 state, disabled_reason, disabled_at, created_at, updated_at, id, revision)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ON CONFLICT (id) DO NOTHING`
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) ON CONFLICT (id) DO NOTHING`
 	updateEndpoint = `UPDATE endpoints SET publisher = $1, url = $2, scheme = $3, method = $4, event_types = $5, retry = $6,
-		timeout = $7, headers = $8, expect = $9, description = $10, state = $11, disabled_reason = $12, disabled_at = $13,
-		created_at = $14, updated_at = $15, revision = $17
-		WHERE id = $16 AND revision = $18`
+		timeout = $7, headers = $8, expect = $9, max_in_flight = $10, rate_limit = $11, order_by = $12, description = $13,
+		state = $14, disabled_reason = $15, disabled_at = $16, created_at = $17, updated_at = $18, revision = $20
+		WHERE id = $19 AND revision = $21`
 	selectSecrets = `SELECT endpoint_id, version, sealed, created_at, active_from, retired_at, last_used_at FROM endpoint_secrets
 		WHERE endpoint_id = ANY($1) ORDER BY endpoint_id, version DESC`
 	deleteSecrets = `DELETE FROM endpoint_secrets WHERE endpoint_id = $1 AND version <> ALL($2)`
@@ -33,7 +33,7 @@ const (
 )
 
 const selectEndpoints = `SELECT p.id, p.publisher, p.url, p.scheme, p.method, p.event_types, p.retry, p.timeout, p.headers,
-	p.expect, p.description, p.state, p.disabled_reason, p.disabled_at, p.revision, p.created_at, p.updated_at, p.seq FROM endpoints p `
+	p.expect, p.max_in_flight, p.rate_limit, p.order_by, p.description, p.state, p.disabled_reason, p.disabled_at, p.revision, p.created_at, p.updated_at, p.seq FROM endpoints p `
 
 // endpointRow is an endpoint with what orders it among others of the same time.
 type endpointRow struct {
@@ -49,7 +49,9 @@ func endpointDest(r *endpointRow) []any {
 		&r.Timeout,
 		decoded{&r.Headers},
 		decoded{&r.Expect},
-		&r.Description, &r.State, &r.DisabledReason,
+		&r.MaxInFlight,
+		decoded{&r.RateLimit},
+		&r.OrderBy, &r.Description, &r.State, &r.DisabledReason,
 		instant{&r.DisabledAt},
 		&r.Revision,
 		instant{&r.CreatedAt},
@@ -106,7 +108,7 @@ func (l *Ledger) SaveEndpoint(ctx context.Context, endpoint postback.Endpoint) (
 }
 
 // revisionPlace is where the new revision is among a statement's arguments.
-const revisionPlace = 16
+const revisionPlace = 19
 
 func endpointStatement(e postback.Endpoint) (string, []any, error) {
 	eventTypes, err := encode(e.EventTypes)
@@ -125,8 +127,12 @@ func endpointStatement(e postback.Endpoint) (string, []any, error) {
 	if err != nil {
 		return "", nil, err
 	}
+	rate, err := encode(e.RateLimit)
+	if err != nil {
+		return "", nil, err
+	}
 	args := []any{
-		clean(e.Publisher), clean(e.URL), e.Scheme, e.Method, eventTypes, retry, int64(e.Timeout), headers, expected,
+		clean(e.Publisher), clean(e.URL), e.Scheme, e.Method, eventTypes, retry, int64(e.Timeout), headers, expected, e.MaxInFlight, rate, clean(e.OrderBy),
 		clean(e.Description), string(e.State), clean(e.DisabledReason), moment(e.DisabledAt), moment(e.CreatedAt), moment(e.UpdatedAt), e.ID, nil,
 	}
 	if e.Revision == 0 {

@@ -1,0 +1,113 @@
+package api_test
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+type fakeEndpoints struct{ *fakes }
+
+func (f fakeEndpoints) Create(_ context.Context, spec postback.EndpointSpec) (postback.Endpoint, postback.Secret, []postback.Warning, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.spec = spec
+	if f.down != nil {
+		return postback.Endpoint{}, postback.Secret{}, nil, f.down
+	}
+	endpoint := postback.Endpoint{
+		ID: fmt.Sprintf("ep_%d", len(f.endpoints)+1), Publisher: spec.Publisher, URL: spec.URL, Scheme: spec.Scheme,
+		Method: "GET", EventTypes: spec.EventTypes, Timeout: spec.Timeout, Headers: spec.Headers, Expect: spec.Expect,
+		MaxInFlight: spec.MaxInFlight, RateLimit: spec.RateLimit, OrderBy: spec.OrderBy, Description: spec.Description,
+		State: postback.EndpointEnabled, CreatedAt: start, UpdatedAt: start,
+		Secrets: []postback.SealedSecret{{Version: 1, Sealed: []byte("sealed"), CreatedAt: start}},
+	}
+	if spec.Retry != nil {
+		endpoint.Retry = *spec.Retry
+	}
+	f.endpoints[endpoint.ID] = endpoint
+	secret := spec.Secret
+	if secret.Empty() {
+		secret = postback.NewSecret(madeSecret)
+	}
+	return endpoint, secret, []postback.Warning{{Code: "port", Message: "PHP receivers refuse a port"}}, nil
+}
+
+func (f fakeEndpoints) change(id string, apply func(*postback.Endpoint)) (postback.Endpoint, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	endpoint, ok := f.endpoints[id]
+	if !ok {
+		return endpoint, postback.Failure(postback.CodeNotFound, "there is no such endpoint")
+	}
+	apply(&endpoint)
+	f.endpoints[id] = endpoint
+	return endpoint, nil
+}
+
+func (f fakeEndpoints) Update(_ context.Context, id string, patch postback.EndpointPatch) (postback.Endpoint, []postback.Warning, error) {
+	endpoint, err := f.change(id, func(e *postback.Endpoint) {
+		f.patch = patch
+		put(&e.Description, patch.Description)
+		put(&e.Expect, patch.Expect)
+		put(&e.RateLimit, patch.RateLimit)
+		put(&e.MaxInFlight, patch.MaxInFlight)
+		put(&e.OrderBy, patch.OrderBy)
+	})
+	return endpoint, nil, err
+}
+
+func put[T any](field, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}
+
+func (f fakeEndpoints) RotateSecret(_ context.Context, id string, rotation postback.Rotation) (postback.Endpoint, postback.Secret, error) {
+	secret := rotation.Secret
+	if secret.Empty() {
+		secret = postback.NewSecret(madeSecret)
+	}
+	endpoint, err := f.change(id, func(e *postback.Endpoint) {
+		f.rotation = rotation
+		e.Secrets = append([]postback.SealedSecret{{Version: len(e.Secrets) + 1, Sealed: []byte("sealed"), CreatedAt: start}}, e.Secrets...)
+	})
+	return endpoint, secret, err
+}
+
+func (f fakeEndpoints) Delete(_ context.Context, id string) error {
+	_, err := f.change(id, func(e *postback.Endpoint) { e.State = postback.EndpointDeleted })
+	return err
+}
+
+func (f fakeEndpoints) Pause(_ context.Context, id string) (postback.Endpoint, error) {
+	return f.change(id, func(e *postback.Endpoint) { e.State = postback.EndpointPaused })
+}
+
+func (f fakeEndpoints) Resume(_ context.Context, id string) (postback.Endpoint, error) {
+	return f.change(id, func(e *postback.Endpoint) { e.State = postback.EndpointEnabled })
+}
+
+func (f fakeEndpoints) Endpoint(_ context.Context, id string) (postback.Endpoint, error) {
+	if f.down != nil {
+		return postback.Endpoint{}, f.down
+	}
+	return f.change(id, func(*postback.Endpoint) {})
+}
+
+func (f fakeEndpoints) Endpoints(_ context.Context, filter postback.EndpointFilter, page postback.Page) ([]postback.Endpoint, string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.page = page
+	if page.Cursor == "garbage" {
+		return nil, "", postback.Invalid("cursor", postback.CodeInvalid, "is not a cursor of this listing")
+	}
+	var found []postback.Endpoint
+	for _, endpoint := range f.endpoints {
+		if (filter.Publisher == "" || filter.Publisher == endpoint.Publisher) && (filter.State == "" || filter.State == endpoint.State) {
+			found = append(found, endpoint)
+		}
+	}
+	return found, "", nil
+}

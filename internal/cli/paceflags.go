@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/waybillhq/waybill/client"
+	"github.com/waybillhq/waybill/postback"
+)
+
+// paceFlags spell how fast an endpoint is sent to, and in what order.
+type paceFlags struct {
+	inFlight int
+	rate     float64
+	burst    int
+	orderBy  string
+}
+
+func (f *paceFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.IntVar(&f.inFlight, "max-in-flight", 0, "`COUNT` of attempts at once in each process (default: the server's --max-in-flight)")
+	flags.Float64Var(&f.rate, "rate-limit", 0, "attempts per `SECOND`, by all processes together, such as 20 or 0.5; 0: no limit")
+	flags.IntVar(&f.burst, "rate-burst", 0, "with --rate-limit: `COUNT` that may go at once (default: what comes in a second)")
+	flags.StringVar(&f.orderBy, "order-by", "", "`FIELD` of the events' data, such as tx: deliveries with the same value go one after another")
+}
+
+// limit is the limit that was asked for: nil when no flag was given, and a
+// pointer to nil when it is to be removed.
+func (f *paceFlags) limit(cmd *cobra.Command) (**postback.RateLimit, error) {
+	rate, burst := cmd.Flags().Changed("rate-limit"), cmd.Flags().Changed("rate-burst")
+	switch {
+	case burst && (!rate || f.rate == 0):
+		return nil, usagef("--rate-burst goes with --rate-limit")
+	case !rate:
+		return nil, nil //nolint:nilnil // nothing was asked for
+	case f.rate == 0:
+		return new(*postback.RateLimit), nil
+	default:
+		limit := &postback.RateLimit{PerSecond: f.rate, Burst: f.burst}
+		return &limit, nil
+	}
+}
+
+func (f *paceFlags) fill(cmd *cobra.Command, spec *client.EndpointSpec) error {
+	spec.MaxInFlight, spec.OrderBy = f.inFlight, f.orderBy
+	limit, err := f.limit(cmd)
+	if limit != nil {
+		spec.RateLimit = *limit
+	}
+	return err
+}
+
+func (f *paceFlags) patch(cmd *cobra.Command, patch *client.EndpointPatch) (err error) {
+	if cmd.Flags().Changed("max-in-flight") {
+		patch.MaxInFlight = &f.inFlight
+	}
+	if cmd.Flags().Changed("order-by") {
+		patch.OrderBy = &f.orderBy
+	}
+	patch.RateLimit, err = f.limit(cmd)
+	return err
+}
+
+// paceLine says what bounds how fast an endpoint is sent to; empty for nothing
+// of its own.
+func paceLine(e client.Endpoint) string {
+	line := ""
+	if e.MaxInFlight > 0 {
+		line = strconv.Itoa(e.MaxInFlight) + " at once in each process"
+	}
+	if e.RateLimit != nil {
+		if line != "" {
+			line += ", "
+		}
+		line += fmt.Sprintf("%g a second, %d at once", e.RateLimit.PerSecond, e.RateLimit.Burst)
+	}
+	return line
+}
