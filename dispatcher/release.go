@@ -12,7 +12,7 @@ import (
 // Parking is what releasing parked deliveries needs of the store.
 type Parking interface {
 	ParkedEndpoints(ctx context.Context) ([]string, error)
-	Release(ctx context.Context, endpointID string, at time.Time, window int) (int, error)
+	Release(ctx context.Context, endpointID string, at time.Time, window, limit int) (int, error)
 	Cancel(ctx context.Context, endpointID string, reason postback.Reason, at time.Time, limit int) (int, error)
 	Expire(ctx context.Context, endpointID string, openedBefore, at time.Time, limit int) (int, error)
 }
@@ -128,7 +128,7 @@ func (d *Dispatcher) releaseSome(ctx context.Context, id string) (int, error) {
 	if !known {
 		window = firstWindow
 	}
-	freed, err := d.Parking.Release(ctx, id, d.now(), window)
+	freed, err := d.Parking.Release(ctx, id, d.now(), window, window)
 	if err != nil {
 		return 0, err //nolint:wrapcheck // releaseParked says what it was doing
 	}

@@ -285,11 +285,11 @@ type sick struct {
 	endpointID string
 }
 
-func (s sick) Release(ctx context.Context, endpointID string, at time.Time, window int) (int, error) {
+func (s sick) Release(ctx context.Context, endpointID string, at time.Time, window, limit int) (int, error) {
 	if endpointID == s.endpointID {
 		return 0, errAway
 	}
-	return s.Parking.Release(ctx, endpointID, at, window)
+	return s.Parking.Release(ctx, endpointID, at, window, limit)
 }
 
 func TestAnEndpointWhoseReleaseFailsHoldsUpNoOther(t *testing.T) {

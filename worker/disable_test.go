@@ -59,7 +59,7 @@ func TestA410DisablesTheEndpointAndLosesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	expectDisabled(t, b.now(t, endpoint.ID), false)
-	if n, err := b.Ledger.Release(t.Context(), endpoint.ID, b.clock.now(), 10); n != 2 || err != nil {
+	if n, err := b.Ledger.Release(t.Context(), endpoint.ID, b.clock.now(), 10, 10); n != 2 || err != nil {
 		t.Fatalf("released %d, %v", n, err)
 	}
 	delivery, _ = b.deliver(t, delivery.ID)

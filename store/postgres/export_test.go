@@ -41,7 +41,7 @@ func QueueStatements(at time.Time) map[string]Statement {
 		"claim":   {claimOverdue, []any{at, at, 100, claimBytes}},
 		"requeue": {requeue, []any{at, 100}},
 		"parked":  {parkedEndpoints, nil},
-		"release": {releasable, []any{"ep_1", at, 100}},
+		"release": {releasable, []any{"ep_1", at, 100, 100}},
 		"probe":   {oldestWaits, []any{"ep_1"}},
 		"cancel":  {waitingDeliveries, []any{"ep_1", 100}},
 		"next":    {nextHeads, []any{[]string{"ep_1"}, []string{"tx-1"}}},

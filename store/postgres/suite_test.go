@@ -159,8 +159,8 @@ func (p *pair) SaveEndpoint(ctx context.Context, endpoint postback.Endpoint) (po
 	return p.next().SaveEndpoint(ctx, endpoint)
 }
 
-func (p *pair) Release(ctx context.Context, endpointID string, at time.Time, window int) (int, error) {
-	return p.next().Release(ctx, endpointID, at, window)
+func (p *pair) Release(ctx context.Context, endpointID string, at time.Time, window, limit int) (int, error) {
+	return p.next().Release(ctx, endpointID, at, window, limit)
 }
 
 func (p *pair) Probe(ctx context.Context, trouble postback.Trouble, at, next time.Time) (bool, error) {

@@ -31,15 +31,15 @@ const (
 		RETURNING id`
 )
 
-// Release makes the endpoint's oldest parked deliveries due, until as many as
-// the window says are due or under way.
-func (l *Ledger) Release(ctx context.Context, endpointID string, at time.Time, window int) (int, error) {
-	return write(ctx, l.writer, window, func(ctx context.Context, db *session) (int, error) {
+// Release makes up to limit of the endpoint's oldest parked deliveries due,
+// until as many as the window says are due or under way.
+func (l *Ledger) Release(ctx context.Context, endpointID string, at time.Time, window, limit int) (int, error) {
+	return write(ctx, l.writer, min(window, limit), func(ctx context.Context, db *session) (int, error) {
 		due, err := single(ctx, db, "count", func(n *int) []any { return []any{n} }, countDue, endpointID, micros(at), window)
 		if err != nil {
 			return 0, err
 		}
-		freed, err := db.exec(ctx, release, micros(at), endpointID, window-due)
+		freed, err := db.exec(ctx, release, micros(at), endpointID, min(window-due, limit))
 		if err != nil {
 			return 0, fmt.Errorf("release deliveries: %w", err)
 		}

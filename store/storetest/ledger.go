@@ -105,13 +105,13 @@ type Parking interface {
 	// ParkedEndpoints lists the ids of the endpoints that have parked
 	// deliveries other than ordered ones, in their order. It is cheap however many deliveries wait.
 	ParkedEndpoints(ctx context.Context) ([]string, error)
-	// Release moves the endpoint's oldest parked deliveries, other than those that
-	// are parked as ordered, back to pending (no attempt in this generation yet)
+	// Release moves up to limit of the endpoint's oldest parked deliveries, other than
+	// those that are parked as ordered, back to pending (no attempt in this generation yet)
 	// or retrying, due at the given time with SweepAt the same, until window of
 	// its deliveries are due (pending or retrying with NextAttemptAt not after
 	// the given time), and says how many it moved. Several at once free no more
 	// than one alone.
-	Release(ctx context.Context, endpointID string, at time.Time, window int) (int, error)
+	Release(ctx context.Context, endpointID string, at time.Time, window, limit int) (int, error)
 	// Cancel ends up to limit waiting deliveries (pending, retrying, parked) of
 	// the endpoint as cancelled.
 	Cancel(ctx context.Context, endpointID string, reason postback.Reason, at time.Time, limit int) (int, error)

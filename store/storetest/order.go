@@ -61,7 +61,7 @@ func orderParks(k kit) {
 	claimed, err := k.Claim(k.ctx(), After(time.Hour), After(2*time.Hour), 10)
 	k.must(err)
 	same(k, "claimed", dueIDs(claimed), []string{first.ID})
-	n, err := k.Release(k.ctx(), "ep_1", After(time.Hour), 10)
+	n, err := k.Release(k.ctx(), "ep_1", After(time.Hour), 10, 10)
 	k.must(err)
 	same(k, "released", n, 0)
 }
@@ -99,7 +99,7 @@ func orderHolds(k kit) {
 	k.record(Park(head.Ref()))
 	last := k.inRow("ep_1", "tx-1", 2*time.Second)
 	same(k, "states", k.states(head, next, last), "parked:paused parked:ordered parked:ordered ")
-	n, err := k.Release(k.ctx(), "ep_1", After(time.Hour), 10)
+	n, err := k.Release(k.ctx(), "ep_1", After(time.Hour), 10, 10)
 	k.must(err)
 	same(k, "released", n, 1)
 	k.record(Succeed(k.stored(head.ID).Ref()))

@@ -42,7 +42,7 @@ func releaseOldest(k kit) {
 	var got []string
 	for i, step := range []int{3, 1, 0} {
 		at := After(time.Duration(i+1) * time.Hour)
-		n, err := k.Release(k.ctx(), "ep_1", at, 3+i)
+		n, err := k.Release(k.ctx(), "ep_1", at, 3+i, 10)
 		k.must(err)
 		same(k, "released", n, step)
 		claimed, err := k.Claim(k.ctx(), at, After(24*time.Hour), 10)
@@ -59,7 +59,7 @@ func releaseOldest(k kit) {
 func releaseState(k kit) {
 	fresh := k.parked("ep_1", postback.ReasonPaused, Noon())
 	tried := k.record(Park(k.record(Retry(k.one().Ref())).Ref()))
-	n, err := k.Release(k.ctx(), "ep_1", After(time.Hour), 10)
+	n, err := k.Release(k.ctx(), "ep_1", After(time.Hour), 10, 10)
 	k.must(err)
 	same(k, "released", n, 2)
 	fresh.State, tried.State = postback.Pending, postback.Retrying
@@ -73,7 +73,7 @@ func releaseState(k kit) {
 	reopened, err := k.Reopen(k.ctx(), []string{fresh.ID}, Noon(), Noon())
 	k.must(err)
 	k.record(Park(reopened[0].Due.Delivery.Ref()))
-	_, err = k.Release(k.ctx(), "ep_1", Noon(), 10)
+	_, err = k.Release(k.ctx(), "ep_1", Noon(), 10, 10)
 	k.must(err)
 	same(k, "state", k.stored(fresh.ID).State, postback.Pending)
 }
@@ -82,7 +82,7 @@ func releaseOnly(k kit) {
 	others := []postback.Delivery{
 		k.parked("ep_1", postback.ReasonOrdered, Noon()), k.parked("ep_2", postback.ReasonPaused, Noon()), k.in(postback.Dead),
 	}
-	n, err := k.Release(k.ctx(), "ep_1", After(time.Hour), 10)
+	n, err := k.Release(k.ctx(), "ep_1", After(time.Hour), 10, 10)
 	k.must(err)
 	same(k, "released", n, 0)
 	for _, want := range others {
@@ -91,7 +91,7 @@ func releaseOnly(k kit) {
 	for _, reason := range []postback.Reason{postback.ReasonPaused, postback.ReasonCircuitOpen, postback.ReasonOverLimit} {
 		k.parked("ep_1", reason, Noon())
 	}
-	n, err = k.Release(k.ctx(), "ep_1", After(time.Hour), 10)
+	n, err = k.Release(k.ctx(), "ep_1", After(time.Hour), 10, 10)
 	k.must(err)
 	same(k, "released of other reasons", n, 3)
 }
@@ -103,16 +103,21 @@ func releaseWindow(k kit) {
 		k.parked("ep_1", postback.ReasonOverLimit, Noon())
 	}
 	for i, want := range []int{2, 0, 0} {
-		n, err := k.Release(k.ctx(), "ep_1", After(time.Minute), 3)
+		n, err := k.Release(k.ctx(), "ep_1", After(time.Minute), 3, 10)
 		k.must(err)
 		same(k, fmt.Sprintf("released in call %d", i), n, want)
 	}
-	n, err := k.Release(k.ctx(), "ep_1", After(2*time.Hour), 5)
+	n, err := k.Release(k.ctx(), "ep_1", After(2*time.Hour), 5, 10)
 	k.must(err)
 	same(k, "released when the retry is due", n, 1)
-	n, err = k.Release(k.ctx(), "ep_1", After(2*time.Hour), 0)
+	n, err = k.Release(k.ctx(), "ep_1", After(2*time.Hour), 0, 10)
 	k.must(err)
 	same(k, "released without a window", n, 0)
+	for limit, want := range []int{0, 1} {
+		n, err = k.Release(k.ctx(), "ep_1", After(2*time.Hour), 10, limit)
+		k.must(err)
+		same(k, fmt.Sprintf("released up to %d", limit), n, want)
+	}
 }
 
 func releaseTogether(k kit) {
@@ -122,7 +127,7 @@ func releaseTogether(k kit) {
 	var mu sync.Mutex
 	total := 0
 	together(8, func(int) {
-		n, err := k.Release(k.ctx(), "ep_1", After(time.Minute), 10)
+		n, err := k.Release(k.ctx(), "ep_1", After(time.Minute), 10, 10)
 		if err != nil {
 			k.Errorf("release: %v", err)
 		}

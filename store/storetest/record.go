@@ -128,7 +128,7 @@ func recordParksWithAttempt(k kit) {
 		want.NextAttemptAt, want.SweepAt = time.Time{}, time.Time{}
 		same(k, "delivery", got, want)
 		same(k, "number of attempts", len(k.attempts(start.ID)), want.Attempts)
-		n, err := k.Release(k.ctx(), "ep_1", After(time.Hour), 10)
+		n, err := k.Release(k.ctx(), "ep_1", After(time.Hour), 10, 10)
 		k.must(err)
 		same(k, "released", n, 1)
 		due, err := k.Due(k.ctx(), got.Ref())

@@ -117,7 +117,7 @@ func retentionKeepsWaiting(k kit) {
 	same(k, "deliveries left", k.count(postback.DeliveryFilter{}), len(waiting))
 	// They still go on.
 	same(k, "delivery", k.record(Succeed(waiting[1].Ref())).State, postback.Succeeded)
-	released, err := k.Release(k.ctx(), "ep_1", cutoff(), 10)
+	released, err := k.Release(k.ctx(), "ep_1", cutoff(), 10, 10)
 	k.must(err)
 	same(k, "released", released, 1)
 }
