@@ -65,6 +65,11 @@ const (
 	ReasonEndpointDeleted Reason = "endpoint_deleted" // cancelled: the endpoint was deleted
 )
 
+// ParkedReasons lists the reasons of parked deliveries.
+func ParkedReasons() []Reason {
+	return []Reason{ReasonPaused, ReasonDisabled, ReasonCircuitOpen, ReasonOverLimit, ReasonOrdered}
+}
+
 // Delivery is one event for one endpoint.
 type Delivery struct {
 	ID         string // "dlv_" and 32 hexadecimal digits

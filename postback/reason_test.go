@@ -6,9 +6,12 @@ import (
 	"go/token"
 	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/waybillhq/waybill/postback"
 )
 
 // TestReasonsAreTheTableOfReasons compares the constants, whose comments begin
@@ -18,6 +21,25 @@ func TestReasonsAreTheTableOfReasons(t *testing.T) {
 	declared, documented := declaredReasons(t), documentedReasons(t)
 	if len(declared) == 0 || !maps.Equal(declared, documented) {
 		t.Errorf("declared are %v\ndocumented are %v", declared, documented)
+	}
+}
+
+// TestParkedReasonsAreAll compares the list with the constants.
+func TestParkedReasonsAreAll(t *testing.T) {
+	t.Parallel()
+	var declared, listed []string
+	for reason, state := range declaredReasons(t) {
+		if state == string(postback.Parked) {
+			declared = append(declared, reason)
+		}
+	}
+	for _, reason := range postback.ParkedReasons() {
+		listed = append(listed, string(reason))
+	}
+	slices.Sort(declared)
+	slices.Sort(listed)
+	if len(declared) == 0 || !slices.Equal(declared, listed) {
+		t.Errorf("declared are %v\nlisted are %v", declared, listed)
 	}
 }
 

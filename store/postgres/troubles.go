@@ -89,6 +89,20 @@ func (l *Ledger) Recover(ctx context.Context, endpointID string) (postback.Troub
 	return was[0], true, nil
 }
 
+// Trouble returns an endpoint's trouble; false when there is none.
+func (l *Ledger) Trouble(ctx context.Context, endpointID string) (postback.Trouble, bool, error) {
+	ctx, cancel := bound(ctx)
+	defer cancel()
+	found, err := collect(ctx, l.pool, troubleDest, `SELECT `+troubleColumns+` FROM troubles WHERE endpoint_id = $1`, endpointID)
+	if err != nil {
+		return postback.Trouble{}, false, fmt.Errorf("read trouble: %w", err)
+	}
+	if len(found) == 0 {
+		return postback.Trouble{}, false, nil
+	}
+	return found[0], true, nil
+}
+
 // Troubles lists the endpoints that fail.
 func (l *Ledger) Troubles(ctx context.Context) ([]postback.Trouble, error) {
 	ctx, cancel := bound(ctx)

@@ -23,6 +23,8 @@ type Ledger interface {
 	Queue
 	Parking
 	Troubles
+	Traffic
+	Backlog
 	Endpoints
 	Secrets
 	History
@@ -143,8 +145,35 @@ type TroubleReader interface {
 	// Recover ends an endpoint's trouble and returns it, to one caller only;
 	// false when there is none.
 	Recover(ctx context.Context, endpointID string) (postback.Trouble, bool, error)
+	// Trouble returns an endpoint's; false when there is none.
+	Trouble(ctx context.Context, endpointID string) (postback.Trouble, bool, error)
 	// Troubles lists all of them, by endpoint.
 	Troubles(ctx context.Context) ([]postback.Trouble, error)
+}
+
+// Traffic keeps what processes counted of attempts, by endpoints and by slots of
+// time; how long a slot is, those who count agree on.
+type Traffic interface {
+	// SaveTallies writes what a process counted: each tally takes the place of
+	// what the process wrote before for the same endpoint and slot. No two of a
+	// call are for the same.
+	SaveTallies(ctx context.Context, process string, tallies []postback.Tally) error
+	// Tallies lists what processes counted for an endpoint in the given slots, by
+	// slot, and of a slot by process.
+	Tallies(ctx context.Context, endpointID string, slots []time.Time) ([]postback.Tally, error)
+	// PruneTallies forgets up to limit tallies of slots that began before a time,
+	// and says how many. Several callers may do so at once.
+	PruneTallies(ctx context.Context, before time.Time, limit int) (int, error)
+}
+
+// Backlog counts what has not ended, without a look at what it counts.
+type Backlog interface {
+	// Waiting counts an endpoint's deliveries that have not ended. It stops at
+	// limit with the pending and retrying ones together, and with the parked ones
+	// of each reason, so that it is cheap however many wait.
+	Waiting(ctx context.Context, endpointID string, limit int) (postback.Waiting, error)
+	// WaitingAll counts those of all endpoints, each of them; Oldest is left zero.
+	WaitingAll(ctx context.Context) (postback.Waiting, error)
 }
 
 // History answers what happened. Cursors are opaque; a malformed one is

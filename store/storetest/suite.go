@@ -25,6 +25,8 @@ func Run(t *testing.T, open func(t *testing.T) Ledger) {
 		{"parking", parkingTests()},
 		{"order", orderTests()},
 		{"troubles", troubleTests()},
+		{"traffic", trafficTests()},
+		{"backlog", backlogTests()},
 		{"endpoints", endpointTests()},
 		{"history", historyTests()},
 		{"filters", filterTests()},

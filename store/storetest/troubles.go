@@ -23,15 +23,10 @@ func troubleTests() []test {
 // trouble reads an endpoint's trouble.
 func (k kit) trouble(endpointID string) postback.Trouble {
 	k.Helper()
-	all, err := k.Troubles(k.ctx())
+	trouble, found, err := k.Trouble(k.ctx(), endpointID)
 	k.must(err)
-	for _, one := range all {
-		if one.EndpointID == endpointID {
-			return one
-		}
-	}
-	k.Fatalf("%s is in no trouble", endpointID)
-	return postback.Trouble{}
+	same(k, "in trouble", found, true)
+	return trouble
 }
 
 // open brings an endpoint into trouble with an open circuit.
@@ -153,6 +148,9 @@ func troubleEnds(k kit) {
 		}
 	})
 	same(k, "troubles that ended", got, []string{fmt.Sprint(want)})
+	_, found, err := k.Trouble(k.ctx(), "ep_1")
+	k.must(err)
+	same(k, "found afterwards", found, false)
 	all, err := k.Troubles(k.ctx())
 	k.must(err)
 	same(k, "number of troubles", len(all), 0)
