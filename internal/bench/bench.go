@@ -52,21 +52,38 @@ func Run(ctx context.Context, options Options) (report Report, err error) {
 	if err := options.Validate(); err != nil {
 		return Report{}, err
 	}
+	r := newRun(options)
+	err = r.within(ctx, func(ctx context.Context) error {
+		if err := r.open(ctx); err != nil {
+			return err
+		}
+		report, err = r.measure(ctx)
+		return err
+	})
+	return report, err
+}
+
+func newRun(options Options) *run {
+	return &run{Options: options, naming: naming{run: "bench-" + uuid.NewString()[:8]}}
+}
+
+// within does the work in bounded time and clears up after it. An error says
+// whether it was interrupted, and why the engine failed.
+func (r *run) within(ctx context.Context, work func(context.Context) error) (err error) {
 	ctx, stop := context.WithTimeoutCause(ctx, MaxDuration, fmt.Errorf("the run took more than %s", MaxDuration))
 	defer stop()
-	r := &run{Options: options, naming: naming{run: "bench-" + uuid.NewString()[:8]}}
 	defer func() { err = errors.Join(err, r.close(ctx)) }()
-	if err := r.open(ctx); err != nil {
-		return Report{}, err
+	err = work(ctx)
+	switch ended := context.Cause(ctx); {
+	case err == nil:
+		return nil
+	case ended != nil:
+		return fmt.Errorf("interrupted: %w", ended)
+	case r.engine != nil:
+		return errors.Join(err, r.engine.failure())
+	default:
+		return err
 	}
-	report, err = r.measure(ctx)
-	if ended := context.Cause(ctx); err != nil && ended != nil {
-		return report, fmt.Errorf("interrupted: %w", ended)
-	}
-	if err != nil {
-		return report, errors.Join(err, r.engine.failure())
-	}
-	return report, nil
 }
 
 // open makes the parts, in the order of their needs.
@@ -122,14 +139,20 @@ func (r *run) openEngine(ctx context.Context) error {
 		}
 		r.onClose(func(context.Context) error { return r.engine.close() })
 	}
-	api, err := client.New(r.engine.url, r.engine.key,
+	var err error
+	r.api, err = r.newClient()
+	return err
+}
+
+// newClient makes a client with connections of its own.
+func (r *run) newClient() (*client.Client, error) {
+	made, err := client.New(r.engine.url, r.engine.key,
 		client.WithHTTPClient(wire(r.Concurrency, &r.connections)), client.WithUserAgent("waybill-bench"))
 	if err != nil {
-		return fmt.Errorf("make client: %w", err)
+		return nil, fmt.Errorf("make client: %w", err)
 	}
-	r.api = api
-	r.onClose(func(context.Context) error { r.api.Close(); return nil })
-	return nil
+	r.onClose(func(context.Context) error { made.Close(); return nil })
+	return made, nil
 }
 
 // makeEndpoints makes the endpoints, and pauses them if deliveries are to wait.

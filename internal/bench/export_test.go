@@ -46,3 +46,39 @@ func ParseInfo(info string) (cpu time.Duration, memory int64, version, persisten
 	used := parseInfo(info)
 	return used.cpu, used.memory, used.version, used.persistence
 }
+
+// Offences is what offenders get in a phase, of events per second.
+func Offences(plan Isolation, share int) (hangs, others float64) { return plan.offences(share) }
+
+// Played is a turn that noted these times of the healthy events, which were due
+// from a time on, and count after a lead.
+type Played struct {
+	Share       int
+	Start, Lead time.Duration
+	Noted       []Times
+	Begin, End  Sample
+	Most        int64 // of Redis's memory
+}
+
+// FillIsolation works out the figures of a run that played these turns.
+func FillIsolation(plan Isolation, played []Played) IsolationReport {
+	i := &isolation{run: newRun(plan.options()), plan: plan}
+	i.sink, i.journal = &sink{}, newJournal(100)
+	var turns []turn
+	next := 0
+	for _, one := range played {
+		for place, times := range one.Noted {
+			i.journal.begun[next+place].Store(int64(times.Begun))
+			i.journal.accepted[next+place].Store(int64(times.Accepted))
+			i.journal.received[next+place].Store(int64(times.Received))
+		}
+		turns = append(turns, turn{
+			phase: phase{share: one.Share}, first: next, count: len(one.Noted), start: one.Start, from: one.Start + one.Lead,
+			begin: one.Begin.snapshot(), end: one.End.snapshot(), most: peaks{queue: one.Most},
+		})
+		next += len(one.Noted)
+	}
+	var report IsolationReport
+	i.report(&report, turns)
+	return report
+}

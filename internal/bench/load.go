@@ -71,12 +71,8 @@ func (l *load) send(ctx, window context.Context) error {
 func (l *load) request(ctx context.Context, first, count int) error {
 	begun := l.journal.now()
 	if l.batch == 1 {
-		answer, err := l.api.SendEvent(ctx, l.event(first))
-		if err != nil {
-			return fmt.Errorf("send event: %w", err)
-		}
-		if len(answer.Deliveries) != 1 {
-			return fmt.Errorf("send event: it led to %d deliveries, not to 1", len(answer.Deliveries))
+		if err := sendOne(ctx, l.api, l.event(first)); err != nil {
+			return err
 		}
 		l.journal.answered(first, 1, begun)
 		return nil

@@ -44,7 +44,8 @@ The exit code is 1 when a delivery is missing or a signature does not hold.`,
   waybill bench --rate 20 --duration 30s --concurrency 4
   waybill bench --waiting 100000 --redis redis://127.0.0.1:6379/9
   waybill bench --redis redis://127.0.0.1:6379/9 --database postgres://waybill@127.0.0.1/bench
-  waybill bench --events 50000 -- --deliver-concurrency 64`,
+  waybill bench --events 50000 -- --deliver-concurrency 64
+  waybill bench isolation`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if before := cmd.ArgsLenAtDash(); len(args) > 0 && before != 0 {
 				return usagef("%q is one argument too many; settings of the engine go after --", args[0])
@@ -54,7 +55,7 @@ The exit code is 1 when a delivery is missing or a signature does not hold.`,
 		},
 	}
 	flags.add(cmd)
-	cmd.AddCommand(p.benchEngineCommand())
+	cmd.AddCommand(p.benchIsolationCommand(), p.benchEngineCommand())
 	return cmd
 }
 
@@ -150,11 +151,17 @@ func (p *program) completeBench(cmd *cobra.Command, flags *benchFlags) (err erro
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	o.Program = []string{self, "bench", "engine"}
-	if flags.profile != "" {
-		o.Program = append(o.Program, "--profile", flags.profile)
-	}
+	o.Program = benchEngine(self, flags.profile)
 	return nil
+}
+
+// benchEngine is the command that starts an engine to measure.
+func benchEngine(self, profile string) []string {
+	command := []string{self, "bench", "engine"}
+	if profile != "" {
+		command = append(command, "--profile", profile)
+	}
+	return command
 }
 
 // verdict fails a run in which something went wrong.

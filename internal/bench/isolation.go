@@ -1,0 +1,174 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/waybillhq/waybill/client"
+	"github.com/waybillhq/waybill/postback"
+)
+
+// isolation is one run: the healthy endpoints are those of the run within it.
+type isolation struct {
+	*run
+
+	plan      Isolation
+	offenders *offenders
+	bad       *client.Client // sends what the offenders get, on its own connections
+	watch     *watch
+	backlog   naming // of the events that wait, and of their publisher
+	hoard     string // the endpoint that they wait for; empty without a backlog
+	measured  int    // healthy events of the phases so far
+	offended  int    // events for offenders so far, without the backlog
+	turns     int    // so far
+}
+
+// RunIsolation measures what bad endpoints cost the healthy ones. The report is
+// complete when the error is nil; deliveries that are missing at the end are
+// part of it and no error.
+func RunIsolation(ctx context.Context, plan Isolation) (report IsolationReport, err error) {
+	if err := plan.Validate(); err != nil {
+		return IsolationReport{}, err
+	}
+	i := &isolation{run: newRun(plan.options()), plan: plan, offenders: newOffenders(plan.Slow)}
+	err = i.within(ctx, func(ctx context.Context) error {
+		if err := i.open(ctx); err != nil {
+			return err
+		}
+		report, err = i.measure(ctx)
+		return err
+	})
+	return report, err
+}
+
+// open makes the parts. Those that hang are let go before the engine is told to
+// end, or it would wait for them.
+func (i *isolation) open(ctx context.Context) (err error) {
+	if err := i.offenders.open(ctx); err != nil {
+		return err
+	}
+	i.onClose(func(context.Context) error { return i.offenders.close() })
+	if err := i.run.open(ctx); err != nil {
+		return err
+	}
+	if i.bad, err = i.newClient(); err != nil {
+		return err
+	}
+	i.onClose(func(context.Context) error { i.offenders.letGo(); return nil })
+	i.watch = startWatch(ctx, i.run)
+	i.onClose(func(context.Context) error { return i.watch.close() })
+	return nil
+}
+
+// measure runs the phases in turns, so that what else the machine does falls on
+// all of them alike.
+func (i *isolation) measure(ctx context.Context) (IsolationReport, error) {
+	report := IsolationReport{StartedAt: time.Now().UTC().Truncate(time.Second), Machine: thisMachine(), Settings: i.settings()}
+	var turns []turn
+	if i.plan.Backlog > 0 {
+		one, err := i.turn(ctx, phase{before: true}, i.plan.Duration)
+		if err != nil {
+			return report, err
+		}
+		turns = append(turns, one)
+		if report.Backlog, err = i.fillBacklog(ctx); err != nil {
+			return report, err
+		}
+	}
+	phases := i.phases()
+	for round := range i.plan.Rounds {
+		for place := range phases {
+			one, err := i.turn(ctx, phases[(round+place)%len(phases)], i.plan.slot())
+			if err != nil {
+				return report, err
+			}
+			turns = append(turns, one)
+		}
+	}
+	report.Machine.LoadAfter = loadAverage()
+	i.report(&report, turns)
+	return report, ctx.Err()
+}
+
+// phase is what is measured again in each round.
+type phase struct {
+	share  int  // of the traffic that the endpoint that hangs gets, in percent; 0 is the healthy ones alone
+	before bool // there is a backlog: alone, before it is there
+}
+
+func (p phase) name() string {
+	switch {
+	case p.before:
+		return "before the backlog"
+	case p.share == 0:
+		return "alone"
+	default:
+		return fmt.Sprintf("%d %% hang", p.share)
+	}
+}
+
+func (i *isolation) phases() []phase {
+	phases := []phase{{}}
+	for _, share := range i.plan.Shares {
+		phases = append(phases, phase{share: share})
+	}
+	return phases
+}
+
+// makeOffender makes an endpoint that misbehaves.
+func (i *isolation) makeOffender(ctx context.Context, one *offender, publisher string) (id string, err error) {
+	made, err := i.api.CreateEndpoint(ctx, client.EndpointSpec{
+		Publisher: publisher, URL: i.offenders.url + "/" + one.name + i.dialect.query, Scheme: i.Scheme,
+		Timeout: postback.Duration(i.plan.Deadline), Description: "made by waybill bench",
+	})
+	if err != nil {
+		return "", fmt.Errorf("make endpoint: %w", err)
+	}
+	return made.ID, nil
+}
+
+// calm waits until nothing is due or parked for endpoints that were deleted.
+func (i *isolation) calm(ctx context.Context, deleted []string) error {
+	deadline := time.Now().Add(i.Patience)
+	for _, id := range deleted {
+		filter := client.DeliveryFilter{Endpoint: id, States: []postback.State{postback.Pending, postback.Parked}}
+		for {
+			page, err := i.api.ListDeliveries(ctx, filter, client.PageRequest{Limit: 1})
+			if err != nil {
+				return fmt.Errorf("look for what is left of a phase: %w", err)
+			}
+			if len(page.Items) == 0 {
+				break
+			}
+			if time.Now().After(deadline) {
+				return fmt.Errorf("deliveries of an endpoint that was deleted are %s after %s", page.Items[0].State, i.Patience)
+			}
+			pause(ctx, 10*glance)
+		}
+	}
+	pause(ctx, i.plan.lead())
+	return ctx.Err()
+}
+
+// dismiss deletes the endpoints of a phase that misbehave; the one with the
+// backlog is paused.
+func (i *isolation) dismiss(ctx context.Context, cast []*part) error {
+	var failed []error
+	var deleted []string
+	for _, one := range cast {
+		if one.id == i.hoard {
+			_, err := i.api.PauseEndpoint(ctx, one.id)
+			failed = append(failed, err)
+			continue
+		}
+		deleted = append(deleted, one.id)
+		failed = append(failed, i.api.DeleteEndpoint(ctx, one.id))
+	}
+	if err := errors.Join(failed...); err != nil {
+		return fmt.Errorf("dismiss endpoints: %w", err)
+	}
+	i.offenders.letGo()
+	return i.calm(ctx, deleted)
+}

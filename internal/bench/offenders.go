@@ -1,0 +1,148 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// maxHeld bounds the requests that hang at once. An engine with more places
+// than that for one endpoint has the rest refused.
+const maxHeld = 8192
+
+// offender is an endpoint that misbehaves, and what it saw.
+type offender struct {
+	name     string // the path of its URL
+	requests atomic.Int64
+	underWay atomic.Int64
+	most     atomic.Int64 // under way at once, since it was asked last
+}
+
+func (o *offender) enter() int64 {
+	o.requests.Add(1)
+	now := o.underWay.Add(1)
+	for {
+		most := o.most.Load()
+		if now <= most || o.most.CompareAndSwap(most, now) {
+			return now
+		}
+	}
+}
+
+func (o *offender) leave() { o.underWay.Add(-1) }
+
+// offenders receive on an address of their own: a publisher's server that hangs
+// is not that of the others.
+type offenders struct {
+	hangs, fails, slow offender
+	delay              time.Duration // of the slow one
+
+	url    string
+	server *http.Server
+	ended  chan error
+	mercy  atomic.Bool // the next request that would hang is answered
+
+	mu   sync.Mutex
+	held chan struct{} // closed when those that hang are let go
+}
+
+func newOffenders(delay time.Duration) *offenders {
+	return &offenders{
+		hangs: offender{name: "hangs"}, fails: offender{name: "fails"}, slow: offender{name: "slow"},
+		delay: delay, held: make(chan struct{}),
+	}
+}
+
+// open starts the receiver on a free loopback port.
+func (o *offenders) open(ctx context.Context) error {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("open receiver: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/"+o.hangs.name, o.hang)
+	mux.HandleFunc("/"+o.fails.name, o.fail)
+	mux.HandleFunc("/"+o.slow.name, o.dawdle)
+	o.url = "http://" + listener.Addr().String()
+	o.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	o.ended = make(chan error, 1)
+	go func() { o.ended <- o.server.Serve(listener) }()
+	return nil
+}
+
+// close stops the receiver and waits for its end.
+func (o *offenders) close() error {
+	err := o.server.Close()
+	if ended := <-o.ended; !errors.Is(ended, http.ErrServerClosed) {
+		err = errors.Join(err, ended)
+	}
+	if err != nil {
+		return fmt.Errorf("close receiver: %w", err)
+	}
+	return nil
+}
+
+// hang holds a request until its client gives up, or all are let go.
+func (o *offenders) hang(w http.ResponseWriter, request *http.Request) {
+	defer o.hangs.leave()
+	under := o.hangs.enter()
+	if o.mercy.CompareAndSwap(true, false) {
+		return
+	}
+	if !swallow(w, request) || under > maxHeld {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	select {
+	case <-request.Context().Done():
+	case <-o.gate():
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+}
+
+// swallow reads the body, without which the server does not notice that a
+// client gave up.
+func swallow(w http.ResponseWriter, request *http.Request) bool {
+	_, err := io.Copy(io.Discard, http.MaxBytesReader(w, request.Body, maxBody))
+	return err == nil
+}
+
+func (o *offenders) gate() <-chan struct{} {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.held
+}
+
+// letGo answers all that hang. Later ones hang again.
+func (o *offenders) letGo() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	close(o.held)
+	o.held = make(chan struct{})
+}
+
+func (o *offenders) fail(w http.ResponseWriter, _ *http.Request) {
+	o.fails.enter()
+	defer o.fails.leave()
+	w.WriteHeader(http.StatusServiceUnavailable)
+}
+
+func (o *offenders) dawdle(_ http.ResponseWriter, request *http.Request) {
+	o.slow.enter()
+	defer o.slow.leave()
+	pause(request.Context(), o.delay)
+}
+
+// seen is what an offender saw since it was asked last.
+type seen struct{ requests, most int64 }
+
+func (o *offender) seen() seen {
+	return seen{requests: o.requests.Swap(0), most: o.most.Swap(o.underWay.Load())}
+}

@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/waybillhq/waybill/internal/bench"
+)
+
+// target is what the p99 of healthy endpoints beside bad ones may be at most,
+// in times of what it is without.
+const target = 1.2
+
+// isolationFlags are what an isolation run can choose beside its plan.
+type isolationFlags struct {
+	plan     bench.Isolation
+	maxRatio float64
+	profile  string
+	json     bool
+}
+
+func (p *program) benchIsolationCommand() *cobra.Command {
+	flags := isolationFlags{plan: bench.IsolationDefaults()}
+	cmd := &cobra.Command{
+		Use: "isolation [flags] [-- SERVE-FLAGS]", Short: "Measure what bad endpoints cost the healthy ones",
+		Long: fmt.Sprintf(`Send the same load to healthy endpoints, alone and beside three bad ones: one hangs
+until the deadline and gets a share of all traffic (10 %%, then 50 %%), one fails at once,
+one answers in 2 s. Report how long the healthy deliveries took from the API's answer
+to the receipt of the request with a valid signature, side by side.
+
+The phases take turns in rounds, on one engine of its own; every round has bad endpoints
+that are new, so that it begins before their circuits open. Events are sent by the clock,
+whatever became of those before. --backlog parks so many deliveries for the endpoint that
+hangs first; it is then resumed in every phase but the one without bad endpoints.
+
+The target is a p99 of at most %g times the one alone. The exit code is 1 when a healthy
+delivery is missing, came twice or is forged; a ratio counts only with --max-ratio.`, target),
+		Example: `  waybill bench isolation
+  waybill bench isolation --redis redis://127.0.0.1:6379/9
+  waybill bench isolation --backlog 1000000 --redis redis://127.0.0.1:6379/9
+  waybill bench isolation --duration 2m --rounds 6 --max-ratio 1.2`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if before := cmd.ArgsLenAtDash(); len(args) > 0 && before != 0 {
+				return usagef("%q is one argument too many; settings of the engine go after --", args[0])
+			}
+			flags.plan.Settings = args
+			return p.benchIsolation(cmd, &flags)
+		},
+	}
+	flags.add(cmd)
+	return cmd
+}
+
+func (f *isolationFlags) add(cmd *cobra.Command) {
+	add, plan := cmd.Flags(), &f.plan
+	add.SortFlags = false
+	add.Float64Var(&plan.Rate, "rate", plan.Rate, "`EVENTS` per second for the healthy endpoints together")
+	add.IntVar(&plan.Endpoints, "endpoints", plan.Endpoints, "`COUNT` of endpoints, three of them bad")
+	add.IntSliceVar(&plan.Shares, "shares", plan.Shares, "`PERCENT` of all traffic that the endpoint that hangs gets, a phase for each")
+	add.DurationVar(&plan.Duration, "duration", plan.Duration, "measure each phase for this `TIME`, over all rounds")
+	add.IntVar(&plan.Rounds, "rounds", plan.Rounds, "`COUNT` of turns that each phase has")
+	add.DurationVar(&plan.Deadline, "deadline", plan.Deadline, "`TIME` after which an attempt to the endpoint that hangs is given up")
+	add.DurationVar(&plan.Slow, "slow", plan.Slow, "`TIME` that the slow endpoint takes to answer")
+	add.IntVar(&plan.Backlog, "backlog", plan.Backlog, "park this `COUNT` of deliveries for the endpoint that hangs first")
+	add.StringVar(&plan.Scheme, "scheme", plan.Scheme, "`SCHEME` of the endpoints: besitos, bitlabs or simpleswap")
+	add.DurationVar(&plan.Patience, "patience", plan.Patience, "`TIME` without any delivery after which the rest counts as missing")
+	add.Float64Var(&f.maxRatio, "max-ratio", 0, "fail when a p99 is more than `TIMES` the one of the healthy endpoints alone")
+	add.StringVar(&plan.Redis, "redis", "", "`URL` of an empty Redis database for the queue (default: embedded)")
+	add.StringVar(&plan.Database, "database", "", "`URL` of an empty PostgreSQL database for the ledger, with --redis (default: embedded); its tables stay")
+	add.StringVar(&f.profile, "profile", "", "`DIRECTORY` for cpu.pprof and heap.pprof of the engine")
+	jsonFlag(cmd, &f.json)
+}
+
+func (p *program) benchIsolation(cmd *cobra.Command, flags *isolationFlags) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	flags.plan.Program = benchEngine(self, flags.profile)
+	if flags.maxRatio < 0 {
+		return usagef("--max-ratio: must be 0 or more")
+	}
+	if err := flags.plan.Validate(); err != nil {
+		return usagef("--%v", err)
+	}
+	if err := p.prepareDatabase(cmd.Context(), flags.plan.Database); err != nil {
+		return err
+	}
+	report, err := bench.RunIsolation(cmd.Context(), flags.plan)
+	if err != nil {
+		return fmt.Errorf("bench: %w", err)
+	}
+	if flags.json {
+		err = p.printJSON(report)
+	} else if err = report.WriteText(p.out); err == nil {
+		p.printf("%s\n", met(report))
+	}
+	if err != nil {
+		return fmt.Errorf("bench: %w", err)
+	}
+	if err := report.Verdict(flags.maxRatio); err != nil {
+		return fmt.Errorf("bench: %w", err)
+	}
+	return nil
+}
+
+// met says whether the target was.
+func met(report bench.IsolationReport) string {
+	words := "met"
+	if report.Worst() > target {
+		words = "NOT met"
+	}
+	return fmt.Sprintf("target (p99 at most %g x alone): %s, %.2f x at worst", target, words, report.Worst())
+}
