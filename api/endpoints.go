@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -206,14 +207,15 @@ type exampleView struct {
 }
 
 func (s *server) sendExample(ctx context.Context, input *exampleInput) (*exampleOutput, error) {
-	if _, err := s.ownEndpoint(ctx, input.ID); err != nil {
+	endpoint, err := s.ownEndpoint(ctx, input.ID)
+	if err != nil {
 		return nil, err
 	}
 	eventType := ""
 	if input.Body != nil && input.Body.EventType != "" {
 		eventType = input.Body.EventType
-		if postback.CheckEventType(eventType) != nil {
-			return nil, postback.Invalid("event_type", postback.CodeInvalid, `write a full type such as "conversion.completed"`)
+		if refused, bad := errors.AsType[*postback.Error](postback.CheckTypeOf(endpoint.Publisher, eventType)); bad {
+			return nil, postback.Invalid("event_type", refused.Code, "%s", refused.Message)
 		}
 	}
 	delivery, attempt, err := s.Examples.Example(ctx, input.ID, eventType)

@@ -210,7 +210,7 @@ func TestAnotherProcessLearnsOfACircuit(t *testing.T) {
 	b := setup(t)
 	endpoint := b.offer(t)
 	b.trip(t, endpoint.ID)
-	_, _, err := b.Ledger.Recover(t.Context(), endpoint.ID) // as the other one did
+	_, _, err := b.Ledger.Recover(t.Context(), endpoint.ID, b.clock.now()) // as the other one did
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,8 +13,11 @@ const (
 	EndpointDeleted  EndpointState = "deleted"
 )
 
-// DisabledGone is why an endpoint that answered 410 is disabled.
-const DisabledGone = "gone"
+// Why an endpoint is disabled.
+const (
+	DisabledGone    = "gone"    // it answered 410
+	DisabledFailing = "failing" // it did nothing but fail for too long
+)
 
 // Defaults and bounds of an endpoint's attempt timeout, which covers the whole
 // attempt from name lookup to the last byte read.

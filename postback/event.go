@@ -5,7 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
 	"time"
 )
@@ -76,6 +76,9 @@ func ParseEvent(text []byte) (Event, error) {
 	}
 	if event.Publisher, err = RequireName("publisher", wire.Publisher); err != nil {
 		return Event{}, err
+	}
+	if event.Publisher == Operator {
+		return Event{}, Invalid("publisher", CodeInvalid, "%q is reserved: Waybill itself sends its events; name the publisher that this one is for", Operator)
 	}
 	if event.Data, err = requireData(wire.Data); err != nil {
 		return Event{}, err
@@ -177,34 +180,79 @@ func writeCanonical(out interface{ Write(p []byte) (int, error) }, data json.Raw
 	_, _ = out.Write(encoded)
 }
 
-// families are the kinds of event that Waybill carries.
-func families() []string { return []string{"conversion", "exchange"} }
+// families are the kinds of event that Waybill carries for a publisher.
+func families(publisher string) []string {
+	if publisher == Operator {
+		return []string{"deliveries", "endpoint"}
+	}
+	return []string{"conversion", "exchange"}
+}
 
-// CheckEventType reports whether a type is one that an event may have: a known
-// family, then dotted lower-case names.
+// CheckEventType reports whether a type is one that an event of a producer may
+// have: a known family, then dotted lower-case names.
 func CheckEventType(eventType string) error {
-	family, rest, _ := strings.Cut(eventType, ".")
-	if !knownFamily(family) || !dottedNames(rest) || len(eventType) > maxTypeBytes {
+	switch {
+	case validType("", eventType):
+		return nil
+	case validType(Operator, eventType):
+		return Invalid("type", CodeInvalid, "is what Waybill tells its operator; no producer can send it")
+	default:
 		return Invalid("type", CodeInvalid,
 			`write a dotted lower-case name that begins with "conversion." or "exchange.", for instance "conversion.completed"`)
+	}
+}
+
+// CheckTypeOf reports whether a type is one that events of this publisher may
+// have.
+func CheckTypeOf(publisher, eventType string) error {
+	if publisher != Operator {
+		return CheckEventType(eventType)
+	}
+	if !slices.Contains(NoticeTypes(), eventType) {
+		return Invalid("type", CodeInvalid, "write one of those that an operator is told: %s", strings.Join(NoticeTypes(), ", "))
 	}
 	return nil
 }
 
-// CheckPattern reports whether a pattern can match an event type: a type, a
+func validType(publisher, eventType string) bool {
+	family, rest, _ := strings.Cut(eventType, ".")
+	return slices.Contains(families(publisher), family) && dottedNames(rest) && len(eventType) <= maxTypeBytes
+}
+
+// CheckPattern reports whether a pattern can match any event's type: a type, a
 // type's beginning followed by ".*", or "*".
 func CheckPattern(field, pattern string) error {
-	if pattern == "*" {
+	if validPattern(Operator, pattern) {
 		return nil
+	}
+	return CheckPatternOf("", field, pattern)
+}
+
+// CheckPatternOf reports whether a pattern can match the type of an event of
+// this publisher.
+func CheckPatternOf(publisher, field, pattern string) error {
+	switch {
+	case validPattern(publisher, pattern):
+		return nil
+	case publisher == Operator:
+		return Invalid(field, CodeInvalid,
+			`no event that an operator is told matches this pattern; write "endpoint.*", "deliveries.*", a full type such as "endpoint.disabled", or "*"`)
+	case validPattern(Operator, pattern):
+		return Invalid(field, CodeInvalid, "matches only what Waybill tells its operator; an endpoint of the publisher %q gets that", Operator)
+	default:
+		return Invalid(field, CodeInvalid,
+			`no event type can match this pattern; write "conversion.*", "exchange.*", a full type such as "conversion.completed", or "*"`)
+	}
+}
+
+func validPattern(publisher, pattern string) bool {
+	if pattern == "*" {
+		return true
 	}
 	family, rest, _ := strings.Cut(pattern, ".")
 	rest, wildcard := strings.CutSuffix("."+rest, ".*")
 	rest = strings.TrimPrefix(rest, ".")
-	if knownFamily(family) && (dottedNames(rest) || wildcard && rest == "") && len(pattern) <= maxTypeBytes {
-		return nil
-	}
-	return Invalid(field, CodeInvalid,
-		`no event type can match this pattern; write "conversion.*", "exchange.*", a full type such as "conversion.completed", or "*"`)
+	return slices.Contains(families(publisher), family) && (dottedNames(rest) || wildcard && rest == "") && len(pattern) <= maxTypeBytes
 }
 
 // MatchType reports whether an event type matches a pattern that CheckPattern
@@ -217,12 +265,6 @@ func MatchType(pattern, eventType string) bool {
 		return strings.HasPrefix(eventType, prefix)
 	}
 	return pattern == eventType
-}
-
-func knownFamily(name string) bool {
-	known := families()
-	i := sort.SearchStrings(known, name)
-	return i < len(known) && known[i] == name
 }
 
 func dottedNames(text string) bool {

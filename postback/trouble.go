@@ -8,7 +8,8 @@ type Trouble struct {
 	EndpointID string
 	Since      time.Time // the first failure
 	Failures   int       // since then, roughly: they are counted in groups
-	LastError  string    // the code of the last one that was noted
+	FailedAt   time.Time // the last one that was noted
+	LastError  string    // its code
 	// OpenedAt is when the endpoint's circuit opened: since then its deliveries
 	// are parked, and one now and then is sent as a probe. Zero while it is
 	// closed.

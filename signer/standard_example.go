@@ -7,6 +7,9 @@ import (
 
 // exampleStandard is data as a sender of no network's form would write it.
 func exampleStandard(eventType string) json.RawMessage {
+	if told, ok := operatorExamples()[eventType]; ok {
+		return json.RawMessage(told)
+	}
 	kind := eventKind(eventType)
 	if strings.HasPrefix(eventType, "exchange.") {
 		return json.RawMessage(`{"exchange_id":"exchange_1001","status":` + string(quote(nil, []byte(kind))) + `,"from":{"currency":"btc","amount":"0.05000000"},` +
@@ -20,4 +23,20 @@ func exampleStandard(eventType string) json.RawMessage {
 		amounts = `"reward":5,"payout":0.05`
 	}
 	return json.RawMessage(`{"user_id":"user_1","transaction_id":"tx_1001",` + amounts + `,"offer":{"id":"offer_7","name":"Reach level 10 & earn"}}`)
+}
+
+// operatorExamples are data of the events by which Waybill tells its operator
+// what became of endpoints and deliveries.
+func operatorExamples() map[string]string {
+	const endpoint = `{"endpoint_id":"ep_0198c0de00007000800000000000ab12","publisher":"pub_1","host":"publisher.example.com",`
+	return map[string]string{
+		"endpoint.failing": endpoint + `"state":"enabled","at":"2026-01-31T12:00:05.250Z","since":"2026-01-31T12:00:00.000Z",` +
+			`"failures":10,"last_error":"timeout"}`,
+		"endpoint.recovered": endpoint + `"state":"enabled","at":"2026-01-31T12:10:30.500Z","since":"2026-01-31T12:00:00.000Z",` +
+			`"failures":16,"last_error":"timeout"}`,
+		"endpoint.disabled": endpoint + `"state":"disabled","reason":"failing","at":"2026-02-03T12:00:45.000Z","since":"2026-01-31T12:00:00.000Z",` +
+			`"failures":874,"last_error":"timeout"}`,
+		"deliveries.dead": endpoint + `"count":7,"reasons":{"attempts_exhausted":6,"stopped":1},"first_at":"2026-02-03T11:59:02.000Z",` +
+			`"last_at":"2026-02-03T11:59:58.000Z","deliveries":["dlv_0198c0de00007000800000000000cd34","dlv_0198c0de00007000800000000000ef56"]}`,
+	}
 }

@@ -32,8 +32,6 @@ func (w *Worker) disable(ctx context.Context, endpoint postback.Endpoint, given 
 		given.next = tryAgain
 		return given
 	}
-	w.Logger.WarnContext(ctx, "the endpoint is disabled: it answered 410",
-		slog.String("endpoint", endpoint.ID), slog.String("publisher", endpoint.Publisher))
 	given.next, given.reason = hold, postback.ReasonDisabled
 	return given
 }

@@ -43,7 +43,7 @@ func (w *Worker) exampleFor(endpoint postback.Endpoint, eventType string) (postb
 	if eventType == "" {
 		eventType = wantedType(endpoint)
 	}
-	if err := postback.CheckEventType(eventType); err != nil {
+	if err := postback.CheckTypeOf(endpoint.Publisher, eventType); err != nil {
 		return postback.Due{}, fmt.Errorf("check event type: %w", err)
 	}
 	scheme, err := w.Schemes.Define(endpoint.Scheme)
@@ -65,7 +65,10 @@ func (w *Worker) exampleFor(endpoint postback.Endpoint, eventType string) (postb
 // wantedType is a usual event type among those the endpoint wants.
 func wantedType(endpoint postback.Endpoint) string {
 	usual := []string{"conversion.completed", "exchange.finished"}
-	if endpoint.Scheme == "simpleswap" {
+	switch {
+	case endpoint.Publisher == postback.Operator:
+		usual = postback.NoticeTypes()
+	case endpoint.Scheme == "simpleswap":
 		usual = []string{"exchange.finished", "conversion.completed"}
 	}
 	for _, eventType := range usual {

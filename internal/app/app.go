@@ -19,6 +19,7 @@ import (
 	"github.com/waybillhq/waybill/internal/egress"
 	"github.com/waybillhq/waybill/internal/endpoints"
 	"github.com/waybillhq/waybill/internal/keys"
+	"github.com/waybillhq/waybill/internal/notice"
 	"github.com/waybillhq/waybill/internal/registry"
 	"github.com/waybillhq/waybill/internal/retention"
 	"github.com/waybillhq/waybill/internal/schemes"
@@ -58,6 +59,8 @@ type server struct {
 	dispatcher *dispatcher.Dispatcher
 	worker     *worker.Worker
 	retention  *retention.Keeper
+	disabler   *circuit.Disabler
+	teller     *notice.Teller
 	draining   atomic.Bool // it stops: others should turn away from it
 
 	cleanups []func() error // in the order of the start
@@ -85,7 +88,7 @@ func (s *server) build(ctx context.Context) error {
 		return fmt.Errorf("make data directory: %w", err)
 	}
 	steps := []func(context.Context) error{
-		s.buildTelemetry, s.buildLedger, s.buildBreaker, s.buildSchemes, s.buildKeyring, s.buildEgress, s.buildQueue, s.buildDispatcher, s.buildWorker, s.buildRetention,
+		s.buildTelemetry, s.buildLedger, s.buildBreaker, s.buildSchemes, s.buildKeyring, s.buildEgress, s.buildQueue, s.buildDispatcher, s.buildWorker, s.buildRetention, s.buildAlerts,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -149,7 +152,7 @@ func (s *server) buildLedger(ctx context.Context) (err error) {
 
 func (s *server) buildBreaker(ctx context.Context) (err error) {
 	s.breaker, err = circuit.NewBreaker(circuit.Options{
-		Ledger: s.ledger, Prober: s.ledger, Alerts: circuit.LogAlerts{Logger: s.log},
+		Ledger: s.ledger, Prober: s.ledger,
 		Policy: circuit.Default(), Random: rand.Float64, Logger: s.log,
 	})
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/waybillhq/waybill/internal/config"
 	"github.com/waybillhq/waybill/internal/endpoints"
 	"github.com/waybillhq/waybill/internal/keys"
+	"github.com/waybillhq/waybill/internal/notice"
 	"github.com/waybillhq/waybill/internal/registry"
 	"github.com/waybillhq/waybill/internal/retention"
 	"github.com/waybillhq/waybill/internal/schemes"
@@ -31,6 +32,7 @@ type ledger interface { //nolint:interfacebloat // the sum of what each part dec
 	worker.SecretUses
 	circuit.Ledger
 	circuit.Prober
+	notice.Ledger
 	registry.Ledger
 	endpoints.Ledger
 	keys.Ledger

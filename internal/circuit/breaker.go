@@ -14,9 +14,9 @@ import (
 
 // Ledger keeps which endpoints are in trouble, for all processes.
 type Ledger interface {
-	NoteFailures(ctx context.Context, endpointID string, since time.Time, failures int, lastError string) error
+	NoteFailures(ctx context.Context, more postback.Trouble) error
 	OpenCircuit(ctx context.Context, endpointID string, at, probeAt time.Time) (bool, error)
-	Recover(ctx context.Context, endpointID string) (postback.Trouble, bool, error)
+	Recover(ctx context.Context, endpointID string, at time.Time) (postback.Trouble, bool, error)
 	Troubles(ctx context.Context) ([]postback.Trouble, error)
 }
 
@@ -24,14 +24,6 @@ type Ledger interface {
 // another process has sent this probe.
 type Prober interface {
 	Probe(ctx context.Context, trouble postback.Trouble, at, next time.Time) (bool, error)
-}
-
-// Alerts hears of what an operator wants to know, once for all processes.
-type Alerts interface {
-	// Failing says that an endpoint's circuit opened.
-	Failing(ctx context.Context, trouble postback.Trouble)
-	// Recovered says that an endpoint whose circuit was open is well again.
-	Recovered(ctx context.Context, trouble postback.Trouble, at time.Time)
 }
 
 const (
@@ -42,13 +34,15 @@ const (
 	noteInterval = 10 * time.Second
 	// forgetAfter is when a row of failures that did not go on is forgotten.
 	forgetAfter = 24 * time.Hour
+	// maxAlone bounds how far back a trouble may begin with what this process
+	// knows alone: before that another one may have seen a success.
+	maxAlone = time.Minute
 )
 
 // Options are the parts of a Breaker; all are required.
 type Options struct {
 	Ledger Ledger
 	Prober Prober
-	Alerts Alerts
 	Policy Policy
 	Random func() float64 // in [0, 1)
 	Logger *slog.Logger
@@ -77,7 +71,7 @@ type row struct {
 
 // NewBreaker makes a Breaker that knows of no trouble yet; Refresh fills it.
 func NewBreaker(options Options) (*Breaker, error) {
-	if options.Ledger == nil || options.Prober == nil || options.Alerts == nil || options.Random == nil || options.Logger == nil || options.Policy.Window == 0 {
+	if options.Ledger == nil || options.Prober == nil || options.Random == nil || options.Logger == nil || options.Policy.Window == 0 {
 		return nil, errors.New("make breaker: a part is missing")
 	}
 	return &Breaker{
@@ -86,7 +80,8 @@ func NewBreaker(options Options) (*Breaker, error) {
 	}, nil
 }
 
-// Refresh reads what all processes know.
+// Refresh reads what all processes know. Where a trouble has ended, what this
+// process counted of it ends, too.
 func (b *Breaker) Refresh(ctx context.Context) error {
 	all, err := b.Ledger.Troubles(ctx)
 	if err != nil {
@@ -98,6 +93,11 @@ func (b *Breaker) Refresh(ctx context.Context) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	for id := range b.troubles {
+		if known, failed := b.rows[id]; failed && troubles[id].EndpointID == "" {
+			b.rows[id] = row{last: known.last, noted: known.noted}
+		}
+	}
 	b.troubles = troubles
 	return nil
 }
@@ -117,6 +117,17 @@ func (b *Breaker) Trouble(endpointID string) (postback.Trouble, bool) {
 	return trouble, found
 }
 
+// Troubles are the endpoints in trouble.
+func (b *Breaker) Troubles() []postback.Trouble {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := make([]postback.Trouble, 0, len(b.troubles))
+	for _, one := range b.troubles {
+		all = append(all, one)
+	}
+	return all
+}
+
 // Succeeded tells of an attempt that succeeded: it ends the endpoint's trouble.
 // An open circuit is closed by a probe alone: others may have been under way
 // since before it opened. That the ledger could not be told is logged; the next
@@ -126,17 +137,13 @@ func (b *Breaker) Succeeded(ctx context.Context, endpointID string, probe bool, 
 	if !b.well(endpointID, probe, at) {
 		return
 	}
-	trouble, ended, err := b.Ledger.Recover(ctx, endpointID)
-	if err != nil {
+	if _, _, err := b.Ledger.Recover(ctx, endpointID, at.Truncate(time.Microsecond)); err != nil {
 		b.Logger.WarnContext(ctx, "cannot note that an endpoint is well again", slog.String("endpoint", endpointID), slog.Any("error", err))
 		return
 	}
 	b.mu.Lock()
 	delete(b.troubles, endpointID)
 	b.mu.Unlock()
-	if ended && trouble.Open() {
-		b.Alerts.Recovered(ctx, trouble, at)
-	}
 }
 
 // well ends the row of failures, and reports whether a trouble has to be ended.
@@ -182,7 +189,9 @@ func (b *Breaker) count(endpointID string, at time.Time, open bool) (told row, d
 	known.last = at
 	_, troubled := b.troubles[endpointID]
 	due = open || (known.count >= noteAfter || troubled) && at.Sub(known.noted) >= noteInterval
-	told = known
+	if told = known; !troubled && at.Sub(told.since) > maxAlone {
+		told.since = at
+	}
 	if due {
 		known.count, known.noted = 0, at
 	}
@@ -211,26 +220,20 @@ func (b *Breaker) untell(endpointID string, told row) {
 }
 
 func (b *Breaker) note(ctx context.Context, endpointID, code string, told row, at time.Time, open bool) error {
-	if err := b.Ledger.NoteFailures(ctx, endpointID, told.since, told.count, code); err != nil {
+	trouble := postback.Trouble{EndpointID: endpointID, Since: told.since, FailedAt: at, Failures: told.count, LastError: code}
+	if err := b.Ledger.NoteFailures(ctx, trouble); err != nil {
 		return err //nolint:wrapcheck // Failed says what it was doing
 	}
-	trouble := postback.Trouble{EndpointID: endpointID, Since: told.since, Failures: told.count, LastError: code}
-	opened := false
 	if open {
-		probeAt := b.probeAfter(at, 0)
-		var err error
-		if opened, err = b.Ledger.OpenCircuit(ctx, endpointID, at, probeAt); err != nil {
+		trouble.OpenedAt, trouble.TriedAt, trouble.ProbeAt = at, at, b.probeAfter(at, 0)
+		if _, err := b.Ledger.OpenCircuit(ctx, endpointID, at, trouble.ProbeAt); err != nil {
 			return err //nolint:wrapcheck // Failed says what it was doing
 		}
-		trouble.OpenedAt, trouble.TriedAt, trouble.ProbeAt = at, at, probeAt
 	}
 	b.mu.Lock()
+	defer b.mu.Unlock()
 	if known, found := b.troubles[endpointID]; !found || open && !known.Open() {
 		b.troubles[endpointID] = trouble // the next Refresh has it exactly
-	}
-	b.mu.Unlock()
-	if opened {
-		b.Alerts.Failing(ctx, trouble)
 	}
 	return nil
 }

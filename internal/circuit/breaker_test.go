@@ -24,7 +24,7 @@ func TestACircuitOpensOnceForAllProcesses(t *testing.T) {
 	if !one.Open("ep_1") || !two.Open("ep_1") || three.Open("ep_1") {
 		t.Error("the circuit is not open where it was opened, or it is elsewhere")
 	}
-	b.alerts.expect(t, "ep_1 fails: timeout")
+	b.expectNotices(t, "ep_1 endpoint.failing: timeout after 0s")
 	if got := b.trouble(t); !got.Open() || !got.Since.Equal(at(0)) || got.Failures != 20 {
 		t.Errorf("the ledger has %+v", got)
 	}
@@ -42,7 +42,7 @@ func TestACircuitOpensOnceForAllProcesses(t *testing.T) {
 	if three.Open("ep_1") {
 		t.Error("the other process did not learn that it is closed")
 	}
-	b.alerts.expect(t, "ep_1 fails: timeout", "ep_1 is well after 1m0s")
+	b.expectNotices(t, "ep_1 endpoint.failing: timeout after 0s", "ep_1 endpoint.recovered: timeout after 1m0s")
 	fail(t, one, 8, at(time.Minute)) // with the probe that is one short of ten
 	if one.Open("ep_1") {
 		t.Error("it opened again, with what was before")
@@ -98,7 +98,7 @@ func TestFailuresAreNotedInGroups(t *testing.T) {
 			if got := b.ledger.count("recover"); got > tt.notes {
 				t.Errorf("%d ends of troubles", got)
 			}
-			b.alerts.expect(t)
+			b.expectNotices(t)
 		})
 	}
 }
@@ -120,7 +120,7 @@ func TestATroubleBeginsAndEnds(t *testing.T) {
 	if all, err := b.ledger.Troubles(t.Context()); err != nil || len(all) != 0 {
 		t.Errorf("%d troubles after a success, %v", len(all), err)
 	}
-	b.alerts.expect(t)
+	b.expectNotices(t)
 }
 
 // While the ledger is away attempts go on; when it is back it learns of what was
@@ -154,7 +154,7 @@ func TestTheLedgerIsAway(t *testing.T) {
 	if one.Open("ep_1") {
 		t.Error("the next probe did not close it")
 	}
-	b.alerts.expect(t, "ep_1 fails: timeout", "ep_1 is well after 40s")
+	b.expectNotices(t, "ep_1 endpoint.failing: timeout after 20s", "ep_1 endpoint.recovered: timeout after 40s")
 	if logged := b.logs.String(); !strings.Contains(logged, "cannot note that an endpoint fails") || !strings.Contains(logged, errAway.Error()) {
 		t.Errorf("the log says %s", logged)
 	}

@@ -49,11 +49,11 @@ func (l *ledger) setAway(away bool) {
 	l.away = away
 }
 
-func (l *ledger) NoteFailures(ctx context.Context, endpointID string, since time.Time, failures int, lastError string) error {
+func (l *ledger) NoteFailures(ctx context.Context, more postback.Trouble) error {
 	if err := l.called("note"); err != nil {
 		return err
 	}
-	return l.Ledger.NoteFailures(ctx, endpointID, since, failures, lastError)
+	return l.Ledger.NoteFailures(ctx, more)
 }
 
 func (l *ledger) OpenCircuit(ctx context.Context, endpointID string, at, probeAt time.Time) (bool, error) {
@@ -63,52 +63,38 @@ func (l *ledger) OpenCircuit(ctx context.Context, endpointID string, at, probeAt
 	return l.Ledger.OpenCircuit(ctx, endpointID, at, probeAt)
 }
 
-func (l *ledger) Recover(ctx context.Context, endpointID string) (postback.Trouble, bool, error) {
+func (l *ledger) Recover(ctx context.Context, endpointID string, when time.Time) (postback.Trouble, bool, error) {
 	if err := l.called("recover"); err != nil {
 		return postback.Trouble{}, false, err
 	}
-	return l.Ledger.Recover(ctx, endpointID)
+	return l.Ledger.Recover(ctx, endpointID, when)
 }
 
-// alerts are what an operator heard.
-type alerts struct {
-	mu  sync.Mutex
-	all []string
-}
-
-func (a *alerts) add(format string, args ...any) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.all = append(a.all, fmt.Sprintf(format, args...))
-}
-
-func (a *alerts) Failing(_ context.Context, trouble postback.Trouble) {
-	a.add("%s fails: %s", trouble.EndpointID, trouble.LastError)
-}
-
-func (a *alerts) Recovered(_ context.Context, trouble postback.Trouble, when time.Time) {
-	a.add("%s is well after %s", trouble.EndpointID, when.Sub(trouble.Since))
-}
-
-func (a *alerts) expect(t *testing.T, want ...string) {
+// expectNotices checks what an operator is to be told.
+func (b *bench) expectNotices(t *testing.T, want ...string) {
 	t.Helper()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if !slices.Equal(a.all, want) {
-		t.Errorf("the operator heard %q, want %q", a.all, want)
+	found, err := b.ledger.Notices(t.Context(), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, notice := range found {
+		got = append(got, fmt.Sprintf("%s %s: %s after %s", notice.EndpointID, notice.Type, notice.LastError, notice.At.Sub(notice.Since)))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("an operator is told %q, want %q", got, want)
 	}
 }
 
 // bench is a ledger that several processes share.
 type bench struct {
 	ledger *ledger
-	alerts *alerts
 	logs   *testkit.Logs
 }
 
 func setup(t *testing.T) *bench {
 	t.Helper()
-	return &bench{ledger: &ledger{Ledger: testkit.OpenLedger(t), calls: map[string]int{}}, alerts: &alerts{}}
+	return &bench{ledger: &ledger{Ledger: testkit.OpenLedger(t), calls: map[string]int{}}}
 }
 
 // process is a Breaker of its own.
@@ -117,7 +103,7 @@ func (b *bench) process(t *testing.T, alter ...func(*circuit.Options)) *circuit.
 	logger, logs := testkit.NewLogger()
 	b.logs = logs
 	options := circuit.Options{
-		Ledger: b.ledger, Prober: b.ledger, Alerts: b.alerts, Policy: circuit.Default(),
+		Ledger: b.ledger, Prober: b.ledger, Policy: circuit.Default(),
 		Random: func() float64 { return 0 }, Logger: logger,
 	}
 	for _, change := range alter {

@@ -128,7 +128,7 @@ func TestFollowing(t *testing.T) {
 		logger, logs := testkit.NewLogger()
 		there := &mute{}
 		one, err := circuit.NewBreaker(circuit.Options{
-			Ledger: there, Prober: there, Alerts: &alerts{}, Policy: circuit.Default(), Random: func() float64 { return 0 }, Logger: logger,
+			Ledger: there, Prober: there, Policy: circuit.Default(), Random: func() float64 { return 0 }, Logger: logger,
 		})
 		if err != nil {
 			t.Fatal(err)

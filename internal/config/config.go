@@ -25,6 +25,11 @@ const (
 	MinRetention   = day
 	MaxRetention   = 36_500 * day
 	MaxDrainDelay  = time.Minute
+
+	MaxDisableAfter    = 365 * day
+	MaxDisableFailures = 1_000_000
+	MinAlertWindow     = time.Second
+	MaxAlertWindow     = time.Hour
 )
 
 const day = 24 * time.Hour
@@ -70,6 +75,10 @@ type Config struct {
 	DrainTimeout       time.Duration // how long a stop waits for attempts in flight
 	StoredBody         int           // bytes of each response's body that are kept
 	Retention          time.Duration // how long history is kept after its end; 0 keeps all of it
+
+	DisableAfter    time.Duration // for how long an endpoint may do nothing but fail; 0: for ever
+	DisableFailures int           // in that time, at least
+	AlertWindow     time.Duration // of an endpoint's dead letters that are told together
 }
 
 // Default is the configuration of a server that was told nothing.
@@ -85,6 +94,9 @@ func Default() Config {
 		DrainTimeout:        30 * time.Second,
 		StoredBody:          2 << 10,
 		Retention:           90 * day,
+		DisableAfter:        3 * day,
+		DisableFailures:     20,
+		AlertWindow:         time.Minute,
 	}
 }
 

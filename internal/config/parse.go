@@ -116,9 +116,13 @@ func parseCount(into *int, text string, low, high int) error {
 }
 
 func parseDuration(into *time.Duration, text string, high time.Duration) error {
+	return parseSpan(into, text, 0, high)
+}
+
+func parseSpan(into *time.Duration, text string, low, high time.Duration) error {
 	duration, err := time.ParseDuration(text)
-	if err != nil || duration < 0 || duration > high {
-		return fmt.Errorf("%q is not a duration from 0s to %s; write for instance 30s or 2m", text, high)
+	if err != nil || duration < low || duration > high {
+		return fmt.Errorf("%q is not a duration from %s to %s; write for instance 30s or 2m", text, low, high)
 	}
 	*into = duration
 	return nil

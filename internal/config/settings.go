@@ -3,6 +3,7 @@ package config
 import (
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -28,7 +29,7 @@ func (s setting) env() string { return envPrefix + strings.ToUpper(s.key()) }
 
 // settings lists every setting in the order of the help.
 func settings() []setting {
-	return append(placeSettings(), append(egressSettings(), runSettings()...)...)
+	return slices.Concat(placeSettings(), egressSettings(), runSettings(), alertSettings())
 }
 
 func placeSettings() []setting {

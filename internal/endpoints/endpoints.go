@@ -245,8 +245,11 @@ func checkRest(endpoint *postback.Endpoint) error {
 	if _, err := postback.RequireName("publisher", &endpoint.Publisher); err != nil {
 		return fmt.Errorf("check endpoint: %w", err)
 	}
+	if endpoint.Publisher == postback.Operator && endpoint.Scheme != postback.OperatorScheme {
+		return postback.Invalid("scheme", postback.CodeInvalid, "what an operator is told goes out as %s; choose that", postback.OperatorScheme)
+	}
 	for i, pattern := range endpoint.EventTypes {
-		if err := postback.CheckPattern(fmt.Sprintf("event_types[%d]", i), pattern); err != nil {
+		if err := postback.CheckPatternOf(endpoint.Publisher, fmt.Sprintf("event_types[%d]", i), pattern); err != nil {
 			return fmt.Errorf("check endpoint: %w", err)
 		}
 	}

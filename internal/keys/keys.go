@@ -110,6 +110,9 @@ func check(role postback.Role, publisher string) error {
 	if role != postback.RolePublisher && publisher != "" {
 		return postback.Invalid("publisher", postback.CodeInvalid, "goes only with the role publisher; leave it out")
 	}
+	if publisher == postback.Operator {
+		return postback.Invalid("publisher", postback.CodeInvalid, "%q is reserved: its endpoints are an admin's", publisher)
+	}
 	return nil
 }
 

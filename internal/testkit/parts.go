@@ -47,7 +47,7 @@ func NewParts(t testing.TB) *Parts {
 	}
 	p.Registry = registry.New(p.Ledger)
 	p.Breaker, err = circuit.NewBreaker(circuit.Options{
-		Ledger: p.Ledger, Prober: p.Ledger, Alerts: circuit.LogAlerts{Logger: logger},
+		Ledger: p.Ledger, Prober: p.Ledger,
 		Policy: circuit.Default(), Random: func() float64 { return 0 }, Logger: logger,
 	})
 	if err != nil {

@@ -86,6 +86,10 @@ func (l *Ledger) SaveEndpoint(ctx context.Context, endpoint postback.Endpoint) (
 		if args[revisionPlace], err = single(ctx, tx, "revision", one[int64], nextRevision); err != nil {
 			return err
 		}
+		before, err := stateOf(ctx, tx, endpoint.ID)
+		if err != nil {
+			return err
+		}
 		tag, err := tx.Exec(ctx, query, args...)
 		if err != nil {
 			return fmt.Errorf("write endpoint: %w", err)
@@ -96,15 +100,22 @@ func (l *Ledger) SaveEndpoint(ctx context.Context, endpoint postback.Endpoint) (
 		if err := replaceSecrets(ctx, tx, endpoint); err != nil {
 			return err
 		}
-		if endpoint.State == postback.EndpointDeleted {
-			if err := forgetTrouble(ctx, tx, endpoint.ID); err != nil {
-				return err
-			}
+		if err := switched(ctx, tx, before, endpoint); err != nil {
+			return err
 		}
 		saved, err = readEndpoint(ctx, tx, endpoint.ID)
 		return err
 	})
 	return saved, err
+}
+
+// stateOf is an endpoint's state; empty for a new one.
+func stateOf(ctx context.Context, tx pgx.Tx, id string) (postback.EndpointState, error) {
+	found, err := collect(ctx, tx, one[postback.EndpointState], `SELECT state FROM endpoints WHERE id = $1`, id)
+	if err != nil || len(found) == 0 {
+		return "", err
+	}
+	return found[0], nil
 }
 
 // revisionPlace is where the new revision is among a statement's arguments.

@@ -23,6 +23,7 @@ type standing struct {
 	completedAt            time.Time
 	nextAttemptAt, sweepAt time.Time // when planned
 	probe                  bool      // when planned
+	test                   bool
 
 	changed bool // its row
 	planned bool // when its turn comes, or that it never does
@@ -30,7 +31,7 @@ type standing struct {
 
 func standingDest(s *standing) []any {
 	return []any{
-		&s.id, &s.endpointID, &s.orderKey, &s.state, &s.reason, &s.generation, &s.attempts, &s.attemptsBefore, &s.lastStatusCode, &s.lastError, instant{&s.completedAt},
+		&s.id, &s.endpointID, &s.orderKey, &s.state, &s.reason, &s.generation, &s.attempts, &s.attemptsBefore, &s.lastStatusCode, &s.lastError, instant{&s.completedAt}, &s.test,
 	}
 }
 
@@ -101,6 +102,9 @@ func movesBatch(ids []string, standing map[string]*standing, attempts []postback
 	}
 	if len(ended) > 0 {
 		batch.Queue(endWaiting, keyArgs(ended)...)
+		if err := queueDeaths(batch, ended); err != nil {
+			return nil, err
+		}
 	}
 	if len(attempts) > 0 {
 		args, err := attemptArgs(attempts)

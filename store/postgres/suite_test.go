@@ -49,7 +49,7 @@ type leases struct {
 
 const empty = `DELETE FROM event_ids; DELETE FROM event_types; DELETE FROM events; DELETE FROM deliveries; DELETE FROM waiting;
 	DELETE FROM attempts; DELETE FROM endpoint_secrets; DELETE FROM endpoints; DELETE FROM replay_items; DELETE FROM replays;
-	DELETE FROM api_keys; DELETE FROM schemes; DELETE FROM reopened; DELETE FROM order_heads; DELETE FROM troubles; DELETE FROM traffic; DELETE FROM meta WHERE name <> 'identity'`
+	DELETE FROM api_keys; DELETE FROM schemes; DELETE FROM reopened; DELETE FROM order_heads; DELETE FROM troubles; DELETE FROM traffic; DELETE FROM notices; DELETE FROM deaths; DELETE FROM meta WHERE name <> 'identity'`
 
 // lease is an empty, migrated database, until the test ends.
 func (l *leases) lease(tb testing.TB) string {
@@ -167,8 +167,16 @@ func (p *pair) Probe(ctx context.Context, trouble postback.Trouble, at, next tim
 	return p.next().Probe(ctx, trouble, at, next)
 }
 
-func (p *pair) Recover(ctx context.Context, endpointID string) (postback.Trouble, bool, error) {
-	return p.next().Recover(ctx, endpointID)
+func (p *pair) Recover(ctx context.Context, endpointID string, at time.Time) (postback.Trouble, bool, error) {
+	return p.next().Recover(ctx, endpointID, at)
+}
+
+func (p *pair) SumDeaths(ctx context.Context, before time.Time) error {
+	return p.next().SumDeaths(ctx, before)
+}
+
+func (p *pair) ForgetNotice(ctx context.Context, id string) (bool, error) {
+	return p.next().ForgetNotice(ctx, id)
 }
 
 func (p *pair) SaveTallies(ctx context.Context, process string, tallies []postback.Tally) error {

@@ -11,21 +11,28 @@ import (
 )
 
 const (
-	noteFailures = `INSERT INTO troubles AS t (endpoint_id, since, failures, last_error, probes) VALUES ($1, $2, $3, $4, 0)
-		ON CONFLICT (endpoint_id) DO UPDATE SET since = least(t.since, excluded.since), failures = t.failures + excluded.failures,
-		last_error = excluded.last_error`
-	openCircuit = `UPDATE troubles SET opened_at = $2, tried_at = $2, probes = 0, probe_at = $3 WHERE endpoint_id = $1 AND opened_at IS NULL`
+	noteFailures = `INSERT INTO troubles AS t (endpoint_id, since, failed_at, failures, last_error, probes) VALUES ($1, $2, $3, $4, $5, 0)
+		ON CONFLICT (endpoint_id) DO UPDATE SET since = least(t.since, excluded.since), failed_at = greatest(t.failed_at, excluded.failed_at),
+		failures = t.failures + excluded.failures, last_error = excluded.last_error`
+	openCircuit = `WITH opened AS (
+			UPDATE troubles SET opened_at = $2, tried_at = $2, probes = 0, probe_at = $3 WHERE endpoint_id = $1 AND opened_at IS NULL RETURNING *)
+		INSERT INTO notices (type, endpoint_id, at, since, count, last_error)
+		SELECT 'endpoint.failing', endpoint_id, opened_at, since, failures, last_error FROM opened`
 	takeProbe   = `UPDATE troubles SET probes = probes + 1, tried_at = $3, probe_at = $4 WHERE endpoint_id = $1 AND probe_at = $2`
 	oldestWaits = `SELECT id FROM waiting WHERE endpoint_id = $1 AND state = 'parked' AND reason <> 'ordered' ORDER BY id LIMIT 1`
-	recovery    = `DELETE FROM troubles WHERE endpoint_id = $1 RETURNING ` + troubleColumns
+	recovery    = `WITH ended AS (DELETE FROM troubles WHERE endpoint_id = $1 RETURNING ` + troubleColumns + `),
+		noted AS (INSERT INTO notices (type, endpoint_id, at, since, count, last_error)
+			SELECT 'endpoint.recovered', endpoint_id, $2::timestamptz, since, failures, last_error FROM ended WHERE opened_at IS NOT NULL)
+		SELECT ` + troubleColumns + ` FROM ended`
 
-	troubleColumns = `endpoint_id, since, failures, last_error, opened_at, tried_at, probes, probe_at`
+	troubleColumns = `endpoint_id, since, failed_at, failures, last_error, opened_at, tried_at, probes, probe_at`
 )
 
 func troubleDest(t *postback.Trouble) []any {
 	return []any{
 		&t.EndpointID,
 		instant{&t.Since},
+		instant{&t.FailedAt},
 		&t.Failures, &t.LastError,
 		instant{&t.OpenedAt},
 		instant{&t.TriedAt},
@@ -34,14 +41,14 @@ func troubleDest(t *postback.Trouble) []any {
 	}
 }
 
-// NoteFailures counts failures of an endpoint since a time.
-func (l *Ledger) NoteFailures(ctx context.Context, endpointID string, since time.Time, failures int, lastError string) error {
-	_, err := l.change(ctx, "note failures", noteFailures, endpointID, since, failures, clean(lastError))
+// NoteFailures counts failures of an endpoint: those of a trouble.
+func (l *Ledger) NoteFailures(ctx context.Context, more postback.Trouble) error {
+	_, err := l.change(ctx, "note failures", noteFailures, more.EndpointID, more.Since, more.FailedAt, more.Failures, clean(more.LastError))
 	return err
 }
 
-// OpenCircuit marks a failing endpoint as left alone; false when it is already,
-// or does not fail any more.
+// OpenCircuit marks a failing endpoint as left alone, and notes that; false when
+// it is already, or does not fail any more.
 func (l *Ledger) OpenCircuit(ctx context.Context, endpointID string, at, probeAt time.Time) (bool, error) {
 	opened, err := l.change(ctx, "open circuit", openCircuit, endpointID, at, probeAt)
 	return opened > 0, err
@@ -75,11 +82,11 @@ func probing(err error) error {
 }
 
 // Recover forgets an endpoint's trouble and returns it; false when there was
-// none.
-func (l *Ledger) Recover(ctx context.Context, endpointID string) (postback.Trouble, bool, error) {
+// none. That its circuit was open and closes is noted.
+func (l *Ledger) Recover(ctx context.Context, endpointID string, at time.Time) (postback.Trouble, bool, error) {
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	was, err := collect(ctx, l.pool, troubleDest, recovery, endpointID)
+	was, err := collect(ctx, l.pool, troubleDest, recovery, endpointID, at)
 	if err != nil {
 		return postback.Trouble{}, false, fmt.Errorf("forget trouble: %w", err)
 	}
@@ -114,7 +121,22 @@ func (l *Ledger) Troubles(ctx context.Context) ([]postback.Trouble, error) {
 	return found, nil
 }
 
-// forgetTrouble is for an endpoint that is deleted.
+// switched does what a new state of an endpoint brings with it: one that is
+// disabled is noted, and one that is deleted, or enabled again, begins anew.
+func switched(ctx context.Context, tx pgx.Tx, before postback.EndpointState, now postback.Endpoint) error {
+	switch wasDisabled := before == postback.EndpointDisabled; {
+	case now.State == postback.EndpointDisabled && !wasDisabled:
+		if _, err := tx.Exec(ctx, noteDisabled, now.ID); err != nil {
+			return fmt.Errorf("note disabled endpoint: %w", err)
+		}
+		return nil
+	case now.State == postback.EndpointDeleted, now.State == postback.EndpointEnabled && wasDisabled:
+		return forgetTrouble(ctx, tx, now.ID)
+	default:
+		return nil
+	}
+}
+
 func forgetTrouble(ctx context.Context, tx pgx.Tx, endpointID string) error {
 	if _, err := tx.Exec(ctx, `DELETE FROM troubles WHERE endpoint_id = $1`, endpointID); err != nil {
 		return fmt.Errorf("forget trouble: %w", err)

@@ -82,6 +82,10 @@ func (l *Ledger) SaveEndpoint(ctx context.Context, endpoint postback.Endpoint) (
 		return endpoint, err
 	}
 	return write(ctx, l.writer, 1+len(endpoint.Secrets), func(ctx context.Context, db *session) (postback.Endpoint, error) {
+		before, err := stateOf(ctx, db, endpoint.ID)
+		if err != nil {
+			return endpoint, err
+		}
 		changed, err := db.exec(ctx, query, args...)
 		if err != nil {
 			return endpoint, fmt.Errorf("write endpoint: %w", err)
@@ -92,13 +96,20 @@ func (l *Ledger) SaveEndpoint(ctx context.Context, endpoint postback.Endpoint) (
 		if err := replaceSecrets(ctx, db, endpoint); err != nil {
 			return endpoint, err
 		}
-		if endpoint.State == postback.EndpointDeleted {
-			if _, err := db.exec(ctx, forget, endpoint.ID); err != nil {
-				return endpoint, fmt.Errorf("forget trouble: %w", err)
-			}
+		if err := switched(ctx, db, before, endpoint); err != nil {
+			return endpoint, err
 		}
 		return readEndpoint(ctx, db, endpoint.ID)
 	})
+}
+
+// stateOf is an endpoint's state; empty for a new one.
+func stateOf(ctx context.Context, db *session, id string) (postback.EndpointState, error) {
+	found, err := collect(ctx, db, func(s *postback.EndpointState) []any { return []any{s} }, `SELECT state FROM endpoints WHERE id = ?`, id)
+	if err != nil || len(found) == 0 {
+		return "", err
+	}
+	return found[0], nil
 }
 
 func endpointStatement(e postback.Endpoint) (string, []any, error) {

@@ -69,7 +69,7 @@ func (l *Ledger) Expire(ctx context.Context, endpointID string, openedBefore, at
 			return 0, fmt.Errorf("expire deliveries: %w", err)
 		}
 		for _, id := range ids {
-			if err := passOn(ctx, db, id, at); err != nil {
+			if err := followEnd(ctx, db, id, postback.Dead, at); err != nil {
 				return 0, err
 			}
 		}

@@ -73,7 +73,7 @@ func (l *Ledger) Record(ctx context.Context, move postback.Transition) error {
 			}
 		}
 		if moved && move.To.Ended() {
-			err = passOn(ctx, db, move.Ref.DeliveryID, move.At)
+			err = followEnd(ctx, db, move.Ref.DeliveryID, move.To, move.At)
 		}
 		return moved, err
 	})
@@ -81,6 +81,16 @@ func (l *Ledger) Record(ctx context.Context, move postback.Transition) error {
 		return movedOn(move.Ref)
 	}
 	return err
+}
+
+// followEnd does what the end of a delivery brings with it.
+func followEnd(ctx context.Context, db *session, deliveryID string, state postback.State, at time.Time) error {
+	if state == postback.Dead {
+		if err := bury(ctx, db, deliveryID); err != nil {
+			return err
+		}
+	}
+	return passOn(ctx, db, deliveryID, at)
 }
 
 func movedOn(ref postback.Ref) error {

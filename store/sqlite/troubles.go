@@ -9,10 +9,15 @@ import (
 )
 
 const (
-	noteFailures = `INSERT INTO troubles (endpoint_id, since, failures, last_error, probes) VALUES (?, ?, ?, ?, 0)
-		ON CONFLICT (endpoint_id) DO UPDATE SET since = min(since, excluded.since), failures = failures + excluded.failures,
-		last_error = excluded.last_error`
+	noteFailures = `INSERT INTO troubles (endpoint_id, since, failed_at, failures, last_error, probes) VALUES (?, ?, ?, ?, ?, 0)
+		ON CONFLICT (endpoint_id) DO UPDATE SET since = min(since, excluded.since), failed_at = max(coalesce(failed_at, 0), excluded.failed_at),
+		failures = failures + excluded.failures, last_error = excluded.last_error`
 	openCircuit = `UPDATE troubles SET opened_at = ?1, tried_at = ?1, probes = 0, probe_at = ?2 WHERE endpoint_id = ?3 AND opened_at IS NULL`
+	// What openCircuit did, and what Recover is about to do.
+	noteFailing = `INSERT INTO notices (type, endpoint_id, at, since, count, last_error)
+		SELECT 'endpoint.failing', endpoint_id, opened_at, since, failures, last_error FROM troubles WHERE endpoint_id = ?`
+	noteRecovered = `INSERT INTO notices (type, endpoint_id, at, since, count, last_error)
+		SELECT 'endpoint.recovered', endpoint_id, ?1, since, failures, last_error FROM troubles WHERE endpoint_id = ?2 AND opened_at IS NOT NULL`
 	sendProbe   = `UPDATE troubles SET probes = probes + 1, tried_at = ?, probe_at = ? WHERE endpoint_id = ? AND probe_at = ?`
 	probeOldest = `UPDATE deliveries SET ` + released + ` WHERE seq IN (
 		SELECT seq FROM deliveries INDEXED BY deliveries_parked
@@ -20,26 +25,38 @@ const (
 		ORDER BY created_at, seq LIMIT 1)
 		RETURNING id`
 	markProbe = `UPDATE deliveries SET probe = 1 WHERE id = ?`
-	forget    = `DELETE FROM troubles WHERE endpoint_id = ?` // of an endpoint that is deleted
+	forget    = `DELETE FROM troubles WHERE endpoint_id = ?` // of an endpoint that begins anew
 )
 
-const troubleColumns = `endpoint_id, since, failures, last_error, opened_at, tried_at, probes, probe_at`
+const troubleColumns = `endpoint_id, since, failed_at, failures, last_error, opened_at, tried_at, probes, probe_at`
 
 func troubleDest(t *postback.Trouble) []any {
-	return []any{&t.EndpointID, instant{&t.Since}, &t.Failures, &t.LastError, instant{&t.OpenedAt}, instant{&t.TriedAt}, &t.Probes, instant{&t.ProbeAt}}
+	return []any{&t.EndpointID, instant{&t.Since}, instant{&t.FailedAt}, &t.Failures, &t.LastError, instant{&t.OpenedAt}, instant{&t.TriedAt}, &t.Probes, instant{&t.ProbeAt}}
 }
 
-// NoteFailures counts failures of an endpoint since a time.
-func (l *Ledger) NoteFailures(ctx context.Context, endpointID string, since time.Time, failures int, lastError string) error {
-	_, err := l.change(ctx, "note failures", 1, noteFailures, endpointID, micros(since), failures, lastError)
+// NoteFailures counts failures of an endpoint: those of a trouble.
+func (l *Ledger) NoteFailures(ctx context.Context, more postback.Trouble) error {
+	_, err := l.change(ctx, "note failures", 1, noteFailures,
+		more.EndpointID, micros(more.Since), micros(more.FailedAt), more.Failures, more.LastError)
 	return err
 }
 
-// OpenCircuit marks a failing endpoint as left alone; false when it is already,
-// or does not fail any more.
+// OpenCircuit marks a failing endpoint as left alone, and notes that; false when
+// it is already, or does not fail any more.
 func (l *Ledger) OpenCircuit(ctx context.Context, endpointID string, at, probeAt time.Time) (bool, error) {
-	opened, err := l.change(ctx, "open circuit", 1, openCircuit, micros(at), micros(probeAt), endpointID)
-	return opened > 0, err
+	return write(ctx, l.writer, 2, func(ctx context.Context, db *session) (bool, error) {
+		opened, err := db.exec(ctx, openCircuit, micros(at), micros(probeAt), endpointID)
+		if err != nil {
+			return false, fmt.Errorf("open circuit: %w", err)
+		}
+		if opened == 0 {
+			return false, nil
+		}
+		if _, err := db.exec(ctx, noteFailing, endpointID); err != nil {
+			return false, fmt.Errorf("note failing endpoint: %w", err)
+		}
+		return true, nil
+	})
 }
 
 // Probe releases the endpoint's oldest parked delivery as a probe.
@@ -69,13 +86,16 @@ func (l *Ledger) Probe(ctx context.Context, trouble postback.Trouble, at, next t
 }
 
 // Recover forgets an endpoint's trouble and returns it; false when there was
-// none.
-func (l *Ledger) Recover(ctx context.Context, endpointID string) (postback.Trouble, bool, error) {
+// none. That its circuit was open and closes is noted.
+func (l *Ledger) Recover(ctx context.Context, endpointID string, at time.Time) (postback.Trouble, bool, error) {
 	type answer struct {
 		postback.Trouble
 		found bool
 	}
-	got, err := write(ctx, l.writer, 1, func(ctx context.Context, db *session) (answer, error) {
+	got, err := write(ctx, l.writer, 2, func(ctx context.Context, db *session) (answer, error) {
+		if _, err := db.exec(ctx, noteRecovered, micros(at), endpointID); err != nil {
+			return answer{}, err
+		}
 		was, err := collect(ctx, db, troubleDest, `DELETE FROM troubles WHERE endpoint_id = ? RETURNING `+troubleColumns, endpointID)
 		if err != nil || len(was) == 0 {
 			return answer{}, err
@@ -107,4 +127,20 @@ func (l *Ledger) Troubles(ctx context.Context) ([]postback.Trouble, error) {
 		return nil, fmt.Errorf("read troubles: %w", err)
 	}
 	return found, nil
+}
+
+// switched does what a new state of an endpoint brings with it: one that is
+// disabled is noted, and one that is deleted, or enabled again, begins anew.
+func switched(ctx context.Context, db *session, before postback.EndpointState, now postback.Endpoint) error {
+	switch wasDisabled := before == postback.EndpointDisabled; {
+	case now.State == postback.EndpointDisabled && !wasDisabled:
+		if _, err := db.exec(ctx, noteDisabled, now.ID); err != nil {
+			return fmt.Errorf("note disabled endpoint: %w", err)
+		}
+	case now.State == postback.EndpointDeleted, now.State == postback.EndpointEnabled && wasDisabled:
+		if _, err := db.exec(ctx, forget, now.ID); err != nil {
+			return fmt.Errorf("forget trouble: %w", err)
+		}
+	}
+	return nil
 }

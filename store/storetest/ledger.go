@@ -25,6 +25,7 @@ type Ledger interface {
 	Troubles
 	Traffic
 	Backlog
+	Notices
 	Endpoints
 	Secrets
 	History
@@ -124,12 +125,15 @@ type Parking interface {
 
 // Troubles keeps which endpoints fail, for all processes: an endpoint is in
 // trouble from a failure that was noted until it recovers, or is saved as
-// deleted.
+// deleted, or as enabled after it was disabled.
 type Troubles interface {
-	// NoteFailures begins an endpoint's trouble at a time, or adds to it.
-	NoteFailures(ctx context.Context, endpointID string, since time.Time, failures int, lastError string) error
+	// NoteFailures begins an endpoint's trouble, or adds to it: the earlier
+	// Since and the later FailedAt hold, Failures are added, and LastError is the
+	// new one. The rest of what it is given does not matter.
+	NoteFailures(ctx context.Context, more postback.Trouble) error
 	// OpenCircuit marks an endpoint in trouble as left alone, with the time of
-	// its first probe. False: it is already, or is in no trouble.
+	// its first probe, and writes that as a notice. False: it is already, or is
+	// in no trouble.
 	OpenCircuit(ctx context.Context, endpointID string, at, probeAt time.Time) (bool, error)
 	// Probe releases the oldest parked delivery of an endpoint whose circuit is
 	// open, as Release would, marks it as a probe and sets TriedAt and the time
@@ -143,8 +147,8 @@ type Troubles interface {
 // TroubleReader reads and ends troubles.
 type TroubleReader interface {
 	// Recover ends an endpoint's trouble and returns it, to one caller only;
-	// false when there is none.
-	Recover(ctx context.Context, endpointID string) (postback.Trouble, bool, error)
+	// false when there is none. If its circuit was open, that is a notice.
+	Recover(ctx context.Context, endpointID string, at time.Time) (postback.Trouble, bool, error)
 	// Trouble returns an endpoint's; false when there is none.
 	Trouble(ctx context.Context, endpointID string) (postback.Trouble, bool, error)
 	// Troubles lists all of them, by endpoint.
@@ -174,6 +178,21 @@ type Backlog interface {
 	Waiting(ctx context.Context, endpointID string, limit int) (postback.Waiting, error)
 	// WaitingAll counts those of all endpoints, each of them; Oldest is left zero.
 	WaitingAll(ctx context.Context) (postback.Waiting, error)
+}
+
+// Notices keeps what an operator has not been told yet. Each is written in the
+// transaction that makes it true: by OpenCircuit, by Recover, by the SaveEndpoint
+// that disables an endpoint, and, of dead letters, by SumDeaths. Nobody can
+// foresee its id.
+type Notices interface {
+	// SumDeaths makes notices of the dead letters from before a time that none
+	// counts, one for each endpoint, which may count younger ones too. A delivery
+	// is counted once each time it becomes a dead letter; an example never is.
+	SumDeaths(ctx context.Context, before time.Time) error
+	// Notices lists up to limit of them, oldest first.
+	Notices(ctx context.Context, limit int) ([]postback.Notice, error)
+	// ForgetNotice removes one; true for one caller only.
+	ForgetNotice(ctx context.Context, id string) (bool, error)
 }
 
 // History answers what happened. Cursors are opaque; a malformed one is

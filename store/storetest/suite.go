@@ -27,6 +27,7 @@ func Run(t *testing.T, open func(t *testing.T) Ledger) {
 		{"troubles", troubleTests()},
 		{"traffic", trafficTests()},
 		{"backlog", backlogTests()},
+		{"notices", noticeTests()},
 		{"endpoints", endpointTests()},
 		{"history", historyTests()},
 		{"filters", filterTests()},

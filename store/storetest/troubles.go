@@ -17,6 +17,7 @@ func troubleTests() []test {
 		{"have no probe when nothing is parked", troubleNothingParked},
 		{"end once", troubleEnds},
 		{"end with their endpoint", troubleOfDeleted},
+		{"end when their endpoint is enabled again, not when it is resumed", troubleOfEnabled},
 	}
 }
 
@@ -29,10 +30,18 @@ func (k kit) trouble(endpointID string) postback.Trouble {
 	return trouble
 }
 
+// note notes failures of which the first and the last were a second apart.
+func (k kit) note(endpointID string, since time.Time, failures int, lastError string) {
+	k.Helper()
+	k.must(k.NoteFailures(k.ctx(), postback.Trouble{
+		EndpointID: endpointID, Since: since, FailedAt: since.Add(time.Second), Failures: failures, LastError: lastError,
+	}))
+}
+
 // open brings an endpoint into trouble with an open circuit.
 func (k kit) open(endpointID string) postback.Trouble {
 	k.Helper()
-	k.must(k.NoteFailures(k.ctx(), endpointID, Noon(), 10, "timeout"))
+	k.note(endpointID, Noon(), 10, "timeout")
 	opened, err := k.OpenCircuit(k.ctx(), endpointID, After(time.Second), After(6*time.Second))
 	k.must(err)
 	same(k, "opened", opened, true)
@@ -43,15 +52,15 @@ func troubleNoted(k kit) {
 	all, err := k.Troubles(k.ctx())
 	k.must(err)
 	same(k, "number of troubles", len(all), 0)
-	k.must(k.NoteFailures(k.ctx(), "ep_2", After(time.Minute), 3, "timeout"))
-	k.must(k.NoteFailures(k.ctx(), "ep_2", Noon(), 4, "status_not_200"))
-	k.must(k.NoteFailures(k.ctx(), "ep_1", After(time.Hour), 1, "refused"))
-	k.must(k.NoteFailures(k.ctx(), "ep_2", After(time.Hour), 2, "timeout"))
+	k.note("ep_2", After(time.Minute), 3, "timeout")
+	k.note("ep_2", Noon(), 4, "status_not_200")
+	k.note("ep_1", After(time.Hour), 1, "refused")
+	k.note("ep_2", After(time.Hour), 2, "timeout")
 	all, err = k.Troubles(k.ctx())
 	k.must(err)
 	same(k, "troubles", all, []postback.Trouble{
-		{EndpointID: "ep_1", Since: After(time.Hour), Failures: 1, LastError: "refused"},
-		{EndpointID: "ep_2", Since: Noon(), Failures: 9, LastError: "timeout"},
+		{EndpointID: "ep_1", Since: After(time.Hour), FailedAt: After(time.Hour + time.Second), Failures: 1, LastError: "refused"},
+		{EndpointID: "ep_2", Since: Noon(), FailedAt: After(time.Hour + time.Second), Failures: 9, LastError: "timeout"},
 	})
 }
 
@@ -60,14 +69,14 @@ func troubleOpens(k kit) {
 	k.must(err)
 	same(k, "opened without trouble", opened, false)
 	want := postback.Trouble{
-		EndpointID: "ep_1", Since: Noon(), Failures: 10, LastError: "timeout", OpenedAt: After(time.Second), TriedAt: After(time.Second), ProbeAt: After(6 * time.Second),
+		EndpointID: "ep_1", Since: Noon(), FailedAt: After(time.Second), Failures: 10, LastError: "timeout", OpenedAt: After(time.Second), TriedAt: After(time.Second), ProbeAt: After(6 * time.Second),
 	}
 	same(k, "trouble", k.open("ep_1"), want)
 	opened, err = k.OpenCircuit(k.ctx(), "ep_1", After(time.Hour), After(2*time.Hour))
 	k.must(err)
 	same(k, "opened again", opened, false)
-	k.must(k.NoteFailures(k.ctx(), "ep_1", After(time.Minute), 1, "dns"))
-	want.Failures, want.LastError = 11, "dns"
+	k.note("ep_1", After(time.Minute), 1, "dns")
+	want.Failures, want.FailedAt, want.LastError = 11, After(time.Minute+time.Second), "dns"
 	same(k, "trouble", k.trouble("ep_1"), want)
 }
 
@@ -137,7 +146,7 @@ func troubleEnds(k kit) {
 	var mu sync.Mutex
 	var got []string
 	together(10, func(int) {
-		trouble, found, err := k.Recover(k.ctx(), "ep_1")
+		trouble, found, err := k.Recover(k.ctx(), "ep_1", After(time.Minute))
 		if err != nil {
 			k.Errorf("recover: %v", err)
 		}
@@ -175,4 +184,24 @@ func troubleOfDeleted(k kit) {
 	k.must(err)
 	same(k, "number of troubles", len(all), 1)
 	same(k, "endpoint in trouble", all[0].EndpointID, "ep_1")
+}
+
+func troubleOfEnabled(k kit) {
+	for id, before := range map[string]postback.EndpointState{"ep_1": postback.EndpointDisabled, "ep_2": postback.EndpointPaused} {
+		endpoint := Endpoint(id)
+		endpoint.State = before
+		if before == postback.EndpointDisabled {
+			endpoint.DisabledReason, endpoint.DisabledAt = postback.DisabledFailing, Noon()
+		}
+		saved, err := k.SaveEndpoint(k.ctx(), endpoint)
+		k.must(err)
+		k.open(id)
+		saved.State, saved.DisabledReason, saved.DisabledAt = postback.EndpointEnabled, "", time.Time{}
+		_, err = k.SaveEndpoint(k.ctx(), saved)
+		k.must(err)
+	}
+	all, err := k.Troubles(k.ctx())
+	k.must(err)
+	same(k, "number of troubles", len(all), 1)
+	same(k, "endpoint in trouble", all[0].EndpointID, "ep_2")
 }

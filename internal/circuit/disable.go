@@ -1,0 +1,114 @@
+package circuit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// Limit says when an endpoint that does nothing but fail is disabled.
+type Limit struct {
+	After    time.Duration // from the first failure to the last; 0: never
+	Failures int           // at least
+}
+
+// Reached reports whether an endpoint has failed for too long. The time begins
+// with its first failure, or with its last change, its resumption among them:
+// whoever changed it may have mended it. It ends with the last failure that was
+// noted: while nothing is sent to it, no time passes. A success ends a trouble,
+// so within one there are only failures.
+func (l Limit) Reached(trouble postback.Trouble, endpoint postback.Endpoint) bool {
+	since := trouble.Since
+	if endpoint.UpdatedAt.After(since) {
+		since = endpoint.UpdatedAt
+	}
+	return l.After > 0 && endpoint.State == postback.EndpointEnabled &&
+		trouble.Failures >= l.Failures && trouble.FailedAt.Sub(since) >= l.After
+}
+
+// Endpoints looks endpoints up in memory.
+type Endpoints interface {
+	Endpoint(id string) (postback.Endpoint, bool)
+}
+
+// Switch takes endpoints out of use.
+type Switch interface {
+	// Disable stops sending to an endpoint that was seen in this revision. It is
+	// nil too when that was done before. CodeConflict when the endpoint was
+	// changed since.
+	Disable(ctx context.Context, endpointID string, seen int64, reason string) error
+}
+
+// DisablerOptions are the parts of a Disabler; all are required.
+type DisablerOptions struct {
+	Breaker   *Breaker
+	Endpoints Endpoints
+	Switch    Switch
+	Limit     Limit
+	Logger    *slog.Logger
+}
+
+// Disabler disables endpoints that have failed for too long. Any number of
+// processes may do so at once.
+type Disabler struct{ DisablerOptions }
+
+// NewDisabler makes a Disabler that does nothing before Run.
+func NewDisabler(options DisablerOptions) (*Disabler, error) {
+	if options.Breaker == nil || options.Endpoints == nil || options.Switch == nil || options.Logger == nil || options.Limit.After < 0 {
+		return nil, errors.New("make disabler: a part is missing")
+	}
+	return &Disabler{options}, nil
+}
+
+// Run looks at every interval until ctx ends, and logs what an outage makes fail
+// once.
+func (d *Disabler) Run(ctx context.Context, interval time.Duration) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		err := d.Look(ctx)
+		if err != nil && !failing && ctx.Err() == nil {
+			d.Logger.WarnContext(ctx, "an endpoint that has failed for too long is not disabled", slog.Any("error", err))
+		}
+		failing = err != nil
+	}
+}
+
+// Look disables the endpoints that have reached the limit now. Before it does it
+// asks the ledger again: a success that another process saw ends a trouble.
+func (d *Disabler) Look(ctx context.Context) error {
+	if len(d.due()) == 0 {
+		return nil
+	}
+	if err := d.Breaker.Refresh(ctx); err != nil {
+		return err
+	}
+	var failures []error
+	for _, endpoint := range d.due() {
+		err := d.Switch.Disable(ctx, endpoint.ID, endpoint.Revision, postback.DisabledFailing)
+		if code := postback.CodeOf(err); err != nil && code != postback.CodeConflict && code != postback.CodeNotFound {
+			failures = append(failures, fmt.Errorf("disable endpoint %s: %w", endpoint.ID, err))
+		}
+	}
+	return errors.Join(failures...)
+}
+
+func (d *Disabler) due() []postback.Endpoint {
+	var due []postback.Endpoint
+	for _, trouble := range d.Breaker.Troubles() {
+		if endpoint, known := d.Endpoints.Endpoint(trouble.EndpointID); known && d.Limit.Reached(trouble, endpoint) {
+			due = append(due, endpoint)
+		}
+	}
+	return due
+}

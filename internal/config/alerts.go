@@ -1,0 +1,29 @@
+package config
+
+import "strconv"
+
+// alertSettings say when endpoints are given up, and what operators are told.
+func alertSettings() []setting {
+	return []setting{
+		{
+			name: "disable-after", placeholder: "DURATION",
+			usage: "an endpoint that did nothing but fail for so long is disabled until somebody enables it; 0: never",
+			parse: func(c *Config, v []string) error { return parseDuration(&c.DisableAfter, v[0], MaxDisableAfter) },
+			show:  func(c Config) string { return c.DisableAfter.String() },
+		},
+		{
+			name: "disable-failures", placeholder: "COUNT",
+			usage: "how often it must have failed in that time, at least",
+			parse: func(c *Config, v []string) error { return parseCount(&c.DisableFailures, v[0], 1, MaxDisableFailures) },
+			show:  func(c Config) string { return strconv.Itoa(c.DisableFailures) },
+		},
+		{
+			name: "alert-window", placeholder: "DURATION",
+			usage: "dead letters of an endpoint are told together, once in so long at most",
+			parse: func(c *Config, v []string) error {
+				return parseSpan(&c.AlertWindow, v[0], MinAlertWindow, MaxAlertWindow)
+			},
+			show: func(c Config) string { return c.AlertWindow.String() },
+		},
+	}
+}

@@ -1,0 +1,87 @@
+package notice
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// about is what every event says of the endpoint.
+type about struct {
+	EndpointID string `json:"endpoint_id"`
+	Publisher  string `json:"publisher"`
+	Host       string `json:"host"` // of its URL; the rest may identify a user
+}
+
+// endpointData is the data of the events about an endpoint.
+type endpointData struct {
+	about
+	State     postback.EndpointState `json:"state"`
+	Reason    string                 `json:"reason,omitempty"` // of a disabled one
+	At        stamp                  `json:"at"`
+	Since     stamp                  `json:"since,omitzero"` // the first failure
+	Failures  int                    `json:"failures"`
+	LastError string                 `json:"last_error,omitempty"`
+}
+
+// deadData is the data of the event about dead letters.
+type deadData struct {
+	about
+	Count      int                     `json:"count"`
+	Reasons    map[postback.Reason]int `json:"reasons"`
+	FirstAt    stamp                   `json:"first_at"`
+	LastAt     stamp                   `json:"last_at"`
+	Deliveries []string                `json:"deliveries"` // a few of them
+}
+
+// stamp is a time as the API spells it.
+type stamp struct{ time.Time }
+
+// MarshalJSON writes RFC 3339 in UTC with milliseconds.
+func (s stamp) MarshalJSON() ([]byte, error) {
+	return []byte(s.UTC().Format(`"2006-01-02T15:04:05.000Z07:00"`)), nil
+}
+
+// dataOf is what an event says.
+func dataOf(notice postback.Notice, endpoint postback.Endpoint) (json.RawMessage, error) {
+	subject := about{EndpointID: endpoint.ID, Publisher: endpoint.Publisher, Host: hostOf(endpoint.URL)}
+	var data any
+	if notice.Dead != nil {
+		data = deadData{
+			about: subject, Count: notice.Count, Reasons: notice.Dead.Reasons,
+			FirstAt: stamp{notice.Since}, LastAt: stamp{notice.At}, Deliveries: notice.Dead.Deliveries,
+		}
+	} else {
+		data = endpointData{
+			about: subject, State: stateAfter(notice), Reason: notice.Reason,
+			At: stamp{notice.At}, Since: stamp{notice.Since}, Failures: notice.Count, LastError: notice.LastError,
+		}
+	}
+	text, err := postback.EncodeJSON(data)
+	if err != nil {
+		return nil, fmt.Errorf("write what is to be told: %w", err)
+	}
+	return text, nil
+}
+
+// stateAfter is the endpoint's state when it happened, which may not be its
+// state now.
+func stateAfter(notice postback.Notice) postback.EndpointState {
+	if notice.Type == postback.NoticeDisabled {
+		return postback.EndpointDisabled
+	}
+	return postback.EndpointEnabled
+}
+
+// hostOf is the host of a URL that may be a template, with its port. Nothing
+// else of it is told: not who logs in, and not what is asked for.
+func hostOf(rawURL string) string {
+	_, rest, _ := strings.Cut(rawURL, "://")
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		rest = rest[:end]
+	}
+	return rest[strings.LastIndex(rest, "@")+1:]
+}

@@ -1,0 +1,77 @@
+package notice
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// circuitOpen stands beside the states of endpoints: it is enabled, and left
+// alone.
+const circuitOpen = "circuit_open"
+
+// measure makes the instruments. Labels have few values: no endpoint, no
+// publisher.
+func (t *Teller) measure() (err error) {
+	if t.told, err = t.Meter.Int64Counter("waybill.alerts",
+		metric.WithDescription("What operators were told, by type of event; each by one process.")); err != nil {
+		return fmt.Errorf("make metric: %w", err)
+	}
+	_, err = t.Meter.Int64ObservableGauge("waybill.endpoints",
+		metric.WithDescription("Endpoints by state, as this process sees them; circuit_open: enabled, and left alone because they keep failing."),
+		metric.WithInt64Callback(func(_ context.Context, observer metric.Int64Observer) error {
+			for state, count := range t.count() {
+				observer.Observe(count, metric.WithAttributes(attribute.String("state", state)))
+			}
+			return nil
+		}))
+	if err != nil {
+		return fmt.Errorf("make metric: %w", err)
+	}
+	return nil
+}
+
+// count counts endpoints by state. States that none is in are 0, so that an
+// alert on one of them is not without data.
+func (t *Teller) count() map[string]int64 {
+	counts := map[string]int64{
+		string(postback.EndpointEnabled): 0, circuitOpen: 0, string(postback.EndpointPaused): 0, string(postback.EndpointDisabled): 0,
+	}
+	for _, endpoint := range t.Endpoints.All() {
+		switch {
+		case endpoint.State == postback.EndpointDeleted:
+		case endpoint.State == postback.EndpointEnabled && t.Circuits.Open(endpoint.ID):
+			counts[circuitOpen]++
+		default:
+			counts[string(endpoint.State)]++
+		}
+	}
+	return counts
+}
+
+func (t *Teller) log(ctx context.Context, notice postback.Notice, endpoint postback.Endpoint) {
+	log := t.Logger.With(slog.String("endpoint", endpoint.ID), slog.String("publisher", endpoint.Publisher))
+	var failures []any // none before an answer that disables at once
+	if notice.Count > 0 {
+		failures = []any{slog.String("error", notice.LastError), slog.Int("failures", notice.Count), slog.Time("since", notice.Since)}
+	}
+	switch notice.Type {
+	case postback.NoticeFailing:
+		log.WarnContext(ctx, "an endpoint keeps failing; its deliveries wait while it is probed", failures...)
+	case postback.NoticeRecovered:
+		log.InfoContext(ctx, "an endpoint is well again; its deliveries go on",
+			slog.Duration("after", notice.At.Sub(notice.Since).Round(time.Second)))
+	case postback.NoticeDisabled:
+		log.WarnContext(ctx, "an endpoint is disabled; its deliveries wait until it is enabled",
+			append(failures, slog.String("reason", notice.Reason))...)
+	case postback.NoticeDead:
+		log.WarnContext(ctx, "deliveries became dead letters",
+			slog.Int("count", notice.Count), slog.Any("reasons", notice.Dead.Reasons), slog.Time("first", notice.Since), slog.Time("last", notice.At))
+	}
+}

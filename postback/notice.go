@@ -1,0 +1,57 @@
+package postback
+
+import "time"
+
+// Operator is the publisher of the events by which Waybill tells its own
+// operator what became of endpoints and deliveries. No producer can send one,
+// and no key of a publisher reaches them.
+const Operator = "@operator"
+
+// OperatorScheme is the scheme of endpoints for them.
+const OperatorScheme = "standard-webhooks"
+
+// The types of those events.
+const (
+	NoticeFailing   = "endpoint.failing"   // its circuit opened
+	NoticeRecovered = "endpoint.recovered" // a probe succeeded, and its circuit closed
+	NoticeDisabled  = "endpoint.disabled"  // it is disabled until somebody enables it
+	NoticeDead      = "deliveries.dead"    // some of its deliveries became dead letters
+)
+
+// NoticeTypes are the types of the events that an operator is told.
+func NoticeTypes() []string {
+	return []string{NoticeFailing, NoticeRecovered, NoticeDisabled, NoticeDead}
+}
+
+// Notice is what an operator is to be told of an endpoint. The ledger writes it
+// together with what it tells of.
+type Notice struct {
+	ID         string // "op_" and 32 hexadecimal digits; the event's id, too
+	Type       string // one of NoticeTypes
+	EndpointID string
+	At         time.Time // when it happened; of dead letters: the last one
+	Since      time.Time // the first failure, or the first of the dead letters; zero when there was no failure
+	Count      int       // failures since then, roughly, or dead letters exactly
+	LastError  string    // the code of the last failure that was noted
+	Reason     string    // why the endpoint is disabled
+	Dead       *DeadSum  // of NoticeDead alone
+}
+
+// DeadSum says of dead letters why they are, and names some of them.
+type DeadSum struct {
+	Reasons    map[Reason]int `json:"reasons"`
+	Deliveries []string       `json:"deliveries"` // the first MaxNamedDead
+}
+
+// MaxNamedDead bounds how many dead letters a notice names.
+const MaxNamedDead = 5
+
+// Deaths are deliveries of an endpoint that became dead letters for the same
+// reason, examples left out.
+type Deaths struct {
+	EndpointID  string
+	Reason      Reason
+	Count       int
+	First, Last time.Time
+	Deliveries  []string // the first MaxNamedDead
+}

@@ -1,0 +1,112 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
+)
+
+const (
+	selectNotices = `SELECT id, type, endpoint_id, at, since, count, last_error, reason, dead FROM notices ORDER BY seq LIMIT $1`
+	forgetNotice  = `DELETE FROM notices WHERE id = $1`
+	// noteDisabled tells of an endpoint that was saved as disabled.
+	noteDisabled = `INSERT INTO notices (type, endpoint_id, at, reason, since, count, last_error)
+		SELECT 'endpoint.disabled', p.id, p.disabled_at, p.disabled_reason, t.since, coalesce(t.failures, 0), coalesce(t.last_error, '')
+		FROM endpoints p LEFT JOIN troubles t ON t.endpoint_id = p.id WHERE p.id = $1`
+	noteDead = `INSERT INTO notices (type, endpoint_id, at, since, count, dead) VALUES ($1, $2, $3, $4, $5, $6)`
+
+	insertDeaths = `INSERT INTO deaths (endpoint_id, reason, count, first_at, last_at, deliveries)
+		SELECT * FROM unnest($1::text[], $2::text[], $3::integer[], $4::timestamptz[], $5::timestamptz[], $6::text[])`
+	takeDeaths = `DELETE FROM deaths WHERE first_at < $1 RETURNING endpoint_id, reason, count, first_at, last_at, deliveries`
+)
+
+func noticeDest(n *postback.Notice) []any {
+	return []any{
+		&n.ID, &n.Type, &n.EndpointID,
+		instant{&n.At},
+		instant{&n.Since},
+		&n.Count, &n.LastError, &n.Reason,
+		decoded{&n.Dead},
+	}
+}
+
+func deathsDest(d *postback.Deaths) []any {
+	return []any{&d.EndpointID, &d.Reason, &d.Count, instant{&d.First}, instant{&d.Last}, decoded{&d.Deliveries}}
+}
+
+// Notices lists what an operator has not been told, oldest first.
+func (l *Ledger) Notices(ctx context.Context, limit int) ([]postback.Notice, error) {
+	ctx, cancel := bound(ctx)
+	defer cancel()
+	found, err := collect(ctx, l.pool, noticeDest, selectNotices, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read notices: %w", err)
+	}
+	return found, nil
+}
+
+// ForgetNotice removes what an operator was told; false when another caller did.
+func (l *Ledger) ForgetNotice(ctx context.Context, id string) (bool, error) {
+	gone, err := l.change(ctx, "forget notice", forgetNotice, id)
+	return gone > 0, err
+}
+
+// SumDeaths makes notices of the dead letters that none has counted.
+func (l *Ledger) SumDeaths(ctx context.Context, before time.Time) error {
+	err := l.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		taken, err := collect(ctx, tx, deathsDest, takeDeaths, before)
+		if err != nil {
+			return err
+		}
+		batch := &pgx.Batch{}
+		for _, n := range store.Sum(taken) {
+			dead, err := encode(n.Dead)
+			if err != nil {
+				return err
+			}
+			batch.Queue(noteDead, n.Type, n.EndpointID, n.At, n.Since, n.Count, dead)
+		}
+		return tx.SendBatch(ctx, batch).Close()
+	})
+	if err != nil {
+		return fmt.Errorf("sum dead letters up: %w", err)
+	}
+	return nil
+}
+
+// queueDeaths writes which of some deliveries that ended are dead letters, if
+// any are: an operator is to be told.
+func queueDeaths(batch *pgx.Batch, ended []standing) error {
+	var each []postback.Deaths
+	for _, s := range ended {
+		if s.state == postback.Dead && !s.test {
+			each = append(each, postback.Deaths{
+				EndpointID: s.endpointID, Reason: s.reason, Count: 1, First: s.completedAt, Last: s.completedAt, Deliveries: []string{s.id},
+			})
+		}
+	}
+	rows := store.Gather(each)
+	if len(rows) == 0 {
+		return nil
+	}
+	deliveries := make([]string, len(rows))
+	for i, row := range rows {
+		var err error
+		if deliveries[i], err = encode(row.Deliveries); err != nil {
+			return err
+		}
+	}
+	batch.Queue(insertDeaths,
+		texts(rows, func(d postback.Deaths) string { return d.EndpointID }),
+		texts(rows, func(d postback.Deaths) postback.Reason { return d.Reason }),
+		column(rows, func(d postback.Deaths) int { return d.Count }),
+		times(rows, func(d postback.Deaths) time.Time { return d.First }),
+		times(rows, func(d postback.Deaths) time.Time { return d.Last }),
+		deliveries)
+	return nil
+}

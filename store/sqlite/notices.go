@@ -1,0 +1,87 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
+)
+
+const (
+	selectNotices = `SELECT id, type, endpoint_id, at, since, count, last_error, reason, dead FROM notices ORDER BY seq LIMIT ?`
+	forgetNotice  = `DELETE FROM notices WHERE id = ?`
+	// noteDisabled tells of an endpoint that was saved as disabled.
+	noteDisabled = `INSERT INTO notices (type, endpoint_id, at, reason, since, count, last_error)
+		SELECT 'endpoint.disabled', p.id, p.disabled_at, p.disabled_reason, t.since, coalesce(t.failures, 0), coalesce(t.last_error, '')
+		FROM endpoints p LEFT JOIN troubles t ON t.endpoint_id = p.id WHERE p.id = ?`
+	noteDead = `INSERT INTO notices (type, endpoint_id, at, since, count, dead) VALUES (?, ?, ?, ?, ?, ?)`
+
+	// countDeath counts a delivery that just became a dead letter, and names it if
+	// it is one of the first. Examples count for nothing.
+	countDeath = `INSERT INTO deaths (endpoint_id, reason, count, first_at, last_at, deliveries)
+		SELECT endpoint_id, reason, 1, completed_at, completed_at, json_array(id) FROM deliveries WHERE id = ?1 AND test = 0
+		ON CONFLICT (endpoint_id, reason) DO UPDATE SET count = count + 1,
+		first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at),
+		deliveries = CASE WHEN count < ?2 THEN json_insert(deliveries, '$[#]', ?1) ELSE deliveries END`
+	takeDeaths = `DELETE FROM deaths WHERE first_at < ? RETURNING endpoint_id, reason, count, first_at, last_at, deliveries`
+)
+
+func noticeDest(n *postback.Notice) []any {
+	return []any{
+		&n.ID, &n.Type, &n.EndpointID,
+		instant{&n.At},
+		instant{&n.Since},
+		&n.Count, &n.LastError, &n.Reason,
+		decoded{&n.Dead},
+	}
+}
+
+func deathsDest(d *postback.Deaths) []any {
+	return []any{&d.EndpointID, &d.Reason, &d.Count, instant{&d.First}, instant{&d.Last}, decoded{&d.Deliveries}}
+}
+
+// Notices lists what an operator has not been told, oldest first.
+func (l *Ledger) Notices(ctx context.Context, limit int) ([]postback.Notice, error) {
+	found, err := collect(ctx, l.readPool, noticeDest, selectNotices, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read notices: %w", err)
+	}
+	return found, nil
+}
+
+// ForgetNotice removes what an operator was told; false when another caller did.
+func (l *Ledger) ForgetNotice(ctx context.Context, id string) (bool, error) {
+	gone, err := l.change(ctx, "forget notice", 1, forgetNotice, id)
+	return gone > 0, err
+}
+
+// SumDeaths makes notices of the dead letters that none has counted.
+func (l *Ledger) SumDeaths(ctx context.Context, before time.Time) error {
+	_, err := write(ctx, l.writer, 1, func(ctx context.Context, db *session) (int, error) {
+		taken, err := collect(ctx, db, deathsDest, takeDeaths, micros(before))
+		if err != nil {
+			return 0, fmt.Errorf("sum dead letters up: %w", err)
+		}
+		for _, n := range store.Sum(taken) {
+			dead, err := encode(n.Dead)
+			if err != nil {
+				return 0, err
+			}
+			if _, err := db.exec(ctx, noteDead, n.Type, n.EndpointID, micros(n.At), micros(n.Since), n.Count, dead); err != nil {
+				return 0, fmt.Errorf("note dead letters: %w", err)
+			}
+		}
+		return 0, nil
+	})
+	return err
+}
+
+// bury counts a delivery that just became a dead letter.
+func bury(ctx context.Context, db *session, deliveryID string) error {
+	if _, err := db.exec(ctx, countDeath, deliveryID, postback.MaxNamedDead); err != nil {
+		return fmt.Errorf("count dead letter: %w", err)
+	}
+	return nil
+}
