@@ -16,6 +16,7 @@ import (
 	"github.com/waybillhq/waybill/dispatcher"
 	"github.com/waybillhq/waybill/internal/task"
 	"github.com/waybillhq/waybill/internal/testkit"
+	"github.com/waybillhq/waybill/internal/traffic"
 	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/worker"
 )
@@ -56,7 +57,7 @@ func newEngine(t *testing.T) *engine {
 		t.Fatal(err)
 	}
 	e.worker, err = worker.New(worker.Options{
-		Ledger: e.Ledger, Endpoints: e.Registry, Circuits: e.Breaker, Schemes: e.Schemes, Secrets: e.Keyring, Switch: e.Endpoints, Uses: e.Ledger, Sender: e.Egress, Acceptor: e.dispatcher,
+		Ledger: e.Ledger, Endpoints: e.Registry, Circuits: e.Breaker, Traffic: traffic.NewRecorder(e.Ledger, e.Logger), Schemes: e.Schemes, Secrets: e.Keyring, Switch: e.Endpoints, Uses: e.Ledger, Sender: e.Egress, Acceptor: e.dispatcher,
 		Tracer: tracer, Meter: nometric.NewMeterProvider().Meter(""), Logger: e.Logger, Random: rand.Float64,
 	})
 	if err != nil {

@@ -3,6 +3,8 @@ package worker_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -34,6 +36,7 @@ type bench struct {
 	clock    *clock
 	spans    *tracetest.SpanRecorder
 	metrics  *metric.ManualReader
+	traffic  *counted
 }
 
 func setup(t *testing.T, alter ...func(*worker.Options)) *bench {
@@ -41,10 +44,10 @@ func setup(t *testing.T, alter ...func(*worker.Options)) *bench {
 	b := &bench{
 		Parts: testkit.NewParts(t), receiver: testkit.NewReceiver(t),
 		clock: &clock{at: time.Now().UTC().Truncate(time.Microsecond)},
-		spans: tracetest.NewSpanRecorder(), metrics: metric.NewManualReader(),
+		spans: tracetest.NewSpanRecorder(), metrics: metric.NewManualReader(), traffic: &counted{},
 	}
 	options := worker.Options{
-		Ledger: b.Ledger, Endpoints: b.Registry, Circuits: b.Breaker, Schemes: b.Schemes, Secrets: b.Keyring, Uses: b.Ledger, Switch: b.Endpoints, Sender: b.Egress, Acceptor: refusing{},
+		Ledger: b.Ledger, Endpoints: b.Registry, Circuits: b.Breaker, Traffic: b.traffic, Schemes: b.Schemes, Secrets: b.Keyring, Uses: b.Ledger, Switch: b.Endpoints, Sender: b.Egress, Acceptor: refusing{},
 		Tracer: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(b.spans)).Tracer("test"),
 		Meter:  metric.NewMeterProvider(metric.WithReader(b.metrics)).Meter("test"),
 		Logger: b.Logger, StoredBody: storedBody, Random: func() float64 { return 0.5 },
@@ -180,6 +183,27 @@ func (b *bench) expectRequests(t *testing.T, want int) []testkit.Request {
 		t.Fatalf("the receiver got %d requests, want %d", len(requests), want)
 	}
 	return requests
+}
+
+// counted notes the attempts that are counted.
+type counted struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (c *counted) Observe(endpointID string, attempt postback.Attempt) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all = append(c.all, fmt.Sprintf("%s %d %d %s", endpointID, attempt.Number, attempt.StatusCode, attempt.Outcome))
+}
+
+func (c *counted) expect(t *testing.T, want ...string) {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !slices.Equal(c.all, want) {
+		t.Errorf("counted are %q, want %q", c.all, want)
+	}
 }
 
 // sender answers what it is told to, and counts.

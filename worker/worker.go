@@ -46,6 +46,11 @@ type Circuits interface {
 	Failed(ctx context.Context, endpointID, code string, at time.Time)
 }
 
+// Traffic counts attempts.
+type Traffic interface {
+	Observe(endpointID string, attempt postback.Attempt)
+}
+
 // Schemes knows the schemes that endpoints choose.
 type Schemes interface {
 	Define(name string) (*signer.Definition, error)
@@ -66,6 +71,7 @@ type Options struct {
 	Ledger    Ledger
 	Endpoints Endpoints
 	Circuits  Circuits
+	Traffic   Traffic
 	Schemes   Schemes
 	Secrets   Opener
 	Uses      SecretUses
@@ -98,7 +104,7 @@ type Worker struct {
 
 // New makes a Worker.
 func New(options Options) (*Worker, error) {
-	if options.Ledger == nil || options.Endpoints == nil || options.Circuits == nil || options.Schemes == nil || options.Secrets == nil || options.Uses == nil || options.Switch == nil || options.Sender == nil ||
+	if options.Ledger == nil || options.Endpoints == nil || options.Circuits == nil || options.Traffic == nil || options.Schemes == nil || options.Secrets == nil || options.Uses == nil || options.Switch == nil || options.Sender == nil ||
 		options.Acceptor == nil || options.Tracer == nil || options.Meter == nil || options.Logger == nil || options.Random == nil {
 		return nil, errors.New("make worker: a part is missing")
 	}
@@ -159,12 +165,14 @@ func (w *Worker) handle(ctx context.Context, due postback.Due) postback.Transiti
 	return w.try(ctx, endpoint, due)
 }
 
-// observe tells the endpoint's circuit what came of an attempt. An example says
-// nothing of it, nor does an address that is never sent to.
+// observe counts an attempt, and tells the endpoint's circuit what came of it. An
+// example says nothing of the endpoint, and an address that is never sent to
+// nothing of its circuit.
 func (w *Worker) observe(ctx context.Context, delivery postback.Delivery, move postback.Transition) {
 	if move.Attempt == nil || delivery.Test {
 		return
 	}
+	w.Traffic.Observe(delivery.EndpointID, *move.Attempt)
 	switch move.Attempt.Outcome {
 	case postback.OutcomeSucceeded:
 		w.Circuits.Succeeded(ctx, delivery.EndpointID, delivery.Probe, w.now())

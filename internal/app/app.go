@@ -26,6 +26,7 @@ import (
 	"github.com/waybillhq/waybill/internal/seal"
 	"github.com/waybillhq/waybill/internal/task"
 	"github.com/waybillhq/waybill/internal/telemetry"
+	"github.com/waybillhq/waybill/internal/traffic"
 	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/worker"
 )
@@ -50,6 +51,7 @@ type server struct {
 	ledger     ledger
 	registry   *registry.Registry
 	breaker    *circuit.Breaker
+	traffic    *traffic.Recorder
 	schemes    *schemes.Live
 	keyring    *seal.Keyring
 	egress     *egress.Client
@@ -221,8 +223,9 @@ func (s *server) buildDispatcher(context.Context) (err error) {
 }
 
 func (s *server) buildWorker(context.Context) (err error) {
+	s.traffic = traffic.NewRecorder(s.ledger, s.log)
 	s.worker, err = worker.New(worker.Options{
-		Ledger: s.ledger, Endpoints: s.registry, Circuits: s.breaker, Schemes: s.schemes, Secrets: s.keyring, Uses: s.ledger, Switch: s.endpoints, Sender: s.egress, Acceptor: s.dispatcher,
+		Ledger: s.ledger, Endpoints: s.registry, Circuits: s.breaker, Traffic: s.traffic, Schemes: s.schemes, Secrets: s.keyring, Uses: s.ledger, Switch: s.endpoints, Sender: s.egress, Acceptor: s.dispatcher,
 		Tracer: s.telemetry.Tracer(), Meter: s.telemetry.Meter(), Logger: s.log,
 		StoredBody: s.cfg.StoredBody, Random: rand.Float64,
 	})

@@ -17,6 +17,7 @@ import (
 	"github.com/waybillhq/waybill/internal/retention"
 	"github.com/waybillhq/waybill/internal/schemes"
 	"github.com/waybillhq/waybill/internal/seal"
+	"github.com/waybillhq/waybill/internal/traffic"
 	"github.com/waybillhq/waybill/store"
 	"github.com/waybillhq/waybill/store/postgres"
 	"github.com/waybillhq/waybill/store/sqlite"
@@ -38,6 +39,8 @@ type ledger interface { //nolint:interfacebloat // the sum of what each part dec
 	keys.Ledger
 	schemes.Ledger
 	retention.Ledger
+	traffic.Ledger
+	traffic.Sources
 	api.History
 	api.Exports
 	api.EndpointReader

@@ -37,6 +37,7 @@ func rules() []rule {
 		{pkg: "internal/schemes", imports: []string{"postback", "signer"}},
 		{pkg: "internal/task", imports: []string{"postback"}},
 		{pkg: "internal/telemetry", imports: []string{"postback"}},
+		{pkg: "internal/traffic", imports: []string{"postback"}},
 
 		{pkg: "internal/diagnose", imports: []string{"postback", "signer"}, stdOnly: true},
 

@@ -1,0 +1,4 @@
+package traffic
+
+// SetRoom bounds the counts in memory.
+func (r *Recorder) SetRoom(counts int) { r.room = counts }

@@ -1,0 +1,45 @@
+package traffic
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// MaxWaiting is how far an endpoint's deliveries that wait are counted: this
+// many of a kind are so many or more.
+const MaxWaiting = 100_000
+
+// Sources are what an endpoint's health is read from: what all processes wrote,
+// so that any of them can tell it.
+type Sources interface {
+	Trouble(ctx context.Context, endpointID string) (postback.Trouble, bool, error)
+	Tallies(ctx context.Context, endpointID string, slots []time.Time) ([]postback.Tally, error)
+	Waiting(ctx context.Context, endpointID string, limit int) (postback.Waiting, error)
+}
+
+// Reader tells how endpoints do.
+type Reader struct {
+	Sources Sources
+	Now     func() time.Time
+}
+
+// Health tells how an endpoint does. Traffic is that of a window, of a day at
+// most, and of the rest of the slot in which the window begins.
+func (r Reader) Health(ctx context.Context, endpointID string, window time.Duration) (health postback.Health, err error) {
+	if health.Trouble, _, err = r.Sources.Trouble(ctx, endpointID); err != nil {
+		return postback.Health{}, fmt.Errorf("read trouble: %w", err)
+	}
+	now := r.Now()
+	tallies, err := r.Sources.Tallies(ctx, endpointID, slotsSince(now.Add(-kept), now))
+	if err != nil {
+		return postback.Health{}, fmt.Errorf("read traffic: %w", err)
+	}
+	health.Traffic = sum(tallies, slotOf(now.Add(-window)))
+	if health.Waiting, err = r.Sources.Waiting(ctx, endpointID, MaxWaiting); err != nil {
+		return postback.Health{}, fmt.Errorf("count what waits: %w", err)
+	}
+	return health, nil
+}

@@ -1,0 +1,224 @@
+package traffic
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+const (
+	// flushInterval is how late the ledger has what was counted.
+	flushInterval = 10 * time.Second
+	// lastFlush bounds the flush on the way out.
+	lastFlush = 5 * time.Second
+	// batch is how many tallies are written, or forgotten, at once: everybody
+	// else who writes to an embedded ledger waits meanwhile.
+	batch = 500
+	// maxCounts bounds the counts in memory, at about a kilobyte each. There
+	// is one for each endpoint that was sent to in this slot, and for those of
+	// earlier slots that the ledger does not have yet.
+	maxCounts = 50_000
+	// maxCodes bounds the codes of an endpoint's errors in a slot; others count
+	// as "other".
+	maxCodes  = 16
+	otherCode = "other"
+)
+
+// Ledger keeps what processes counted.
+type Ledger interface {
+	SaveTallies(ctx context.Context, process string, tallies []postback.Tally) error
+	PruneTallies(ctx context.Context, before time.Time, limit int) (int, error)
+}
+
+// Recorder counts the attempts of this process. It is safe for concurrent use.
+type Recorder struct {
+	ledger  Ledger
+	logger  *slog.Logger
+	process string // names this one, of all that ever ran
+	room    int    // for counts
+
+	mu     sync.Mutex
+	slot   time.Time // that is counted now; it never goes back, whatever the clock does
+	counts map[place]*count
+	lost   int // attempts that there was no room for
+	pruned time.Time
+}
+
+// place is where an attempt counts.
+type place struct {
+	endpointID string
+	slot       time.Time
+}
+
+// count is a tally, and how many attempts of it the ledger has.
+type count struct {
+	postback.Tally
+	saved int
+}
+
+// NewRecorder makes a Recorder. Run brings what it counts to the ledger.
+func NewRecorder(ledger Ledger, logger *slog.Logger) *Recorder {
+	return &Recorder{ledger: ledger, logger: logger, process: rand.Text(), room: maxCounts, counts: map[place]*count{}}
+}
+
+// Observe counts an attempt that was made and recorded.
+func (r *Recorder) Observe(endpointID string, attempt postback.Attempt) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.turn(time.Now())
+	at := place{endpointID, r.slot}
+	one, known := r.counts[at]
+	if !known {
+		if len(r.counts) >= r.room {
+			r.lost++
+			return
+		}
+		one = &count{Tally: postback.Tally{EndpointID: endpointID, Slot: r.slot, Errors: map[string]int{}, Latencies: map[int]int{}}}
+		r.counts[at] = one
+	}
+	one.add(attempt)
+}
+
+// turn goes on to the slot of a time.
+func (r *Recorder) turn(now time.Time) {
+	if slot := slotOf(now); slot.After(r.slot) {
+		r.slot = slot
+	}
+}
+
+func (c *count) add(attempt postback.Attempt) {
+	ended := attempt.StartedAt.Add(attempt.Duration).Truncate(time.Microsecond) // as ledgers keep it
+	c.Attempts++
+	c.Latencies[bucketOf(attempt.Duration)]++
+	c.LastAttemptAt = later(c.LastAttemptAt, ended)
+	if attempt.Outcome == postback.OutcomeSucceeded {
+		c.Succeeded++
+		c.LastSuccessAt = later(c.LastSuccessAt, ended)
+		return
+	}
+	code := codeOf(attempt)
+	if _, known := c.Errors[code]; !known && len(c.Errors) >= maxCodes {
+		code = otherCode
+	}
+	c.Errors[code]++
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// codeOf is the code of an attempt's error. Of an answer that is not 200 it is
+// the status: a 503 is the endpoint's trouble, a 401 perhaps ours.
+func codeOf(attempt postback.Attempt) string {
+	switch {
+	case attempt.StatusCode != 0 && attempt.StatusCode != 200:
+		return fmt.Sprintf("status_%d", attempt.StatusCode)
+	case attempt.Error != nil:
+		return attempt.Error.Code
+	default:
+		return otherCode
+	}
+}
+
+// Run brings what is counted to the ledger every ten seconds until ctx ends, and
+// then once more. That the ledger cannot be told is logged once; what is counted
+// meanwhile comes when it can.
+func (r *Recorder) Run(ctx context.Context) {
+	ticker := time.NewTicker(flushInterval)
+	defer ticker.Stop()
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			r.flushLast(ctx)
+			return
+		case <-ticker.C:
+		}
+		err := r.flush(ctx)
+		if err != nil && !failing && ctx.Err() == nil {
+			r.logger.WarnContext(ctx, "what is shown of endpoints' traffic is out of date", slog.Any("error", err))
+		}
+		failing = err != nil
+		r.warnOfLost(ctx)
+	}
+}
+
+func (r *Recorder) flushLast(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFlush)
+	defer cancel()
+	if err := r.flush(ctx); err != nil {
+		r.logger.WarnContext(ctx, "the last counts of endpoints' traffic are lost", slog.Any("error", err))
+	}
+}
+
+func (r *Recorder) warnOfLost(ctx context.Context) {
+	r.mu.Lock()
+	lost := r.lost
+	r.lost = 0
+	r.mu.Unlock()
+	if lost > 0 {
+		r.logger.WarnContext(ctx, "attempts to more endpoints than are counted are missing in what is shown of traffic", slog.Int("attempts", lost))
+	}
+}
+
+// flush writes what changed, and forgets what is too old.
+func (r *Recorder) flush(ctx context.Context) error {
+	for part := range slices.Chunk(r.unsaved(), batch) {
+		if err := r.ledger.SaveTallies(ctx, r.process, part); err != nil {
+			return fmt.Errorf("save traffic: %w", err)
+		}
+		r.settle(part)
+	}
+	return r.prune(ctx)
+}
+
+// unsaved copies the counts that the ledger does not have as they are now.
+func (r *Recorder) unsaved() []postback.Tally {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.turn(time.Now())
+	var all []postback.Tally
+	for at, one := range r.counts {
+		if one.saved < one.Attempts {
+			all = append(all, one.copied())
+		} else if at.slot.Before(r.slot) {
+			delete(r.counts, at)
+		}
+	}
+	return all
+}
+
+// settle notes what the ledger has.
+func (r *Recorder) settle(written []postback.Tally) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, tally := range written {
+		r.counts[place{tally.EndpointID, tally.Slot}].saved = tally.Attempts
+	}
+}
+
+// prune forgets a batch of what is too old, once in a slot, or at every flush
+// while there is more.
+func (r *Recorder) prune(ctx context.Context) error {
+	slot := slotOf(time.Now())
+	if !slot.After(r.pruned) {
+		return nil
+	}
+	gone, err := r.ledger.PruneTallies(ctx, slot.Add(-kept), batch)
+	if err != nil {
+		return fmt.Errorf("forget traffic: %w", err)
+	}
+	if gone < batch {
+		r.pruned = slot
+	}
+	return nil
+}
