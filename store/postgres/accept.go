@@ -18,11 +18,12 @@ import (
 // one transaction and one round trip. Ids that are there already are left out,
 // with all that belongs to them. Ids are written in their order, so that groups
 // of several processes that hold the same ones wait for each other and not in a
-// circle.
+// circle. Events whose deliveries stand in rows ($34) are written as they came
+// instead: their seq is the order in which the rows go.
 const acceptEvents = `WITH
 	e AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::timestamptz[], $6::timestamptz[],
-			$7::bytea[], $8::text[], $9::boolean[], $10::text[], $11::boolean[])
-		AS e (id, type, publisher, data, occurred_at, accepted_at, digest, traceparent, test, rejection, unmatched)),
+			$7::bytea[], $8::text[], $9::boolean[], $10::text[], $11::boolean[]) WITH ORDINALITY
+		AS e (id, type, publisher, data, occurred_at, accepted_at, digest, traceparent, test, rejection, unmatched, place)),
 	d AS MATERIALIZED (SELECT * FROM unnest($12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[],
 			$19::text[], $20::boolean[], $21::integer[], $22::integer[], $23::integer[], $24::integer[], $25::text[],
 			$26::timestamptz[], $27::timestamptz[], $28::timestamptz[], $29::timestamptz[], $30::timestamptz[], $31::integer[], $32::text[]) WITH ORDINALITY
@@ -32,7 +33,8 @@ const acceptEvents = `WITH
 	made AS (SELECT event_id, array_agg(id ORDER BY place) AS ids FROM d GROUP BY event_id),
 	fresh AS (
 		INSERT INTO event_ids (id, accepted_at, deliveries)
-		SELECT e.id, e.accepted_at, coalesce(made.ids, '{}') FROM e LEFT JOIN made ON made.event_id = e.id ORDER BY e.id COLLATE "C"
+		SELECT e.id, e.accepted_at, coalesce(made.ids, '{}') FROM e LEFT JOIN made ON made.event_id = e.id
+		ORDER BY CASE WHEN $34 THEN e.place END, e.id COLLATE "C"
 		ON CONFLICT (id) DO NOTHING RETURNING id, seq, accepted_at),
 	stored AS (
 		INSERT INTO events (id, seq, type, publisher, data, occurred_at, accepted_at, digest, traceparent, test, rejection, unmatched)
@@ -45,11 +47,11 @@ const acceptEvents = `WITH
 			d.generation, d.attempts, d.attempts_before, d.last_status_code, d.last_error, d.created_at, d.opened_at, d.completed_at
 		FROM d JOIN fresh ON fresh.id = d.event_id ORDER BY d.id COLLATE "C"),
 	listed AS (
-		INSERT INTO waiting (endpoint_id, id, order_key, publisher, event_type, state, reason, next_attempt_at, sweep_at, bytes, code)
-		SELECT d.endpoint_id, d.id, d.order_key, d.publisher, d.event_type, d.state, d.reason, d.next_attempt_at, d.sweep_at, d.bytes, d.last_status_code
+		INSERT INTO waiting (endpoint_id, id, event_seq, order_key, publisher, event_type, state, reason, next_attempt_at, sweep_at, bytes, code)
+		SELECT d.endpoint_id, d.id, fresh.seq, d.order_key, d.publisher, d.event_type, d.state, d.reason, d.next_attempt_at, d.sweep_at, d.bytes, d.last_status_code
 		FROM d JOIN fresh ON fresh.id = d.event_id WHERE d.state IN ('pending', 'retrying', 'parked')),
 	types AS (INSERT INTO event_types (type) SELECT unnest($33::text[]) ON CONFLICT DO NOTHING)
-	SELECT id FROM fresh`
+	SELECT id, seq FROM fresh`
 
 // Accept writes each event with its deliveries. An event whose id is stored
 // already is answered with what is stored, or with CodeConflict when its content
@@ -58,12 +60,15 @@ func (l *Ledger) Accept(ctx context.Context, items []postback.Acceptance) ([]pos
 	if len(items) == 0 {
 		return nil, nil
 	}
+	if len(inRows(items)) > 0 {
+		items = detach(items)
+		return l.ordered.do(ctx, items, sizeOf(items))
+	}
 	return l.intake.do(ctx, items, sizeOf(items))
 }
 
 // acceptAll writes the items of several callers.
 func (l *Ledger) acceptAll(ctx context.Context, group [][]postback.Acceptance) ([][]postback.Acceptance, error) {
-	group = detach(group)
 	offered := map[string]bool{}
 	var first []postback.Acceptance // of each id
 	for _, items := range group {
@@ -83,7 +88,7 @@ func (l *Ledger) acceptAll(ctx context.Context, group [][]postback.Acceptance) (
 	for i, items := range group {
 		answers[i] = slices.Clone(items)
 		for j := range items {
-			if !fresh[items[j].Event.ID] {
+			if _, written := fresh[items[j].Event.ID]; !written {
 				repeats = append(repeats, &answers[i][j])
 			}
 			delete(fresh, items[j].Event.ID) // the next one is a repeat
@@ -98,14 +103,17 @@ type made struct {
 	bytes int
 }
 
+// fresh are the ids of events that were not there before, with their seq.
+type fresh map[string]int64
+
 // writeEvents returns the ids that were not there before.
-func (l *Ledger) writeEvents(ctx context.Context, items []postback.Acceptance) (fresh map[string]bool, err error) {
+func (l *Ledger) writeEvents(ctx context.Context, items []postback.Acceptance) (written fresh, err error) {
 	unknown := l.types.unknown(items)
-	if ordered := inRows(items); len(ordered) == 0 {
-		fresh, err = insertEvents(ctx, l.pool, items, unknown)
+	if coming := inRows(items); len(coming) == 0 {
+		written, err = insertEvents(ctx, l.pool, items, unknown, false)
 	} else {
-		err = l.transact(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
-			fresh, err = insertInRows(ctx, tx, items, unknown, ordered)
+		err = l.persist(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
+			written, err = insertInRows(ctx, tx, items, unknown, coming)
 			return err
 		})
 	}
@@ -113,10 +121,10 @@ func (l *Ledger) writeEvents(ctx context.Context, items []postback.Acceptance) (
 		return nil, fmt.Errorf("write events: %w", err)
 	}
 	l.types.learn(unknown)
-	return fresh, nil
+	return written, nil
 }
 
-func insertEvents(ctx context.Context, db querier, items []postback.Acceptance, unknown []string) (map[string]bool, error) {
+func insertEvents(ctx context.Context, db querier, items []postback.Acceptance, unknown []string, inOrder bool) (fresh, error) {
 	var deliveries []made
 	for _, item := range items {
 		for _, d := range item.Deliveries {
@@ -124,15 +132,19 @@ func insertEvents(ctx context.Context, db querier, items []postback.Acceptance, 
 		}
 	}
 	args := append(eventArgs(items), deliveryArgs(deliveries)...)
-	written, err := collect(ctx, db, one[string], acceptEvents, append(args, unknown)...)
+	type event struct {
+		id  string
+		seq int64
+	}
+	written, err := collect(ctx, db, func(e *event) []any { return []any{&e.id, &e.seq} }, acceptEvents, append(args, unknown, inOrder)...)
 	if err != nil {
 		return nil, err
 	}
-	fresh := make(map[string]bool, len(written))
-	for _, id := range written {
-		fresh[id] = true
+	ids := make(fresh, len(written))
+	for _, e := range written {
+		ids[e.id] = e.seq
 	}
-	return fresh, nil
+	return ids, nil
 }
 
 func eventArgs(items []postback.Acceptance) []any {

@@ -10,13 +10,20 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-// inRows are those deliveries of some items that stand in a row.
-func inRows(items []postback.Acceptance) []*postback.Delivery {
-	var found []*postback.Delivery
+// comer is a new delivery that stands in a row, and how it stands when it is at
+// the head.
+type comer struct {
+	*postback.Delivery
+	first postback.Delivery
+}
+
+// inRows are those deliveries of some items that stand in a row, in their order.
+func inRows(items []postback.Acceptance) []comer {
+	var found []comer
 	for _, item := range items {
 		for i := range item.Deliveries {
 			if d := &item.Deliveries[i]; d.OrderKey != "" && !d.State.Ended() {
-				found = append(found, d)
+				found = append(found, comer{d, *d})
 			}
 		}
 	}
@@ -24,46 +31,33 @@ func inRows(items []postback.Acceptance) []*postback.Delivery {
 }
 
 // detach copies what a caller keeps, where it is about to be changed.
-func detach(group [][]postback.Acceptance) [][]postback.Acceptance {
-	copies := slices.Clone(group)
-	for i, items := range group {
-		if len(inRows(items)) == 0 {
-			continue
-		}
-		copies[i] = slices.Clone(items)
-		for j := range items {
-			copies[i][j].Deliveries = slices.Clone(items[j].Deliveries)
-		}
+func detach(items []postback.Acceptance) []postback.Acceptance {
+	items = slices.Clone(items)
+	for i := range items {
+		items[i].Deliveries = slices.Clone(items[i].Deliveries)
 	}
-	return copies
+	return items
 }
 
 // insertInRows writes events some of whose deliveries stand in rows. These are
 // written as waiting for others, and the heads of their rows let go then: only
 // when it is written does it show whether an event was there before, and none of
 // its deliveries may head a row.
-func insertInRows(
-	ctx context.Context, tx pgx.Tx, items []postback.Acceptance, unknown []string, ordered []*postback.Delivery,
-) (map[string]bool, error) {
-	wanted := make(map[string]postback.Delivery, len(ordered))
-	for _, d := range ordered {
-		wanted[clean(d.ID)] = *d
-		wait(d)
+func insertInRows(ctx context.Context, tx pgx.Tx, items []postback.Acceptance, unknown []string, all []comer) (fresh, error) {
+	for _, one := range all {
+		wait(one.Delivery)
 	}
-	fresh, err := insertEvents(ctx, tx, items, unknown)
+	written, err := insertEvents(ctx, tx, items, unknown, true)
 	if err != nil {
 		return nil, err
 	}
 	var coming []*standing
-	byID := make(map[string]*postback.Delivery, len(ordered))
-	for _, d := range ordered {
-		if fresh[d.EventID] {
-			coming = append(coming, standingOf(*d))
-			byID[clean(d.ID)] = d
+	byID := make(map[string]comer, len(all))
+	for _, one := range all {
+		if seq, isNew := written[one.EventID]; isNew {
+			s := standingOf(*one.Delivery, seq)
+			coming, byID[s.id] = append(coming, s), one
 		}
-	}
-	if len(coming) == 0 {
-		return fresh, nil
 	}
 	heads, err := lineUp(ctx, tx, coming)
 	if err != nil {
@@ -71,12 +65,12 @@ func insertInRows(
 	}
 	moved := make(map[string]*standing, len(heads))
 	for _, s := range heads {
-		d := wanted[s.id]
-		s.become(d.State, d.Reason)
-		s.nextAttemptAt, s.sweepAt = d.NextAttemptAt, d.SweepAt
-		*byID[s.id], moved[s.id] = d, s
+		first := byID[s.id].first
+		s.become(first.State, first.Reason)
+		s.nextAttemptAt, s.sweepAt = first.NextAttemptAt, first.SweepAt
+		*byID[s.id].Delivery, moved[s.id] = first, s
 	}
-	return fresh, writeIn(ctx, tx, moved)
+	return written, writeIn(ctx, tx, moved)
 }
 
 // wait puts a delivery behind others.
@@ -86,9 +80,9 @@ func wait(d *postback.Delivery) {
 }
 
 // standingOf is where a new delivery stands.
-func standingOf(d postback.Delivery) *standing {
+func standingOf(d postback.Delivery, eventSeq int64) *standing {
 	return &standing{
-		id: clean(d.ID), endpointID: clean(d.EndpointID), orderKey: clean(d.OrderKey), state: d.State, reason: d.Reason,
+		id: clean(d.ID), endpointID: clean(d.EndpointID), orderKey: clean(d.OrderKey), eventSeq: eventSeq, state: d.State, reason: d.Reason,
 		generation: d.Generation, attempts: d.Attempts, attemptsBefore: d.AttemptsBefore,
 		lastStatusCode: d.LastStatusCode, lastError: clean(d.LastError), completedAt: d.CompletedAt,
 	}

@@ -29,6 +29,7 @@ const (
 	invalidPassword       = "28P01"
 	invalidLogin          = "28000"
 	unknownDatabase       = "3D000"
+	deadlockDetected      = "40P01"
 	classDataException    = "22"
 	classConstraint       = "23"
 )
@@ -141,6 +142,18 @@ func (l *Ledger) transact(ctx context.Context, do func(ctx context.Context, tx p
 	defer cancel()
 	err := pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error { return do(ctx, tx) })
 	return err //nolint:wrapcheck // callers say what they were doing
+}
+
+// persist is transact for what others may be in the way of in a circle: the
+// server ends one of them then, which is done again.
+func (l *Ledger) persist(ctx context.Context, do func(ctx context.Context, tx pgx.Tx) error) (err error) {
+	const tries = 5
+	for range tries {
+		if err = l.transact(ctx, do); !hasCode(err, deadlockDetected) {
+			return err
+		}
+	}
+	return err
 }
 
 // change runs one statement and says how many rows it changed.

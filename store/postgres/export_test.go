@@ -45,6 +45,7 @@ func QueueStatements(at time.Time) map[string]Statement {
 		"probe":   {oldestWaits, []any{"ep_1"}},
 		"cancel":  {waitingDeliveries, []any{"ep_1", 100}},
 		"next":    {nextHeads, []any{[]string{"ep_1"}, []string{"tx-1"}}},
+		"ordered": {orderedEndpoints, nil},
 	}
 }
 

@@ -50,9 +50,10 @@ type Ledger struct {
 	schema store.Schema
 	types  knownTypes
 
-	intake *committer[[]postback.Acceptance, []postback.Acceptance]
-	moves  *committer[postback.Transition, error]
-	close  func()
+	intake  *committer[[]postback.Acceptance, []postback.Acceptance]
+	ordered *committer[[]postback.Acceptance, []postback.Acceptance] // of what stands in rows: the others never wait for a row's place
+	moves   *committer[postback.Transition, error]
+	close   func()
 }
 
 // Open opens the ledger. It refuses, with a postback.Error that says what to do,
@@ -78,6 +79,7 @@ func Open(ctx context.Context, options Options) (*Ledger, error) {
 	}
 	workers := max(1, min(writers, int(config.MaxConns)/4))
 	ledger.intake = startCommitter(ctx, options.Logger, workers, ledger.acceptAll)
+	ledger.ordered = startCommitter(ctx, options.Logger, 1, ledger.acceptAll)
 	ledger.moves = startCommitter(ctx, options.Logger, workers, ledger.recordAll)
 	ledger.close = sync.OnceFunc(ledger.closeAll)
 	return ledger, nil
@@ -111,6 +113,7 @@ func (l *Ledger) Close() error {
 
 func (l *Ledger) closeAll() {
 	l.intake.stop()
+	l.ordered.stop()
 	l.moves.stop()
 	l.pool.Close()
 }

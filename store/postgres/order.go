@@ -12,30 +12,45 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-// Deliveries of a row go one after another: its head may go, the others are
-// parked as ordered. Whoever adds to a row or ends its head holds the head's
-// place in order_heads until the commit, and ends look for the next one in a
-// statement of their own, after they have that place: so none is overlooked
-// that is being accepted at the same moment.
+// Deliveries of a row go one after another, in the order of their events' seq:
+// its head may go, the others are parked as ordered. Whoever adds to a row or
+// ends its head holds the head's place in order_heads until the commit, and ends
+// look for the next one in a statement of their own, after they have that place:
+// so none is overlooked that is being accepted at the same moment.
 //
-// Places are locked before deliveries wherever both are, and in their order.
+// Places are locked before deliveries wherever both are, and in their order. A
+// row that has no place yet is given one without a head, which is as good as none.
 const (
 	// lockHeads takes the places of those deliveries that stand at the head.
-	lockHeads = `SELECT FROM order_heads WHERE delivery_id = ANY($1) ORDER BY endpoint_id, order_key FOR UPDATE`
-	// lockRows takes the places of the rows that deliveries belong to.
-	lockRows = `SELECT FROM order_heads h WHERE (h.endpoint_id, h.order_key) IN (
-			SELECT d.endpoint_id, d.order_key FROM deliveries d WHERE d.id = ANY($1) AND d.order_key <> '')
-		ORDER BY h.endpoint_id, h.order_key FOR UPDATE`
+	lockHeads = `SELECT delivery_id FROM order_heads WHERE delivery_id = ANY($1) ORDER BY endpoint_id, order_key FOR UPDATE`
+	// reserveRows takes the places of the rows that deliveries belong to.
+	reserveRows = `INSERT INTO order_heads (endpoint_id, order_key, delivery_id)
+		SELECT d.endpoint_id, d.order_key, '?' || pg_backend_pid() || '.' || min(d.id)
+		FROM deliveries d WHERE d.id = ANY($1) AND d.order_key <> '' GROUP BY 1, 2 ORDER BY 1, 2
+		ON CONFLICT (endpoint_id, order_key) DO UPDATE SET delivery_id = order_heads.delivery_id`
 	// takeHeads puts deliveries at the head of rows that have none, and takes the
 	// places of the others as they are.
 	takeHeads = `INSERT INTO order_heads (endpoint_id, order_key, delivery_id)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) u (endpoint_id, order_key, id)
 		ORDER BY u.endpoint_id COLLATE "C", u.order_key COLLATE "C"
-		ON CONFLICT (endpoint_id, order_key) DO UPDATE SET delivery_id = order_heads.delivery_id RETURNING delivery_id`
+		ON CONFLICT (endpoint_id, order_key) DO UPDATE
+		SET delivery_id = CASE WHEN order_heads.delivery_id LIKE '?%' THEN excluded.delivery_id ELSE order_heads.delivery_id END
+		RETURNING delivery_id`
 	dropHeads = `DELETE FROM order_heads WHERE delivery_id = ANY($1) RETURNING endpoint_id, order_key, delivery_id`
-	nextHeads = `SELECT n.id FROM unnest($1::text[], $2::text[]) k (endpoint_id, order_key) CROSS JOIN LATERAL (
+	// nextHeads are the next of rows, each with the reason of those of its endpoint
+	// that are parked, if any are.
+	nextHeads = `SELECT n.id, coalesce((SELECT p.reason FROM waiting p
+			WHERE p.endpoint_id = k.endpoint_id AND p.state = 'parked' AND p.reason <> 'ordered' ORDER BY p.id LIMIT 1), '')
+		FROM unnest($1::text[], $2::text[]) k (endpoint_id, order_key) CROSS JOIN LATERAL (
 			SELECT w.id FROM waiting w WHERE w.endpoint_id = k.endpoint_id AND w.order_key = k.order_key AND w.reason = 'ordered'
-			ORDER BY w.id LIMIT 1) n`
+			ORDER BY w.event_seq LIMIT 1) n`
+	// orderedEndpoints steps from one endpoint to the next in the index.
+	orderedEndpoints = `WITH RECURSIVE rows (id) AS (
+			SELECT min(endpoint_id) FROM waiting WHERE reason = 'ordered'
+			UNION ALL
+			SELECT (SELECT min(endpoint_id) FROM waiting WHERE reason = 'ordered' AND endpoint_id > rows.id)
+			FROM rows WHERE rows.id IS NOT NULL
+		) SELECT id FROM rows WHERE id IS NOT NULL`
 )
 
 // transaction is what works in one: a transaction of the pool, or a connection
@@ -59,26 +74,41 @@ func headDest(h *head) []any { return []any{&h.endpointID, &h.orderKey, &h.id} }
 
 func rowOf(s *standing) row { return row{s.endpointID, s.orderKey} }
 
+// OrderedEndpoints lists the ids of the endpoints that have deliveries parked as
+// ordered.
+func (l *Ledger) OrderedEndpoints(ctx context.Context) ([]string, error) {
+	ctx, cancel := bound(ctx)
+	defer cancel()
+	ids, err := collect(ctx, l.pool, one[string], orderedEndpoints)
+	if err != nil {
+		return nil, fmt.Errorf("list endpoints with ordered deliveries: %w", err)
+	}
+	return ids, nil
+}
+
 // lineUp puts deliveries that are about to wait into their rows, and returns
 // those that stand at the head. Others of their rows wait for them then.
 func lineUp(ctx context.Context, tx transaction, coming []*standing) ([]*standing, error) {
+	if len(coming) == 0 {
+		return nil, nil
+	}
 	first := map[row]*standing{}
 	for _, s := range coming {
-		if known := first[rowOf(s)]; known == nil || s.id < known.id {
+		if known := first[rowOf(s)]; known == nil || s.eventSeq < known.eventSeq {
 			first[rowOf(s)] = s
 		}
 	}
-	places := make([]head, 0, len(first))
+	places, byID := make([]head, 0, len(first)), make(map[string]*standing, len(first))
 	for at, s := range first {
-		places = append(places, head{at, s.id})
+		places, byID[s.id] = append(places, head{at, s.id}), s
 	}
 	taken, err := collect(ctx, tx, one[string], takeHeads, headArgs(places)...)
 	if err != nil {
 		return nil, fmt.Errorf("line deliveries up: %w", err)
 	}
 	var heads []*standing
-	for _, s := range first {
-		if slices.Contains(taken, s.id) {
+	for _, id := range taken {
+		if s, ours := byID[id]; ours {
 			heads = append(heads, s)
 		}
 	}
@@ -124,7 +154,7 @@ func passOn(ctx context.Context, tx transaction, ended []*standing) error {
 		for r := range since {
 			rows = append(rows, head{row: r})
 		}
-		next, err := collect(ctx, tx, one[string], nextHeads, headArgs(rows)[:2]...)
+		next, err := collect(ctx, tx, func(n *next) []any { return []any{&n.id, &n.behind} }, nextHeads, headArgs(rows)[:2]...)
 		if err != nil {
 			return fmt.Errorf("find next of rows: %w", err)
 		}
@@ -150,16 +180,32 @@ func leaveRows(ctx context.Context, tx transaction, ended []*standing) ([]head, 
 	return left, nil
 }
 
-// moveUp puts deliveries at the head of their rows and makes them due, and takes
-// those rows off the list. One that others ended meanwhile leaves its row there.
-func moveUp(ctx context.Context, tx transaction, ids []string, since map[row]time.Time) error {
+// next is the next of a row.
+type next struct {
+	id     string
+	behind postback.Reason // of those of its endpoint that are parked; empty when none are
+}
+
+// moveUp puts deliveries at the head of their rows, and takes those rows off the
+// list. They are due, unless others of their endpoint are parked: then they wait
+// with those, or rows that are long would let no other through. One that others
+// ended meanwhile leaves its row on the list.
+func moveUp(ctx context.Context, tx transaction, all []next, since map[row]time.Time) error {
+	behind := make(map[string]postback.Reason, len(all))
+	for _, n := range all {
+		behind[n.id] = n.behind
+	}
 	var heads []head
-	err := relocateIn(ctx, tx, ids, func(s *standing) bool {
+	err := relocateIn(ctx, tx, texts(all, func(n next) string { return n.id }), func(s *standing) bool {
 		if s.state != postback.Parked || s.reason != postback.ReasonOrdered {
 			return false
 		}
 		heads = append(heads, head{rowOf(s), s.id})
-		s.release(since[rowOf(s)])
+		if reason := behind[s.id]; reason != "" {
+			s.become(postback.Parked, reason)
+		} else {
+			s.release(since[rowOf(s)])
+		}
 		delete(since, rowOf(s))
 		return true
 	})

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -128,7 +129,7 @@ func (l *Ledger) endSome(ctx context.Context, doing string, how ending, query st
 	defer cancel()
 	for {
 		found, ended := 0, 0
-		err := l.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		err := l.persist(ctx, func(ctx context.Context, tx pgx.Tx) error {
 			ids, err := collect(ctx, tx, one[string], query, args...)
 			if found = len(ids); err != nil || found == 0 {
 				return err
@@ -147,14 +148,17 @@ func (l *Ledger) endSome(ctx context.Context, doing string, how ending, query st
 }
 
 // endIn ends deliveries once they are locked, and before them the places of
-// those that stand at the head of a row.
+// those that stand at the head of a row. One that came to stand there in between
+// is left for the next step.
 func (e ending) endIn(ctx context.Context, tx transaction, ids []string) (ended int, err error) {
-	if _, err := tx.Exec(ctx, lockHeads, ids); err != nil {
+	heads, err := collect(ctx, tx, one[string], lockHeads, ids)
+	if err != nil {
 		return 0, fmt.Errorf("lock rows: %w", err)
 	}
 	var inRows []*standing
 	err = relocateIn(ctx, tx, ids, func(s *standing) bool {
-		if !e.end(s) {
+		movedUp := s.orderKey != "" && s.reason != postback.ReasonOrdered && !slices.Contains(heads, s.id)
+		if movedUp || !e.end(s) {
 			return false
 		}
 		if ended++; s.orderKey != "" {

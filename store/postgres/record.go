@@ -19,7 +19,7 @@ const (
 	// hold the same ones wait for each other and not in a circle; those that wait
 	// in a row come last, for whoever ends the head of a row locks its next one
 	// then. The bounds say which partition it is.
-	lockDeliveries = `SELECT d.id, d.endpoint_id, d.order_key, d.state, d.reason, d.generation, d.attempts, d.attempts_before,
+	lockDeliveries = `SELECT d.id, d.endpoint_id, d.order_key, d.event_seq, d.state, d.reason, d.generation, d.attempts, d.attempts_before,
 			d.last_status_code, d.last_error, d.completed_at, d.test
 		FROM unnest($1::text[]) k (id) JOIN deliveries d ON d.id = k.id WHERE d.id >= $2 AND d.id <= $3 ORDER BY (d.reason = 'ordered'), d.id FOR UPDATE OF d`
 

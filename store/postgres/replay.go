@@ -19,8 +19,8 @@ const reopen = `WITH opened AS (
 			attempts_before = attempts, opened_at = $2, completed_at = NULL
 		WHERE id = ANY($1) RETURNING endpoint_id, id, order_key, publisher, event_type, event_at, event_seq, last_status_code),
 	noted AS (INSERT INTO reopened (id) SELECT id FROM opened ORDER BY id ON CONFLICT (id) DO UPDATE SET id = excluded.id)
-	INSERT INTO waiting (endpoint_id, id, order_key, publisher, event_type, state, reason, next_attempt_at, sweep_at, code, bytes)
-	SELECT o.endpoint_id, o.id, o.order_key, o.publisher, o.event_type, 'pending', '', $2, $3, o.last_status_code,
+	INSERT INTO waiting (endpoint_id, id, event_seq, order_key, publisher, event_type, state, reason, next_attempt_at, sweep_at, code, bytes)
+	SELECT o.endpoint_id, o.id, o.event_seq, o.order_key, o.publisher, o.event_type, 'pending', '', $2, $3, o.last_status_code,
 		coalesce((SELECT octet_length(e.data) FROM events e WHERE e.accepted_at = o.event_at AND e.seq = o.event_seq), 0)
 	FROM opened o`
 
@@ -30,7 +30,7 @@ func (l *Ledger) Reopen(ctx context.Context, ids []string, at, sweepAt time.Time
 		return nil, nil
 	}
 	answers := make([]postback.Reopened, len(ids))
-	err := l.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
+	err := l.persist(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		found, err := lockEnded(ctx, tx, ids)
 		if err != nil {
 			return err
@@ -97,9 +97,6 @@ func reopenAll(ctx context.Context, tx pgx.Tx, ended []*standing, at, sweepAt ti
 			wait[s.id] = s
 		}
 	}
-	if len(coming) == 0 {
-		return nil
-	}
 	heads, err := lineUp(ctx, tx, coming)
 	if err != nil {
 		return err
@@ -113,7 +110,7 @@ func reopenAll(ctx context.Context, tx pgx.Tx, ended []*standing, at, sweepAt ti
 // lockEnded locks deliveries that may be reopened, and before them the rows that
 // they would stand in.
 func lockEnded(ctx context.Context, tx pgx.Tx, ids []string) (map[string]*standing, error) {
-	if _, err := tx.Exec(ctx, lockRows, texts(ids, func(id string) string { return id })); err != nil {
+	if _, err := tx.Exec(ctx, reserveRows, texts(ids, func(id string) string { return id })); err != nil {
 		return nil, fmt.Errorf("lock rows: %w", err)
 	}
 	return lockIn(ctx, tx, ids)

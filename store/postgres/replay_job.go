@@ -201,7 +201,7 @@ func (l *Ledger) CancelReplay(ctx context.Context, id string, at time.Time) (pos
 // workOn works on a job that nobody else works on meanwhile, and returns it as
 // it is then.
 func (l *Ledger) workOn(ctx context.Context, id string, work func(context.Context, pgx.Tx, replayRow) error) (job postback.ReplayJob, err error) {
-	err = l.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
+	err = l.persist(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		row, err := single(ctx, tx, "replay", replayDest, lockReplay, id)
 		if job = row.ReplayJob; err != nil {
 			return err

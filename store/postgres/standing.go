@@ -14,6 +14,7 @@ import (
 type standing struct {
 	id, endpointID         string
 	orderKey               string
+	eventSeq               int64 // its place in its row
 	state                  postback.State
 	reason                 postback.Reason
 	generation, attempts   int
@@ -31,7 +32,7 @@ type standing struct {
 
 func standingDest(s *standing) []any {
 	return []any{
-		&s.id, &s.endpointID, &s.orderKey, &s.state, &s.reason, &s.generation, &s.attempts, &s.attemptsBefore, &s.lastStatusCode, &s.lastError, instant{&s.completedAt}, &s.test,
+		&s.id, &s.endpointID, &s.orderKey, &s.eventSeq, &s.state, &s.reason, &s.generation, &s.attempts, &s.attemptsBefore, &s.lastStatusCode, &s.lastError, instant{&s.completedAt}, &s.test,
 	}
 }
 

@@ -34,7 +34,9 @@ func EventsStatement(filter postback.EventFilter) string {
 }
 
 // QueueStatements are the statements that move deliveries in steps.
-func QueueStatements() []string { return []string{overdue, requeue, release, cancel} }
+func QueueStatements() []string {
+	return []string{overdue, requeue, release, cancel, nextHead}
+}
 
 // Explain returns the steps of a statement's plan.
 func Explain(ctx context.Context, l *Ledger, statement string) ([]string, error) {

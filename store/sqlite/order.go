@@ -12,8 +12,21 @@ const (
 	takeHead = `INSERT INTO order_heads (endpoint_id, order_key, delivery) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`
 	dropHead = `DELETE FROM order_heads WHERE delivery = ? RETURNING endpoint_id, order_key`
 	nextHead = `SELECT id FROM deliveries INDEXED BY deliveries_ordered
-		WHERE endpoint_id = ? AND order_key = ? AND reason = 'ordered' ORDER BY created_at, seq LIMIT 1`
+		WHERE endpoint_id = ? AND order_key = ? AND reason = 'ordered' ORDER BY seq LIMIT 1`
 	moveUp = `UPDATE deliveries SET ` + released + ` WHERE id = ?2`
+	// moveBehind leaves a delivery parked, for the reason of those of its endpoint
+	// that are parked already; it does nothing when none are.
+	moveBehind = `UPDATE deliveries SET reason = p.reason FROM (
+			SELECT reason FROM deliveries INDEXED BY deliveries_parked
+			WHERE endpoint_id = ?1 AND state = 'parked' AND reason <> 'ordered' ORDER BY created_at, seq LIMIT 1) p
+		WHERE deliveries.id = ?2`
+	// orderedEndpoints steps from one endpoint to the next in the index.
+	orderedEndpoints = `WITH RECURSIVE rows (id) AS (
+			SELECT min(endpoint_id) FROM deliveries INDEXED BY deliveries_ordered WHERE reason = 'ordered'
+			UNION ALL
+			SELECT (SELECT min(endpoint_id) FROM deliveries INDEXED BY deliveries_ordered WHERE reason = 'ordered' AND endpoint_id > rows.id)
+			FROM rows WHERE rows.id IS NOT NULL
+		) SELECT id FROM rows WHERE id IS NOT NULL`
 )
 
 // Both do nothing for a delivery without an order key.
@@ -70,13 +83,31 @@ func passOn(ctx context.Context, db *session, deliveryID string, at time.Time) e
 			return fmt.Errorf("find next of row: %w", err)
 		}
 		for _, id := range next {
-			if _, err := db.exec(ctx, takeHead, one.endpointID, one.orderKey, id); err != nil {
-				return fmt.Errorf("move up in row: %w", err)
-			}
-			if _, err := db.exec(ctx, moveUp, micros(at), id); err != nil {
+			if err := moveToHead(ctx, db, one, id, at); err != nil {
 				return fmt.Errorf("move up in row: %w", err)
 			}
 		}
 	}
 	return nil
+}
+
+// moveToHead puts a delivery at the head of its row. It is due, unless others of
+// its endpoint are parked: then it waits with those, or rows that are long would
+// let no other through.
+func moveToHead(ctx context.Context, db *session, r row, deliveryID string, at time.Time) error {
+	if _, err := db.exec(ctx, takeHead, r.endpointID, r.orderKey, deliveryID); err != nil {
+		return err
+	}
+	waits, err := db.exec(ctx, moveBehind, r.endpointID, deliveryID)
+	if err != nil || waits > 0 {
+		return err
+	}
+	_, err = db.exec(ctx, moveUp, micros(at), deliveryID)
+	return err
+}
+
+// OrderedEndpoints lists the ids of the endpoints that have deliveries parked as
+// ordered.
+func (l *Ledger) OrderedEndpoints(ctx context.Context) ([]string, error) {
+	return l.endpointIDs(ctx, orderedEndpoints)
 }

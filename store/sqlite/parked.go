@@ -16,20 +16,12 @@ const parkedEndpoints = `WITH RECURSIVE parked (id) AS (
 
 // ParkedEndpoints lists the ids of the endpoints that have parked deliveries.
 func (l *Ledger) ParkedEndpoints(ctx context.Context) ([]string, error) {
-	rows, err := l.readPool.QueryContext(ctx, parkedEndpoints)
+	return l.endpointIDs(ctx, parkedEndpoints)
+}
+
+func (l *Ledger) endpointIDs(ctx context.Context, query string) ([]string, error) {
+	ids, err := collect(ctx, l.readPool, func(id *string) []any { return []any{id} }, query)
 	if err != nil {
-		return nil, fmt.Errorf("list endpoints with parked deliveries: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	var ids []string
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return nil, fmt.Errorf("list endpoints with parked deliveries: %w", err)
-		}
-		ids = append(ids, id)
-	}
-	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("list endpoints with parked deliveries: %w", err)
 	}
 	return ids, nil

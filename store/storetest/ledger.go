@@ -46,7 +46,11 @@ type Intake interface {
 	// the call, is answered as Duplicate with what is stored (same Digest), or
 	// with Err CodeConflict (other Digest). A rejected event has no deliveries.
 	// A delivery with an OrderKey is parked as ordered instead while another of
-	// its endpoint with the same key has not ended; the answer says so.
+	// its endpoint with the same key has not ended; the answer says so. These go
+	// in the order of acceptance: that of the calls, where one began when another
+	// was answered, and that of the items in a call. Times say nothing of it.
+	// When the one before it has ended, the next becomes due then; or it is parked
+	// with those of its endpoint that are parked for other reasons, for theirs.
 	Accept(ctx context.Context, items []postback.Acceptance) ([]postback.Acceptance, error)
 }
 
@@ -105,9 +109,7 @@ type Secrets interface {
 // Parking holds and frees an endpoint's deliveries in steps that keep the
 // ledger free for others: call each until it answers 0.
 type Parking interface {
-	// ParkedEndpoints lists the ids of the endpoints that have parked
-	// deliveries other than ordered ones, in their order. It is cheap however many deliveries wait.
-	ParkedEndpoints(ctx context.Context) ([]string, error)
+	ParkedLister
 	// Release moves up to limit of the endpoint's oldest parked deliveries, other than
 	// those that are parked as ordered, back to pending (no attempt in this generation yet)
 	// or retrying, due at the given time with SweepAt the same, until window of
@@ -121,6 +123,17 @@ type Parking interface {
 	// Expire ends up to limit parked deliveries of the endpoint that were opened
 	// before a time as dead letters (ReasonMaxAge).
 	Expire(ctx context.Context, endpointID string, openedBefore, at time.Time, limit int) (int, error)
+}
+
+// ParkedLister lists the endpoints that have deliveries parked. It is cheap however
+// many deliveries wait.
+type ParkedLister interface {
+	// ParkedEndpoints lists the ids of the endpoints that have parked
+	// deliveries other than ordered ones, in their order.
+	ParkedEndpoints(ctx context.Context) ([]string, error)
+	// OrderedEndpoints lists the ids of the endpoints that have deliveries parked
+	// as ordered, in their order.
+	OrderedEndpoints(ctx context.Context) ([]string, error)
 }
 
 // Troubles keeps which endpoints fail, for all processes: an endpoint is in

@@ -20,6 +20,16 @@ func orderTests() []test {
 		{"goes on behind one that expired or was cancelled", orderExpires},
 		{"lines up what comes in one call", orderInOneCall},
 		{"is not held up by an event that was accepted before", orderRepeats},
+		{"goes in the order of calls, whatever the clocks say", orderByClocks},
+		{"goes in the order of a call's items, whatever ids and times say", orderByItems},
+		{"takes replays in the order of acceptance", orderByReplays},
+		{"is left alone by replays that are refused", orderReopensNothing},
+		{"is left alone by a replay that skips", orderSkipped},
+		{"ages while its head is retried", orderAges},
+		{"is cancelled in steps", orderCancelled},
+		{"gives no probe but its head", orderProbed},
+		{"waits with those of its endpoint that are parked", orderJoins},
+		{"does not stall, whatever happens at once", orderRaces},
 		{"lets one at a time go, however many come and end at once", orderConcurrent},
 	}
 }
