@@ -67,12 +67,16 @@ func (i *isolation) open(ctx context.Context) (err error) {
 func (i *isolation) measure(ctx context.Context) (IsolationReport, error) {
 	report := IsolationReport{StartedAt: time.Now().UTC().Truncate(time.Second), Machine: thisMachine(), Settings: i.settings()}
 	var turns []turn
+	play := func(of phase, length time.Duration) error {
+		one, err := i.turn(ctx, of, length)
+		turns = append(turns, one)
+		return err
+	}
 	if i.plan.Backlog > 0 {
-		one, err := i.turn(ctx, phase{before: true}, i.plan.Duration)
-		if err != nil {
+		if err := play(phase{before: true}, i.plan.Duration); err != nil {
 			return report, err
 		}
-		turns = append(turns, one)
+		var err error
 		if report.Backlog, err = i.fillBacklog(ctx); err != nil {
 			return report, err
 		}
@@ -80,11 +84,14 @@ func (i *isolation) measure(ctx context.Context) (IsolationReport, error) {
 	phases := i.phases()
 	for round := range i.plan.Rounds {
 		for place := range phases {
-			one, err := i.turn(ctx, phases[(round+place)%len(phases)], i.plan.slot())
-			if err != nil {
+			if err := play(phases[(round+place)%len(phases)], i.plan.slot()); err != nil {
 				return report, err
 			}
-			turns = append(turns, one)
+		}
+	}
+	if i.plan.Backlog > 0 { // at last, since it leaves less of it
+		if err := play(phase{after: true}, i.plan.Duration); err != nil {
+			return report, err
 		}
 	}
 	report.Machine.LoadAfter = loadAverage()
@@ -95,13 +102,16 @@ func (i *isolation) measure(ctx context.Context) (IsolationReport, error) {
 // phase is what is measured again in each round.
 type phase struct {
 	share  int  // of the traffic that the endpoint that hangs gets, in percent; 0 is the healthy ones alone
-	before bool // there is a backlog: alone, before it is there
+	before bool // alone, before the backlog is there
+	after  bool // the endpoint with the backlog answers again, at once
 }
 
 func (p phase) name() string {
 	switch {
 	case p.before:
 		return "before the backlog"
+	case p.after:
+		return "backlog is sent"
 	case p.share == 0:
 		return "alone"
 	default:
@@ -170,5 +180,7 @@ func (i *isolation) dismiss(ctx context.Context, cast []*part) error {
 		return fmt.Errorf("dismiss endpoints: %w", err)
 	}
 	i.offenders.letGo()
-	return i.calm(ctx, deleted)
+	err := i.calm(ctx, deleted)
+	i.offenders.well.Store(false)
+	return err
 }

@@ -128,7 +128,7 @@ func (i Isolation) options() Options {
 	phases := len(i.Shares) + 1
 	total := phases * i.Rounds * (i.events(i.slot()) + i.events(i.lead()))
 	if i.Backlog > 0 {
-		total += i.events(i.Duration) + i.events(i.lead())
+		total += 2 * (i.events(i.Duration) + i.events(i.lead()))
 	}
 	return Options{
 		Program: i.Program, Settings: i.Settings, Redis: i.Redis, Database: i.Database,

@@ -110,18 +110,18 @@ func (i *isolation) report(report *IsolationReport, turns []turn) {
 		Accepted: found.accepted, Received: found.received, Missing: found.accepted - found.received,
 		Repeated: found.repeated, Forged: i.sink.forged.Load(), Strangers: i.sink.strangers.Load(),
 	}
-	for _, of := range i.phasesOf(turns) {
+	for _, of := range i.allPhases() {
 		rounds := slices.DeleteFunc(slices.Clone(turns), func(t turn) bool { return t.phase != of })
 		report.Phases = append(report.Phases, i.phaseOf(of, rounds))
 	}
 	compare(report.Phases)
 }
 
-// phasesOf are the phases of turns, in the order of their shares.
-func (i *isolation) phasesOf(turns []turn) []phase {
+// allPhases are those of the rounds and what comes before and after them.
+func (i *isolation) allPhases() []phase {
 	phases := i.phases()
-	if slices.ContainsFunc(turns, func(t turn) bool { return t.phase.before }) {
-		phases = append([]phase{{before: true}}, phases...)
+	if i.plan.Backlog > 0 {
+		phases = append(append([]phase{{before: true}}, phases...), phase{after: true})
 	}
 	return phases
 }

@@ -33,9 +33,9 @@ func TestIsolationCountsEveryHealthyDelivery(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Once alone before the backlog, and twice in each of two phases, each after
-	// a quarter more that does not count.
-	if got, want := report.Healthy, (bench.Healthy{Accepted: 45 + 4*25, Received: 45 + 4*25}); got != want {
+	// Once before the backlog and once when it is sent, and twice in each of two
+	// phases, each after a quarter more that does not count.
+	if got, want := report.Healthy, (bench.Healthy{Accepted: 2*45 + 4*25, Received: 2*45 + 4*25}); got != want {
 		t.Errorf("healthy: %+v, want %+v", got, want)
 	}
 	if err := report.Verdict(0); err != nil {
@@ -48,7 +48,7 @@ func TestIsolationCountsEveryHealthyDelivery(t *testing.T) {
 			t.Errorf("%+v", phase)
 		}
 	}
-	if got := strings.Join(names, ", "); got != "before the backlog, alone, 50 % hang" {
+	if got := strings.Join(names, ", "); got != "before the backlog, alone, 50 % hang, backlog is sent" {
 		t.Fatalf("phases: %s", got)
 	}
 	checkOffenders(t, report.Phases[2].Offenders)
@@ -86,7 +86,7 @@ func checkIsolationText(t *testing.T, report bench.IsolationReport) {
 	if err := report.WriteText(&text); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"145 accepted, 145 delivered; 0 missing", "2500 deliveries parked", "p99 to alone", "50 % hang"} {
+	for _, want := range []string{"190 accepted, 190 delivered; 0 missing", "2500 deliveries parked", "p99 to alone", "50 % hang"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("%q is not in\n%s", want, text.String())
 		}

@@ -47,6 +47,7 @@ type offenders struct {
 	server *http.Server
 	ended  chan error
 	mercy  atomic.Bool // the next request that would hang is answered
+	well   atomic.Bool // all that would hang are answered
 
 	mu   sync.Mutex
 	held chan struct{} // closed when those that hang are let go
@@ -93,7 +94,7 @@ func (o *offenders) close() error {
 func (o *offenders) hang(w http.ResponseWriter, request *http.Request) {
 	defer o.hangs.leave()
 	under := o.hangs.enter()
-	if o.mercy.CompareAndSwap(true, false) {
+	if o.mercy.CompareAndSwap(true, false) || o.well.Load() {
 		return
 	}
 	if !swallow(w, request) || under > maxHeld {

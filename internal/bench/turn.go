@@ -73,10 +73,14 @@ func (i *isolation) healthyStream(one turn) *stream {
 
 // castFor makes the endpoints that misbehave in a turn.
 func (i *isolation) castFor(ctx context.Context, one *turn) error {
-	hangs, others := i.plan.offences(one.phase.share)
+	if one.phase.after {
+		one.cast = []*part{{offender: &i.offenders.hangs, id: i.hoard}}
+		return nil
+	}
 	if one.phase.share == 0 {
 		return nil
 	}
+	hangs, others := i.plan.offences(one.phase.share)
 	one.cast = []*part{
 		{offender: &i.offenders.hangs, rate: hangs},
 		{offender: &i.offenders.fails, rate: others},
@@ -111,7 +115,7 @@ func (i *isolation) play(ctx context.Context, one *turn) (err error) {
 	group, playing := errgroup.WithContext(ctx)
 	for _, p := range one.cast {
 		if p.id == i.hoard {
-			group.Go(func() error { return i.resume(playing) })
+			group.Go(func() error { return i.resume(playing, one.phase.after) })
 		}
 		bad := i.offences(p, one)
 		group.Go(func() error { return bad.run(playing) })
@@ -152,9 +156,10 @@ func (i *isolation) offence(index int, publisher string) client.Event {
 
 // resume lets the endpoint with the backlog have its deliveries again. The
 // first is answered, so that its circuit is shut as it is when an endpoint goes
-// down; all that follow hang.
-func (i *isolation) resume(ctx context.Context) error {
+// down; all that follow hang, unless it is well.
+func (i *isolation) resume(ctx context.Context, well bool) error {
 	i.offenders.mercy.Store(true)
+	i.offenders.well.Store(well)
 	if _, err := i.api.ResumeEndpoint(ctx, i.hoard); err != nil {
 		return fmt.Errorf("resume endpoint: %w", err)
 	}
