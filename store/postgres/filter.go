@@ -100,35 +100,41 @@ func branches(f postback.DeliveryFilter, within span) []branch {
 		return []branch{mainBranch(f, within, states)}
 	case len(states) == 0 && f.StatusCode == 0:
 		return []branch{mainBranch(f, within, nil)}
-	case len(states) == 0 && failure:
-		ended := mainBranch(f, within, nil)
-		ended.byTypes = false
-		ended.add(`d.failed_code = ` + ended.value(f.StatusCode))
-		return []branch{ended, waitingBranch(f, within, postback.States())}
 	case len(states) == 0:
 		states = postback.States()
 	}
-	var parts []branch
-	var open []postback.State
+	var ended, open []postback.State
 	for _, state := range statesOf(states) {
-		switch {
-		case waits(state):
+		if waits(state) {
 			open = append(open, state)
-		case state == postback.Succeeded:
-			part := mainBranch(f, within, []postback.State{state})
-			part.add(`d.failed IS NULL`)
-			parts = append(parts, part)
-		default:
-			part := mainBranch(f, within, nil)
-			part.byTypes = false
-			part.addText(`d.failed`, string(state))
-			parts = append(parts, part)
+		} else {
+			ended = append(ended, state)
 		}
 	}
-	if len(open) > 0 {
-		parts = append(parts, waitingBranch(f, within, open))
+	var parts []branch
+	if failure && len(ended) > 0 {
+		part := mainBranch(f, within, ended)
+		part.byTypes = false
+		part.add(`d.failed_code = ` + part.value(f.StatusCode))
+		parts, ended = append(parts, part), nil
 	}
-	return parts
+	for _, state := range ended {
+		parts = append(parts, endedBranch(f, within, state))
+	}
+	return append(parts, waitingBranches(f, within, open)...)
+}
+
+// endedBranch reads the deliveries that ended in one way.
+func endedBranch(f postback.DeliveryFilter, within span, state postback.State) branch {
+	if state == postback.Succeeded {
+		part := mainBranch(f, within, []postback.State{state})
+		part.add(`d.failed IS NULL`)
+		return part
+	}
+	part := mainBranch(f, within, nil)
+	part.byTypes = false
+	part.addText(`d.failed`, string(state))
+	return part
 }
 
 // mainBranch reads the deliveries themselves.
@@ -146,8 +152,12 @@ func mainBranch(f postback.DeliveryFilter, within span, states []postback.State)
 	return b
 }
 
-// waitingBranch reads the deliveries that have not ended.
-func waitingBranch(f postback.DeliveryFilter, within span, states []postback.State) branch {
+// waitingBranches is the branch of those that have not ended, if there can be
+// any.
+func waitingBranches(f postback.DeliveryFilter, within span, states []postback.State) []branch {
+	if len(states) == 0 || !f.EndedBefore.IsZero() {
+		return nil
+	}
 	b := branch{waiting: true}
 	b.addText(`w.endpoint_id`, f.EndpointID)
 	b.addText(`w.publisher`, f.Publisher)
@@ -164,10 +174,8 @@ func waitingBranch(f postback.DeliveryFilter, within span, states []postback.Sta
 	} else {
 		b.add(`w.state = ANY(` + b.value(texts(states, func(s postback.State) postback.State { return s })) + `)`)
 	}
-	b.addRest(f)
 	b.addIDs(`w.id`, f, within)
-	b.addIDs(`d.id`, f, within) // says which partitions the join is with
-	return b
+	return []branch{b}
 }
 
 // addRest adds what no index holds, but for the reference.
@@ -205,28 +213,28 @@ func (c *conditions) addIDs(column string, f postback.DeliveryFilter, within spa
 // span is a range of ids, half open; an empty end is none.
 type span struct{ from, before string }
 
-// spans divide the ids behind a cursor ("" is the beginning) into ranges, the
-// newest first: a page is mostly full after the first, and a statement that
-// touches few of the days is planned in a tenth of the time that all of them
-// take. What is rare is looked for in one range after the other, with little
-// more work than in one.
-func spans(f postback.DeliveryFilter, after string, now time.Time) []span {
+// spans divide the ids of a range ("" is no end) into ranges, the newest first: a
+// page is mostly full after the first, and a statement that touches few of the
+// days is planned in a tenth of the time that all of them take. What is rare is
+// looked for in one range after the other, with little more work than in one.
+func spans(f postback.DeliveryFilter, all span, now time.Time) []span {
 	newest := now
-	if at, dated := timeOf(after); dated && at.Before(newest) {
+	if at, dated := timeOf(strings.TrimSuffix(all.before, beyond) + bucketEnd); dated && at.Before(newest) {
 		newest = at
 	}
 	if !f.Until.IsZero() && f.Until.Before(newest) {
 		newest = f.Until
 	}
 	var ranges []span
-	before := after
+	before := all.before
 	for _, days := range []int{2, 14} {
-		from := newest.Add(-time.Duration(days) * wholeDay)
-		if from.Before(f.Since) {
+		at := newest.Add(-time.Duration(days) * wholeDay)
+		from := lowest(at)
+		if at.Before(f.Since) || from <= all.from {
 			break
 		}
-		ranges = append(ranges, span{from: lowest(from), before: before})
-		before = lowest(from)
+		ranges = append(ranges, span{from: from, before: before})
+		before = from
 	}
-	return append(ranges, span{before: before})
+	return append(ranges, span{from: all.from, before: before})
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -85,16 +86,18 @@ func listEvents(f postback.EventFilter, cursor string, limit int) (string, []any
 	return `SELECT ` + eventColumns + `, e.seq FROM (` + inner + `) e ORDER BY e.accepted_at DESC, e.seq DESC`, where.args, nil
 }
 
-// eachType runs a listing for each of the types that a pattern matches, so that
-// each is one range of an index, and merges them.
+// eachType runs a listing for each of the types that a pattern matches, and
+// merges them. A comparison that is no equality, in the order of an index by
+// type, leaves the planner that index alone: it does not know which type it will
+// be, and would read all types from the newest on to find a rare one.
 func eachType(inner, table, column, pattern string, where *conditions, order string) string {
 	var types conditions
 	types.args = where.args
 	types.addType(`t.type`, pattern)
 	where.args = types.args
-	each := `SELECT * FROM ` + inner[len(`SELECT * FROM `):]
-	at := len(each) - len(order)
-	each = each[:at] + ` AND ` + table + `.` + column + ` = t.type` + order
+	column = table + `.` + column
+	each := strings.TrimSuffix(inner, order) + ` AND ` + column + ` >= t.type AND ` + column + ` <= t.type` +
+		strings.Replace(order, `ORDER BY `, `ORDER BY `+column+` DESC, `, 1)
 	return `SELECT ` + table + `.* FROM event_types t CROSS JOIN LATERAL (` + each + `) ` + table + ` ` + types.sql() + order
 }
 
@@ -156,7 +159,11 @@ func readDeliveries(ctx context.Context, db querier, filter postback.DeliveryFil
 		}
 		rows = slices.DeleteFunc(rows, func(r deliveryRow) bool { return !picks(filter, r.Delivery) || after != "" && r.ID >= after })
 	} else {
-		for _, within := range spans(filter, after, time.Now()) {
+		all, some, err := reach(ctx, db, filter, after)
+		if err != nil || !some {
+			return nil, err
+		}
+		for _, within := range spans(filter, all, time.Now()) {
 			found, err := readSpan(ctx, db, filter, within, limit-len(rows))
 			if err != nil {
 				return nil, err
@@ -175,8 +182,11 @@ func readDeliveries(ctx context.Context, db querier, filter postback.DeliveryFil
 // merges them.
 func readSpan(ctx context.Context, db querier, filter postback.DeliveryFilter, within span, limit int) (rows []deliveryRow, err error) {
 	for _, part := range branches(filter, within) {
-		query, args := part.list(filter, limit)
-		found, err := collect(ctx, db, deliveryRowDest, query, args...)
+		read := part.read
+		if part.waiting {
+			read = part.readWaiting
+		}
+		found, err := read(ctx, db, filter, limit)
 		if err != nil {
 			return nil, err
 		}
@@ -211,22 +221,57 @@ func picks(f postback.DeliveryFilter, d postback.Delivery) bool {
 		(!f.NoTests || !d.Test)
 }
 
-// list is the statement that reads a branch.
+// read reads a branch of the deliveries themselves.
+func (b branch) read(ctx context.Context, db querier, f postback.DeliveryFilter, limit int) ([]deliveryRow, error) {
+	query, args := b.list(f, limit)
+	return collect(ctx, db, deliveryRowDest, query, args...)
+}
+
+// readWaiting reads the branch of those that have not ended: first which they
+// are, and then only the days that they are of. What the table of those that wait
+// does not know is compared with the delivery itself.
+func (b branch) readWaiting(ctx context.Context, db querier, f postback.DeliveryFilter, limit int) (rows []deliveryRow, err error) {
+	for {
+		query, args := b.list(f, limit)
+		ids, err := collect(ctx, db, one[string], query, args...)
+		if err != nil {
+			return nil, err
+		}
+		found, err := deliveriesBy(ctx, db, ids)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range found {
+			if picks(f, row.Delivery) {
+				rows = append(rows, row)
+			}
+		}
+		if len(ids) < limit || len(rows) >= limit {
+			return rows, nil
+		}
+		b.args = slices.Clone(b.args)
+		b.terms = append(slices.Clone(b.terms), `w.id < `+b.value(ids[len(ids)-1]))
+	}
+}
+
+// list is the statement that reads a branch, or the ids of the one that waits.
 func (b branch) list(f postback.DeliveryFilter, limit int) (string, []any) {
+	if b.waiting {
+		return `SELECT w.id FROM waiting w ` + b.sql() + ` ORDER BY w.id DESC LIMIT ` + b.value(limit), b.args
+	}
 	order := ` ORDER BY d.id DESC LIMIT ` + b.value(limit)
 	inner := `SELECT * FROM deliveries d ` + b.sql() + order
-	switch {
-	case b.waiting:
-		inner = `SELECT d.* FROM waiting w JOIN deliveries d ON d.id = w.id ` + b.sql() + ` ORDER BY w.id DESC LIMIT $` + fmt.Sprint(len(b.args))
-	case b.byTypes:
+	if b.byTypes {
 		inner = eachType(inner, `d`, `event_type`, f.EventType, &b.conditions, order)
 	}
 	return `SELECT ` + deliveryColumns + `, d.event_at, d.event_seq FROM (` + inner + `) d` + joinWaiting + `ORDER BY d.id DESC`, b.args
 }
 
 // count is the statement that counts a branch.
-func (b branch) count() (string, []any) {
+func (b branch) count(f postback.DeliveryFilter, within span) (string, []any) {
 	if b.waiting {
+		b.addRest(f)
+		b.addIDs(`d.id`, f, within) // says which partitions the join is with
 		return `SELECT count(*) FROM waiting w JOIN deliveries d ON d.id = w.id ` + b.sql(), b.args
 	}
 	return `SELECT count(*) FROM deliveries d ` + b.sql(), b.args
@@ -247,8 +292,12 @@ func (l *Ledger) CountDeliveries(ctx context.Context, filter postback.DeliveryFi
 	}
 	total := 0
 	err := l.snapshot(ctx, func(ctx context.Context, db querier) error {
-		for _, part := range branches(filter, span{}) {
-			query, args := part.count()
+		all, some, err := reach(ctx, db, filter, "")
+		if err != nil || !some {
+			return err
+		}
+		for _, part := range branches(filter, all) {
+			query, args := part.count(filter, all)
 			counts, err := collect(ctx, db, one[int], query, args...)
 			if err != nil {
 				return fmt.Errorf("count deliveries: %w", err)

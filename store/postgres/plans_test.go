@@ -80,6 +80,8 @@ func checkListings(t *testing.T, ledger *postgres.Ledger) {
 		{Reference: "tx-1"},
 		{EndpointID: "ep_1", Publisher: "pub_2", EventType: "exchange.*"},
 		{Publisher: "pub_1", EventType: "exchange.*"},
+		{EventType: "exchange.*"},
+		{EventType: "exchange.refunded"},
 		{States: []postback.State{postback.Dead}},
 		{States: []postback.State{postback.Dead}, EndpointID: "ep_1"},
 		{States: []postback.State{postback.Succeeded}, Publisher: "pub_1"},
@@ -89,6 +91,9 @@ func checkListings(t *testing.T, ledger *postgres.Ledger) {
 			plan := explain(t, ledger, statement)
 			if strings.Contains(plan, "Sort Key: d.id DESC\n") && strings.Contains(plan, "->  Sort\n") || strings.Contains(plan, "Seq Scan on deliveries") {
 				t.Errorf("%+v:\n%s", filter, plan)
+			}
+			if filter.EventType != "" && filter.EndpointID == "" && filter.Publisher == "" && strings.Contains(plan, "_pkey on deliveries") {
+				t.Errorf("%+v reads all types:\n%s", filter, plan)
 			}
 			if !filter.Since.IsZero() && len(partitions(plan)) > 4 {
 				t.Errorf("two days are in %v", partitions(plan))

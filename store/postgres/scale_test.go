@@ -27,7 +27,7 @@ var (
 const historyDays = 90
 
 // fill is one day's part of a history, made by the server itself. Endpoints and
-// types are skewed, as in life: the first endpoint has about a tenth of all, and
+// types are skewed, as in life: the first endpoint has 1.7 % of all, and
 // one type of event in ten thousand is exchange.refunded. Of 1,000 deliveries 20
 // are dead, 5 cancelled, 3 retrying, 2 parked, and the rest succeeded.
 const fill = `
@@ -52,9 +52,9 @@ events AS (
 	SELECT m.event_id, ids.seq, m.type, m.publisher, convert_to('{"tx":"' || m.event_id || '","user_id":"' || substr(m.hash, 1, 12) || '","payout":1.50,"offer":"survey ' || m.e || '"}', 'UTF8'),
 		m.at, decode(m.hash || m.hash, 'hex'), '', false, '', false FROM made m JOIN ids ON ids.id = m.event_id),
 waits AS (
-	INSERT INTO waiting (endpoint_id, id, publisher, event_type, state, reason, next_attempt_at, sweep_at, bytes)
+	INSERT INTO waiting (endpoint_id, id, publisher, event_type, state, reason, next_attempt_at, sweep_at, bytes, code)
 	SELECT endpoint_id, 'dlv_' || digits, publisher, type, state, CASE state WHEN 'parked' THEN 'paused' ELSE '' END,
-		CASE state WHEN 'retrying' THEN now() + interval '1 day' END, CASE state WHEN 'retrying' THEN now() + interval '1 day' END, 90
+		CASE state WHEN 'retrying' THEN now() + interval '1 day' END, CASE state WHEN 'retrying' THEN now() + interval '1 day' END, 90, code
 	FROM made WHERE state IN ('retrying', 'parked')),
 attempts AS (
 	INSERT INTO attempts (delivery_id, generation, number, trigger, started_at, duration, outcome, status_code, error_code, error_message,
@@ -131,6 +131,7 @@ type draws struct {
 	publisher       string
 	eventID         string
 	since, until    time.Time
+	today           time.Time
 }
 
 func searches() []search {
@@ -182,7 +183,7 @@ func draw(total int, today time.Time) draws {
 	return draws{
 		endpoint: fmt.Sprintf("ep_%03d", endpoint), other: fmt.Sprintf("ep_%03d", (endpoint+100)%200),
 		publisher: fmt.Sprintf("pub_%02d", endpoint/4), eventID: fmt.Sprintf("tx-%d", rand.IntN(total)),
-		since: today.Add(-day), until: today.Add(24*time.Hour - day),
+		since: today.Add(-day), until: today.Add(24*time.Hour - day), today: today,
 	}
 }
 

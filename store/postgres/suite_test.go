@@ -47,7 +47,7 @@ type leases struct {
 	free []string
 }
 
-const empty = `DELETE FROM event_ids; DELETE FROM event_types; DELETE FROM events; DELETE FROM deliveries; DELETE FROM waiting;
+const empty = `DELETE FROM event_ids; DELETE FROM event_types; DELETE FROM kinds; DELETE FROM events; DELETE FROM deliveries; DELETE FROM waiting;
 	DELETE FROM attempts; DELETE FROM endpoint_secrets; DELETE FROM endpoints; DELETE FROM replay_items; DELETE FROM replays;
 	DELETE FROM api_keys; DELETE FROM schemes; DELETE FROM reopened; DELETE FROM order_heads; DELETE FROM troubles; DELETE FROM traffic; DELETE FROM notices; DELETE FROM deaths; DELETE FROM meta WHERE name <> 'identity'`
 

@@ -1,0 +1,55 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// The table of kinds has the first digits of ids. They are made whole again with
+// the last of the digits that are missing, and something that is behind them all.
+const (
+	bucketEnd = "ffffff"
+	beyond    = "~"
+)
+
+// kindsSpan is from when to when somebody got something. A column of NULLs says
+// never.
+const kindsSpan = `SELECT coalesce(min(k.first), ''), coalesce(max(k.last), '') FROM kinds k `
+
+// reach is where in the ids behind a cursor there can be anything that a filter
+// picks; false when there is nothing. It is known of endpoints and publishers, by
+// type if one is asked for, and of types that nobody ever got.
+func reach(ctx context.Context, db querier, f postback.DeliveryFilter, after string) (span, bool, error) {
+	all := span{before: after}
+	var where conditions
+	switch {
+	case f.Reference != "":
+		return all, true, nil // It is found as soon.
+	case f.EndpointID == "" && f.Publisher == "" && f.EventType == "":
+		return all, true, nil
+	case f.EndpointID == "" && f.Publisher == "":
+		where.addType(`t.type`, f.EventType)
+		known, err := collect(ctx, db, one[bool], `SELECT EXISTS (SELECT FROM event_types t `+where.sql()+`)`, where.args...)
+		if err != nil {
+			return all, false, fmt.Errorf("look for types: %w", err)
+		}
+		return all, known[0], nil
+	}
+	where.addText(`k.endpoint_id`, f.EndpointID)
+	where.addText(`k.publisher`, f.Publisher)
+	where.addType(`k.event_type`, f.EventType)
+	spans, err := collect(ctx, db, func(s *span) []any { return []any{&s.from, &s.before} }, kindsSpan+where.sql(), where.args...)
+	if err != nil {
+		return all, false, fmt.Errorf("look for kinds: %w", err)
+	}
+	found := spans[0]
+	if found.before == "" || after != "" && after <= found.from {
+		return all, false, nil
+	}
+	if found.before += beyond; after != "" {
+		found.before = min(found.before, after)
+	}
+	return found, true, nil
+}
