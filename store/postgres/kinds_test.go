@@ -83,7 +83,7 @@ func TestSearchKnowsWhatCameBefore(t *testing.T) {
 	ledger := open(t, at)
 	server.Exec(t, at, `DROP TRIGGER deliveries_kinds ON deliveries; DROP FUNCTION note_kinds; DROP TABLE kinds`)
 	onDays(t, ledger, 0, 2, -30)
-	migration, err := os.ReadFile("migrations/00006_search.sql")
+	migration, err := os.ReadFile("migrations/00007_search.sql")
 	if err != nil {
 		t.Fatal(err)
 	}
