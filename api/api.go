@@ -20,6 +20,7 @@ type Options struct {
 	EndpointManager EndpointManager
 	EndpointSwitch  EndpointSwitch
 	EndpointReader  EndpointReader
+	EndpointHealth  EndpointHealth
 	History         History
 	Exports         Exports
 	Replayer        Replayer
@@ -44,7 +45,7 @@ type Options struct {
 func (o Options) validate() error {
 	required := map[string]any{
 		"Intake": o.Intake, "EndpointManager": o.EndpointManager, "EndpointSwitch": o.EndpointSwitch,
-		"EndpointReader": o.EndpointReader, "History": o.History, "Exports": o.Exports, "Replayer": o.Replayer,
+		"EndpointReader": o.EndpointReader, "EndpointHealth": o.EndpointHealth, "History": o.History, "Exports": o.Exports, "Replayer": o.Replayer,
 		"Examples": o.Examples, "Diagnoser": o.Diagnoser, "Keys": o.Keys, "Schemes": o.Schemes,
 	}
 	var missing []error

@@ -16,6 +16,7 @@ func (s *server) routeEndpoints() {
 	add(s, create, owners(), s.createEndpoint)
 	add(s, operation("list-endpoints", http.MethodGet, "/v1/endpoints", "List endpoints, newest first"), readers(), s.listEndpoints)
 	add(s, operation("get-endpoint", http.MethodGet, "/v1/endpoints/{id}", "Show an endpoint"), readers(), s.getEndpoint)
+	add(s, operation("get-endpoint-health", http.MethodGet, "/v1/endpoints/{id}/health", "Show how an endpoint does"), readers(), s.getEndpointHealth)
 	add(s, operation("update-endpoint", http.MethodPatch, "/v1/endpoints/{id}", "Change what the body names"), owners(), s.updateEndpoint)
 	add(s, operation("delete-endpoint", http.MethodDelete, "/v1/endpoints/{id}", "Delete an endpoint and cancel what waits for it"), owners(), s.deleteEndpoint)
 	add(s, operation("pause-endpoint", http.MethodPost, "/v1/endpoints/{id}/pause", "Hold an endpoint's deliveries back"), owners(), s.pauseEndpoint)

@@ -42,11 +42,12 @@ type fakes struct {
 	rotation postback.Rotation
 	filter   postback.DeliveryFilter
 	page     postback.Page
+	health   map[string]postback.Health
 }
 
 func newFakes() *fakes {
 	return &fakes{
-		events: map[string]postback.Event{}, endpoints: map[string]postback.Endpoint{}, jobs: map[string]postback.ReplayJob{},
+		events: map[string]postback.Event{}, endpoints: map[string]postback.Endpoint{}, jobs: map[string]postback.ReplayJob{}, health: map[string]postback.Health{},
 	}
 }
 

@@ -57,7 +57,7 @@ func TestOpenAPI(t *testing.T) {
 	want := []string{
 		"DELETE /v1/endpoints/{id}", "DELETE /v1/keys/{id}", "GET /healthz", "GET /metrics", "GET /openapi.json", "GET /readyz",
 		"GET /v1/deliveries", "GET /v1/deliveries/export", "GET /v1/deliveries/{id}", "GET /v1/egress",
-		"GET /v1/endpoints", "GET /v1/endpoints/{id}", "GET /v1/events", "GET /v1/events/{id}", "GET /v1/keys", "GET /v1/replays", "GET /v1/replays/{id}", "GET /v1/schemes", "GET /v1/schemes/{name}",
+		"GET /v1/endpoints", "GET /v1/endpoints/{id}", "GET /v1/endpoints/{id}/health", "GET /v1/events", "GET /v1/events/{id}", "GET /v1/keys", "GET /v1/replays", "GET /v1/replays/{id}", "GET /v1/schemes", "GET /v1/schemes/{name}",
 		"PATCH /v1/endpoints/{id}", "POST /v1/deliveries/{id}/replay", "POST /v1/endpoints",
 		"POST /v1/endpoints/{id}/enable", "POST /v1/endpoints/{id}/example", "POST /v1/endpoints/{id}/pause", "POST /v1/endpoints/{id}/resume", "POST /v1/endpoints/{id}/rotate-secret",
 		"POST /v1/events", "POST /v1/events/batch", "POST /v1/keys", "POST /v1/replays", "POST /v1/replays/{id}/cancel", "POST /v1/schemes",
@@ -109,15 +109,19 @@ func checkRefs(t *testing.T, doc document, text string) {
 func checkFields(t *testing.T, doc document) {
 	t.Helper()
 	for schema, fields := range map[string]string{
-		"DeliveryView":    "id event_id event_type publisher endpoint_id state reason attempts last_status_code last_error next_attempt_at created_at completed_at",
-		"DeliveryDetail":  "id state attempts",
-		"AttemptView":     "number trigger started_at duration_ms outcome status_code error request response source_ip trace_id",
-		"RequestView":     "method url headers body string_to_sign",
-		"ResponseView":    "headers body truncated",
-		"EventBody":       "id type publisher data occurred_at",
-		"EndpointBody":    "publisher url scheme method event_types secret retry timeout headers description",
-		"ChangedEndpoint": "id secret warnings state",
-		"Problem":         "type title status detail code field errors",
+		"DeliveryView":       "id event_id event_type publisher endpoint_id state reason attempts last_status_code last_error next_attempt_at created_at completed_at",
+		"DeliveryDetail":     "id state attempts",
+		"AttemptView":        "number trigger started_at duration_ms outcome status_code error request response source_ip trace_id",
+		"RequestView":        "method url headers body string_to_sign",
+		"ResponseView":       "headers body truncated",
+		"EventBody":          "id type publisher data occurred_at",
+		"EndpointBody":       "publisher url scheme method event_types secret retry timeout headers description",
+		"ChangedEndpoint":    "id secret warnings state",
+		"EndpointHealthView": "endpoint_id state circuit failing_since failures last_error opened_at next_probe_at last_attempt_at last_success_at traffic waiting",
+		"TrafficView":        "window since attempts success_rate latency_ms errors",
+		"WaitingView":        "pending retrying parked oldest_at",
+		"ParkedView":         "paused disabled circuit_open over_limit ordered",
+		"Problem":            "type title status detail code field errors",
 	} {
 		described, _ := doc.Components.Schemas[schema].(map[string]any)
 		properties, _ := described["properties"].(map[string]any)

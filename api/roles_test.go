@@ -31,6 +31,7 @@ func accessTable() []access {
 		{"GET", "/v1/endpoints", "", 200, "admin viewer publisher other", ""},
 		{"GET", "/v1/endpoints?publisher=pub_1", "", 200, "admin viewer publisher", ""},
 		{"GET", "/v1/endpoints/ep_1", "", 200, "admin viewer publisher", "other"},
+		{"GET", "/v1/endpoints/ep_1/health", "", 200, "admin viewer publisher", "other"},
 		{"PATCH", "/v1/endpoints/ep_1", `{"description":"x"}`, 200, "admin publisher", "other"},
 		{"POST", "/v1/endpoints/ep_1/pause", "", 200, "admin publisher", "other"},
 		{"POST", "/v1/endpoints/ep_1/resume", "{}", 200, "admin publisher", "other"},

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"github.com/waybillhq/waybill/postback"
 )
@@ -38,6 +39,13 @@ type EndpointReader interface {
 	Endpoint(ctx context.Context, id string) (postback.Endpoint, error)
 	// Endpoints lists endpoints, newest first, without deleted ones.
 	Endpoints(ctx context.Context, filter postback.EndpointFilter, page postback.Page) ([]postback.Endpoint, string, error)
+}
+
+// EndpointHealth tells how endpoints do.
+type EndpointHealth interface {
+	// Health tells it of an endpoint, with its traffic in a window before now, of
+	// a day at most.
+	Health(ctx context.Context, endpointID string, window time.Duration) (postback.Health, error)
 }
 
 // History answers what happened. A malformed cursor is an error in the field

@@ -53,4 +53,7 @@ type Health struct {
 	Trouble Trouble // zero: it does not fail
 	Traffic Traffic
 	Waiting Waiting
+	// WaitingLimit is how far each kind of what waits was counted: pending and
+	// retrying ones together, and parked ones of each reason.
+	WaitingLimit int
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/waybillhq/waybill/api"
 	"github.com/waybillhq/waybill/internal/task"
+	"github.com/waybillhq/waybill/internal/traffic"
 )
 
 // serve runs the roles until ctx ends or something cannot go on, and drains.
@@ -120,7 +121,7 @@ func (s *server) handler() (http.Handler, error) {
 		addresses = append(addresses, addr.String())
 	}
 	handler, err := api.New(api.Options{
-		Intake: s.dispatcher, EndpointManager: s.endpoints, EndpointSwitch: s.endpoints, EndpointReader: s.ledger,
+		Intake: s.dispatcher, EndpointManager: s.endpoints, EndpointSwitch: s.endpoints, EndpointReader: s.ledger, EndpointHealth: traffic.Reader{Sources: s.ledger, Now: time.Now},
 		History: s.ledger, Exports: s.ledger, Replayer: s.dispatcher, Examples: s.worker, Diagnoser: s.worker, Keys: s.keys, Schemes: s.schemes,
 		Ready: s.ready, Metrics: s.telemetry.Handler(), Egress: addresses,
 		Logger: s.log, Tracer: s.telemetry.Tracer(), Now: time.Now, Version: Version(),

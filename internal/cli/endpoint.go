@@ -58,19 +58,36 @@ func (p *program) endpointList() *cobra.Command {
 
 func (p *program) endpointShow() *cobra.Command {
 	var asJSON bool
+	var window string
 	cmd := &cobra.Command{
-		Use: "show ENDPOINT", Short: "Show one endpoint",
-		Long:    "Show one endpoint. Its secret is never shown again after it was made.",
-		Example: `  waybill endpoint show ep_0198c0de00007000800000000000ab12`,
-		Args:    takes("ENDPOINT"),
+		Use: "show ENDPOINT", Short: "Show one endpoint, and how it does",
+		Long: `Show one endpoint, and how it does: whether it fails and when it is probed, what came
+of the attempts of the last hour (or another window), and what waits for it and why.
+Its secret is never shown again after it was made.`,
+		Example: `  waybill endpoint show ep_0198c0de00007000800000000000ab12
+  waybill endpoint show ep_0198c0de00007000800000000000ab12 --window 15m --json`,
+		Args: takes("ENDPOINT"),
 	}
+	cmd.Flags().StringVar(&window, "window", "1h", "how far back traffic counts: `15m`, 1h or 24h")
 	jsonFlag(cmd, &asJSON)
 	return p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
 		endpoint, err := c.GetEndpoint(ctx, args[0])
 		if err != nil {
 			return fmt.Errorf("get endpoint: %w", err)
 		}
-		return p.showEndpoint(client.EndpointResult{Endpoint: endpoint}, asJSON)
+		health, err := c.EndpointHealth(ctx, args[0], window)
+		if err != nil {
+			return fmt.Errorf("get endpoint health: %w", err)
+		}
+		shown := client.EndpointResult{Endpoint: endpoint}
+		if asJSON {
+			return p.printJSON(shownEndpoint{shown, health})
+		}
+		if err := p.showEndpoint(shown, false); err != nil {
+			return err
+		}
+		p.printHealth(health)
+		return nil
 	})
 }
 

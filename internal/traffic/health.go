@@ -8,9 +8,9 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-// MaxWaiting is how far an endpoint's deliveries that wait are counted: this
-// many of a kind are so many or more.
-const MaxWaiting = 100_000
+// maxWaiting is how far an endpoint's deliveries that wait are counted: the time
+// that a million of them would take is more than somebody should wait who looks.
+const maxWaiting = 100_000
 
 // Sources are what an endpoint's health is read from: what all processes wrote,
 // so that any of them can tell it.
@@ -38,8 +38,9 @@ func (r Reader) Health(ctx context.Context, endpointID string, window time.Durat
 		return postback.Health{}, fmt.Errorf("read traffic: %w", err)
 	}
 	health.Traffic = sum(tallies, slotOf(now.Add(-window)))
-	if health.Waiting, err = r.Sources.Waiting(ctx, endpointID, MaxWaiting); err != nil {
+	if health.Waiting, err = r.Sources.Waiting(ctx, endpointID, maxWaiting); err != nil {
 		return postback.Health{}, fmt.Errorf("count what waits: %w", err)
 	}
+	health.WaitingLimit = maxWaiting
 	return health, nil
 }

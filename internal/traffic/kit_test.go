@@ -24,6 +24,7 @@ type ledger struct {
 	mu      sync.Mutex
 	rows    map[row]postback.Tally
 	away    bool
+	takes   time.Duration // to write
 	written int
 	prunes  []time.Duration // how old what was to be forgotten was
 	old     int             // that there is to forget
@@ -41,6 +42,9 @@ func (l *ledger) SaveTallies(_ context.Context, process string, tallies []postba
 	defer l.mu.Unlock()
 	if l.away {
 		return errAway
+	}
+	if l.takes > 0 {
+		<-time.After(l.takes)
 	}
 	for _, tally := range tallies {
 		l.rows[row{process, tally.EndpointID, tally.Slot}] = tally

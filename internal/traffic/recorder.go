@@ -13,8 +13,12 @@ import (
 )
 
 const (
-	// flushInterval is how late the ledger has what was counted.
-	flushInterval = 10 * time.Second
+	// soonest and latest bound the pause between two flushes, and with it how late
+	// the ledger has what was counted. In between it is pauses times as long as
+	// the last flush took, so that flushing takes a hundredth of the time.
+	soonest = 2 * time.Second
+	latest  = 10 * time.Second
+	pauses  = 100
 	// lastFlush bounds the flush on the way out.
 	lastFlush = 5 * time.Second
 	// batch is how many tallies are written, or forgotten, at once: everybody
@@ -129,21 +133,23 @@ func codeOf(attempt postback.Attempt) string {
 	}
 }
 
-// Run brings what is counted to the ledger every ten seconds until ctx ends, and
+// Run brings what is counted to the ledger every few seconds until ctx ends, and
 // then once more. That the ledger cannot be told is logged once; what is counted
 // meanwhile comes when it can.
 func (r *Recorder) Run(ctx context.Context) {
-	ticker := time.NewTicker(flushInterval)
-	defer ticker.Stop()
+	timer := time.NewTimer(soonest)
+	defer timer.Stop()
 	failing := false
 	for {
 		select {
 		case <-ctx.Done():
 			r.flushLast(ctx)
 			return
-		case <-ticker.C:
+		case <-timer.C:
 		}
+		began := time.Now()
 		err := r.flush(ctx)
+		timer.Reset(min(max(pauses*time.Since(began), soonest), latest))
 		if err != nil && !failing && ctx.Err() == nil {
 			r.logger.WarnContext(ctx, "what is shown of endpoints' traffic is out of date", slog.Any("error", err))
 		}

@@ -59,6 +59,27 @@ func TestCountsAreInTheLedgerTenSecondsLater(t *testing.T) {
 	})
 }
 
+// TestALedgerThatIsSlowIsToldLessOften lets each write take a while: a hundredth
+// of the time is spent on them, but none waits for more than ten seconds.
+func TestALedgerThatIsSlowIsToldLessOften(t *testing.T) {
+	t.Parallel()
+	const span = 10 * time.Minute
+	for takes, want := range map[time.Duration]int{
+		0: 300, 10 * time.Millisecond: 298, 50 * time.Millisecond: 118, time.Second: 54,
+	} {
+		run(t, func(t *testing.T, r *traffic.Recorder, l *ledger) {
+			l.set(func(l *ledger) { l.takes = takes })
+			for range span / time.Second {
+				r.Observe("ep_1", good(time.Millisecond))
+				pass(time.Second)
+			}
+			if n := l.writes(); n < want-3 || n > want+3 {
+				t.Errorf("each write takes %s: there were %d in %s, want about %d", takes, n, span, want)
+			}
+		})
+	}
+}
+
 func TestTheEndWritesWhatWasCounted(t *testing.T) {
 	t.Parallel()
 	over, logs := run(t, func(_ *testing.T, r *traffic.Recorder, _ *ledger) { r.Observe("ep_1", good(time.Millisecond)) })
