@@ -121,13 +121,12 @@ func (l *Ledger) prepareDay(ctx context.Context, day time.Time) error {
 
 // make makes the table of a day, with the rows of that day that came before it.
 // To attach a table to its parent stops nobody but those who work with the
-// default partition. One that was let go and not dropped yet is dropped.
+// default partition. One that was let go and not dropped yet comes back.
 func (p partition) make() []string {
 	return []string{
 		`SET LOCAL lock_timeout = '5s'`,
 		`LOCK TABLE ` + p.name + `_default IN ACCESS EXCLUSIVE MODE`,
-		`DROP TABLE IF EXISTS ` + p.table(),
-		`CREATE TABLE ` + p.table() + ` (LIKE ` + p.name + ` INCLUDING DEFAULTS INCLUDING GENERATED) ` + p.storage,
+		`CREATE TABLE IF NOT EXISTS ` + p.table() + ` (LIKE ` + p.name + ` INCLUDING DEFAULTS INCLUDING GENERATED) ` + p.storage,
 		p.move(p.name+`_default`, p.table(), p.key+` >= `+p.from()+` AND `+p.key+` < `+p.to()),
 		`ALTER TABLE ` + p.name + ` ATTACH PARTITION ` + p.table() + ` FOR VALUES FROM (` + p.from() + `) TO (` + p.to() + `)`,
 	}

@@ -68,21 +68,6 @@ func (l *Ledger) prune(ctx context.Context, before time.Time) (int, error) {
 	return 0, nil
 }
 
-// dropDetached drops the tables that a step let go: their space is the disk's
-// again. It counts nothing, for their rows were counted.
-func (l *Ledger) dropDetached(ctx context.Context, _ time.Time) (int, error) {
-	tables, err := collect(ctx, l.pool, one[string], detachedTables)
-	if err != nil {
-		return 0, fmt.Errorf("list detached tables: %w", err)
-	}
-	for _, table := range tables {
-		if _, err := l.change(ctx, "drop "+table, `DROP TABLE IF EXISTS `+table); err != nil {
-			return 0, err
-		}
-	}
-	return 0, nil
-}
-
 // old are the days of a table that ended before a time.
 func (l *Ledger) old(ctx context.Context, table string, before time.Time) ([]time.Time, error) {
 	days, err := daysOf(ctx, l.pool, table)
@@ -154,8 +139,7 @@ func (l *Ledger) pruneDay(ctx context.Context, day, before time.Time) (int, erro
 	if err != nil {
 		return 0, err
 	}
-	_, err = l.dropDetached(ctx, before)
-	return max(0, total-len(stay)), err
+	return max(0, total-len(stay)), l.dropDeliveries(ctx, day, before)
 }
 
 // letGo detaches a partition and moves the rows that must stay to the default
@@ -164,10 +148,7 @@ func (p partition) letGo(ctx context.Context, tx pgx.Tx, which string, stay any)
 	if _, err := tx.Exec(ctx, `ALTER TABLE `+p.name+` DETACH PARTITION `+p.table()); err != nil {
 		return fmt.Errorf("detach partition: %w", err)
 	}
-	if _, err := tx.Exec(ctx, p.move(p.table(), p.name, which), stay); err != nil {
-		return fmt.Errorf("move what must stay: %w", err)
-	}
-	return nil
+	return p.bringBack(ctx, tx, which, stay)
 }
 
 // exclusively runs do while nobody else works with the partitions and their

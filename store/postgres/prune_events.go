@@ -28,47 +28,49 @@ func (l *Ledger) pruneEventDays(ctx context.Context, before time.Time) (int, err
 // partitions to look through, and the default one.
 const busyEvents = `SELECT DISTINCT event_seq FROM deliveries WHERE event_at >= $1 AND event_at < $2 AND id >= $3 AND id < $4 LIMIT $5`
 
-// pruneEventDay forgets the events of a day that have no delivery left. No event
-// ever gets another delivery, so what was seen to have none has none. First the
-// ids go, a batch at a time, then the events, at once.
+// pruneEventDay forgets the events of a day that have no delivery left. First it
+// is let go, then the ids of its events are freed.
 func (l *Ledger) pruneEventDay(ctx context.Context, day time.Time) (int, error) {
 	events := partition{families()[2], day}
 	ctx, cancel := context.WithTimeout(ctx, scanWait)
 	defer cancel()
-	var stay []int64
-	err := l.slowly(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
-		stay, err = collect(ctx, tx, one[int64], busyEvents, day, day.Add(wholeDay),
-			firstID(day.Add(-wholeDay)), firstID(day.Add(2*wholeDay)), maxSurvivors+1)
-		return err
-	})
+	stay, err := l.busyEvents(ctx, day, new(maxSurvivors+1))
 	if err != nil {
-		return 0, fmt.Errorf("look for events that must stay: %w", err)
+		return 0, err
 	}
 	if len(stay) > maxSurvivors {
 		return 0, nil // They go with the last of their deliveries, row by row.
-	}
-	gone, err := l.forgetIDs(ctx, events.table(), stay)
-	if err != nil {
-		return gone, err
 	}
 	err = l.exclusively(ctx, []partition{events}, func(ctx context.Context, tx pgx.Tx) error {
 		return events.letGo(ctx, tx, `seq = ANY($1)`, stay)
 	})
 	if err != nil {
-		return gone, err
+		return 0, err
 	}
-	_, err = l.dropDetached(ctx, day)
-	return gone, err
+	return l.dropEvents(ctx, day)
+}
+
+// busyEvents are the events of a day that still have a delivery, up to a number
+// if there is one.
+func (l *Ledger) busyEvents(ctx context.Context, day time.Time, limit *int) (busy []int64, err error) {
+	err = l.slowly(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
+		busy, err = collect(ctx, tx, one[int64], busyEvents, day, day.Add(wholeDay), firstID(day.Add(-wholeDay)), firstID(day.Add(2*wholeDay)), limit)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for events that must stay: %w", err)
+	}
+	return busy, nil
 }
 
 const nextEvents = `SELECT accepted_at, seq FROM %s WHERE accepted_at >= $1 AND (accepted_at, seq) > ($1, $2) ORDER BY accepted_at, seq LIMIT $3`
 
-// forgetIDs frees the ids of a day's events, but for some. An id that was freed
-// before and taken again has another sequence number.
-func (l *Ledger) forgetIDs(ctx context.Context, table string, but []int64) (total int, err error) {
+// forgetIDs frees the ids of a table's events. An id that was freed before and
+// taken again has another sequence number.
+func (l *Ledger) forgetIDs(ctx context.Context, table string) (total int, err error) {
 	const free = `DELETE FROM event_ids i USING (SELECT e.id, e.seq FROM %s e
 		WHERE e.accepted_at >= $1 AND (e.accepted_at, e.seq) > ($1, $2) AND e.accepted_at <= $3 AND (e.accepted_at, e.seq) <= ($3, $4)) e
-		WHERE i.id = e.id AND i.seq = e.seq AND e.seq <> ALL(coalesce($5::bigint[], '{}'))`
+		WHERE i.id = e.id AND i.seq = e.seq`
 	last := eventKey{at: time.Unix(0, 0)}
 	for {
 		keys, err := collect(ctx, l.pool, func(k *eventKey) []any { return []any{instant{&k.at}, &k.seq} },
@@ -80,7 +82,7 @@ func (l *Ledger) forgetIDs(ctx context.Context, table string, but []int64) (tota
 			return total, nil
 		}
 		end := keys[len(keys)-1]
-		freed, err := l.change(ctx, "forget event ids", fmt.Sprintf(free, table), last.at, last.seq, end.at, end.seq, but)
+		freed, err := l.change(ctx, "forget event ids", fmt.Sprintf(free, table), last.at, last.seq, end.at, end.seq)
 		if err != nil {
 			return total, err
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/waybillhq/waybill/internal/testkit"
 	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/store/postgres"
 	"github.com/waybillhq/waybill/store/storetest"
@@ -180,5 +181,89 @@ func TestPruneWaitsForALongQuery(t *testing.T) {
 	}
 	if err := <-pruned; err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestPruneLosesNothingThatComesLate checks that what is accepted into an old
+// day between the look at it and its end stays, with its event: a clock may be
+// days behind.
+func TestPruneLosesNothingThatComesLate(t *testing.T) {
+	t.Parallel()
+	for _, table := range []string{"deliveries", "events"} {
+		t.Run(table, func(t *testing.T) {
+			t.Parallel()
+			at := database(t)
+			ledger := open(t, at)
+			if err := postgres.PrepareDays(t.Context(), ledger, storetest.Noon(), storetest.Noon()); err != nil {
+				t.Fatal(err)
+			}
+			ended(t, ledger, storetest.Noon(), 5)
+			before := storetest.After(100 * 24 * time.Hour)
+			if table == "events" { // the deliveries' day is gone by then
+				if _, err := ledger.Prune(t.Context(), before); err != nil {
+					t.Fatal(err)
+				}
+			}
+			reader, err := pgx.Connect(t.Context(), at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = reader.Close(t.Context()) }()
+			// A reader holds the end of the day up, so that an event comes first.
+			if _, err := reader.Exec(t.Context(), `BEGIN; LOCK TABLE `+table+`_20260131 IN ACCESS SHARE MODE`); err != nil {
+				t.Fatal(err)
+			}
+			pruned := make(chan error, 1)
+			go func() {
+				_, err := ledger.Prune(t.Context(), before)
+				pruned <- err
+			}()
+			testkit.Eventually(t, "the look is over", func() bool {
+				return number(t, at, `SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock' AND relation = '`+table+`_20260131'::regclass`) > 0
+			})
+			late := storetest.Acceptance(storetest.Event("evt_late"), "ep_1")
+			if _, err := ledger.Accept(t.Context(), []postback.Acceptance{late}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := reader.Exec(t.Context(), `ROLLBACK`); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-pruned; err != nil {
+				t.Fatal(err)
+			}
+			prune(t, ledger, before)
+			if n := number(t, at, countOfDays); n != 0 {
+				t.Errorf("%d tables of days are left", n)
+			}
+			if _, err := ledger.Due(t.Context(), late.Deliveries[0].Ref()); err != nil {
+				t.Errorf("the delivery that came late: %v", err)
+			}
+			again, err := ledger.Accept(t.Context(), []postback.Acceptance{late})
+			if err != nil || !again[0].Duplicate {
+				t.Errorf("the event that came late is accepted again: %+v, %v", again, err)
+			}
+		})
+	}
+}
+
+// TestPrepareBringsBackWhatWasLetGo checks that a day that was let go and is
+// needed again is there again, with all that is in it.
+func TestPrepareBringsBackWhatWasLetGo(t *testing.T) {
+	t.Parallel()
+	at := database(t)
+	ledger := open(t, at)
+	if err := postgres.PrepareDays(t.Context(), ledger, storetest.Noon(), storetest.Noon()); err != nil {
+		t.Fatal(err)
+	}
+	made := ended(t, ledger, storetest.Noon(), 3)
+	server.Exec(t, at, `ALTER TABLE deliveries DETACH PARTITION deliveries_20260131; ALTER TABLE attempts DETACH PARTITION attempts_20260131`)
+	made = append(made, ended(t, ledger, storetest.After(time.Hour), 1)...) // in the default partition
+	if err := postgres.PrepareDays(t.Context(), ledger, storetest.Noon(), storetest.Noon()); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range made {
+		if _, attempts, err := ledger.Delivery(t.Context(), d.ID); err != nil || len(attempts) != 1 {
+			t.Errorf("%s has %d attempts, %v", d.ID, len(attempts), err)
+		}
 	}
 }
