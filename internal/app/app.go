@@ -224,6 +224,9 @@ func (s *server) buildDispatcher(context.Context) (err error) {
 
 func (s *server) buildWorker(context.Context) (err error) {
 	s.traffic = traffic.NewRecorder(s.ledger, s.log)
+	if err := traffic.Gauge(s.telemetry.Meter(), s.ledger, s.log); err != nil {
+		return err //nolint:wrapcheck // it says what it makes
+	}
 	s.worker, err = worker.New(worker.Options{
 		Ledger: s.ledger, Endpoints: s.registry, Circuits: s.breaker, Traffic: s.traffic, Schemes: s.schemes, Secrets: s.keyring, Uses: s.ledger, Switch: s.endpoints, Sender: s.egress, Acceptor: s.dispatcher,
 		Tracer: s.telemetry.Tracer(), Meter: s.telemetry.Meter(), Logger: s.log,

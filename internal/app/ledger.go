@@ -41,6 +41,7 @@ type ledger interface { //nolint:interfacebloat // the sum of what each part dec
 	retention.Ledger
 	traffic.Ledger
 	traffic.Sources
+	traffic.Backlog
 	api.History
 	api.Exports
 	api.EndpointReader

@@ -49,6 +49,10 @@ func TestChangesReachEveryProcess(t *testing.T) {
 		delivery, err := here.GetDelivery(t.Context(), resumed.ID)
 		return err == nil && delivery.State == "succeeded"
 	})
+	eventually(t, soon, "the worker's attempts to be seen", func() bool {
+		health, err := here.EndpointHealth(t.Context(), endpoint, "")
+		return err == nil && health.Traffic.Attempts > 1 && health.Traffic.Succeeded == health.Traffic.Attempts
+	})
 	if err := here.DeleteEndpoint(t.Context(), endpoint); err != nil {
 		t.Fatal(err)
 	}
