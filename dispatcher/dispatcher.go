@@ -54,6 +54,7 @@ type Options struct {
 	Endpoints Endpoints
 	Carrier   Carrier
 	Circuits  Circuits
+	Limits    Limits
 	Queue     Queue
 	Epochs    Epochs
 	Tracer    trace.Tracer
@@ -61,6 +62,9 @@ type Options struct {
 	// MaxQueued bounds how many attempts are in the queue at once; the rest
 	// waits in the ledger.
 	MaxQueued int
+	// MaxInFlight is how many attempts to one endpoint a worker makes at once,
+	// unless the endpoint has a number of its own.
+	MaxInFlight int
 	// Grace is how long a queued attempt may take before the sweeper looks
 	// after it. Zero means 45 s: longer than the lease of a dead worker.
 	Grace time.Duration
@@ -84,11 +88,11 @@ const defaultGrace = 45 * time.Second
 // New makes a Dispatcher. Run has to be called for it to fill the queue.
 func New(options Options) (*Dispatcher, error) {
 	if options.Ledger == nil || options.Waiting == nil || options.Parking == nil || options.Replays == nil || options.Endpoints == nil ||
-		options.Carrier == nil || options.Circuits == nil || options.Queue == nil || options.Epochs == nil || options.Tracer == nil || options.Logger == nil {
+		options.Carrier == nil || options.Circuits == nil || options.Limits == nil || options.Queue == nil || options.Epochs == nil || options.Tracer == nil || options.Logger == nil {
 		return nil, errors.New("make dispatcher: a part is missing")
 	}
-	if options.MaxQueued < 1 {
-		return nil, errors.New("make dispatcher: MaxQueued must be at least 1")
+	if options.MaxQueued < 1 || options.MaxInFlight < 1 {
+		return nil, errors.New("make dispatcher: MaxQueued and MaxInFlight must be at least 1")
 	}
 	if options.Grace == 0 {
 		options.Grace = defaultGrace

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/waybillhq/waybill/dispatcher"
+	"github.com/waybillhq/waybill/internal/limit"
 	"github.com/waybillhq/waybill/internal/task"
 	"github.com/waybillhq/waybill/internal/testkit"
 	"github.com/waybillhq/waybill/internal/traffic"
@@ -48,17 +49,18 @@ func newEngine(t *testing.T) *engine {
 		}
 	})
 	tracer := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(e.spans)).Tracer("test")
+	limits := limit.New(e.queue.Scripter())
 	e.dispatcher, err = dispatcher.New(dispatcher.Options{
 		Ledger: e.Ledger, Waiting: e.Ledger, Parking: e.Ledger, Replays: e.Ledger,
-		Endpoints: e.Registry, Carrier: e.Endpoints, Circuits: e.Breaker, Queue: e.queue, Epochs: e.queue,
-		Tracer: tracer, Logger: e.Logger, MaxQueued: 1000,
+		Endpoints: e.Registry, Carrier: e.Endpoints, Circuits: e.Breaker, Limits: limits, Queue: e.queue, Epochs: e.queue,
+		Tracer: tracer, Logger: e.Logger, MaxQueued: 1000, MaxInFlight: 16,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	e.worker, err = worker.New(worker.Options{
-		Ledger: e.Ledger, Endpoints: e.Registry, Circuits: e.Breaker, Traffic: traffic.NewRecorder(e.Ledger, e.Logger), Schemes: e.Schemes, Secrets: e.Keyring, Switch: e.Endpoints, Uses: e.Ledger, Sender: e.Egress, Acceptor: e.dispatcher,
-		Tracer: tracer, Meter: nometric.NewMeterProvider().Meter(""), Logger: e.Logger, Random: rand.Float64,
+		Ledger: e.Ledger, Endpoints: e.Registry, Circuits: e.Breaker, Limits: limits, Traffic: traffic.NewRecorder(e.Ledger, e.Logger), Schemes: e.Schemes, Secrets: e.Keyring, Switch: e.Endpoints, Uses: e.Ledger, Sender: e.Egress, Acceptor: e.dispatcher,
+		Tracer: tracer, Meter: nometric.NewMeterProvider().Meter(""), Logger: e.Logger, Random: rand.Float64, MaxInFlight: 16,
 	})
 	if err != nil {
 		t.Fatal(err)

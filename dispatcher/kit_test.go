@@ -67,9 +67,9 @@ func (b *bench) restart(t testing.TB, alter ...func(*dispatcher.Options)) {
 func (b *bench) options() dispatcher.Options {
 	return dispatcher.Options{
 		Ledger: b.Ledger, Waiting: b.Ledger, Parking: b.Ledger, Replays: b.Ledger,
-		Endpoints: b.Registry, Carrier: b.Endpoints, Circuits: b.Breaker, Queue: b.queue, Epochs: b.queue,
+		Endpoints: b.Registry, Carrier: b.Endpoints, Circuits: b.Breaker, Limits: limitless{}, Queue: b.queue, Epochs: b.queue,
 		Tracer: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(b.spans)).Tracer("test"),
-		Logger: b.Logger, MaxQueued: 1000, Grace: grace,
+		Logger: b.Logger, MaxQueued: 1000, MaxInFlight: 16, Grace: grace,
 	}
 }
 
@@ -349,3 +349,12 @@ func in(states ...postback.State) postback.DeliveryFilter {
 }
 
 func raw(text string) json.RawMessage { return json.RawMessage(text) }
+
+// limitless lets everything go.
+type limitless struct{}
+
+func (limitless) Grant(_ context.Context, _ string, _ postback.RateLimit, most int) (int, error) {
+	return most, nil
+}
+
+func (limitless) GiveBack(context.Context, string, postback.RateLimit, int) error { return nil }

@@ -1,6 +1,7 @@
 package dispatcher
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,22 +25,51 @@ type Circuits interface {
 	Probe(ctx context.Context, endpoint postback.Endpoint, now time.Time) error
 }
 
+// Limits promises the slots of endpoints with a rate limit to deliveries that are
+// released, for all processes together.
+type Limits interface {
+	// Grant says how many may be released now, up to most, so that each of them
+	// finds a slot.
+	Grant(ctx context.Context, endpointID string, limit postback.RateLimit, most int) (int, error)
+	// GiveBack says how many of those were not released.
+	GiveBack(ctx context.Context, endpointID string, limit postback.RateLimit, unused int) error
+}
+
 const (
 	// releaseInterval is how often parked deliveries are looked after.
 	releaseInterval = 100 * time.Millisecond
 	// expireEvery is at how many of these looks the old ones end, and expireSteps
 	// bounds for how long others wait for that.
 	expireEvery, expireSteps = 100, 10
-	// firstWindow and lastWindow bound how many of an endpoint's deliveries may
-	// be due at once while others of it are parked.
-	firstWindow, lastWindow = 16, 1024
+	// maxAhead bounds how many of an endpoint's deliveries may be due, beside those
+	// that it has places for, while others of it are parked: as many as a worker
+	// lets wait for a place.
+	maxAhead = 128
 )
 
 // releases is what the release of parked deliveries remembers from one look to
 // the next.
 type releases struct {
-	windows map[string]int // of endpoints that had deliveries parked at the last look
-	looks   int
+	flows map[string]flow // of endpoints that had deliveries parked at the last look
+	looks int
+}
+
+// flow is how fast an endpoint takes what is released.
+type flow struct {
+	window       int // how many might be due or under way at the last look
+	last, before int // how many got through until then, and until the look before
+}
+
+// next is the window of this look: the places that the endpoint has with one
+// process, and as many more as get through in one and a half intervals. More
+// would wait in vain for a place, fewer would leave places free until the next
+// look.
+func (f flow) next(places int) int { return places + min((f.last+f.before)*3/4, maxAhead) }
+
+// after is what is known when so many were released. Those that a wider window
+// has room for did not get through.
+func (f flow) after(window, released int) flow {
+	return flow{window: window, last: max(0, released-max(0, window-f.window)), before: f.last}
 }
 
 // releaseParked frees what was parked for endpoints that take deliveries, as
@@ -52,23 +82,21 @@ func (d *Dispatcher) releaseParked(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("list endpoints with parked deliveries: %w", err)
 	}
-	windows := make(map[string]int, len(ids))
+	flows := make(map[string]flow, len(ids))
 	for _, id := range ids {
-		if window, known := d.releases.windows[id]; known {
-			windows[id] = window
-		}
+		flows[id] = d.releases.flows[id]
 	}
-	d.releases.windows = windows
+	d.releases.flows = flows
 	var failures []error
-	freed := 0
+	total := 0
 	for _, id := range ids {
 		n, err := d.releaseFor(ctx, id)
-		if freed += n; err != nil {
+		if total += n; err != nil {
 			failures = append(failures, fmt.Errorf("release deliveries of endpoint %s: %w", id, err))
 		}
 	}
 	d.releases.looks++
-	if freed > 0 {
+	if total > 0 {
 		failures = append(failures, d.sweep(ctx)) // what is due now need not wait for the sweeper's turn
 	}
 	return errors.Join(append(failures, d.noteBacklogs(ctx, len(ids) > 0))...)
@@ -111,35 +139,47 @@ func (d *Dispatcher) releaseFor(ctx context.Context, id string) (int, error) {
 	case held:
 		return 0, nil
 	case d.Circuits.Open(id):
-		delete(d.releases.windows, id)                     // it begins slowly when it is well again
+		delete(d.releases.flows, id)                       // it begins slowly when it is well again
 		return 0, d.Circuits.Probe(ctx, endpoint, d.now()) //nolint:wrapcheck // it says what it was doing
 	default:
-		return d.releaseSome(ctx, id)
+		return d.releaseSome(ctx, endpoint)
 	}
 }
 
-// releaseSome makes as many deliveries due as the endpoint's window has room
-// for. An endpoint that was through with all of them gets twice as many the
-// next time, one that was through with few gets half: so the queue holds no
-// more of a slow endpoint than it takes in one interval, and a fast one is not
-// held up.
-func (d *Dispatcher) releaseSome(ctx context.Context, id string) (int, error) {
-	window, known := d.releases.windows[id]
-	if !known {
-		window = firstWindow
-	}
-	freed, err := d.Parking.Release(ctx, id, d.now(), window, window)
+// releaseSome makes as many deliveries due as the endpoint's window has room for
+// and its rate limit has slots for: so the queue holds no more of a slow endpoint
+// than workers let wait, and a fast one is not held up.
+func (d *Dispatcher) releaseSome(ctx context.Context, endpoint postback.Endpoint) (int, error) {
+	flow := d.releases.flows[endpoint.ID]
+	window := flow.next(cmp.Or(endpoint.MaxInFlight, d.MaxInFlight))
+	most, err := d.grant(ctx, endpoint, window)
 	if err != nil {
-		return 0, err //nolint:wrapcheck // releaseParked says what it was doing
+		return 0, err
 	}
-	switch {
-	case freed == window && known:
-		window *= 2
-	case freed < window/4:
-		window /= 2
+	released := 0
+	if most > 0 {
+		released, err = d.Parking.Release(ctx, endpoint.ID, d.now(), window, most)
+		err = errors.Join(err, d.giveBack(ctx, endpoint, most-released))
 	}
-	d.releases.windows[id] = min(max(window, firstWindow), lastWindow)
-	return freed, nil
+	d.releases.flows[endpoint.ID] = flow.after(window, released)
+	return released, err
+}
+
+// grant is how many of an endpoint's deliveries may be released for its rate
+// limit, up to most.
+func (d *Dispatcher) grant(ctx context.Context, endpoint postback.Endpoint, most int) (int, error) {
+	if endpoint.RateLimit == nil {
+		return most, nil
+	}
+	return d.Limits.Grant(ctx, endpoint.ID, *endpoint.RateLimit, most) //nolint:wrapcheck // releaseParked says what it was doing
+}
+
+// giveBack tells the rate limit of what was granted and not released.
+func (d *Dispatcher) giveBack(ctx context.Context, endpoint postback.Endpoint, unused int) error {
+	if endpoint.RateLimit == nil || unused == 0 {
+		return nil
+	}
+	return d.Limits.GiveBack(ctx, endpoint.ID, *endpoint.RateLimit, unused) //nolint:wrapcheck // releaseParked says what it was doing
 }
 
 // expire ends parked deliveries that are older than the endpoint's retry policy

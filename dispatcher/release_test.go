@@ -99,8 +99,8 @@ func TestTheReleaseKeepsTheEndpointsPace(t *testing.T) {
 		most  int // that may be due at once
 	}{
 		{"nothing", 0, 0, 16},
-		{"slowly", 2, 0, 16},
-		{"at once", 2000, 12, 1024},
+		{"slowly", 2, 0, 20},
+		{"at once", 2000, 20, 144},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -16,7 +16,7 @@ const exampleGrace = 5 * time.Minute
 // Example sends an example event to one endpoint, now and once, and returns
 // the delivery and the attempt. It is in the history, marked as a test. With
 // an empty eventType the type is one that the endpoint wants. CodeNotFound;
-// CodeConflict while the endpoint is paused.
+// CodeConflict while the endpoint is paused, or may not be sent any more now.
 func (w *Worker) Example(ctx context.Context, endpointID, eventType string) (postback.Delivery, postback.Attempt, error) {
 	endpoint, known := w.Endpoints.Endpoint(endpointID)
 	if !known || endpoint.State == postback.EndpointDeleted {
@@ -29,6 +29,11 @@ func (w *Worker) Example(ctx context.Context, endpointID, eventType string) (pos
 	if err != nil {
 		return postback.Delivery{}, postback.Attempt{}, err
 	}
+	leave, err := w.admit(ctx, endpoint)
+	if err != nil {
+		return postback.Delivery{}, postback.Attempt{}, err
+	}
+	defer leave()
 	if _, err := w.Ledger.Accept(ctx, []postback.Acceptance{{Event: due.Event, Deliveries: []postback.Delivery{due.Delivery}}}); err != nil {
 		return postback.Delivery{}, postback.Attempt{}, fmt.Errorf("record example: %w", err)
 	}
@@ -37,6 +42,27 @@ func (w *Worker) Example(ctx context.Context, endpointID, eventType string) (pos
 		return postback.Delivery{}, postback.Attempt{}, err
 	}
 	return ended(due.Delivery, move), *move.Attempt, nil
+}
+
+// admit takes one of the endpoint's places, and its next slot, or says why there
+// is none. Whoever was admitted leaves.
+func (w *Worker) admit(ctx context.Context, endpoint postback.Endpoint) (leave func(), err error) {
+	places := w.places(endpoint)
+	if !w.flights.enter(ctx, endpoint.ID, places) {
+		return nil, postback.Failure(postback.CodeConflict, "the endpoint has %d attempts under way, as many as it may (max_in_flight); try again when some have ended", places)
+	}
+	leave = func() { w.flights.leave(endpoint.ID) }
+	due, taken, err := w.await(ctx, endpoint)
+	switch {
+	case err != nil:
+		err = fmt.Errorf("ask for the rate limit: %w", err)
+	case !taken:
+		err = postback.Failure(postback.CodeConflict, "the endpoint's rate limit (rate_limit) lets nothing go now; try again in %s", due.Round(100*time.Millisecond))
+	default:
+		return leave, nil
+	}
+	leave()
+	return nil, err
 }
 
 func (w *Worker) exampleFor(endpoint postback.Endpoint, eventType string) (postback.Due, error) {

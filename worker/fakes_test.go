@@ -59,9 +59,9 @@ func (wellAll) Failed(context.Context, string, string, time.Time) {}
 func onFakes(t *testing.T, ledger worker.Ledger, out worker.Sender) *worker.Worker {
 	t.Helper()
 	made, err := worker.New(worker.Options{
-		Ledger: ledger, Endpoints: oneEndpoint{}, Circuits: wellAll{}, Traffic: &counted{}, Schemes: builtIn{}, Secrets: openSecret{}, Uses: unnoted{}, Switch: stuck{}, Sender: out, Acceptor: refusing{},
+		Ledger: ledger, Endpoints: oneEndpoint{}, Circuits: wellAll{}, Limits: limitless{}, Traffic: &counted{}, Schemes: builtIn{}, Secrets: openSecret{}, Uses: unnoted{}, Switch: stuck{}, Sender: out, Acceptor: refusing{},
 		Tracer: notrace.NewTracerProvider().Tracer(""), Meter: nometric.NewMeterProvider().Meter(""),
-		Logger: slog.New(slog.DiscardHandler), Random: func() float64 { return 0.5 },
+		Logger: slog.New(slog.DiscardHandler), Random: func() float64 { return 0.5 }, MaxInFlight: places,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -88,3 +88,10 @@ func (away) Accept(context.Context, []postback.Acceptance) ([]postback.Acceptanc
 type stuck struct{}
 
 func (stuck) Disable(context.Context, string, int64, string) error { return errAway }
+
+// limitless lets everything go.
+type limitless struct{}
+
+func (limitless) Take(context.Context, string, postback.RateLimit) (time.Duration, bool, error) {
+	return 0, true, nil
+}

@@ -8,13 +8,12 @@ import (
 )
 
 const (
-	// maxInFlight is how many attempts to one endpoint a process makes at once.
-	maxInFlight = 16
 	// flightPatience is how long an attempt waits for one of them to end before
 	// its delivery is parked: a burst is not worth two writes to the ledger.
 	flightPatience = 200 * time.Millisecond
-	// flightQueue bounds how many wait for each place.
-	flightQueue = 8
+	// flightQueue bounds how many wait for an endpoint's places: no more than half
+	// of those that take first attempts from a shard, as a rule.
+	flightQueue = 128
 )
 
 // flights counts the attempts under way to each endpoint, so that one endpoint
@@ -33,6 +32,7 @@ func newFlights(patience time.Duration) *flights {
 // flight is one endpoint's attempts: those under way, those that wait for one
 // of them to end, and how many ended lately.
 type flight struct {
+	places   int // as they were set when one entered last
 	underWay int
 	waiting  []chan struct{} // in the order in which they came; closed when the turn is theirs
 
@@ -76,28 +76,34 @@ func (f *flights) queue(endpointID string, places int) chan struct{} {
 		one = &flight{began: now, span: now}
 		f.byID[endpointID] = one
 	}
-	turn := make(chan struct{})
-	switch {
-	case one.underWay < places:
-		one.underWay++
-		close(turn)
-	case len(one.waiting) < one.room(now, places, f.patience):
-		one.waiting = append(one.waiting, turn)
-	default:
+	one.places = places
+	one.letIn() // there may be more places than there were
+	if one.underWay >= places && len(one.waiting) >= one.room(now, f.patience) {
 		return nil
 	}
+	turn := make(chan struct{})
+	one.waiting = append(one.waiting, turn)
+	one.letIn()
 	return turn
+}
+
+// letIn gives free places to those that wait longest.
+func (one *flight) letIn() {
+	for one.underWay < one.places && len(one.waiting) > 0 {
+		one.underWay++
+		close(one.waiting[0])
+		one.waiting = one.waiting[1:]
+	}
 }
 
 // room is how many may wait: as many as ended lately in the time that they
 // would wait. Of an endpoint that was idle the best is assumed at first.
-func (one *flight) room(now time.Time, places int, patience time.Duration) int {
+func (one *flight) room(now time.Time, patience time.Duration) int {
 	one.count(now, patience, 0)
-	most := flightQueue * places
 	if now.Sub(one.began) < patience {
-		return most
+		return flightQueue
 	}
-	return min(max(one.ended, one.before), most)
+	return min(max(one.ended, one.before), flightQueue)
 }
 
 // count counts attempts that ended, by spans of time.
@@ -133,12 +139,8 @@ func (f *flights) leave(endpointID string) {
 	defer f.mu.Unlock()
 	one := f.byID[endpointID]
 	one.count(time.Now(), f.patience, 1)
-	if len(one.waiting) > 0 {
-		close(one.waiting[0])
-		one.waiting = one.waiting[1:]
-		return
-	}
-	if one.underWay--; one.underWay == 0 {
+	one.underWay--
+	if one.letIn(); one.underWay == 0 {
 		delete(f.byID, endpointID)
 	}
 }

@@ -51,9 +51,9 @@ func TestAnEndpointHasItsPlacesAndNoMore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := &crowd{flights: worker.NewFlights(patience)}
-		c.come(t, 30)
+		c.come(t, 134)
 		if entered, refused := c.seen(); !slices.Equal(entered, []int{0, 1, 2}) || refused != 3 {
-			t.Errorf("%v entered and %d were refused at once, want the first three, and those behind eight for each place", entered, refused)
+			t.Errorf("%v entered and %d were refused at once, want the first three, and those behind the 128 that wait", entered, refused)
 		}
 		if !c.flights.Enter(t.Context(), "ep_2", 3) {
 			t.Error("another endpoint had no place")
@@ -82,7 +82,7 @@ func TestAnEndpointHasItsPlacesAndNoMore(t *testing.T) {
 // Whoever would wait in vain does not wait: it holds a worker.
 func TestAsManyWaitAsGotThroughLately(t *testing.T) {
 	t.Parallel()
-	for ended, want := range map[int]int{0: 0, 2: 2, 5: 5, 100: 24} {
+	for ended, want := range map[int]int{0: 0, 2: 2, 5: 5, 100: 100, 150: 128} {
 		synctest.Test(t, func(t *testing.T) {
 			c := &crowd{flights: worker.NewFlights(patience)}
 			c.come(t, 3)
@@ -158,4 +158,47 @@ func TestPlacesAreNeitherLostNorLentTwice(t *testing.T) {
 	if most > 8 || entered == 0 || flights.Known() != 0 {
 		t.Errorf("%d under way at once, %d entered, %d endpoints remembered", most, entered, flights.Known())
 	}
+}
+
+// A cap that was changed holds for whoever comes, and for those that wait.
+func TestPlacesFollowTheEndpointsCap(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		flights := worker.NewFlights(patience)
+		entered := make(chan int, 20)
+		var group sync.WaitGroup
+		come := func(places, count int) (in int) {
+			t.Helper()
+			for range count {
+				group.Go(func() {
+					if flights.Enter(t.Context(), "ep_1", places) {
+						entered <- places
+					}
+				})
+				synctest.Wait()
+			}
+			in = len(entered)
+			for range in {
+				<-entered
+			}
+			return in
+		}
+		if in := come(4, 6); in != 4 {
+			t.Errorf("%d entered four places", in)
+		}
+		if in := come(6, 1); in != 2 {
+			t.Errorf("%d entered when there were two places more, want those that waited", in)
+		}
+		if in := come(2, 3); in != 0 {
+			t.Errorf("%d entered when there were fewer places than attempts under way", in)
+		}
+		for left := range 5 {
+			flights.Leave("ep_1")
+			synctest.Wait()
+			if in, want := len(entered), max(0, left-3); in != want {
+				t.Errorf("%d entered after %d left, want %d", in, left+1, want)
+			}
+		}
+		group.Wait()
+	})
 }

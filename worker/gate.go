@@ -1,6 +1,9 @@
 package worker
 
 import (
+	"cmp"
+	"context"
+	"log/slog"
 	"time"
 
 	"github.com/waybillhq/waybill/internal/retry"
@@ -11,23 +14,68 @@ import (
 // process has not heard of yet.
 const unknownEndpointPause = 2 * time.Second
 
-// gate decides whether the attempt may be made now. If not, it gives the
-// transition to record instead; that uses up no attempt.
-func (w *Worker) gate(endpoint postback.Endpoint, delivery postback.Delivery) (postback.Transition, bool) {
+// limitPause is how long a delivery waits when nobody can say whether the
+// endpoint's rate limit lets it go.
+const limitPause = time.Second
+
+// limitLogPause is how often the log says so at most.
+const limitLogPause = 5 * time.Second
+
+// gate looks the endpoint up and decides whether the attempt may be made now. If
+// not, it gives the transition to record instead; that uses up no attempt.
+func (w *Worker) gate(delivery postback.Delivery) (endpoint postback.Endpoint, move postback.Transition, open bool) {
 	now := w.now()
+	endpoint, known := w.Endpoints.Endpoint(delivery.EndpointID)
 	reason, held := endpoint.Holds()
 	switch {
+	case !known:
+		move = putOff(delivery, now, unknownEndpointPause)
 	case endpoint.State == postback.EndpointDeleted:
-		return moveTo(delivery, now, postback.Cancelled, postback.ReasonEndpointDeleted), false
+		move = moveTo(delivery, now, postback.Cancelled, postback.ReasonEndpointDeleted)
 	case held:
-		return moveTo(delivery, now, postback.Parked, reason), false
+		move = moveTo(delivery, now, postback.Parked, reason)
 	case w.Circuits.Open(endpoint.ID) && !delivery.Probe:
-		return moveTo(delivery, now, postback.Parked, postback.ReasonCircuitOpen), false
+		move = moveTo(delivery, now, postback.Parked, postback.ReasonCircuitOpen)
 	case tried(delivery) && retry.Expired(endpoint.Retry, delivery.OpenedAt, now):
-		return moveTo(delivery, now, postback.Dead, postback.ReasonMaxAge), false
+		move = moveTo(delivery, now, postback.Dead, postback.ReasonMaxAge)
 	default:
-		return postback.Transition{}, true
+		open = true
 	}
+	return endpoint, move, open
+}
+
+// places is how many attempts to the endpoint this process makes at once.
+func (w *Worker) places(endpoint postback.Endpoint) int {
+	return cmp.Or(endpoint.MaxInFlight, w.MaxInFlight)
+}
+
+// await takes the endpoint's next slot, if its rate is limited, and waits for
+// it. When none is due soon it is not taken, and the time is until one would be.
+func (w *Worker) await(ctx context.Context, endpoint postback.Endpoint) (due time.Duration, taken bool, err error) {
+	if endpoint.RateLimit == nil {
+		return 0, true, nil
+	}
+	due, taken, err = w.Limits.Take(ctx, endpoint.ID, *endpoint.RateLimit)
+	if taken && due > 0 {
+		<-time.After(due)
+	}
+	return due, taken, err //nolint:wrapcheck // it says what it was doing
+}
+
+// slot waits for the endpoint's next slot. If none is due soon, or nobody knows,
+// it gives the transition to record instead; that uses up no attempt.
+func (w *Worker) slot(ctx context.Context, endpoint postback.Endpoint, delivery postback.Delivery) (move postback.Transition, taken bool) {
+	_, taken, err := w.await(ctx, endpoint)
+	switch {
+	case err != nil:
+		w.limitAway.Do(func() {
+			w.Logger.WarnContext(ctx, "cannot ask for rate limits; deliveries of endpoints that have one wait", slog.Any("error", err))
+		})
+		move = putOff(delivery, w.now(), limitPause)
+	case !taken:
+		move = moveTo(delivery, w.now(), postback.Parked, postback.ReasonOverLimit)
+	}
+	return move, taken && err == nil
 }
 
 // tried reports whether an attempt was made in this generation. One that never

@@ -47,10 +47,10 @@ func setup(t *testing.T, alter ...func(*worker.Options)) *bench {
 		spans: tracetest.NewSpanRecorder(), metrics: metric.NewManualReader(), traffic: &counted{},
 	}
 	options := worker.Options{
-		Ledger: b.Ledger, Endpoints: b.Registry, Circuits: b.Breaker, Traffic: b.traffic, Schemes: b.Schemes, Secrets: b.Keyring, Uses: b.Ledger, Switch: b.Endpoints, Sender: b.Egress, Acceptor: refusing{},
+		Ledger: b.Ledger, Endpoints: b.Registry, Circuits: b.Breaker, Limits: limitless{}, Traffic: b.traffic, Schemes: b.Schemes, Secrets: b.Keyring, Uses: b.Ledger, Switch: b.Endpoints, Sender: b.Egress, Acceptor: refusing{},
 		Tracer: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(b.spans)).Tracer("test"),
 		Meter:  metric.NewMeterProvider(metric.WithReader(b.metrics)).Meter("test"),
-		Logger: b.Logger, StoredBody: storedBody, Random: func() float64 { return 0.5 },
+		Logger: b.Logger, StoredBody: storedBody, Random: func() float64 { return 0.5 }, MaxInFlight: places,
 	}
 	for _, change := range alter {
 		change(&options)

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/time/rate"
 
 	"github.com/waybillhq/waybill/internal/egress"
 	"github.com/waybillhq/waybill/internal/task"
@@ -51,6 +52,14 @@ type Traffic interface {
 	Observe(endpointID string, attempt postback.Attempt)
 }
 
+// Limits gives away the slots of endpoints with a rate limit, for all processes
+// together.
+type Limits interface {
+	// Take takes the next slot if it is due soon, and says how long it is until
+	// then. Otherwise nothing is taken, and the time is until one would be due.
+	Take(ctx context.Context, endpointID string, limit postback.RateLimit) (wait time.Duration, taken bool, err error)
+}
+
 // Schemes knows the schemes that endpoints choose.
 type Schemes interface {
 	Define(name string) (*signer.Definition, error)
@@ -72,6 +81,7 @@ type Options struct {
 	Endpoints Endpoints
 	Circuits  Circuits
 	Traffic   Traffic
+	Limits    Limits
 	Schemes   Schemes
 	Secrets   Opener
 	Uses      SecretUses
@@ -83,6 +93,9 @@ type Options struct {
 	Logger    *slog.Logger
 	// StoredBody is how much of an answer's body is kept, in bytes.
 	StoredBody int
+	// MaxInFlight is how many attempts to one endpoint this worker makes at once,
+	// unless the endpoint has a number of its own.
+	MaxInFlight int
 	// Random gives numbers in [0, 1) for jitter.
 	Random func() float64
 }
@@ -97,6 +110,8 @@ type Worker struct {
 	flights  *flights
 	uses     uses
 	expected expectations
+	// limitAway says now and then that rate limits cannot be asked for.
+	limitAway rate.Sometimes
 	// ledgerAway says that the last write failed: nothing is sent before the
 	// ledger answers again, since nothing could be recorded.
 	ledgerAway atomic.Bool
@@ -104,9 +119,12 @@ type Worker struct {
 
 // New makes a Worker.
 func New(options Options) (*Worker, error) {
-	if options.Ledger == nil || options.Endpoints == nil || options.Circuits == nil || options.Traffic == nil || options.Schemes == nil || options.Secrets == nil || options.Uses == nil || options.Switch == nil || options.Sender == nil ||
+	if options.Ledger == nil || options.Endpoints == nil || options.Circuits == nil || options.Limits == nil || options.Traffic == nil || options.Schemes == nil || options.Secrets == nil || options.Uses == nil || options.Switch == nil || options.Sender == nil ||
 		options.Acceptor == nil || options.Tracer == nil || options.Meter == nil || options.Logger == nil || options.Random == nil {
 		return nil, errors.New("make worker: a part is missing")
+	}
+	if options.MaxInFlight < 1 {
+		return nil, errors.New("make worker: MaxInFlight must be at least 1")
 	}
 	instruments, err := newMetrics(options.Meter)
 	if err != nil {
@@ -115,7 +133,8 @@ func New(options Options) (*Worker, error) {
 	return &Worker{
 		Options: options, metrics: instruments, now: time.Now,
 		underWay: underWay{refs: map[postback.Ref]bool{}}, flights: newFlights(flightPatience), uses: uses{noted: map[use]time.Time{}},
-		expected: expectations{compiled: map[string]expectation{}},
+		expected:  expectations{compiled: map[string]expectation{}},
+		limitAway: rate.Sometimes{Interval: limitLogPause},
 	}, nil
 }
 
@@ -148,20 +167,24 @@ func (w *Worker) Deliver(ctx context.Context, t task.Delivery) error {
 	return nil
 }
 
-// handle looks the endpoint up, once for all that follows, and makes the
-// attempt unless the gate is closed.
+// handle makes the attempt when the gate is open, the endpoint has a place and,
+// if its rate is limited, a slot. It waits a little for each of the two, and
+// what changed meanwhile counts.
 func (w *Worker) handle(ctx context.Context, due postback.Due) postback.Transition {
-	endpoint, known := w.Endpoints.Endpoint(due.Delivery.EndpointID)
-	if !known {
-		return putOff(due.Delivery, w.now(), unknownEndpointPause)
-	}
-	if move, open := w.gate(endpoint, due.Delivery); !open {
+	endpoint, move, open := w.gate(due.Delivery)
+	if !open {
 		return move
 	}
-	if !w.flights.enter(ctx, endpoint.ID, maxInFlight) {
+	if !w.flights.enter(ctx, endpoint.ID, w.places(endpoint)) {
 		return moveTo(due.Delivery, w.now(), postback.Parked, postback.ReasonOverLimit)
 	}
 	defer w.flights.leave(endpoint.ID)
+	if move, slot := w.slot(ctx, endpoint, due.Delivery); !slot {
+		return move
+	}
+	if endpoint, move, open = w.gate(due.Delivery); !open {
+		return move
+	}
 	return w.try(ctx, endpoint, due)
 }
 

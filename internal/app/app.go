@@ -19,6 +19,7 @@ import (
 	"github.com/waybillhq/waybill/internal/egress"
 	"github.com/waybillhq/waybill/internal/endpoints"
 	"github.com/waybillhq/waybill/internal/keys"
+	"github.com/waybillhq/waybill/internal/limit"
 	"github.com/waybillhq/waybill/internal/notice"
 	"github.com/waybillhq/waybill/internal/registry"
 	"github.com/waybillhq/waybill/internal/retention"
@@ -56,6 +57,7 @@ type server struct {
 	keyring    *seal.Keyring
 	egress     *egress.Client
 	queue      *task.Queue
+	limits     *limit.Limiter
 	endpoints  *endpoints.Manager
 	keys       *keys.Keys
 	dispatcher *dispatcher.Dispatcher
@@ -183,6 +185,7 @@ func (s *server) buildQueue(ctx context.Context) (err error) {
 		return err
 	}
 	s.onClose(s.queue.Close)
+	s.limits = limit.New(s.queue.Scripter())
 	s.warnOfRedis(ctx)
 	if ownsQueue(s.cfg) {
 		s.log.WarnContext(ctx, "the queue is in this process: another one on the same ledger, be it only while it replaces this one, sends again what is queued here; set --redis to run several")
@@ -216,8 +219,8 @@ func (s *server) buildDispatcher(context.Context) (err error) {
 	}
 	s.dispatcher, err = dispatcher.New(dispatcher.Options{
 		Ledger: s.ledger, Waiting: s.ledger, Parking: s.ledger, Replays: s.ledger,
-		Endpoints: s.registry, Carrier: s.endpoints, Circuits: s.breaker, Queue: s.queue, Epochs: s.queue,
-		Tracer: s.telemetry.Tracer(), Logger: s.log, MaxQueued: backlog,
+		Endpoints: s.registry, Carrier: s.endpoints, Circuits: s.breaker, Limits: s.limits, Queue: s.queue, Epochs: s.queue,
+		Tracer: s.telemetry.Tracer(), Logger: s.log, MaxQueued: backlog, MaxInFlight: s.cfg.MaxInFlight,
 	})
 	return err //nolint:wrapcheck // it says what it makes
 }
@@ -228,9 +231,9 @@ func (s *server) buildWorker(context.Context) (err error) {
 		return err //nolint:wrapcheck // it says what it makes
 	}
 	s.worker, err = worker.New(worker.Options{
-		Ledger: s.ledger, Endpoints: s.registry, Circuits: s.breaker, Traffic: s.traffic, Schemes: s.schemes, Secrets: s.keyring, Uses: s.ledger, Switch: s.endpoints, Sender: s.egress, Acceptor: s.dispatcher,
+		Ledger: s.ledger, Endpoints: s.registry, Circuits: s.breaker, Limits: s.limits, Traffic: s.traffic, Schemes: s.schemes, Secrets: s.keyring, Uses: s.ledger, Switch: s.endpoints, Sender: s.egress, Acceptor: s.dispatcher,
 		Tracer: s.telemetry.Tracer(), Meter: s.telemetry.Meter(), Logger: s.log,
-		StoredBody: s.cfg.StoredBody, Random: rand.Float64,
+		StoredBody: s.cfg.StoredBody, Random: rand.Float64, MaxInFlight: s.cfg.MaxInFlight,
 	})
 	return err //nolint:wrapcheck // it says what it makes
 }

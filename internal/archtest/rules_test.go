@@ -29,6 +29,7 @@ func rules() []rule {
 		{pkg: "internal/egress", imports: []string{"postback"}},
 		{pkg: "internal/expect", imports: []string{"postback"}, stdOnly: true},
 		{pkg: "internal/id"},
+		{pkg: "internal/limit", imports: []string{"postback"}},
 		{pkg: "internal/notice", imports: []string{"postback"}},
 		{pkg: "internal/registry", imports: []string{"postback"}},
 		{pkg: "internal/retention"},

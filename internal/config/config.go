@@ -71,6 +71,7 @@ type Config struct {
 
 	DeliverConcurrency int           // first attempts in flight at once
 	RetryConcurrency   int           // later attempts in flight at once
+	MaxInFlight        int           // attempts to one endpoint in flight at once, unless it has a number of its own
 	DrainDelay         time.Duration // how long a stop waits for others to notice, still serving
 	DrainTimeout       time.Duration // how long a stop waits for attempts in flight
 	StoredBody         int           // bytes of each response's body that are kept
@@ -91,6 +92,7 @@ func Default() Config {
 		LogFormat:           LogText,
 		DeliverConcurrency:  1024,
 		RetryConcurrency:    256,
+		MaxInFlight:         16,
 		DrainTimeout:        30 * time.Second,
 		StoredBody:          2 << 10,
 		Retention:           90 * day,

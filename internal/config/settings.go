@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/waybillhq/waybill/postback"
 )
 
 const envPrefix = "WAYBILL_"
@@ -29,7 +31,7 @@ func (s setting) env() string { return envPrefix + strings.ToUpper(s.key()) }
 
 // settings lists every setting in the order of the help.
 func settings() []setting {
-	return slices.Concat(placeSettings(), egressSettings(), runSettings(), alertSettings())
+	return slices.Concat(placeSettings(), egressSettings(), paceSettings(), runSettings(), alertSettings())
 }
 
 func placeSettings() []setting {
@@ -110,14 +112,8 @@ func egressSettings() []setting {
 	}
 }
 
-func runSettings() []setting {
+func paceSettings() []setting {
 	return []setting{
-		{
-			name: "schemes", placeholder: "DIRECTORY", list: true,
-			usage: "directory of declared schemes (*.yaml, *.yml, *.json) beside the built-in ones",
-			parse: func(c *Config, v []string) error { c.Schemes = v; return nil },
-			show:  func(c Config) string { return strings.Join(c.Schemes, ",") },
-		},
 		{
 			name: "deliver-concurrency", placeholder: "COUNT",
 			usage: "first attempts in flight at once in this process",
@@ -133,6 +129,25 @@ func runSettings() []setting {
 				return parseCount(&c.RetryConcurrency, v[0], 1, MaxConcurrency)
 			},
 			show: func(c Config) string { return strconv.Itoa(c.RetryConcurrency) },
+		},
+		{
+			name: "max-in-flight", placeholder: "COUNT",
+			usage: "attempts in flight at once from this process to one endpoint that has no max_in_flight of its own",
+			parse: func(c *Config, v []string) error {
+				return parseCount(&c.MaxInFlight, v[0], 1, postback.MaxInFlight)
+			},
+			show: func(c Config) string { return strconv.Itoa(c.MaxInFlight) },
+		},
+	}
+}
+
+func runSettings() []setting {
+	return []setting{
+		{
+			name: "schemes", placeholder: "DIRECTORY", list: true,
+			usage: "directory of declared schemes (*.yaml, *.yml, *.json) beside the built-in ones",
+			parse: func(c *Config, v []string) error { c.Schemes = v; return nil },
+			show:  func(c Config) string { return strings.Join(c.Schemes, ",") },
 		},
 		{
 			name: "drain-delay", placeholder: "DURATION",

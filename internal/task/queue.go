@@ -209,3 +209,6 @@ func (q *Queue) SetEpoch(ctx context.Context, epoch string) error {
 	}
 	return nil
 }
+
+// Scripter runs scripts in the queue's Redis.
+func (q *Queue) Scripter() redis.Scripter { return q.redis }

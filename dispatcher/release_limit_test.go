@@ -1,0 +1,107 @@
+package dispatcher_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/waybillhq/waybill/dispatcher"
+	"github.com/waybillhq/waybill/postback"
+)
+
+// promises is a rate limit that promises what is left, and hears what was not
+// used.
+type promises struct {
+	left int
+	err  error
+}
+
+func (p *promises) Grant(_ context.Context, _ string, _ postback.RateLimit, most int) (int, error) {
+	if p.err != nil {
+		return 0, p.err
+	}
+	granted := min(most, p.left)
+	p.left -= granted
+	return granted, nil
+}
+
+func (p *promises) GiveBack(_ context.Context, _ string, _ postback.RateLimit, unused int) error {
+	p.left += unused
+	return nil
+}
+
+// A limited endpoint's deliveries are released for its slots, oldest first, and
+// what was promised and not used is given back.
+func TestNoMoreAreReleasedThanTheRateLimitPromises(t *testing.T) {
+	t.Parallel()
+	slots := &promises{left: 5}
+	b := setup(t, func(o *dispatcher.Options) { o.Limits = slots })
+	endpoint := b.offer(t, func(s *postback.EndpointSpec) { s.RateLimit = &postback.RateLimit{PerSecond: 1} })
+	made := b.hold(t, endpoint.ID, 30)
+	b.resume(t, endpoint.ID)
+	want := 0
+	for _, turn := range []struct{ more, due int }{{0, 5}, {0, 5}, {4, 9}, {100, 19}} {
+		slots.left += turn.more
+		b.clock.advance(100 * time.Millisecond)
+		b.release(t)
+		if due := b.count(t, in(postback.Pending)); due != turn.due {
+			t.Fatalf("%d are due, want %d", due, turn.due)
+		}
+		if want += turn.more; slots.left != max(0, want+5-turn.due) {
+			t.Errorf("%d slots are left", slots.left)
+		}
+	}
+	oldest := map[string]bool{}
+	for _, delivery := range made[:19] {
+		oldest[delivery.ID] = true
+	}
+	for _, one := range b.queue.all() {
+		if !oldest[one.Ref.DeliveryID] {
+			t.Errorf("%s was released before older ones", one.Ref.DeliveryID)
+		}
+	}
+}
+
+// While nobody can say what a limit allows, nothing is released, and other
+// endpoints do not wait for that.
+func TestALimitThatCannotBeAskedForReleasesNothing(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(o *dispatcher.Options) { o.Limits = &promises{err: errAway} })
+	limited := b.offer(t, func(s *postback.EndpointSpec) { s.RateLimit = &postback.RateLimit{PerSecond: 1} })
+	free := b.offer(t)
+	for _, endpoint := range []postback.Endpoint{limited, free} {
+		if _, err := b.Endpoints.Pause(t.Context(), endpoint.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.many(t, 3)
+	b.resume(t, limited.ID)
+	b.resume(t, free.ID)
+	if err := b.ReleaseParked(t.Context()); err == nil {
+		t.Error("it is no error")
+	}
+	for id, want := range map[string]int{limited.ID: 3, free.ID: 0} {
+		filter := in(postback.Parked)
+		filter.EndpointID = id
+		if parked := b.count(t, filter); parked != want {
+			t.Errorf("%d deliveries are parked, want %d", parked, want)
+		}
+	}
+}
+
+// An endpoint with a cap of its own has as many due as it has places.
+func TestTheWindowIsAsWideAsTheEndpointsCap(t *testing.T) {
+	t.Parallel()
+	for _, places := range []int{1, 2, 40} {
+		b := setup(t)
+		endpoint := b.offer(t, func(s *postback.EndpointSpec) { s.MaxInFlight = places })
+		b.hold(t, endpoint.ID, 50)
+		b.resume(t, endpoint.ID)
+		for range 3 {
+			b.release(t)
+		}
+		if due := b.count(t, in(postback.Pending)); due != places {
+			t.Errorf("%d are due, want %d", due, places)
+		}
+	}
+}
