@@ -119,7 +119,7 @@ func (m *mute) Troubles(context.Context) ([]postback.Trouble, error) {
 	if m.away.Load() {
 		return nil, errors.New("gone")
 	}
-	return []postback.Trouble{{EndpointID: "ep_1", OpenedAt: at(0)}}, nil
+	return []postback.Trouble{{EndpointID: "ep_1", Since: at(0), FailedAt: at(100 * time.Hour), Failures: 900, OpenedAt: at(0)}}, nil
 }
 
 func TestFollowing(t *testing.T) {

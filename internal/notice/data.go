@@ -9,8 +9,8 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-// about is what every event says of the endpoint.
-type about struct {
+// subject is what every event says of the endpoint.
+type subject struct {
 	EndpointID string `json:"endpoint_id"`
 	Publisher  string `json:"publisher"`
 	Host       string `json:"host"` // of its URL; the rest may identify a user
@@ -18,7 +18,7 @@ type about struct {
 
 // endpointData is the data of the events about an endpoint.
 type endpointData struct {
-	about
+	subject
 	State     postback.EndpointState `json:"state"`
 	Reason    string                 `json:"reason,omitempty"` // of a disabled one
 	At        stamp                  `json:"at"`
@@ -29,7 +29,7 @@ type endpointData struct {
 
 // deadData is the data of the event about dead letters.
 type deadData struct {
-	about
+	subject
 	Count      int                     `json:"count"`
 	Reasons    map[postback.Reason]int `json:"reasons"`
 	FirstAt    stamp                   `json:"first_at"`
@@ -47,16 +47,16 @@ func (s stamp) MarshalJSON() ([]byte, error) {
 
 // dataOf is what an event says.
 func dataOf(notice postback.Notice, endpoint postback.Endpoint) (json.RawMessage, error) {
-	subject := about{EndpointID: endpoint.ID, Publisher: endpoint.Publisher, Host: hostOf(endpoint.URL)}
+	of := subject{EndpointID: endpoint.ID, Publisher: endpoint.Publisher, Host: hostOf(endpoint.URL)}
 	var data any
 	if notice.Dead != nil {
 		data = deadData{
-			about: subject, Count: notice.Count, Reasons: notice.Dead.Reasons,
+			subject: of, Count: notice.Count, Reasons: notice.Dead.Reasons,
 			FirstAt: stamp{notice.Since}, LastAt: stamp{notice.At}, Deliveries: notice.Dead.Deliveries,
 		}
 	} else {
 		data = endpointData{
-			about: subject, State: stateAfter(notice), Reason: notice.Reason,
+			subject: of, State: stateAfter(notice), Reason: notice.Reason,
 			At: stamp{notice.At}, Since: stamp{notice.Since}, Failures: notice.Count, LastError: notice.LastError,
 		}
 	}

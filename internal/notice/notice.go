@@ -112,57 +112,87 @@ func (t *Teller) Look(ctx context.Context, now time.Time) error {
 		}
 		t.summed = window
 	}
-	notices, err := t.Ledger.Notices(ctx, atOnce)
-	if err != nil {
-		return fmt.Errorf("read what is to be told: %w", err)
+	for {
+		notices, err := t.Ledger.Notices(ctx, atOnce)
+		if err != nil {
+			return fmt.Errorf("read what is to be told: %w", err)
+		}
+		told, err := t.tell(ctx, notices)
+		if err != nil || told == 0 || len(notices) < atOnce {
+			return err
+		}
 	}
+}
+
+// tell has the events accepted before the notices are forgotten: a kill in
+// between repeats events, which are duplicates then. Whoever forgets a notice
+// writes it to the log. It says how many it told.
+func (t *Teller) tell(ctx context.Context, notices []postback.Notice) (told int, err error) {
+	news, events, err := t.prepare(notices)
+	if err != nil {
+		return 0, err
+	}
+	if err := t.accept(ctx, events); err != nil {
+		return 0, err
+	}
+	for _, one := range news {
+		mine, err := t.Ledger.ForgetNotice(ctx, one.ID)
+		if err != nil {
+			return told, fmt.Errorf("note what was told: %w", err)
+		}
+		if mine {
+			t.told.Add(ctx, 1, metric.WithAttributes(attribute.String("type", one.Type)))
+			t.log(ctx, one)
+		}
+		told++
+	}
+	return told, nil
+}
+
+// news is a notice with the endpoint that it is about.
+type news struct {
+	postback.Notice
+	about postback.Endpoint
+}
+
+// prepare looks the endpoints up, and makes the events. There is none about an
+// operator's endpoint, and a notice of an endpoint that is not known yet, as it
+// was made just now, waits.
+func (t *Teller) prepare(notices []postback.Notice) (all []news, events []postback.Event, err error) {
 	for _, notice := range notices {
 		endpoint, known := t.Endpoints.Endpoint(notice.EndpointID)
 		if !known {
-			continue // not yet: it was made just now
+			continue
 		}
-		if err := t.tell(ctx, notice, endpoint); err != nil {
-			return err
+		all = append(all, news{notice, endpoint})
+		if endpoint.Publisher == postback.Operator {
+			continue
 		}
+		data, err := dataOf(notice, endpoint)
+		if err != nil {
+			return nil, nil, err
+		}
+		digest := sha256.Sum256([]byte(notice.ID)) // not of the data: the endpoint may have moved when it is told again
+		events = append(events, postback.Event{
+			ID: notice.ID, Type: notice.Type, Publisher: postback.Operator, Data: data, OccurredAt: notice.At, Digest: digest[:],
+		})
 	}
-	return nil
+	return all, events, nil
 }
 
-// tell has the event accepted before the notice is forgotten: a kill in between
-// repeats an event that is a duplicate then. Whoever forgets it writes it to the
-// log.
-func (t *Teller) tell(ctx context.Context, notice postback.Notice, endpoint postback.Endpoint) error {
-	if endpoint.Publisher != postback.Operator {
-		if err := t.accept(ctx, notice, endpoint); err != nil {
-			return err
+func (t *Teller) accept(ctx context.Context, events []postback.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	answers, err := t.Intake.Accept(ctx, events)
+	if err != nil {
+		return fmt.Errorf("tell operators: %w", err)
+	}
+	for _, answer := range answers {
+		if answer.Err != nil {
+			t.Logger.ErrorContext(ctx, "an operator's endpoint cannot carry what is to be told",
+				slog.String("event", answer.Event.ID), slog.String("type", answer.Event.Type), slog.Any("error", answer.Err))
 		}
-	}
-	mine, err := t.Ledger.ForgetNotice(ctx, notice.ID)
-	if err != nil {
-		return fmt.Errorf("note what was told: %w", err)
-	}
-	if mine {
-		t.told.Add(ctx, 1, metric.WithAttributes(attribute.String("type", notice.Type)))
-		t.log(ctx, notice, endpoint)
-	}
-	return nil
-}
-
-func (t *Teller) accept(ctx context.Context, notice postback.Notice, endpoint postback.Endpoint) error {
-	data, err := dataOf(notice, endpoint)
-	if err != nil {
-		return err
-	}
-	digest := sha256.Sum256([]byte(notice.ID)) // the host may change before it is told again: that is a repeat
-	answers, err := t.Intake.Accept(ctx, []postback.Event{{
-		ID: notice.ID, Type: notice.Type, Publisher: postback.Operator, Data: data, OccurredAt: notice.At, Digest: digest[:],
-	}})
-	if err != nil {
-		return fmt.Errorf("tell an operator: %w", err)
-	}
-	if refused := answers[0].Err; refused != nil {
-		t.Logger.ErrorContext(ctx, "an operator's endpoint cannot carry what is to be told",
-			slog.String("notice", notice.ID), slog.String("type", notice.Type), slog.Any("error", refused))
 	}
 	return nil
 }

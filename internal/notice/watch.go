@@ -55,8 +55,8 @@ func (t *Teller) count() map[string]int64 {
 	return counts
 }
 
-func (t *Teller) log(ctx context.Context, notice postback.Notice, endpoint postback.Endpoint) {
-	log := t.Logger.With(slog.String("endpoint", endpoint.ID), slog.String("publisher", endpoint.Publisher))
+func (t *Teller) log(ctx context.Context, notice news) {
+	log := t.Logger.With(slog.String("endpoint", notice.EndpointID), slog.String("publisher", notice.about.Publisher))
 	var failures []any // none before an answer that disables at once
 	if notice.Count > 0 {
 		failures = []any{slog.String("error", notice.LastError), slog.Int("failures", notice.Count), slog.Time("since", notice.Since)}

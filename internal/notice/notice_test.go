@@ -1,0 +1,230 @@
+package notice_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/waybillhq/waybill/internal/notice"
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store/storetest"
+)
+
+func TestSeveralProcessesTellOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const processes = 4
+	b.fail(t, b.endpoint.ID)
+	b.recover(t, b.endpoint.ID)
+	b.fail(t, b.endpoint.ID)
+	for range 3 {
+		b.die(t, b.endpoint.ID, postback.ReasonExhausted, storetest.Noon())
+	}
+	if err := b.Endpoints.Disable(t.Context(), b.endpoint.ID, b.endpoint.Revision, postback.DisabledFailing); err != nil {
+		t.Fatal(err)
+	}
+	var group sync.WaitGroup
+	for range processes {
+		teller := b.process(t)
+		group.Go(func() {
+			for range 5 {
+				if err := teller.Look(t.Context(), storetest.After(time.Hour)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	b.expectTold(t, map[string]int{
+		postback.NoticeFailing: 2, postback.NoticeRecovered: 1, postback.NoticeDisabled: 1, postback.NoticeDead: 1,
+	})
+	if left, err := b.Ledger.Notices(t.Context(), 10); err != nil || len(left) != 0 {
+		t.Errorf("%d are not told, %v", len(left), err)
+	}
+}
+
+// However many there are, one look tells them.
+func TestALookTellsAll(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const endpoints = 120
+	for i := range endpoints {
+		one := b.Create(t, postback.EndpointSpec{URL: fmt.Sprintf("https://publisher.example.com/%d", i), Scheme: "besitos"})
+		b.fail(t, one.ID)
+	}
+	look(t, b.process(t), storetest.Noon())
+	b.expectTold(t, map[string]int{postback.NoticeFailing: endpoints})
+}
+
+// A process is killed after its event was accepted: the next one tells the same
+// event, which is a duplicate.
+func TestAKillBeforeItIsForgottenTellsNothingTwice(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.fail(t, b.endpoint.ID)
+	b.ledger.forgets.Store(false)
+	for range 2 {
+		if err := b.process(t).Look(t.Context(), storetest.Noon()); err == nil {
+			t.Fatal("a notice that is not forgotten is no error")
+		}
+	}
+	if told := len(b.told(t)); told != 1 || len(b.Logs.With(lineOf(postback.NoticeFailing))) != 0 {
+		t.Errorf("%d events were told", told)
+	}
+	// Meanwhile the endpoint has moved.
+	moved := "https://elsewhere.example.com/postback"
+	if _, _, err := b.Endpoints.Update(t.Context(), b.endpoint.ID, postback.EndpointPatch{URL: &moved}); err != nil {
+		t.Fatal(err)
+	}
+	b.ledger.forgets.Store(true)
+	look(t, b.process(t), storetest.Noon())
+	b.expectTold(t, map[string]int{postback.NoticeFailing: 1})
+	if data := b.dataOf(t, postback.NoticeFailing); !strings.Contains(data, "publisher.example.com") || strings.Contains(b.Logs.String(), "cannot carry") {
+		t.Errorf("the event says %s, the log %s", data, b.Logs)
+	}
+}
+
+func TestWhatCannotBeToldIsToldLater(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.fail(t, b.endpoint.ID)
+	b.intake.away.Store(true)
+	teller := b.process(t)
+	if err := teller.Look(t.Context(), storetest.Noon()); err == nil {
+		t.Error("an event that was not accepted is no error")
+	}
+	b.expectTold(t, nil)
+	b.intake.away.Store(false)
+	look(t, teller, storetest.Noon())
+	b.expectTold(t, map[string]int{postback.NoticeFailing: 1})
+}
+
+// One that is refused for good does not hold up the others.
+func TestWhatIsRefusedIsLogged(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.fail(t, b.endpoint.ID)
+	b.intake.refuses.Store(true)
+	look(t, b.process(t), storetest.Noon())
+	b.intake.refuses.Store(false)
+	look(t, b.process(t), storetest.Noon())
+	if lines := b.Logs.With("an operator's endpoint cannot carry what is to be told"); len(lines) != 1 || lines[0]["level"] != "ERROR" {
+		t.Errorf("the log says %v", lines)
+	}
+	if len(b.told(t)) != 0 || len(b.Logs.With(lineOf(postback.NoticeFailing))) != 1 {
+		t.Error("it was told again, or is not in the log")
+	}
+}
+
+// Trouble with an operator's endpoint makes no event: that would be sent to
+// it, fail, and make the next one.
+func TestAnOperatorsEndpointIsNotToldOfItself(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.fail(t, b.operator.ID)
+	b.recover(t, b.operator.ID)
+	b.die(t, b.operator.ID, postback.ReasonExhausted, storetest.Noon())
+	if err := b.Endpoints.Disable(t.Context(), b.operator.ID, b.operator.Revision, postback.DisabledGone); err != nil {
+		t.Fatal(err)
+	}
+	look(t, b.process(t), storetest.After(time.Hour))
+	if told := b.told(t); len(told) != 0 {
+		t.Errorf("operators were told %+v", told)
+	}
+	for _, eventType := range postback.NoticeTypes() {
+		if lines := len(b.Logs.With(lineOf(eventType))); lines != 1 {
+			t.Errorf("%s is in the log %d times", eventType, lines)
+		}
+	}
+}
+
+// Dead letters are told together, once their window is over.
+func TestDeadLettersAreToldTogether(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	other := b.Create(t, postback.EndpointSpec{URL: "https://publisher.example.com/other", Scheme: "besitos"})
+	teller := b.process(t)
+	begin := storetest.Noon().Truncate(time.Minute)
+	for i := range 30 {
+		b.die(t, b.endpoint.ID, postback.ReasonExhausted, begin.Add(time.Duration(i)*time.Second))
+	}
+	b.die(t, other.ID, postback.ReasonMaxAge, begin.Add(30*time.Second))
+	for _, step := range []struct {
+		after time.Duration
+		told  int
+	}{{30 * time.Second, 0}, {59 * time.Second, 0}, {time.Minute, 2}, {2 * time.Minute, 2}} {
+		look(t, teller, begin.Add(step.after))
+		if told := len(b.told(t)); told != step.told {
+			t.Errorf("%d events after %s, want %d", told, step.after, step.told)
+		}
+	}
+	b.die(t, b.endpoint.ID, postback.ReasonStopped, begin.Add(2*time.Minute))
+	look(t, teller, begin.Add(3*time.Minute))
+	b.expectTold(t, map[string]int{postback.NoticeDead: 3})
+}
+
+func TestWhatAnEventSays(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	teller := b.process(t)
+	b.fail(t, b.endpoint.ID)
+	b.recover(t, b.endpoint.ID)
+	b.fail(t, b.endpoint.ID)
+	if err := b.Endpoints.Disable(t.Context(), b.endpoint.ID, b.endpoint.Revision, postback.DisabledFailing); err != nil {
+		t.Fatal(err)
+	}
+	first := b.die(t, b.endpoint.ID, postback.ReasonExhausted, storetest.Noon())
+	second := b.die(t, b.endpoint.ID, postback.ReasonStopped, storetest.After(2*time.Second))
+	look(t, teller, storetest.After(time.Hour))
+	disabled, _ := b.Registry.Endpoint(b.endpoint.ID)
+
+	whose := `{"endpoint_id":"` + b.endpoint.ID + `","publisher":"pub_1","host":"publisher.example.com:8443",`
+	failing := `"at":"2026-01-31T12:00:05.123Z","since":"2026-01-31T12:00:00.123Z","failures":10,"last_error":"timeout"}`
+	for eventType, want := range map[string]string{
+		postback.NoticeFailing:   whose + `"state":"enabled",` + failing,
+		postback.NoticeRecovered: whose + `"state":"enabled",` + strings.Replace(failing, "12:00:05", "13:00:00", 1),
+		postback.NoticeDisabled: whose + `"state":"disabled","reason":"failing",` +
+			strings.Replace(failing, "2026-01-31T12:00:05.123Z", disabled.DisabledAt.Format("2006-01-02T15:04:05.000Z07:00"), 1),
+		postback.NoticeDead: whose + `"count":2,"reasons":{"attempts_exhausted":1,"stopped":1},"first_at":"2026-01-31T12:00:00.123Z",` +
+			`"last_at":"2026-01-31T12:00:02.123Z","deliveries":["` + first + `","` + second + `"]}`,
+	} {
+		got := b.dataOf(t, eventType)
+		if got != want {
+			t.Errorf("%s says\n%s, want\n%s", eventType, got, want)
+		}
+		b.expectExample(t, eventType, got)
+	}
+}
+
+// expectExample checks that the example of a type has the same fields.
+func (b *bench) expectExample(t *testing.T, eventType, data string) {
+	t.Helper()
+	scheme, err := b.Schemes.Define(postback.OperatorScheme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := func(data string) []string { return slices.Sorted(maps.Keys(keysOf(t, data))) }
+	if example := string(scheme.Example(eventType)); !slices.Equal(fields(example), fields(data)) {
+		t.Errorf("the example of %s is %s", eventType, example)
+	}
+}
+
+func TestNothingOfAURLIsToldButItsHost(t *testing.T) {
+	t.Parallel()
+	for rawURL, want := range map[string]string{
+		"https://publisher.example.com/a/b?key=s3cret#part":     "publisher.example.com",
+		"https://publisher.example.com:8443?u=[%UID%]":          "publisher.example.com:8443",
+		"https://user:s3cret@publisher.example.com/a@b":         "publisher.example.com",
+		"http://[2001:db8::1]:8080/path":                        "[2001:db8::1]:8080",
+		"https://publisher.example.com/?to=https://a.example.c": "publisher.example.com",
+		"": "",
+	} {
+		if got := notice.HostOf(rawURL); got != want {
+			t.Errorf("of %s it is told %q, want %q", rawURL, got, want)
+		}
+	}
+}

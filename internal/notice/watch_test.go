@@ -1,0 +1,82 @@
+package notice_test
+
+import (
+	"testing"
+	"time"
+
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store/storetest"
+)
+
+// measured are the values of an instrument by its only label.
+func measured(t *testing.T, reader *sdkmetric.ManualReader, name string) map[string]int64 {
+	t.Helper()
+	var all metricdata.ResourceMetrics
+	if err := reader.Collect(t.Context(), &all); err != nil {
+		t.Fatal(err)
+	}
+	values := map[string]int64{}
+	for _, scope := range all.ScopeMetrics {
+		for _, one := range scope.Metrics {
+			if one.Name != name {
+				continue
+			}
+			var points []metricdata.DataPoint[int64]
+			switch data := one.Data.(type) {
+			case metricdata.Sum[int64]:
+				points = data.DataPoints
+			case metricdata.Gauge[int64]:
+				points = data.DataPoints
+			}
+			for _, point := range points {
+				values[point.Attributes.ToSlice()[0].Value.AsString()] = point.Value
+			}
+		}
+	}
+	return values
+}
+
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	reader := sdkmetric.NewManualReader()
+	teller := b.process(t, sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)).Meter("test"))
+	expect := func(name string, want map[string]int64) {
+		t.Helper()
+		got := measured(t, reader, name)
+		if len(got) != len(want) {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+		for label, value := range want {
+			if got[label] != value {
+				t.Errorf("%s is %v, want %v", name, got, want)
+			}
+		}
+	}
+	expect("waybill.endpoints", map[string]int64{"enabled": 2, "paused": 0, "disabled": 0, "circuit_open": 0})
+
+	spec := postback.EndpointSpec{URL: "https://publisher.example.com/more", Scheme: "besitos"}
+	paused, disabled, deleted := b.Create(t, spec), b.Create(t, spec), b.Create(t, spec)
+	if _, err := b.Endpoints.Pause(t.Context(), paused.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Endpoints.Disable(t.Context(), disabled.ID, disabled.Revision, postback.DisabledGone); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Endpoints.Delete(t.Context(), deleted.ID); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{b.endpoint.ID, b.operator.ID, disabled.ID} {
+		b.fail(t, id) // a disabled one counts as that
+	}
+	if err := b.Breaker.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	expect("waybill.endpoints", map[string]int64{"enabled": 0, "paused": 1, "disabled": 1, "circuit_open": 2})
+
+	look(t, teller, storetest.After(time.Hour))
+	expect("waybill.alerts", map[string]int64{postback.NoticeFailing: 3, postback.NoticeDisabled: 1})
+}
