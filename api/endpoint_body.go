@@ -15,7 +15,7 @@ import (
 
 // endpointBody is what a new endpoint is made from.
 type endpointBody struct {
-	Publisher   string            `json:"publisher,omitempty" maxLength:"200" doc:"Required, but of a publisher's key, which makes its own"`
+	Publisher   string            `json:"publisher,omitempty" maxLength:"200" doc:"Required, but of a publisher's key, which makes its own; @operator: for what Waybill tells its operator"`
 	URL         string            `json:"url" maxLength:"2048" doc:"For some schemes a template with macros"`
 	Scheme      string            `json:"scheme" example:"besitos"`
 	Method      string            `json:"method,omitempty" doc:"Left out: the scheme's own"`

@@ -90,6 +90,8 @@ func TestBatch(t *testing.T) {
 		conversion("tx-1", `{"a":2}`),
 		unsendable,
 		conversion("tx-4", `{"a":1}`),
+		{ID: "tx-5", Type: "endpoint.disabled", Publisher: postback.Operator, Data: json.RawMessage(`{}`)},
+		{ID: "tx-6", Type: "conversion.completed", Publisher: postback.Operator, Data: json.RawMessage(`{}`)},
 	}
 	check := func(results []client.BatchResult, err error) {
 		t.Helper()
@@ -107,7 +109,8 @@ func TestBatch(t *testing.T) {
 			}
 			got = append(got, line)
 		}
-		want := "202 tx-1 false|422 invalid_request type|200 tx-1 true|409 conflict |422 missing_field data.user_id|202 tx-4 false"
+		want := "202 tx-1 false|422 invalid_request type|200 tx-1 true|409 conflict |422 missing_field data.user_id|202 tx-4 false" +
+			"|422 invalid_request type|422 invalid_request publisher"
 		if strings.Join(got, "|") != want {
 			t.Errorf("got  %s\nwant %s", strings.Join(got, "|"), want)
 		}

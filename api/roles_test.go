@@ -139,6 +139,16 @@ func TestPublisherIsScoped(t *testing.T) {
 	if job.status != http.StatusAccepted || !strings.Contains(job.body, `"publisher":"pub_2"`) {
 		t.Errorf("replay: %s", job.body)
 	}
+	for _, call := range [][2]string{
+		{"POST /v1/endpoints", `{"publisher":"@operator","url":"https://example.com","scheme":"standard-webhooks"}`},
+		{"GET /v1/events?publisher=@operator", ""},
+		{"GET /v1/deliveries?publisher=@operator", ""},
+	} {
+		method, path, _ := strings.Cut(call[0], " ")
+		if got := b.call(t, "other", method, path, call[1]).problem(t); got.Status != http.StatusForbidden || got.Field != "publisher" {
+			t.Errorf("%s: got %+v", call[0], got)
+		}
+	}
 	foreign := b.call(t, "other", "POST", "/v1/replays", `{"filter":{"publisher":"pub_1"}}`).problem(t)
 	if foreign.Status != http.StatusForbidden || foreign.Field != "filter.publisher" {
 		t.Errorf("got %+v", foreign)

@@ -288,6 +288,8 @@ func TestABadQueuedEventIsRecordedWithItsReason(t *testing.T) {
 		{"empty", "", "not valid JSON"},
 		{"not UTF-8", "\xff\x00\xfe", "UTF-8"},
 		{"lacks a publisher", `{"type":"conversion.completed","data":{}}`, "publisher: is required"},
+		{"forged for the operator", `{"type":"conversion.completed","publisher":"@operator","data":{}}`, "publisher: \"@operator\" is reserved"},
+		{"forged by its type", `{"type":"endpoint.disabled","publisher":"pub_1","data":{}}`, "type: is what Waybill tells its operator"},
 		{"too large", strings.Repeat(" ", postback.MaxEventBytes+1), "bytes"},
 		{"other content under the same id", `{"id":"tx-1","type":"conversion.completed","publisher":"pub_1","data":{"a":1}}`, "other content"},
 		{"nothing that the scheme can carry", `{"id":"tx-2","type":"conversion.completed","publisher":"pub_1","data":{"a":[]}}`, "data.a"},

@@ -67,6 +67,15 @@ func TestProduceRefusesWhatWouldBeRefused(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t)
 	producer := e.producer(t)
+	for _, forged := range []dispatcher.Produced{
+		{Type: "endpoint.disabled", Publisher: "pub_1", Data: raw(`{}`)},
+		{Type: "deliveries.dead", Publisher: postback.Operator, Data: raw(`{}`)},
+		{Type: "conversion.completed", Publisher: postback.Operator, Data: raw(`{}`)},
+	} {
+		if _, err := producer.Produce(t.Context(), forged); postback.CodeOf(err) != postback.CodeInvalid {
+			t.Errorf("%s of %s: %v", forged.Type, forged.Publisher, err)
+		}
+	}
 	tests := map[string]dispatcher.Produced{
 		"type":      {Type: "order.paid", Publisher: "pub_1", Data: raw(`{}`)},
 		"publisher": {Type: "conversion.completed", Data: raw(`{}`)},

@@ -112,6 +112,8 @@ func TestParseEventRefuses(t *testing.T) {
 		{"family alone", typed(`"conversion"`), "type", invalid},
 		{"no publisher", `{"type":"conversion.completed","data":{}}`, "publisher", invalid},
 		{"empty publisher", publisher(`""`), "publisher", invalid},
+		{"the operator as publisher", publisher(`"@operator"`), "publisher", invalid},
+		{"a type that an operator is told", typed(`"endpoint.disabled"`), "type", invalid},
 		{"long publisher", publisher(`"` + strings.Repeat("x", 201) + `"`), "publisher", invalid},
 		{"publisher with a control character", publisher(`"` + hidden + `\u0000"`), "publisher", invalid},
 		{"publisher with a delete", publisher(`"` + hidden + `\u007f"`), "publisher", invalid},

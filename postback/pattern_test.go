@@ -31,6 +31,9 @@ func TestCheckEventType(t *testing.T) {
 		"conversion.completed\n":                    false,
 		"conversion.\u0441":                         false,
 		"conversion.completed.exchange/../finished": false,
+		"endpoint.disabled":                         false,
+		"endpoint.made_up":                          false,
+		"deliveries.dead":                           false,
 	}
 	for eventType, want := range tests {
 		err := postback.CheckEventType(eventType)
@@ -64,6 +67,9 @@ func TestCheckPattern(t *testing.T) {
 		"order.*":               false,
 		"Conversion.*":          false,
 		"conversion.*,exchange": false,
+		"endpoint.*":            true, // of an operator
+		"deliveries.dead":       true,
+		"deliver.*":             false,
 	}
 	for pattern, want := range tests {
 		err := postback.CheckPattern("event_types[3]", pattern)
@@ -73,6 +79,42 @@ func TestCheckPattern(t *testing.T) {
 		if err != nil {
 			expectRefusal(t, err, "event_types[3]", postback.CodeInvalid)
 		}
+	}
+}
+
+// What Waybill tells its operator and what producers send are kept apart.
+func TestTypesAndPatternsOfAPublisher(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		text             string
+		typeOf, operator bool // a type of a publisher's events, of an operator's
+		patternOf, ofOps bool
+	}{
+		{"conversion.completed", true, false, true, false},
+		{"exchange.*", false, false, true, false},
+		{"*", false, false, true, true},
+		{"endpoint.disabled", false, true, false, true},
+		{"deliveries.dead", false, true, false, true},
+		{"endpoint.*", false, false, false, true},
+		{"endpoint.made_up", false, false, false, true},
+		{"order.paid", false, false, false, false},
+	} {
+		for publisher, want := range map[string][2]bool{"pub_1": {tt.typeOf, tt.patternOf}, postback.Operator: {tt.operator, tt.ofOps}} {
+			ofType, ofPattern := postback.CheckTypeOf(publisher, tt.text), postback.CheckPatternOf(publisher, "event_types[0]", tt.text)
+			if (ofType == nil) != want[0] || (ofPattern == nil) != want[1] {
+				t.Errorf("%s of %s: as a type %v, as a pattern %v", tt.text, publisher, ofType, ofPattern)
+			}
+			if ofType != nil {
+				expectRefusal(t, ofType, "type", postback.CodeInvalid)
+			}
+			if ofPattern != nil {
+				expectRefusal(t, ofPattern, "event_types[0]", postback.CodeInvalid)
+			}
+		}
+	}
+	forged := postback.CheckEventType("endpoint.disabled")
+	if forged == nil || !strings.Contains(forged.Error(), "what Waybill tells its operator") {
+		t.Errorf("a forged type is refused with %v", forged)
 	}
 }
 

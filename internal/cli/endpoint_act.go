@@ -36,8 +36,9 @@ func (p *program) endpointResume() *cobra.Command {
 func (p *program) endpointEnable() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "enable ENDPOINT", Short: "Send again to an endpoint that was disabled",
-		Long: `Send again to an endpoint that was disabled because it answered 410. What waited is
-sent, oldest first. Mend the URL first if it has changed, and try it with an example.`,
+		Long: `Send again to an endpoint that was disabled because it answered 410, or did nothing but
+fail for too long. What waited is sent, oldest first. Mend the URL first if it has
+changed, and try it with an example. Its failures until then count for nothing.`,
 		Example: `  waybill endpoint update ` + exampleEndpoint + ` --url https://publisher.example.com/new
   waybill example ` + exampleEndpoint + `
   waybill endpoint enable ` + exampleEndpoint,

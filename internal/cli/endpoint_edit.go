@@ -65,24 +65,31 @@ func (p *program) endpointCreate() *cobra.Command {
 	var flags endpointFlags
 	var secret secretFlags
 	var spec client.EndpointSpec
+	var operator bool
 	cmd := &cobra.Command{
 		Use: "create --publisher PUBLISHER --url URL --scheme SCHEME", Short: "Make an endpoint",
 		Long: `Make an endpoint and print its secret, this once. Without a secret one is made in
 the form that the scheme's network gives its publishers; one that the publisher has
-already is given with --secret-file, --secret-stdin or WAYBILL_SECRET.`,
+already is given with --secret-file, --secret-stdin or WAYBILL_SECRET.
+
+With --operator it is not a publisher's: it gets what Waybill tells its operator, that
+an endpoint keeps failing, is well again or is disabled, and that there are dead letters
+(endpoint.failing, endpoint.recovered, endpoint.disabled, deliveries.dead).`,
 		Example: `  waybill endpoint create --publisher pub_1 --scheme besitos --url https://publisher.example.com/postback
   waybill endpoint create --publisher pub_1 --scheme bitlabs --secret-file secret.txt \
     --url 'https://publisher.example.com/complete?uid=[%UID%]&val=[%VAL%]&tx=[%TX%]'
   waybill endpoint create --publisher pub_2 --scheme simpleswap --url https://exchange.example.com/hook \
-    --event-type 'exchange.*' --retry-schedule 1s,5s,1m,10m`,
+    --event-type 'exchange.*' --retry-schedule 1s,5s,1m,10m
+  waybill endpoint create --operator --url https://ops.example.com/waybill`,
 		Args: takes(),
 	}
 	cmd.Flags().StringVar(&spec.Publisher, "publisher", "", "`PUBLISHER` whose events go there")
 	cmd.Flags().StringVar(&spec.Scheme, "scheme", "", "`SCHEME` that the publisher verifies")
+	cmd.Flags().BoolVar(&operator, "operator", false, "for what Waybill tells its operator, as "+postback.OperatorScheme)
 	flags.add(cmd)
 	secret.add(cmd, "that the publisher has already (default: one is made)")
 	return p.online(cmd, func(ctx context.Context, c *client.Client, _ []string) error {
-		if err := require(cmd, "url", "scheme"); err != nil {
+		if err := whose(cmd, operator, &spec); err != nil {
 			return err
 		}
 		if err := flags.fill(cmd, &spec); err != nil {
@@ -99,6 +106,18 @@ already is given with --secret-file, --secret-stdin or WAYBILL_SECRET.`,
 		}
 		return p.showEndpoint(made, flags.json)
 	})
+}
+
+// whose completes whose endpoint it is to be.
+func whose(cmd *cobra.Command, operator bool, spec *client.EndpointSpec) error {
+	switch {
+	case !operator:
+		return require(cmd, "url", "scheme")
+	case spec.Publisher != "" || spec.Scheme != "":
+		return usagef("--operator says whose it is and in which scheme: leave --publisher and --scheme out")
+	}
+	spec.Publisher, spec.Scheme = postback.Operator, postback.OperatorScheme
+	return require(cmd, "url")
 }
 
 func (f *endpointFlags) fill(cmd *cobra.Command, spec *client.EndpointSpec) error {

@@ -42,6 +42,13 @@ func TestCreateRefuses(t *testing.T) {
 		{"pattern that matches nothing", func(s *postback.EndpointSpec) {
 			s.EventTypes = []string{"conversion.*", "order.*"}
 		}, "event_types[1]", invalid},
+		{"what only an operator is told", func(s *postback.EndpointSpec) {
+			s.EventTypes = []string{"endpoint.*"}
+		}, "event_types[0]", invalid},
+		{"an operator's endpoint in another scheme", func(s *postback.EndpointSpec) { s.Publisher = postback.Operator }, "scheme", invalid},
+		{"what an operator is not told", func(s *postback.EndpointSpec) {
+			s.Publisher, s.Scheme, s.EventTypes = postback.Operator, postback.OperatorScheme, []string{"endpoint.*", "conversion.*"}
+		}, "event_types[1]", invalid},
 		{"negative timeout", func(s *postback.EndpointSpec) { s.Timeout = -time.Second }, "timeout", invalid},
 		{"timeout that nothing can meet", func(s *postback.EndpointSpec) { s.Timeout = time.Microsecond }, "timeout", invalid},
 		{"long timeout", func(s *postback.EndpointSpec) { s.Timeout = postback.MaxTimeout + 1 }, "timeout", invalid},

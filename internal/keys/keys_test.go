@@ -34,6 +34,7 @@ func TestCreateChecksTheRole(t *testing.T) {
 		{postback.RoleViewer, "", ""},
 		{postback.RolePublisher, "pub_1", ""},
 		{postback.RolePublisher, "", "publisher"},
+		{postback.RolePublisher, postback.Operator, "publisher"},
 		{postback.RoleAdmin, "pub_1", "publisher"},
 		{postback.RoleProducer, "pub_1", "publisher"},
 		{postback.RoleViewer, "pub_1", "publisher"},
