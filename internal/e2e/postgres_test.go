@@ -159,13 +159,25 @@ func (a *answers) check(t *testing.T) {
 	t.Logf("503 %d times, the slowest answer took %s", a.unavailable, a.slowest.Round(time.Millisecond))
 }
 
-// Guarantee: while PostgreSQL is away the API answers 503 and the workers wait;
+// Guarantee: while PostgreSQL is away the API answers 503 and the workers wait,
+// and while it hangs both wait for it, for a bounded time;
 // when it is back everything goes on, without a restart, and nothing is lost.
 func TestPostgresGoneAndBackLosesNothing(t *testing.T) {
 	t.Parallel()
-	for name, end := range map[string]func(*testkit.Postgres){
-		"stopped": (*testkit.Postgres).Stop,
-		"killed":  (*testkit.Postgres).Kill,
+	ends := func(end func(*testkit.Postgres)) func(*testkit.Postgres) func() {
+		return func(p *testkit.Postgres) func() {
+			end(p)
+			return p.Start
+		}
+	}
+	for name, outage := range map[string]struct {
+		begin  func(*testkit.Postgres) (end func())
+		lasts  time.Duration
+		waited bool // for the server to come back, instead of being refused
+	}{
+		"stopped": {ends((*testkit.Postgres).Stop), 20 * time.Second, false},
+		"killed":  {ends((*testkit.Postgres).Kill), 5 * time.Second, false},
+		"hangs":   {(*testkit.Postgres).Pause, 5 * time.Second, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -191,11 +203,11 @@ func TestPostgresGoneAndBackLosesNothing(t *testing.T) {
 			ctx, stop := context.WithCancel(t.Context())
 			var probing sync.WaitGroup
 			probing.Go(func() { said.probe(ctx, api) })
-			end(f.postgres)
-			outage := time.After(10 * time.Second)
-			eventually(t, longest, "the API to answer 503", func() bool { return said.refused() > 0 })
-			<-outage
-			f.postgres.Start()
+			end := outage.begin(f.postgres)
+			over := time.After(outage.lasts)
+			eventually(t, longest, "the API to answer 503", func() bool { return outage.waited || said.refused() > 0 })
+			<-over
+			end()
 			checkAllDelivered(t, api, r, append(<-produced, "probe"), time.Minute)
 			stop()
 			probing.Wait()

@@ -238,6 +238,22 @@ func (c *cluster) end(signal syscall.Signal) error {
 	return nil
 }
 
+// pause stops every process of the server where it is, and returns what lets
+// them go on. The first one goes first: it makes no more of them then.
+func (c *cluster) pause() (resume func()) {
+	pids := []int{c.running.Process.Pid}
+	_ = syscall.Kill(pids[0], syscall.SIGSTOP)
+	pids = append(pids, childrenOf(pids[0])...)
+	for _, pid := range pids[1:] {
+		_ = syscall.Kill(pid, syscall.SIGSTOP) // It may have ended.
+	}
+	return func() {
+		for _, pid := range pids {
+			_ = syscall.Kill(pid, syscall.SIGCONT)
+		}
+	}
+}
+
 // childrenOf are the processes that a process started.
 func childrenOf(pid int) []int {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))

@@ -75,6 +75,10 @@ func (p *Postgres) Kill() {
 	}
 }
 
+// Pause makes the server hang: it keeps its connections and answers nothing,
+// until resume is called.
+func (p *Postgres) Pause() (resume func()) { return p.cluster.pause() }
+
 // Exec runs SQL in the database at a URL, as the role in it.
 func (p *Postgres) Exec(at, statements string) {
 	p.t.Helper()

@@ -1,9 +1,12 @@
 package testkit_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
+	"time"
 
+	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
 
 	"github.com/waybillhq/waybill/internal/testkit"
@@ -21,6 +24,21 @@ func TestPostgresKeepsItsData(t *testing.T) {
 	}
 	server.Exec(database, `SELECT 1 / (count(*) = 2)::int FROM kept`)
 	server.Exec(database, `SELECT 1 / (current_setting('work_mem') = '1MB')::int`)
+}
+
+func TestPostgresHangs(t *testing.T) {
+	t.Parallel()
+	server := testkit.StartPostgres(t)
+	database := server.Database()
+	resume := server.Pause()
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if conn, err := pgx.Connect(ctx, database); err == nil {
+		_ = conn.Close(t.Context())
+		t.Error("a server that hangs answers")
+	}
+	resume()
+	server.Exec(database, `SELECT 1`)
 }
 
 func TestSharedPostgresGivesEachTestADatabase(t *testing.T) {
