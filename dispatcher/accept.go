@@ -86,6 +86,7 @@ func (d *Dispatcher) newDelivery(event postback.Event, endpoint postback.Endpoin
 		Publisher:  event.Publisher,
 		EndpointID: endpoint.ID,
 		Reference:  d.Carrier.Reference(endpoint, event),
+		OrderKey:   d.Carrier.OrderKey(endpoint, event),
 		State:      postback.Pending,
 		Generation: 1,
 		CreatedAt:  event.AcceptedAt,

@@ -32,6 +32,9 @@ type Carrier interface {
 	// Reference is what the delivery of an event to an endpoint is looked up by;
 	// empty when the event has nothing that fits.
 	Reference(endpoint postback.Endpoint, event postback.Event) string
+	// OrderKey is the same for events whose deliveries to the endpoint go one after
+	// another; empty when an event's waits for no other.
+	OrderKey(endpoint postback.Endpoint, event postback.Event) string
 }
 
 // Queue is the run queue.
@@ -79,6 +82,7 @@ type Dispatcher struct {
 	busy     busy
 	paces    paces    // of the work on replays
 	releases releases // of the one goroutine that releases
+	wake     chan struct{}
 	backlogs atomic.Pointer[map[string]bool]
 	now      func() time.Time
 }
@@ -97,7 +101,7 @@ func New(options Options) (*Dispatcher, error) {
 	if options.Grace == 0 {
 		options.Grace = defaultGrace
 	}
-	d := &Dispatcher{Options: options, outbox: newOutbox(options.MaxQueued), busy: busy{until: map[postback.Ref]pending{}}, paces: paces{}, now: time.Now}
+	d := &Dispatcher{Options: options, outbox: newOutbox(options.MaxQueued), busy: busy{until: map[postback.Ref]pending{}}, paces: paces{}, wake: make(chan struct{}, 1), now: time.Now}
 	d.outbox.behind.Store(true) // until the first sweep has looked
 	d.backlogs.Store(&map[string]bool{})
 	return d, nil

@@ -19,9 +19,16 @@ func (d *Dispatcher) Watch(ctx context.Context) error { return d.watch(ctx) }
 
 func (d *Dispatcher) ReleaseParked(ctx context.Context) error { return d.releaseParked(ctx) }
 
+func (d *Dispatcher) LookAfterRows(ctx context.Context) error { return d.lookAfterRows(ctx) }
+
 func (d *Dispatcher) WorkOnReplays(ctx context.Context) error {
 	_, err := d.workOnReplays(ctx)
 	return err
+}
+
+// Woken does work whenever the dispatcher is woken, until ctx ends.
+func (d *Dispatcher) Woken(ctx context.Context, work func(context.Context) error) {
+	d.everyOr(ctx, time.Hour, d.wake, "nothing", work)
 }
 
 // ReplayInterval is how often a replay is worked on.

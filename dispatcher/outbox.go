@@ -114,12 +114,15 @@ func (d *Dispatcher) sendRest(ctx context.Context) {
 // enqueue puts one attempt into the queue. With recheck the worker asks the
 // ledger before it sends, and an attempt that a dead worker holds is taken
 // over. A failure is remembered, not returned: the sweeper makes it good.
+//
+// Of a delivery that others wait for the worker asks in any case: a task that
+// Redis brings back after it was done must not make an attempt behind theirs.
 func (d *Dispatcher) enqueue(ctx context.Context, due postback.Due, recheck bool) {
 	ctx, span := d.Tracer.Start(inTraceOf(ctx, due.Event), "enqueue delivery", trace.WithSpanKind(trace.SpanKindProducer), describe(due))
 	defer span.End()
 	attempt := task.Delivery{
 		Ref: due.Delivery.Ref(), EndpointID: due.Delivery.EndpointID,
-		Due: &due, Recheck: recheck, Headers: traceHeaders(ctx),
+		Due: &due, Recheck: recheck || due.Delivery.OrderKey != "", Headers: traceHeaders(ctx),
 	}
 	queued, err := d.Queue.Enqueue(ctx, attempt)
 	if recheck && err == nil {

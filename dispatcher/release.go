@@ -12,10 +12,17 @@ import (
 
 // Parking is what releasing parked deliveries needs of the store.
 type Parking interface {
-	ParkedEndpoints(ctx context.Context) ([]string, error)
+	ParkedLister
 	Release(ctx context.Context, endpointID string, at time.Time, window, limit int) (int, error)
 	Cancel(ctx context.Context, endpointID string, reason postback.Reason, at time.Time, limit int) (int, error)
 	Expire(ctx context.Context, endpointID string, openedBefore, at time.Time, limit int) (int, error)
+}
+
+// ParkedLister lists the endpoints that have deliveries parked: for the reason of
+// order, and for others.
+type ParkedLister interface {
+	ParkedEndpoints(ctx context.Context) ([]string, error)
+	OrderedEndpoints(ctx context.Context) ([]string, error)
 }
 
 // Circuits says which endpoints are left alone because they keep failing.
@@ -131,8 +138,10 @@ func (d *Dispatcher) releaseFor(ctx context.Context, id string) (int, error) {
 		_, err := d.Parking.Cancel(ctx, id, postback.ReasonEndpointDeleted, d.now(), step)
 		return 0, err //nolint:wrapcheck // releaseParked says what it was doing
 	}
-	if err := d.expire(ctx, endpoint); err != nil {
-		return 0, err
+	if d.releases.looks%expireEvery == 0 {
+		if err := d.expire(ctx, endpoint); err != nil {
+			return 0, err
+		}
 	}
 	_, held := endpoint.Holds()
 	switch {
@@ -183,9 +192,9 @@ func (d *Dispatcher) giveBack(ctx context.Context, endpoint postback.Endpoint, u
 }
 
 // expire ends parked deliveries that are older than the endpoint's retry policy
-// lets any become, now and then.
+// lets any become.
 func (d *Dispatcher) expire(ctx context.Context, endpoint postback.Endpoint) error {
-	if endpoint.Retry.MaxAge == 0 || d.releases.looks%expireEvery != 0 {
+	if endpoint.Retry.MaxAge == 0 {
 		return nil
 	}
 	now := d.now()

@@ -29,16 +29,31 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	for range senders {
 		group.Go(func() { d.send(ctx) })
 	}
-	group.Go(func() { d.every(ctx, sweepInterval, "sweep due deliveries", d.sweep) })
+	group.Go(func() { d.everyOr(ctx, sweepInterval, d.wake, "sweep due deliveries", d.sweep) })
 	group.Go(func() { d.every(ctx, watchInterval, "watch the queue", d.watch) })
 	group.Go(func() { d.every(ctx, releaseInterval, "release parked deliveries", d.releaseParked) })
+	group.Go(func() { d.every(ctx, rowsInterval, "look after rows", d.lookAfterRows) })
 	group.Go(func() { d.every(ctx, replayInterval, "work on replays", d.replayTurns()) })
 	group.Wait()
+}
+
+// Wake has what became due just now queued at once, and not in the sweeper's
+// next turn.
+func (d *Dispatcher) Wake() {
+	select {
+	case d.wake <- struct{}{}:
+	default: // it is about to look
+	}
 }
 
 // every calls work at each interval until ctx ends, and logs what an outage
 // makes fail once, not at every turn.
 func (d *Dispatcher) every(ctx context.Context, interval time.Duration, what string, work func(context.Context) error) {
+	d.everyOr(ctx, interval, nil, what, work)
+}
+
+// everyOr is every for work that may be woken before its time.
+func (d *Dispatcher) everyOr(ctx context.Context, interval time.Duration, wake <-chan struct{}, what string, work func(context.Context) error) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	failing := false
@@ -47,6 +62,7 @@ func (d *Dispatcher) every(ctx context.Context, interval time.Duration, what str
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+		case <-wake:
 		}
 		err := work(ctx)
 		if err != nil && !failing && ctx.Err() == nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,6 +38,7 @@ type bench struct {
 	spans    *tracetest.SpanRecorder
 	metrics  *metric.ManualReader
 	traffic  *counted
+	sweeper  *sweeper
 }
 
 func setup(t *testing.T, alter ...func(*worker.Options)) *bench {
@@ -44,10 +46,10 @@ func setup(t *testing.T, alter ...func(*worker.Options)) *bench {
 	b := &bench{
 		Parts: testkit.NewParts(t), receiver: testkit.NewReceiver(t),
 		clock: &clock{at: time.Now().UTC().Truncate(time.Microsecond)},
-		spans: tracetest.NewSpanRecorder(), metrics: metric.NewManualReader(), traffic: &counted{},
+		spans: tracetest.NewSpanRecorder(), metrics: metric.NewManualReader(), traffic: &counted{}, sweeper: &sweeper{},
 	}
 	options := worker.Options{
-		Ledger: b.Ledger, Endpoints: b.Registry, Circuits: b.Breaker, Limits: limitless{}, Traffic: b.traffic, Schemes: b.Schemes, Secrets: b.Keyring, Uses: b.Ledger, Switch: b.Endpoints, Sender: b.Egress, Acceptor: refusing{},
+		Ledger: b.Ledger, Endpoints: b.Registry, Circuits: b.Breaker, Limits: limitless{}, Traffic: b.traffic, Schemes: b.Schemes, Secrets: b.Keyring, Uses: b.Ledger, Switch: b.Endpoints, Sender: b.Egress, Acceptor: refusing{}, Sweeper: b.sweeper,
 		Tracer: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(b.spans)).Tracer("test"),
 		Meter:  metric.NewMeterProvider(metric.WithReader(b.metrics)).Meter("test"),
 		Logger: b.Logger, StoredBody: storedBody, Random: func() float64 { return 0.5 }, MaxInFlight: places,
@@ -81,6 +83,11 @@ func (c *clock) advance(by time.Duration) {
 	c.at = c.at.Add(by)
 }
 
+// sweeper counts how often it is woken.
+type sweeper struct{ woken atomic.Int64 }
+
+func (s *sweeper) Wake() { s.woken.Add(1) }
+
 // refusing accepts no events.
 type refusing struct{}
 
@@ -104,7 +111,7 @@ const exchangeData = `{"publicId":"ex_1","status":"finished","amount":1.50}`
 
 // accept writes an event with a delivery for the endpoint, which need not
 // exist.
-func (b *bench) accept(t *testing.T, endpointID, data string) postback.Due {
+func (b *bench) accept(t *testing.T, endpointID, data string, alter ...func(*postback.Delivery)) postback.Due {
 	t.Helper()
 	event := postback.Event{
 		ID: id.New(id.Event, b.clock.now()), Type: "exchange.finished", Publisher: "pub_1", Data: json.RawMessage(data),
@@ -114,6 +121,9 @@ func (b *bench) accept(t *testing.T, endpointID, data string) postback.Due {
 		ID: id.New(id.Delivery, event.AcceptedAt), EventID: event.ID, EventType: event.Type, Publisher: event.Publisher, EndpointID: endpointID,
 		State: postback.Pending, Generation: 1, CreatedAt: b.clock.now(), OpenedAt: b.clock.now(),
 		NextAttemptAt: b.clock.now(), SweepAt: b.clock.now().Add(time.Minute),
+	}
+	for _, change := range alter {
+		change(&delivery)
 	}
 	if _, err := b.Ledger.Accept(t.Context(), []postback.Acceptance{{Event: event, Deliveries: []postback.Delivery{delivery}}}); err != nil {
 		t.Fatalf("accept: %v", err)

@@ -75,6 +75,12 @@ type Acceptor interface {
 	AcceptQueued(ctx context.Context, payload []byte) error
 }
 
+// Sweeper queues what is due.
+type Sweeper interface {
+	// Wake has it done at once, and not some time later.
+	Wake()
+}
+
 // Options are the parts of a Worker; all are required.
 type Options struct {
 	Ledger    Ledger
@@ -88,6 +94,7 @@ type Options struct {
 	Switch    Switch
 	Sender    Sender
 	Acceptor  Acceptor
+	Sweeper   Sweeper
 	Tracer    trace.Tracer
 	Meter     metric.Meter
 	Logger    *slog.Logger
@@ -120,7 +127,7 @@ type Worker struct {
 // New makes a Worker.
 func New(options Options) (*Worker, error) {
 	if options.Ledger == nil || options.Endpoints == nil || options.Circuits == nil || options.Limits == nil || options.Traffic == nil || options.Schemes == nil || options.Secrets == nil || options.Uses == nil || options.Switch == nil || options.Sender == nil ||
-		options.Acceptor == nil || options.Tracer == nil || options.Meter == nil || options.Logger == nil || options.Random == nil {
+		options.Acceptor == nil || options.Sweeper == nil || options.Tracer == nil || options.Meter == nil || options.Logger == nil || options.Random == nil {
 		return nil, errors.New("make worker: a part is missing")
 	}
 	if options.MaxInFlight < 1 {
@@ -162,6 +169,9 @@ func (w *Worker) Deliver(ctx context.Context, t task.Delivery) error {
 	move := w.handle(ctx, *due)
 	if err := w.record(ctx, *due, move); err != nil {
 		return err
+	}
+	if due.Delivery.OrderKey != "" && move.To.Ended() {
+		w.Sweeper.Wake() // the next of its row is due
 	}
 	w.observe(ctx, due.Delivery, move)
 	return nil

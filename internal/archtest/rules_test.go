@@ -27,7 +27,8 @@ func rules() []rule {
 		{pkg: "internal/config", imports: []string{"postback"}},
 		{pkg: "internal/circuit", imports: []string{"postback"}},
 		{pkg: "internal/egress", imports: []string{"postback"}},
-		{pkg: "internal/expect", imports: []string{"postback"}, stdOnly: true},
+		{pkg: "internal/jsonpath", imports: []string{"postback"}, stdOnly: true},
+		{pkg: "internal/expect", imports: []string{"postback", "internal/jsonpath"}, stdOnly: true},
 		{pkg: "internal/id"},
 		{pkg: "internal/limit", imports: []string{"postback"}},
 		{pkg: "internal/notice", imports: []string{"postback"}},
@@ -50,7 +51,7 @@ func rules() []rule {
 		}},
 		{pkg: "internal/endpoints", imports: []string{
 			"postback", "signer",
-			"internal/egress", "internal/expect", "internal/id", "internal/retry", "internal/seal",
+			"internal/egress", "internal/expect", "internal/id", "internal/jsonpath", "internal/retry", "internal/seal",
 		}},
 		{pkg: "internal/keys", imports: []string{"postback", "internal/id"}},
 		{pkg: "api", imports: []string{"postback", "internal/endpoints", "internal/id"}},

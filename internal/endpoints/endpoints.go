@@ -14,8 +14,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/waybillhq/waybill/internal/egress"
 	"github.com/waybillhq/waybill/internal/expect"
@@ -277,18 +275,14 @@ func checkRest(endpoint *postback.Endpoint) error {
 	return checkPace(endpoint)
 }
 
-// maxOrderBy bounds the name of a field, in bytes.
-const maxOrderBy = 200
-
 // checkPace checks what bounds how fast the endpoint is sent to.
 func checkPace(endpoint *postback.Endpoint) error {
 	if endpoint.MaxInFlight < 0 || endpoint.MaxInFlight > postback.MaxInFlight {
 		return postback.Invalid("max_in_flight", postback.CodeInvalid,
 			"must be from 1 to %d, the attempts under way at once in a process, or 0 for the server's default", postback.MaxInFlight)
 	}
-	if len(endpoint.OrderBy) > maxOrderBy || !utf8.ValidString(endpoint.OrderBy) || strings.ContainsFunc(endpoint.OrderBy, unicode.IsControl) {
-		return postback.Invalid("order_by", postback.CodeInvalid,
-			"must be the name of a field of the events' data, such as tx, of at most %d bytes", maxOrderBy)
+	if err := checkOrderBy(endpoint.OrderBy); err != nil {
+		return err
 	}
 	if endpoint.RateLimit == nil {
 		return nil

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/waybillhq/waybill/internal/jsonpath"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -105,9 +106,9 @@ func (c *Check) compilePattern(pattern string) error {
 }
 
 func (c *Check) compilePath(path string, equals postback.Scalar) error {
-	steps, err := splitPath(path)
+	steps, err := jsonpath.Parse("expect.json_path", path)
 	if err != nil {
-		return err
+		return err //nolint:wrapcheck // it names the field
 	}
 	text := equals.Text()
 	if len(text) > maxText {
@@ -115,7 +116,7 @@ func (c *Check) compilePath(path string, equals postback.Scalar) error {
 	}
 	c.wanted = fmt.Sprintf("JSON with %q at %s", text, path)
 	c.matches = func(body []byte) bool {
-		found, ok := find(body, steps)
+		found, ok := steps.Text(body)
 		return ok && found == text
 	}
 	return nil

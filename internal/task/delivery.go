@@ -55,6 +55,7 @@ type wireEvent struct {
 	AcceptedAt     time.Time       `json:"c"`
 	State          postback.State  `json:"s"`
 	AttemptsBefore int             `json:"b,omitempty"`
+	OrderKey       string          `json:"k,omitempty"`
 	OpenedAt       time.Time       `json:"n"`
 }
 
@@ -68,7 +69,7 @@ func (d Delivery) encode() ([]byte, error) {
 		payload.Event = &wireEvent{
 			ID: event.ID, Type: event.Type, Publisher: event.Publisher, Data: event.Data,
 			OccurredAt: event.OccurredAt, AcceptedAt: event.AcceptedAt, State: delivery.State,
-			AttemptsBefore: delivery.AttemptsBefore, OpenedAt: delivery.OpenedAt,
+			AttemptsBefore: delivery.AttemptsBefore, OrderKey: delivery.OrderKey, OpenedAt: delivery.OpenedAt,
 		}
 	}
 	encoded, err := postback.EncodeJSON(payload)
@@ -103,7 +104,7 @@ func (w wire) due() *postback.Due {
 		},
 		Delivery: postback.Delivery{
 			ID: w.Delivery, EventID: event.ID, EventType: event.Type, Publisher: event.Publisher,
-			EndpointID: w.Endpoint, State: event.State, Generation: w.Generation,
+			EndpointID: w.Endpoint, OrderKey: event.OrderKey, State: event.State, Generation: w.Generation,
 			Attempts: w.Attempt - 1, AttemptsBefore: event.AttemptsBefore,
 			CreatedAt: event.AcceptedAt, OpenedAt: event.OpenedAt,
 		},

@@ -99,7 +99,7 @@ func attempt(id, data string, number, before int) task.Delivery {
 			},
 			Delivery: postback.Delivery{
 				ID: id, EventID: "tx-" + id, EventType: "conversion.completed", Publisher: "pub_1", EndpointID: "ep_1",
-				State: state, Generation: generation, Attempts: number - 1, AttemptsBefore: before,
+				OrderKey: "tx-1", State: state, Generation: generation, Attempts: number - 1, AttemptsBefore: before,
 				CreatedAt: at, OpenedAt: at.Add(time.Millisecond),
 			},
 		},

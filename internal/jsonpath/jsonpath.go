@@ -1,4 +1,9 @@
-package expect
+// Package jsonpath finds scalars in JSON: member names and indexes of lists,
+// joined by dots.
+//
+// It guarantees that any bytes may be looked into: what is no JSON has nothing
+// anywhere. Numbers keep their spelling.
+package jsonpath
 
 import (
 	"bytes"
@@ -7,16 +12,22 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/waybillhq/waybill/postback"
 )
 
 // maxPath bounds a path, in bytes.
 const maxPath = 200
 
-// splitPath gives the steps of a path. A dot in a name is written as \. and a
-// backslash as \\.
-func splitPath(path string) ([]string, error) {
+// Path leads to a place in a JSON value.
+type Path []string
+
+// Parse reads a path, such as "data.0.status". A dot in a name is written as \.
+// and a backslash as \\. The error is CodeInvalid and names the field that the
+// path came in.
+func Parse(field, path string) (Path, error) {
 	if len(path) > maxPath {
-		return nil, invalid("expect.json_path", "must be at most %d bytes long", maxPath)
+		return nil, postback.Invalid(field, postback.CodeInvalid, "must be at most %d bytes long", maxPath)
 	}
 	steps := []string{""}
 	escaped := false
@@ -34,21 +45,22 @@ func splitPath(path string) ([]string, error) {
 	}
 	for _, step := range steps {
 		if step == "" || escaped || strings.HasPrefix(path, "$") || strings.HasPrefix(path, "[") {
-			return nil, invalid("expect.json_path",
+			return nil, postback.Invalid(field, postback.CodeInvalid,
 				`is not a path; join names and the indexes of lists by dots, such as "data.0.status", and write a dot in a name as \.`)
 		}
 	}
 	return steps, nil
 }
 
-// find gives the text of the scalar that a JSON body has at the end of the
-// steps: the content of a string, or the spelling of anything else.
-func find(body []byte, steps []string) (string, bool) {
-	value, ok := decode(body)
+// Text gives the text of the scalar that a JSON value has at the end of the
+// path: the content of a string, or the spelling of a number or a boolean. There
+// is none where nothing is, or null, an object or a list.
+func (p Path) Text(data []byte) (string, bool) {
+	value, ok := decode(data)
 	if !ok {
 		return "", false
 	}
-	for _, step := range steps {
+	for _, step := range p {
 		switch container := value.(type) {
 		case map[string]any:
 			value, ok = container[step]
