@@ -141,8 +141,8 @@ func (t *Teller) tell(ctx context.Context, notices []postback.Notice) (told int,
 			return told, fmt.Errorf("note what was told: %w", err)
 		}
 		if mine {
-			t.told.Add(ctx, 1, metric.WithAttributes(attribute.String("type", one.Type)))
 			t.log(ctx, one)
+			t.told.Add(ctx, 1, metric.WithAttributes(attribute.String("type", one.Type)))
 		}
 		told++
 	}
