@@ -21,9 +21,10 @@ const (
 	pauses  = 100
 	// lastFlush bounds the flush on the way out.
 	lastFlush = 5 * time.Second
-	// batch is how many tallies are written, or forgotten, at once: everybody
-	// else who writes to an embedded ledger waits meanwhile.
-	batch = 500
+	// saveBatch and pruneBatch are how many tallies are written, or forgotten, at
+	// once: everybody else who writes to an embedded ledger waits meanwhile.
+	saveBatch  = 200
+	pruneBatch = 1000
 	// maxCounts bounds the counts in memory, at about a kilobyte each. There
 	// is one for each endpoint that was sent to in this slot, and for those of
 	// earlier slots that the ledger does not have yet.
@@ -178,7 +179,7 @@ func (r *Recorder) warnOfLost(ctx context.Context) {
 
 // flush writes what changed, and forgets what is too old.
 func (r *Recorder) flush(ctx context.Context) error {
-	for part := range slices.Chunk(r.unsaved(), batch) {
+	for part := range slices.Chunk(r.unsaved(), saveBatch) {
 		if err := r.ledger.SaveTallies(ctx, r.process, part); err != nil {
 			return fmt.Errorf("save traffic: %w", err)
 		}
@@ -219,11 +220,11 @@ func (r *Recorder) prune(ctx context.Context) error {
 	if !slot.After(r.pruned) {
 		return nil
 	}
-	gone, err := r.ledger.PruneTallies(ctx, slot.Add(-kept), batch)
+	gone, err := r.ledger.PruneTallies(ctx, slot.Add(-kept), pruneBatch)
 	if err != nil {
 		return fmt.Errorf("forget traffic: %w", err)
 	}
-	if gone < batch {
+	if gone < pruneBatch {
 		r.pruned = slot
 	}
 	return nil

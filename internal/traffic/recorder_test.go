@@ -191,7 +191,7 @@ func TestCodesAreBounded(t *testing.T) {
 func TestWhatIsOldIsForgotten(t *testing.T) {
 	t.Parallel()
 	run(t, func(t *testing.T, r *traffic.Recorder, l *ledger) {
-		l.set(func(l *ledger) { l.old = 1_250 })
+		l.set(func(l *ledger) { l.old = 2_500 })
 		pass(time.Minute)
 		if l.old != 0 || len(l.prunes) != 3 {
 			t.Errorf("%d are left after %d looks", l.old, len(l.prunes))

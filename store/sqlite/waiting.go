@@ -10,61 +10,33 @@ import (
 
 // Each of these reads one index alone, and none of them what it counts.
 const (
-	waitingDue = `SELECT state, '', count(*) FROM (
-			SELECT state FROM deliveries INDEXED BY deliveries_by_endpoint_state
-			WHERE endpoint_id = ? AND state IN ('pending', 'retrying') AND state <> 'succeeded' LIMIT ?)
-		GROUP BY state`
-	waitingParked = `SELECT 'parked', ?, count(*) FROM (
-			SELECT 1 FROM deliveries INDEXED BY deliveries_parked_why WHERE state = 'parked' AND reason = ? AND endpoint_id = ? LIMIT ?)`
+	waitingDue = `SELECT count(*) FROM (
+		SELECT 1 FROM deliveries INDEXED BY deliveries_by_endpoint_state WHERE endpoint_id = ? AND state = ? AND state <> 'succeeded' LIMIT ?)`
+	waitingParked = `SELECT count(*) FROM (
+		SELECT 1 FROM deliveries INDEXED BY deliveries_parked_why WHERE endpoint_id = ? AND reason = ? AND state = 'parked' LIMIT ?)`
 	waitingOldest = `SELECT min(created_at) FROM deliveries INDEXED BY deliveries_by_endpoint_state
 		WHERE endpoint_id = ? AND state = ? AND state <> 'succeeded'`
-	waitingDueAll = `SELECT state, '', count(*) FROM deliveries INDEXED BY deliveries_by_state
-		WHERE state IN ('pending', 'retrying') AND state <> 'succeeded' GROUP BY state`
-	waitingParkedAll = `SELECT 'parked', reason, count(*) FROM deliveries INDEXED BY deliveries_parked_why
-		WHERE state = 'parked' GROUP BY reason`
+	allDue    = `SELECT count(*) FROM deliveries INDEXED BY deliveries_by_state WHERE state = ? AND state <> 'succeeded'`
+	allParked = `SELECT count(*) FROM deliveries INDEXED BY deliveries_parked_why WHERE reason = ? AND state = 'parked'`
 )
-
-// standing is how many deliveries stand in a state for a reason.
-type standing struct {
-	state  postback.State
-	reason postback.Reason
-	count  int
-}
-
-func standingDest(s *standing) []any { return []any{&s.state, &s.reason, &s.count} }
-
-func addUp(waiting *postback.Waiting, all []standing) {
-	for _, one := range all {
-		switch {
-		case one.state == postback.Pending:
-			waiting.Pending += one.count
-		case one.state == postback.Retrying:
-			waiting.Retrying += one.count
-		case one.count > 0:
-			waiting.Parked[one.reason] += one.count
-		}
-	}
-}
 
 // Waiting counts an endpoint's deliveries that have not ended, up to a number of
 // a kind.
 func (l *Ledger) Waiting(ctx context.Context, endpointID string, limit int) (postback.Waiting, error) {
 	waiting := postback.Waiting{Parked: map[postback.Reason]int{}}
-	err := l.snapshot(ctx, func(db querier) error {
-		found, err := collect(ctx, db, standingDest, waitingDue, endpointID, limit)
-		if err != nil {
+	err := l.snapshot(ctx, func(db querier) (err error) {
+		if waiting.Pending, err = countRows(ctx, db, waitingDue, endpointID, string(postback.Pending), limit); err != nil {
 			return err
 		}
-		addUp(&waiting, found)
-		for _, reason := range postback.ParkedReasons() {
-			found, err := collect(ctx, db, standingDest, waitingParked, string(reason), string(reason), endpointID, limit)
-			if err != nil {
-				return err
-			}
-			addUp(&waiting, found)
+		if waiting.Retrying, err = countRows(ctx, db, waitingDue, endpointID, string(postback.Retrying), limit-waiting.Pending); err != nil {
+			return err
 		}
-		waiting.Oldest, err = oldest(ctx, db, endpointID)
-		return err
+		if waiting.Oldest, err = oldest(ctx, db, endpointID); err != nil {
+			return err
+		}
+		return parkedBy(waiting.Parked, func(reason string) (int, error) {
+			return countRows(ctx, db, waitingParked, endpointID, reason, limit)
+		})
 	})
 	if err != nil {
 		return postback.Waiting{}, fmt.Errorf("count what waits: %w", err)
@@ -89,18 +61,35 @@ func oldest(ctx context.Context, db querier, endpointID string) (first time.Time
 // WaitingAll counts the deliveries of all endpoints that have not ended.
 func (l *Ledger) WaitingAll(ctx context.Context) (postback.Waiting, error) {
 	waiting := postback.Waiting{Parked: map[postback.Reason]int{}}
-	err := l.snapshot(ctx, func(db querier) error {
-		for _, query := range []string{waitingDueAll, waitingParkedAll} {
-			found, err := collect(ctx, db, standingDest, query)
-			if err != nil {
-				return err
-			}
-			addUp(&waiting, found)
+	err := l.snapshot(ctx, func(db querier) (err error) {
+		if waiting.Pending, err = countRows(ctx, db, allDue, string(postback.Pending)); err != nil {
+			return err
 		}
-		return nil
+		if waiting.Retrying, err = countRows(ctx, db, allDue, string(postback.Retrying)); err != nil {
+			return err
+		}
+		return parkedBy(waiting.Parked, func(reason string) (int, error) { return countRows(ctx, db, allParked, reason) })
 	})
 	if err != nil {
 		return postback.Waiting{}, fmt.Errorf("count all that waits: %w", err)
 	}
 	return waiting, nil
+}
+
+// parkedBy counts for each reason; those with none are left out.
+func parkedBy(parked map[postback.Reason]int, count func(reason string) (int, error)) error {
+	for _, reason := range postback.ParkedReasons() {
+		found, err := count(string(reason))
+		if err != nil {
+			return err
+		}
+		if found > 0 {
+			parked[reason] = found
+		}
+	}
+	return nil
+}
+
+func countRows(ctx context.Context, db querier, query string, args ...any) (int, error) {
+	return single(ctx, db, "count", func(n *int) []any { return []any{n} }, query, args...)
 }
