@@ -36,11 +36,28 @@ func circuitLine(h client.EndpointHealth) string {
 	if h.Circuit != "open" {
 		return h.Circuit
 	}
-	line := fmt.Sprintf("open since %s, after %s", when(h.OpenedAt), counted(h.Probes, "probe"))
-	if h.State != postback.EndpointEnabled {
-		return line + fmt.Sprintf("; not probed while the endpoint is %s", h.State)
+	line := "open since " + when(h.OpenedAt)
+	if h.Probes > 0 {
+		line += fmt.Sprintf(", %s since then", counted(h.Probes, "probe"))
 	}
-	return line + "; next probe at " + when(h.NextProbeAt)
+	switch {
+	case h.State != postback.EndpointEnabled:
+		return line + fmt.Sprintf("; not probed while the endpoint is %s", h.State)
+	case !probeable(h.Waiting):
+		return line + "; probed as soon as a delivery waits"
+	default:
+		return line + "; next probe at " + when(h.NextProbeAt)
+	}
+}
+
+// probeable reports whether there is a delivery that can be sent as a probe.
+func probeable(w client.Waiting) bool {
+	for reason, count := range w.Parked {
+		if count > 0 && reason != postback.ReasonOrdered {
+			return true
+		}
+	}
+	return false
 }
 
 func failingLine(h client.EndpointHealth) string {
