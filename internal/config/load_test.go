@@ -83,6 +83,18 @@ func TestLoadEmptyFlagGivesDefault(t *testing.T) {
 	}
 }
 
+func TestLoadWhenEndpointsAreGivenUp(t *testing.T) {
+	t.Parallel()
+	got, err := load(t, nil, nil, "")
+	if err != nil || got.DisableAfter != 72*time.Hour || got.DisableFailures != 20 || got.AlertWindow != time.Minute {
+		t.Errorf("got %s, %d and %s, %v", got.DisableAfter, got.DisableFailures, got.AlertWindow, err)
+	}
+	got, err = load(t, []string{"--disable-after", "0"}, []string{"WAYBILL_DISABLE_FAILURES=3"}, "alert_window: 5s\n")
+	if err != nil || got.DisableAfter != 0 || got.DisableFailures != 3 || got.AlertWindow != 5*time.Second {
+		t.Errorf("got %s, %d and %s, %v", got.DisableAfter, got.DisableFailures, got.AlertWindow, err)
+	}
+}
+
 func TestLoadLists(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -144,6 +156,10 @@ func TestLoadRefuses(t *testing.T) {
 		{"retention above the bound", []string{"--retention", "36501d"}, nil, "", []string{"to 36500d"}},
 		{"retention beyond all numbers", []string{"--retention", "9223372036854775807d"}, nil, "", []string{"to 36500d"}},
 		{"retention without unit", nil, nil, "retention: 90\n", []string{"retention in ", "90d"}},
+		{"negative time of failing", []string{"--disable-after", "-1h"}, nil, "", []string{"--disable-after:", "from 0s to 8760h"}},
+		{"time of failing without unit", nil, nil, "disable_after: 72\n", []string{"disable_after in ", "is not a duration"}},
+		{"no failure", nil, []string{"WAYBILL_DISABLE_FAILURES=0"}, "", []string{"WAYBILL_DISABLE_FAILURES:", "from 1 to"}},
+		{"no window", []string{"--alert-window", "0s"}, nil, "", []string{"--alert-window:", "from 1s to 1h"}},
 		{"level", []string{"--log-level", "loud"}, nil, "", []string{"debug, info, warn, error"}},
 		{"format", []string{"--log-format", "xml"}, nil, "", []string{"text, json"}},
 		{"two at once", []string{"--log-format", "xml", "--stored-body", "-1"}, nil, "", []string{"--log-format:", "--stored-body:"}},

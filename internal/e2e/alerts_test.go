@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -167,18 +168,28 @@ func logged(line string, all ...*server) int {
 	return count
 }
 
-// Guarantee: an operator is told of an endpoint that keeps failing, of its dead
-// letters, each counted once, and that it is well again, in signed webhooks. No
-// publisher's endpoint gets any of it.
+// Guarantee: an operator is told once of an endpoint that keeps failing, of its
+// dead letters, each counted once, and that it is well again, in signed webhooks,
+// though the server is killed when there is something to tell. No publisher's
+// endpoint gets any of it.
 func TestAnOperatorIsTold(t *testing.T) {
 	t.Parallel()
-	s := start(t, t.TempDir(), "--alert-window", "1s")
+	dir := t.TempDir()
+	s := start(t, dir, "--alert-window", "1s")
 	operator := newPager(t, s)
 	failing, mend := breakable(t)
 	endpoint := registered(t, s, failing, postback.RetryPolicy{StopOn: []int{http.StatusInternalServerError}})
 	var p producer
 	p.server.Store(s)
 	transactions := p.produce(t.Context(), t, 40)
+	eventually(t, soon, "dead letters", func() bool { return counted(t, s, endpoint.ID, postback.Dead) >= 10 })
+	s.kill()
+	s = start(t, dir, "--alert-window", "1s")
+	p.server.Store(s)
+	for i := range 40 { // enough to open the circuit, if it is not open
+		transactions = append(transactions, fmt.Sprintf("again%02d", i))
+		p.send(t.Context(), t, transactions[len(transactions)-1])
+	}
 
 	got := operator.first(t, postback.NoticeFailing)
 	at, err := url.Parse(failing.URL)
