@@ -163,6 +163,9 @@ func readDeliveries(ctx context.Context, db querier, filter postback.DeliveryFil
 		if err != nil || !some {
 			return nil, err
 		}
+		if filter, err = withoutOwner(ctx, db, filter); err != nil {
+			return nil, err
+		}
 		for _, within := range spans(filter, all, time.Now()) {
 			found, err := readSpan(ctx, db, filter, within, limit-len(rows))
 			if err != nil {

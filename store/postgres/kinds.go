@@ -18,6 +18,26 @@ const (
 // never.
 const kindsSpan = `SELECT coalesce(min(k.first), ''), coalesce(max(k.last), '') FROM kinds k `
 
+// ownedAlone says whether an endpoint never had another publisher.
+const ownedAlone = `SELECT NOT EXISTS (SELECT FROM kinds k WHERE k.endpoint_id = $1 AND k.publisher <> $2)`
+
+// withoutOwner leaves the publisher out of a filter whose endpoint has no other:
+// the planner would take it for a second filter, expect next to nothing of the
+// endpoint, and read all of it.
+func withoutOwner(ctx context.Context, db querier, f postback.DeliveryFilter) (postback.DeliveryFilter, error) {
+	if f.EndpointID == "" || f.Publisher == "" {
+		return f, nil
+	}
+	alone, err := collect(ctx, db, one[bool], ownedAlone, clean(f.EndpointID), clean(f.Publisher))
+	if err != nil {
+		return f, fmt.Errorf("look for an endpoint's publishers: %w", err)
+	}
+	if alone[0] {
+		f.Publisher = ""
+	}
+	return f, nil
+}
+
 // reach is where in the ids behind a cursor there can be anything that a filter
 // picks; false when there is nothing. It is known of endpoints and publishers, by
 // type if one is asked for, and of types that nobody ever got.

@@ -138,3 +138,23 @@ func TestSearchGoesOnBehindTests(t *testing.T) {
 		t.Errorf("found %v, cursor %q, %v", found, next, err)
 	}
 }
+
+// TestSearchKeepsPublishersApart checks that a search for an endpoint and a
+// publisher is for both, though an endpoint has one publisher as a rule.
+func TestSearchKeepsPublishersApart(t *testing.T) {
+	t.Parallel()
+	ledger := open(t, database(t))
+	for _, publisher := range []string{"pub_1", "pub_2", "pub_2"} {
+		event := storetest.Event(storetest.NewID("evt", storetest.Noon()))
+		event.Publisher = publisher
+		if _, err := ledger.Accept(t.Context(), []postback.Acceptance{storetest.Acceptance(event, "ep_1")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for publisher, want := range map[string]int{"pub_1": 1, "pub_2": 2, "pub_3": 0} {
+		found, _, err := ledger.Deliveries(t.Context(), postback.DeliveryFilter{EndpointID: "ep_1", Publisher: publisher}, postback.Page{})
+		if err != nil || len(found) != want {
+			t.Errorf("%s: found %d of %d, %v", publisher, len(found), want, err)
+		}
+	}
+}
