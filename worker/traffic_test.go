@@ -20,6 +20,11 @@ func TestAttemptsAreCounted(t *testing.T) {
 	if _, _, err := b.worker.Example(t.Context(), endpoint.ID, ""); err != nil {
 		t.Fatal(err)
 	}
+	example := b.accept(t, endpoint.ID, exchangeData) // whose process died before it sent it
+	example.Delivery.Test = true
+	if err := b.worker.Deliver(t.Context(), fresh(example)); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := b.Endpoints.Pause(t.Context(), endpoint.ID); err != nil {
 		t.Fatal(err)
 	}

@@ -29,6 +29,7 @@ func OneDayStatements(id string, at time.Time) map[string]Statement {
 		"move":      {moveDeliveries, []any{id, id, ids, texts, texts, numbers, numbers, texts, []*time.Time{nil}}},
 		"delivery":  {readByID, []any{ids}},
 		"attempts":  {readAttempts, []any{id}},
+		"age":       {madeAt, []any{id}},
 		"histories": {readManyAttempts, []any{ids}},
 		"event":     {readEvents, []any{[]time.Time{at}, []int64{1}}},
 	}
@@ -46,6 +47,9 @@ func QueueStatements(at time.Time) map[string]Statement {
 		"cancel":  {waitingDeliveries, []any{"ep_1", 100}},
 		"next":    {nextHeads, []any{[]string{"ep_1"}, []string{"tx-1"}}},
 		"ordered": {orderedEndpoints, nil},
+		"waiting": {waitingOf, []any{"ep_1", 100, []string{"paused"}}},
+		"oldest":  {waitingOldest, []any{"ep_1"}},
+		"all":     {waitingAll, nil},
 	}
 }
 

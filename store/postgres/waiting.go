@@ -17,8 +17,10 @@ const (
 		UNION ALL SELECT 'parked', reason, (SELECT count(*) FROM (
 			SELECT FROM waiting w WHERE w.state = 'parked' AND w.reason = reasons.reason AND w.endpoint_id = $1 LIMIT $2) parked)
 		FROM unnest($3::text[]) reasons (reason)`
-	// Ids order as the deliveries were made.
-	waitingOldest = `SELECT d.created_at FROM deliveries d WHERE d.id = (SELECT min(w.id) FROM waiting w WHERE w.endpoint_id = $1)`
+	// Ids order as the deliveries were made. The second is asked for by the id
+	// itself, so that it is planned for the partition of its day alone.
+	waitingOldest = `SELECT id FROM waiting WHERE endpoint_id = $1 ORDER BY id LIMIT 1`
+	madeAt        = `SELECT created_at FROM deliveries WHERE id = $1`
 	waitingAll    = `SELECT state, '', count(*) FROM waiting WHERE next_attempt_at IS NOT NULL GROUP BY state
 		UNION ALL SELECT state, reason, count(*) FROM waiting WHERE state = 'parked' GROUP BY state, reason`
 )
@@ -55,11 +57,12 @@ func (l *Ledger) Waiting(ctx context.Context, endpointID string, limit int) (wai
 		if err != nil {
 			return err
 		}
-		oldest, err := collect(ctx, db, func(at *time.Time) []any { return []any{instant{at}} }, waitingOldest, endpointID)
 		waiting = addUp(found)
-		if len(oldest) > 0 {
-			waiting.Oldest = oldest[0]
+		oldest, err := collect(ctx, db, one[string], waitingOldest, endpointID)
+		if err != nil || len(oldest) == 0 {
+			return err
 		}
+		waiting.Oldest, err = single(ctx, db, "delivery", func(at *time.Time) []any { return []any{instant{at}} }, madeAt, oldest[0])
 		return err
 	})
 	if err != nil {
