@@ -1,9 +1,11 @@
 // Package circuit decides from what came of an endpoint's latest attempts
-// whether to leave it alone for a while, and when to try it again.
+// whether to leave it alone for a while, when to try it again, and when to give
+// it up.
 //
 // It guarantees that a few failures never open a circuit, that what happened
-// longer ago than the window counts for nothing, and that the probes of an open
-// circuit are spaced out. It holds no state but the window's counts, sends
+// longer ago than the window counts for nothing there, that the probes of an open
+// circuit are spaced out, and that no endpoint is given up that took anything in
+// all that time. What processes must agree on it keeps in the ledger. It sends
 // nothing and has no clock of its own.
 package circuit
 
