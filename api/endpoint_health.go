@@ -73,6 +73,12 @@ type parkedView struct {
 	Ordered     int `json:"ordered"`
 }
 
+// The states of a circuit.
+const (
+	circuitOpen   = "open"
+	circuitClosed = "closed"
+)
+
 // windows are the windows that may be asked for, by their names.
 func windows() map[string]time.Duration {
 	return map[string]time.Duration{"15m": 15 * time.Minute, "1h": time.Hour, "24h": 24 * time.Hour}
@@ -94,13 +100,13 @@ func healthOf(endpoint postback.Endpoint, health postback.Health, window string)
 	trouble, traffic := health.Trouble, health.Traffic
 	view := EndpointHealthView{
 		EndpointID: endpoint.ID, State: endpoint.State, DisabledReason: endpoint.DisabledReason, DisabledAt: stamp(endpoint.DisabledAt),
-		Circuit:      "closed",
+		Circuit:      circuitClosed,
 		FailingSince: stamp(trouble.Since), Failures: trouble.Failures, LastError: trouble.LastError,
 		LastAttemptAt: stamp(traffic.LastAttemptAt), LastSuccessAt: stamp(traffic.LastSuccessAt),
 		Traffic: trafficOf(traffic, window), Waiting: waitingOf(health.Waiting, health.WaitingLimit),
 	}
 	if trouble.Open() {
-		view.Circuit, view.OpenedAt, view.Probes, view.NextProbeAt = "open", stamp(trouble.OpenedAt), trouble.Probes, stamp(trouble.ProbeAt)
+		view.Circuit, view.OpenedAt, view.Probes, view.NextProbeAt = circuitOpen, stamp(trouble.OpenedAt), trouble.Probes, stamp(trouble.ProbeAt)
 	}
 	return view
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/waybillhq/waybill/client"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -20,6 +21,16 @@ func (f fakeHealth) Health(_ context.Context, endpointID string, window time.Dur
 	health := f.health[endpointID]
 	health.Traffic.Since = start.Add(-window)
 	return health, f.down
+}
+
+func (f fakeHealth) OpenCircuits(context.Context) (map[string]bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	open := map[string]bool{}
+	for id, health := range f.health {
+		open[id] = health.Trouble.Open()
+	}
+	return open, f.down
 }
 
 // sick is the health of an endpoint that keeps failing.
@@ -102,6 +113,31 @@ func TestEndpointHealthIsReadByTheClient(t *testing.T) {
 	}
 	if !sameJSON(t, string(text), raw.body) || got.Traffic.Window != "24h" {
 		t.Errorf("read %s\nof   %s", text, raw.body)
+	}
+}
+
+// TestOpenCircuitsAreListed shows the circuit of an endpoint that fails wherever
+// it is read.
+func TestOpenCircuitsAreListed(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.fill()
+	b.endpoints["ep_well"] = postback.Endpoint{ID: "ep_well", Publisher: "pub_1", State: postback.EndpointEnabled}
+	b.health["ep_1"] = sick()
+	c := b.client(t, "publisher")
+	page, err := c.ListEndpoints(t.Context(), client.EndpointFilter{}, client.PageRequest{})
+	if err != nil || len(page.Items) != 2 {
+		t.Fatalf("%d are listed, %v", len(page.Items), err)
+	}
+	for _, listed := range page.Items {
+		shown, err := c.GetEndpoint(t.Context(), listed.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]string{"ep_1": "open"}[listed.ID]
+		if listed.Circuit != want || shown.Circuit != want {
+			t.Errorf("the circuit of %s is listed as %q, shown as %q", listed.ID, listed.Circuit, shown.Circuit)
+		}
 	}
 }
 

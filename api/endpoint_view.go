@@ -28,6 +28,7 @@ type EndpointView struct {
 	OrderBy         string                 `json:"order_by,omitempty"`
 	Description     string                 `json:"description,omitempty"`
 	State           postback.EndpointState `json:"state" enum:"enabled,paused,disabled,deleted"`
+	Circuit         string                 `json:"circuit,omitempty" enum:"open" doc:"open: it keeps failing and is left alone, but for probes. Shown where endpoints are listed or got; absent while it is closed"`
 	DisabledReason  string                 `json:"disabled_reason,omitempty" example:"gone" doc:"gone: it answered 410; failing: it did nothing but fail for too long"`
 	DisabledAt      timestamp              `json:"disabled_at,omitzero"`
 	SecretVersion   int                    `json:"secret_version"`

@@ -76,7 +76,11 @@ func (s *server) listEndpoints(ctx context.Context, input *endpointsInput) (*lis
 	if err != nil {
 		return nil, fmt.Errorf("list endpoints: %w", err)
 	}
-	return listOf(endpoints, next, s.endpointView), nil
+	view, err := s.endpointViews(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return listOf(endpoints, next, view), nil
 }
 
 func (s *server) getEndpoint(ctx context.Context, input *IDInput) (*endpointOutput, error) {
@@ -84,7 +88,26 @@ func (s *server) getEndpoint(ctx context.Context, input *IDInput) (*endpointOutp
 	if err != nil {
 		return nil, err
 	}
-	return &endpointOutput{Body: s.endpointView(endpoint)}, nil
+	view, err := s.endpointViews(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &endpointOutput{Body: view(endpoint)}, nil
+}
+
+// endpointViews shows endpoints together with their circuits.
+func (s *server) endpointViews(ctx context.Context) (func(postback.Endpoint) EndpointView, error) {
+	open, err := s.EndpointHealth.OpenCircuits(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("get circuits: %w", err)
+	}
+	return func(endpoint postback.Endpoint) EndpointView {
+		view := s.endpointView(endpoint)
+		if open[endpoint.ID] {
+			view.Circuit = circuitOpen
+		}
+		return view
+	}, nil
 }
 
 // ownEndpoint reads an endpoint that is there and that the caller may see.

@@ -46,6 +46,8 @@ type EndpointHealth interface {
 	// Health tells it of an endpoint, with its traffic in a window before now, of
 	// a day at most.
 	Health(ctx context.Context, endpointID string, window time.Duration) (postback.Health, error)
+	// OpenCircuits tells which endpoints are left alone because they keep failing.
+	OpenCircuits(ctx context.Context) (map[string]bool, error)
 }
 
 // History answers what happened. A malformed cursor is an error in the field

@@ -62,6 +62,7 @@ type Endpoint struct {
 	OrderBy         string                 `json:"order_by,omitempty"`
 	Description     string                 `json:"description,omitempty"`
 	State           postback.EndpointState `json:"state"`
+	Circuit         string                 `json:"circuit,omitempty"`         // "open": it keeps failing and is probed; where endpoints are listed or got
 	DisabledReason  string                 `json:"disabled_reason,omitempty"` // "gone": it answered 410; "failing": it did nothing else for too long
 	DisabledAt      Time                   `json:"disabled_at,omitzero"`
 	SecretVersion   int                    `json:"secret_version"` // that signs now

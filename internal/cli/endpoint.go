@@ -47,7 +47,7 @@ func (p *program) endpointList() *cobra.Command {
 			what:     "endpoints",
 			headings: []string{"endpoint", "state", "publisher", "scheme", "event types", "url"},
 			row: func(e client.Endpoint) []string {
-				return []string{e.ID, string(e.State), e.Publisher, e.Scheme, typesOf(e), e.URL}
+				return []string{e.ID, listedState(e), e.Publisher, e.Scheme, typesOf(e), e.URL}
 			},
 			page: func(ctx context.Context, page client.PageRequest) (client.Page[client.Endpoint], error) {
 				return c.ListEndpoints(ctx, filter, page)
@@ -127,6 +127,14 @@ func (p *program) showEndpoint(result client.EndpointResult, asJSON bool) error 
 		p.notef("The secret is shown this once: give it to the publisher and keep it safe.\n")
 	}
 	return nil
+}
+
+// listedState is the state with what somebody who looks for trouble wants to see.
+func listedState(e client.Endpoint) string {
+	if e.Circuit == "" {
+		return string(e.State)
+	}
+	return fmt.Sprintf("%s, circuit %s", e.State, e.Circuit)
 }
 
 func stateLine(e client.Endpoint) string {

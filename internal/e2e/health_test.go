@@ -101,6 +101,8 @@ func TestHealthOfAnEndpointThatFailsAndIsMended(t *testing.T) {
 	}
 	wantLines(t, show(t, s, dir, endpoint), `^circuit +open since 20.*; next probe at 20`, `^failing +since 20.*, the last one `,
 		`^last hour +\d+ attempts, 0 % succeeded, p50 `, `^errors +status_503 \d+$`, `^waiting +.*\d+ parked as circuit_open.*; the oldest since 20`)
+	_, listed := refuses(t, "endpoint", "list", "--server", s.url, "--data-dir", dir)
+	wantLines(t, listed, endpoint+` +enabled, circuit open +pub_1 `)
 	if parked := s.scraped(t, `waybill_deliveries_waiting\{.*reason="circuit_open".*state="parked".*\}`); parked == "" {
 		t.Error("the metric of what waits is missing")
 	}

@@ -16,6 +16,7 @@ const maxWaiting = 100_000
 // so that any of them can tell it.
 type Sources interface {
 	Trouble(ctx context.Context, endpointID string) (postback.Trouble, bool, error)
+	Troubles(ctx context.Context) ([]postback.Trouble, error)
 	Tallies(ctx context.Context, endpointID string, slots []time.Time) ([]postback.Tally, error)
 	Waiting(ctx context.Context, endpointID string, limit int) (postback.Waiting, error)
 }
@@ -43,4 +44,19 @@ func (r Reader) Health(ctx context.Context, endpointID string, window time.Durat
 	}
 	health.WaitingLimit = maxWaiting
 	return health, nil
+}
+
+// OpenCircuits tells which endpoints are left alone because they keep failing.
+func (r Reader) OpenCircuits(ctx context.Context) (map[string]bool, error) {
+	troubles, err := r.Sources.Troubles(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read troubles: %w", err)
+	}
+	open := map[string]bool{}
+	for _, trouble := range troubles {
+		if trouble.Open() {
+			open[trouble.EndpointID] = true
+		}
+	}
+	return open, nil
 }

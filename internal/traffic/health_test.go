@@ -1,6 +1,7 @@
 package traffic_test
 
 import (
+	"maps"
 	"reflect"
 	"testing"
 	"time"
@@ -56,6 +57,24 @@ func TestHealthIsWhatAllProcessesWrote(t *testing.T) {
 	}
 	if time.Since(got.LastAttemptAt) > time.Minute || time.Since(got.LastSuccessAt) > time.Minute || got.Since.After(time.Now().Add(-15*time.Minute)) {
 		t.Errorf("the times of %+v", got)
+	}
+}
+
+// TestOpenCircuits tells those that are open from those that only failed.
+func TestOpenCircuits(t *testing.T) {
+	t.Parallel()
+	ledger := testkit.OpenLedger(t)
+	for _, id := range []string{"ep_1", "ep_2"} {
+		if err := ledger.NoteFailures(t.Context(), postback.Trouble{EndpointID: id, Since: storetest.Noon(), Failures: 3, LastError: "timeout"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := ledger.OpenCircuit(t.Context(), "ep_2", storetest.Noon(), storetest.After(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	open, err := traffic.Reader{Sources: ledger, Now: time.Now}.OpenCircuits(t.Context())
+	if err != nil || !maps.Equal(open, map[string]bool{"ep_2": true}) {
+		t.Errorf("got %v, %v", open, err)
 	}
 }
 

@@ -81,6 +81,8 @@ func (l *ledger) Trouble(context.Context, string) (postback.Trouble, bool, error
 	return postback.Trouble{}, false, nil
 }
 
+func (l *ledger) Troubles(context.Context) ([]postback.Trouble, error) { return nil, nil }
+
 func (l *ledger) Waiting(context.Context, string, int) (postback.Waiting, error) {
 	return postback.Waiting{}, nil
 }
