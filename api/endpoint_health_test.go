@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"reflect"
 	"testing"
@@ -138,6 +139,22 @@ func TestOpenCircuitsAreListed(t *testing.T) {
 		if listed.Circuit != want || shown.Circuit != want {
 			t.Errorf("the circuit of %s is listed as %q, shown as %q", listed.ID, listed.Circuit, shown.Circuit)
 		}
+	}
+}
+
+// TestEveryReasonIsShown counts what is parked for each reason that there is.
+func TestEveryReasonIsShown(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.fill()
+	parked := map[postback.Reason]int{}
+	for i, reason := range postback.ParkedReasons() {
+		parked[reason] = i + 1
+	}
+	b.health["ep_1"] = postback.Health{Waiting: postback.Waiting{Parked: parked}}
+	health, err := b.client(t, "viewer").EndpointHealth(t.Context(), "ep_1", "")
+	if err != nil || len(parked) == 0 || !maps.Equal(health.Waiting.Parked, parked) {
+		t.Errorf("parked are %v, want %v, %v", health.Waiting.Parked, parked, err)
 	}
 }
 
