@@ -66,8 +66,9 @@ type Options struct {
 	// waits in the ledger.
 	MaxQueued int
 	// MaxInFlight is how many attempts to one endpoint a worker makes at once,
-	// unless the endpoint has a number of its own.
-	MaxInFlight int
+	// unless the endpoint has a number of its own, which counts up to MostInFlight
+	// (0: any): no endpoint is to hold all workers of its shard.
+	MaxInFlight, MostInFlight int
 	// Grace is how long a queued attempt may take before the sweeper looks
 	// after it. Zero means 45 s: longer than the lease of a dead worker.
 	Grace time.Duration

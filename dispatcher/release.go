@@ -160,7 +160,7 @@ func (d *Dispatcher) releaseFor(ctx context.Context, id string) (int, error) {
 // than workers let wait, and a fast one is not held up.
 func (d *Dispatcher) releaseSome(ctx context.Context, endpoint postback.Endpoint) (int, error) {
 	flow := d.releases.flows[endpoint.ID]
-	window := flow.next(cmp.Or(endpoint.MaxInFlight, d.MaxInFlight))
+	window := flow.next(endpoint.Places(d.MaxInFlight, cmp.Or(d.MostInFlight, postback.MaxInFlight)))
 	most, err := d.grant(ctx, endpoint, window)
 	if err != nil {
 		return 0, err

@@ -105,3 +105,18 @@ func TestTheWindowIsAsWideAsTheEndpointsCap(t *testing.T) {
 		}
 	}
 }
+
+// What an endpoint asks for beyond what there is for one is not made due.
+func TestTheWindowIsNoWiderThanThereAreWorkersForOne(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(o *dispatcher.Options) { o.MostInFlight = 30 })
+	endpoint := b.offer(t, func(s *postback.EndpointSpec) { s.MaxInFlight = 40 })
+	b.hold(t, endpoint.ID, 50)
+	b.resume(t, endpoint.ID)
+	for range 3 {
+		b.release(t)
+	}
+	if due := b.count(t, in(postback.Pending)); due != 30 {
+		t.Errorf("%d are due, want 30", due)
+	}
+}

@@ -54,6 +54,15 @@ type Endpoint struct {
 	UpdatedAt time.Time
 }
 
+// Places is how many attempts to the endpoint a process makes at once: as many as
+// it asks for, but no more than most, or else the standard number.
+func (e Endpoint) Places(standard, most int) int {
+	if e.MaxInFlight == 0 {
+		return standard
+	}
+	return min(e.MaxInFlight, max(standard, most))
+}
+
 // Wants reports whether events of this publisher and type go to the endpoint.
 func (e Endpoint) Wants(publisher, eventType string) bool {
 	if e.State == EndpointDeleted || e.Publisher != publisher {

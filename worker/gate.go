@@ -46,7 +46,7 @@ func (w *Worker) gate(delivery postback.Delivery) (endpoint postback.Endpoint, m
 
 // places is how many attempts to the endpoint this process makes at once.
 func (w *Worker) places(endpoint postback.Endpoint) int {
-	return cmp.Or(endpoint.MaxInFlight, w.MaxInFlight)
+	return endpoint.Places(w.MaxInFlight, cmp.Or(w.MostInFlight, postback.MaxInFlight))
 }
 
 // await takes the endpoint's next slot, if its rate is limited, and waits for

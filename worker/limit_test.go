@@ -214,3 +214,29 @@ func TestAnEndpointsOwnCap(t *testing.T) {
 	group.Wait()
 	b.expectStates(t, append(first, second...), map[string]int{"succeeded  1": 5, "parked over_limit 0": 15})
 }
+
+// Guarantee: an endpoint that asks for all the workers there are does not get
+// them.
+func TestNoEndpointGetsMorePlacesThanThereAreForOne(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(o *worker.Options) { o.MostInFlight = places + 2 })
+	arrived, leave := make(chan struct{}, 100), make(chan struct{})
+	release := sync.OnceFunc(func() { close(leave) })
+	t.Cleanup(release)
+	b.receiver.Answer(blocking(arrived, leave))
+	endpoint := b.exchange(t, func(s *postback.EndpointSpec) { s.MaxInFlight, s.Timeout = postback.MaxInFlight, time.Minute })
+	var group sync.WaitGroup
+	var ids []string
+	for range places + 5 {
+		due := b.accept(t, endpoint.ID, exchangeData)
+		ids = append(ids, due.Delivery.ID)
+		group.Go(func() {
+			if err := b.worker.Deliver(t.Context(), fresh(due)); err != nil {
+				t.Errorf("deliver: %v", err)
+			}
+		})
+	}
+	b.expectStates(t, ids, map[string]int{"pending  0": places + 2, "parked over_limit 0": 3})
+	release()
+	group.Wait()
+}

@@ -101,8 +101,9 @@ type Options struct {
 	// StoredBody is how much of an answer's body is kept, in bytes.
 	StoredBody int
 	// MaxInFlight is how many attempts to one endpoint this worker makes at once,
-	// unless the endpoint has a number of its own.
-	MaxInFlight int
+	// unless the endpoint has a number of its own, which counts up to MostInFlight
+	// (0: any): no endpoint is to hold all workers of its shard.
+	MaxInFlight, MostInFlight int
 	// Random gives numbers in [0, 1) for jitter.
 	Random func() float64
 }

@@ -220,7 +220,7 @@ func (s *server) buildDispatcher(context.Context) (err error) {
 	s.dispatcher, err = dispatcher.New(dispatcher.Options{
 		Ledger: s.ledger, Waiting: s.ledger, Parking: s.ledger, Replays: s.ledger,
 		Endpoints: s.registry, Carrier: s.endpoints, Circuits: s.breaker, Limits: s.limits, Queue: s.queue, Epochs: s.queue,
-		Tracer: s.telemetry.Tracer(), Logger: s.log, MaxQueued: backlog, MaxInFlight: s.cfg.MaxInFlight,
+		Tracer: s.telemetry.Tracer(), Logger: s.log, MaxQueued: backlog, MaxInFlight: s.cfg.MaxInFlight, MostInFlight: s.mostInFlight(),
 	})
 	return err //nolint:wrapcheck // it says what it makes
 }
@@ -233,9 +233,16 @@ func (s *server) buildWorker(context.Context) (err error) {
 	s.worker, err = worker.New(worker.Options{
 		Ledger: s.ledger, Endpoints: s.registry, Circuits: s.breaker, Limits: s.limits, Traffic: s.traffic, Schemes: s.schemes, Secrets: s.keyring, Uses: s.ledger, Switch: s.endpoints, Sender: s.egress, Acceptor: s.dispatcher, Sweeper: s.dispatcher,
 		Tracer: s.telemetry.Tracer(), Meter: s.telemetry.Meter(), Logger: s.log,
-		StoredBody: s.cfg.StoredBody, Random: rand.Float64, MaxInFlight: s.cfg.MaxInFlight,
+		StoredBody: s.cfg.StoredBody, Random: rand.Float64, MaxInFlight: s.cfg.MaxInFlight, MostInFlight: s.mostInFlight(),
 	})
 	return err //nolint:wrapcheck // it says what it makes
+}
+
+// mostInFlight is how many attempts an endpoint may ask to have in flight: half
+// of those of the lane that has fewer, so that one that hangs leaves the others
+// of its shard as many.
+func (s *server) mostInFlight() int {
+	return max(1, min(s.cfg.DeliverConcurrency, s.cfg.RetryConcurrency)/s.queue.Shards()/2)
 }
 
 func (s *server) buildRetention(context.Context) (err error) {

@@ -129,10 +129,14 @@ func (i *isolation) phases() []phase {
 
 // makeOffender makes an endpoint that misbehaves.
 func (i *isolation) makeOffender(ctx context.Context, one *offender, publisher string) (id string, err error) {
-	made, err := i.api.CreateEndpoint(ctx, client.EndpointSpec{
+	spec := client.EndpointSpec{
 		Publisher: publisher, URL: i.offenders.url + "/" + one.name + i.dialect.query, Scheme: i.Scheme,
 		Timeout: postback.Duration(i.plan.Deadline), Description: "made by waybill bench",
-	})
+	}
+	if one == &i.offenders.hangs {
+		spec.MaxInFlight = i.plan.MaxInFlight
+	}
+	made, err := i.api.CreateEndpoint(ctx, spec)
 	if err != nil {
 		return "", fmt.Errorf("make endpoint: %w", err)
 	}

@@ -37,9 +37,12 @@ type Isolation struct {
 	Rounds   int           // the phases take turns so often
 	Deadline time.Duration // of an attempt to the endpoint that hangs
 	Slow     time.Duration // that the slow endpoint takes to answer
-	Backlog  int           // deliveries that are parked for the endpoint that hangs, before
-	Scheme   string        // of the endpoints: besitos, bitlabs or simpleswap
-	Patience time.Duration // without any delivery, until the missing ones count as lost
+	// MaxInFlight is how many attempts at once the endpoint that hangs asks for;
+	// 0 leaves it to the engine.
+	MaxInFlight int
+	Backlog     int           // deliveries that are parked for the endpoint that hangs, before
+	Scheme      string        // of the endpoints: besitos, bitlabs or simpleswap
+	Patience    time.Duration // without any delivery, until the missing ones count as lost
 }
 
 // IsolationDefaults is a run of four minutes.
@@ -61,6 +64,7 @@ func (i Isolation) Validate() error {
 		{"rounds", i.Rounds, 1, MaxRounds},
 		{"backlog", i.Backlog, 0, MaxBacklog},
 		{"shares", len(i.Shares), 1, 10},
+		{"max-in-flight", i.MaxInFlight, 0, postback.MaxInFlight},
 	} {
 		if check.value < check.least || check.value > check.max {
 			return fmt.Errorf("%s: must be from %d to %d", check.name, check.least, check.max)

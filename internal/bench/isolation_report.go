@@ -31,6 +31,7 @@ type IsolationSettings struct {
 	Lead      string   `json:"lead"` // healthy load before that
 	Deadline  string   `json:"deadline"`
 	SlowFor   string   `json:"slow"`
+	InFlight  int      `json:"max_in_flight,omitempty"` // that the one that hangs asks for
 	Backlog   int      `json:"backlog"`
 	Shares    []int    `json:"shares"`
 	Endpoints int      `json:"endpoints"`
@@ -98,7 +99,7 @@ func (i *isolation) settings() IsolationSettings {
 	return IsolationSettings{
 		Engine: base.Engine, Flags: base.Flags, Scheme: base.Scheme, Healthy: base.Endpoints, Rate: i.plan.Rate,
 		Rounds: i.plan.Rounds, Slot: i.plan.slot().String(), Lead: i.plan.lead().String(),
-		Deadline: i.plan.Deadline.String(), SlowFor: i.plan.Slow.String(), Backlog: i.plan.Backlog,
+		Deadline: i.plan.Deadline.String(), SlowFor: i.plan.Slow.String(), InFlight: i.plan.MaxInFlight, Backlog: i.plan.Backlog,
 		Shares: i.plan.Shares, Endpoints: i.plan.Endpoints,
 	}
 }

@@ -29,6 +29,7 @@ func TestIsolationValidate(t *testing.T) {
 		{"more events than a run may have", func(i *bench.Isolation) { i.Rate, i.Duration = 10_000, 10*time.Minute }, "events: "},
 		{"deadline that no endpoint may have", func(i *bench.Isolation) { i.Deadline = time.Hour }, "deadline: "},
 		{"slower than its deadline", func(i *bench.Isolation) { i.Slow = time.Minute }, "slow: "},
+		{"more places than may be asked for", func(i *bench.Isolation) { i.MaxInFlight = 1025 }, "max-in-flight: "},
 		{"unknown scheme", func(i *bench.Isolation) { i.Scheme = "carrier-pigeon" }, "scheme: "},
 		{"Redis elsewhere", func(i *bench.Isolation) { i.Redis = "redis://:hidden@redis.example.com:6379" }, "redis: must be on this machine"},
 		{"PostgreSQL without Redis", func(i *bench.Isolation) { i.Database = "postgres://u:hidden@127.0.0.1/x" }, "database: belongs to"},

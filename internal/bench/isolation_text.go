@@ -36,6 +36,9 @@ func (r IsolationReport) writeHead(row func(...string)) {
 	row("engine", strings.Join(append([]string{s.Engine}, s.Flags...), " "))
 	row("load", fmt.Sprintf("%s, %s events/s for %d healthy endpoints; one hangs until its deadline of %s, one fails at once, one takes %s",
 		s.Scheme, plain(s.Rate), s.Healthy, s.Deadline, s.SlowFor))
+	if s.InFlight > 0 {
+		row("", fmt.Sprintf("the one that hangs asks for %s at once", counted(s.InFlight, "attempt")))
+	}
 	row("phases", fmt.Sprintf("each %s of %s, in turns, after %s of healthy load", counted(s.Rounds, "round"), s.Slot, s.Lead))
 	row("healthy", fmt.Sprintf("%d accepted, %d delivered; %d missing, %d repeated, %d forged, %d strange",
 		h.Accepted, h.Received, h.Missing, h.Repeated, h.Forged, h.Strangers))

@@ -63,6 +63,7 @@ func (f *isolationFlags) add(cmd *cobra.Command) {
 	add.IntVar(&plan.Rounds, "rounds", plan.Rounds, "`COUNT` of turns that each phase has")
 	add.DurationVar(&plan.Deadline, "deadline", plan.Deadline, "`TIME` after which an attempt to the endpoint that hangs is given up")
 	add.DurationVar(&plan.Slow, "slow", plan.Slow, "`TIME` that the slow endpoint takes to answer")
+	add.IntVar(&plan.MaxInFlight, "max-in-flight", 0, "`COUNT` of attempts at once that the endpoint that hangs asks for (default: the engine's)")
 	add.IntVar(&plan.Backlog, "backlog", plan.Backlog, "park this `COUNT` of deliveries for the endpoint that hangs first")
 	add.StringVar(&plan.Scheme, "scheme", plan.Scheme, "`SCHEME` of the endpoints: besitos, bitlabs or simpleswap")
 	add.DurationVar(&plan.Patience, "patience", plan.Patience, "`TIME` without any delivery after which the rest counts as missing")

@@ -131,6 +131,10 @@ func (q *Queue) name(l lane, key string) string {
 
 func (q *Queue) shard(l lane, shard int) string { return string(l) + "-" + strconv.Itoa(shard) }
 
+// Shards is over how many queues of a lane the endpoints are spread, each with
+// its part of the workers.
+func (q *Queue) Shards() int { return q.shape.shards }
+
 // Depth counts the attempts that are queued and due, active ones excluded.
 func (q *Queue) Depth(ctx context.Context) (int, error) {
 	pipe := q.redis.Pipeline()
