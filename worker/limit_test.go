@@ -130,6 +130,8 @@ func TestASlotIsTakenOnlyToSend(t *testing.T) {
 		t.Errorf("asked %d times for a paused endpoint", asked)
 	}
 	arrived, leave := make(chan struct{}, 10), make(chan struct{})
+	release := sync.OnceFunc(func() { close(leave) })
+	defer release()
 	b.receiver.Answer(blocking(arrived, leave))
 	full := b.exchange(t, limited(1))
 	first := b.accept(t, full.ID, exchangeData)
@@ -145,7 +147,7 @@ func TestASlotIsTakenOnlyToSend(t *testing.T) {
 	if asked := given.asked.Load(); asked != 1 {
 		t.Errorf("asked %d times for one place", asked)
 	}
-	close(leave)
+	release()
 	group.Wait()
 }
 
@@ -174,6 +176,8 @@ func TestAnEndpointsOwnCap(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	arrived, leave := make(chan struct{}, 100), make(chan struct{})
+	release := sync.OnceFunc(func() { close(leave) })
+	defer release()
 	b.receiver.Answer(blocking(arrived, leave))
 	endpoint := b.exchange(t, func(s *postback.EndpointSpec) { s.MaxInFlight, s.Timeout = 2, time.Minute })
 	var group sync.WaitGroup
@@ -210,7 +214,7 @@ func TestAnEndpointsOwnCap(t *testing.T) {
 	second := deliver(10)
 	b.expectStates(t, second, map[string]int{"pending  0": 3, "parked over_limit 0": 7})
 	expectArrived(3)
-	close(leave)
+	release()
 	group.Wait()
 	b.expectStates(t, append(first, second...), map[string]int{"succeeded  1": 5, "parked over_limit 0": 15})
 }

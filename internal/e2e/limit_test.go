@@ -151,7 +151,7 @@ func TestAPauseHoldsOverProcesses(t *testing.T) {
 	if _, err := api.PauseEndpoint(t.Context(), endpoint); err != nil {
 		t.Fatal(err)
 	}
-	<-time.After(everywhere)
+	<-time.After(2 * everywhere) // nothing tells from outside that a worker knows
 	eventually(t, soon, "nothing to be under way", func() bool { return api.inState(t, postback.Pending, postback.Retrying) == 0 })
 	before, _ := came.seen()
 	waiting := api.inState(t, postback.Parked)
