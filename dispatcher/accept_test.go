@@ -175,6 +175,9 @@ func TestAcceptedDeliveriesGoToTheQueue(t *testing.T) {
 	if _, err := b.Endpoints.Pause(t.Context(), b.offer(t).ID); err != nil { // which gets none
 		t.Fatal(err)
 	}
+	if err := b.Watch(t.Context()); err != nil { // from now on the queue is known as the ledger's
+		t.Fatal(err)
+	}
 	run(t, b.Dispatcher)
 	if b.swept(t) != 0 {
 		t.Fatal("something was due before")
