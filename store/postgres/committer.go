@@ -180,7 +180,11 @@ func (c *committer[Work, Answer]) try(ctx context.Context, group []*call[Work, A
 	}()
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	answers, err := c.commit(ctx, column(group, func(one *call[Work, Answer]) Work { return one.work }))
+	var answers []Answer
+	err = undisturbed(func() (err error) {
+		answers, err = c.commit(ctx, column(group, func(one *call[Work, Answer]) Work { return one.work }))
+		return err
+	})
 	if err != nil {
 		return err
 	}

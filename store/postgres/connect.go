@@ -30,6 +30,7 @@ const (
 	invalidLogin          = "28000"
 	unknownDatabase       = "3D000"
 	deadlockDetected      = "40P01"
+	checkViolation        = "23514"
 	classDataException    = "22"
 	classConstraint       = "23"
 )
@@ -144,12 +145,19 @@ func (l *Ledger) transact(ctx context.Context, do func(ctx context.Context, tx p
 	return err //nolint:wrapcheck // callers say what they were doing
 }
 
-// persist is transact for what others may be in the way of in a circle: the
-// server ends one of them then, which is done again.
-func (l *Ledger) persist(ctx context.Context, do func(ctx context.Context, tx pgx.Tx) error) (err error) {
+// persist is transact for what others may be in the way of.
+func (l *Ledger) persist(ctx context.Context, do func(ctx context.Context, tx pgx.Tx) error) error {
+	return undisturbed(func() error { return l.transact(ctx, do) })
+}
+
+// undisturbed does again what failed for what others did at the same moment, of
+// which nothing was written. Those who wait for each other in a circle are
+// deadlocked, and the server ends one of them. Who waited while a partition was
+// made finds its rows refused by the default one; the schema checks nothing else.
+func undisturbed(do func() error) (err error) {
 	const tries = 5
 	for range tries {
-		if err = l.transact(ctx, do); !hasCode(err, deadlockDetected) {
+		if err = do(); !hasCode(err, deadlockDetected) && !hasCode(err, checkViolation) {
 			return err
 		}
 	}

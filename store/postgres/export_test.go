@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +12,12 @@ import (
 // PrepareDays makes the partitions of days that are over, too.
 func PrepareDays(ctx context.Context, l *Ledger, from, until time.Time) error {
 	return l.prepareDays(ctx, from, until)
+}
+
+// MakeDay are the statements that make a table's partition of a day.
+func MakeDay(table string, day time.Time) []string {
+	at := slices.IndexFunc(families(), func(f family) bool { return f.name == table })
+	return partition{family: families()[at], day: day.Truncate(wholeDay)}.make()
 }
 
 // Statement is what is sent to the server.

@@ -148,6 +148,55 @@ func TestPrepareMovesWhatCameBefore(t *testing.T) {
 	}
 }
 
+// TestPrepareDisturbsNobody checks that what is written while the partition of its
+// day is made is written.
+func TestPrepareDisturbsNobody(t *testing.T) {
+	t.Parallel()
+	accept := func(ledger *postgres.Ledger) error {
+		_, err := ledger.Accept(t.Context(), []postback.Acceptance{storetest.Acceptance(storetest.Event("evt_new"), "ep_1")})
+		return err
+	}
+	tests := map[string]func(ledger *postgres.Ledger, waiting postback.Ref) error{
+		"deliveries": func(ledger *postgres.Ledger, _ postback.Ref) error { return accept(ledger) },
+		"events":     func(ledger *postgres.Ledger, _ postback.Ref) error { return accept(ledger) },
+		"attempts": func(ledger *postgres.Ledger, waiting postback.Ref) error {
+			return ledger.Record(t.Context(), storetest.Succeed(waiting))
+		},
+	}
+	for table, write := range tests {
+		t.Run(table, func(t *testing.T) {
+			t.Parallel()
+			at := database(t)
+			ledger := open(t, at)
+			before := storetest.Acceptance(storetest.Event("evt_before"), "ep_1")
+			if _, err := ledger.Accept(t.Context(), []postback.Acceptance{before}); err != nil {
+				t.Fatal(err)
+			}
+			maker, err := pgx.Connect(t.Context(), at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = maker.Close(t.Context()) }()
+			for _, statement := range append([]string{`BEGIN`}, postgres.MakeDay(table, storetest.Noon())...) {
+				if _, err := maker.Exec(t.Context(), statement); err != nil {
+					t.Fatal(err)
+				}
+			}
+			written := make(chan error, 1)
+			go func() { written <- write(ledger, before.Deliveries[0].Ref()) }()
+			testkit.Eventually(t, "the writer waits", func() bool {
+				return number(t, at, `SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = '`+table+`_default'::regclass`) > 0
+			})
+			if _, err := maker.Exec(t.Context(), `COMMIT`); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-written; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // TestPruneWaitsForALongQuery checks that a step which a long transaction holds
 // up says so, or waits, and stops no writer meanwhile.
 func TestPruneWaitsForALongQuery(t *testing.T) {
