@@ -191,13 +191,18 @@ func TestTheSameAttemptIsMadeOnceAtATime(t *testing.T) {
 	go func() { done <- b.worker.Deliver(t.Context(), fresh(due)) }()
 	testkit.Receive(t, "the request", arrived)
 	for range 5 {
-		if err := b.worker.Deliver(t.Context(), fresh(due)); err != nil {
-			t.Errorf("the same attempt meanwhile: %v", err)
+		if err := b.worker.Deliver(t.Context(), fresh(due)); err == nil {
+			t.Error("a task of the same attempt is done with, and the attempt may be parked")
 		}
 	}
 	close(leave)
 	if err := testkit.Receive(t, "the end of the attempt", done); err != nil {
 		t.Fatal(err)
+	}
+	again := fresh(due)
+	again.Recheck = true // as the queue does when it comes again
+	if err := b.worker.Deliver(t.Context(), again); err != nil {
+		t.Errorf("the task that came again: %v", err)
 	}
 	b.expectRequests(t, 1)
 	if _, attempts := b.read(t, due.Delivery.ID); len(attempts) != 1 {

@@ -151,15 +151,22 @@ func (w *Worker) Handlers() task.Handlers {
 	return task.Handlers{Deliver: w.Deliver, Event: w.Event}
 }
 
-// Deliver makes one attempt of a delivery. An error means that the ledger was
-// away and nothing is decided; every other outcome is recorded and nil.
+// errUnderWay is for a task of an attempt that another task of this process is
+// about.
+var errUnderWay = errors.New("the same attempt is under way")
+
+// Deliver makes one attempt of a delivery. An error means that nothing is
+// decided, because the ledger was away or the same attempt is under way; every
+// other outcome is recorded and nil.
 func (w *Worker) Deliver(ctx context.Context, t task.Delivery) error {
 	// The attempt must not be cut off when Redis loses sight of this worker:
 	// the receiver may have acted on it. It has deadlines of its own.
 	ctx, span := w.startProcess(context.WithoutCancel(ctx), t)
 	defer span.End()
 	if !w.underWay.enter(t.Ref) {
-		return nil // the same attempt is being made; it will record itself
+		// It comes again and asks the ledger: the attempt is being made, or it was
+		// parked a moment ago and is released already.
+		return errUnderWay
 	}
 	defer w.underWay.leave(t.Ref)
 

@@ -101,11 +101,15 @@ func (s *server) drain(ctx context.Context, front *front, asked bool) error {
 	return errors.Join(err, front.health.stop(ctx, time.Second))
 }
 
+// eventConcurrency is how many events that producers put into the queue are
+// accepted at once: they share transactions, and more would only hold memory.
+const eventConcurrency = 256
+
 func (s *server) startWorkers() (*task.Servers, error) {
 	servers, err := s.queue.Serve(s.worker.Handlers(), task.Options{
 		Deliver: s.cfg.DeliverConcurrency,
 		Retry:   s.cfg.RetryConcurrency,
-		Events:  s.cfg.RetryConcurrency,
+		Events:  eventConcurrency,
 		Drain:   s.cfg.DrainTimeout,
 		Logger:  s.log,
 	})

@@ -70,7 +70,7 @@ type Config struct {
 	LogFormat string // LogText or LogJSON
 
 	DeliverConcurrency int           // first attempts in flight at once
-	RetryConcurrency   int           // later attempts in flight at once
+	RetryConcurrency   int           // later attempts, and deliveries that were parked, in flight at once
 	MaxInFlight        int           // attempts to one endpoint in flight at once, unless it has a number of its own
 	DrainDelay         time.Duration // how long a stop waits for others to notice, still serving
 	DrainTimeout       time.Duration // how long a stop waits for attempts in flight
@@ -91,7 +91,7 @@ func Default() Config {
 		LogLevel:            slog.LevelInfo,
 		LogFormat:           LogText,
 		DeliverConcurrency:  1024,
-		RetryConcurrency:    256,
+		RetryConcurrency:    1024,
 		MaxInFlight:         16,
 		DrainTimeout:        30 * time.Second,
 		StoredBody:          2 << 10,

@@ -124,7 +124,7 @@ func paceSettings() []setting {
 		},
 		{
 			name: "retry-concurrency", placeholder: "COUNT",
-			usage: "retries in flight at once in this process",
+			usage: "retries, and deliveries that had to wait, in flight at once in this process",
 			parse: func(c *Config, v []string) error {
 				return parseCount(&c.RetryConcurrency, v[0], 1, MaxConcurrency)
 			},

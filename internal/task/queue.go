@@ -28,8 +28,8 @@ const (
 type lane string
 
 const (
-	laneDeliver lane = "deliver" // first attempts
-	laneRetry   lane = "retry"   // all later ones
+	laneDeliver lane = "deliver" // first attempts, when they are new
+	laneRetry   lane = "retry"   // later ones, and first ones that had to wait
 	laneEvents  lane = "events"  // events that producers put into Redis
 )
 
@@ -59,8 +59,8 @@ type shape struct {
 	// servers take first attempts from each shard. A server has one dequeue in
 	// flight, so more of them hide more round trips, and cost more when idle.
 	servers int
-	// poll is how often an idle server looks for a first attempt; a shard is
-	// looked at so often by each of its servers.
+	// poll is how often an idle server looks for an attempt; a shard is looked at
+	// so often by each of its servers.
 	poll time.Duration
 }
 
@@ -108,14 +108,17 @@ func (q *Queue) put(ctx context.Context, t *asynq.Task, id, queue string) (bool,
 	return true, nil
 }
 
-// laneOf gives first attempts, replays' included, a lane of their own. A task
-// that was queued without its event is on the lane of its attempt number.
+// laneOf gives first attempts, replays' included, a lane of their own. Those that
+// were parked or put off are not new any more: what an endpoint is behind with
+// must not stand before what others get. A task that was queued without its
+// delivery is on the lane of its attempt number.
 func laneOf(task Delivery) lane {
-	before := 0
+	before, waited := 0, false
 	if task.Due != nil {
-		before = task.Due.Delivery.AttemptsBefore
+		delivery := task.Due.Delivery
+		before, waited = delivery.AttemptsBefore, delivery.NextAttemptAt.After(delivery.OpenedAt)
 	}
-	if task.Ref.Attempt == before+1 {
+	if task.Ref.Attempt == before+1 && !waited {
 		return laneDeliver
 	}
 	return laneRetry

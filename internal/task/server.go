@@ -22,8 +22,8 @@ type Handlers struct {
 
 // Options say how many tasks are worked on at once.
 type Options struct {
-	Deliver int // first attempts under way at once
-	Retry   int // later attempts under way at once
+	Deliver int // new first attempts under way at once
+	Retry   int // other attempts under way at once
 	Events  int // events being accepted at once
 	// Drain is how long Shutdown waits for tasks under way.
 	Drain  time.Duration
@@ -74,7 +74,7 @@ func (s *Servers) Shutdown() {
 }
 
 func (q *Queue) configs(options Options) []asynq.Config {
-	const calm = 50 * time.Millisecond // for lanes where nobody counts milliseconds
+	const calm = 50 * time.Millisecond // where nobody counts milliseconds
 	var configs []asynq.Config
 	log := newLogger(options.Logger)
 	add := func(l lane, shard, concurrency int, interval time.Duration) {
@@ -93,7 +93,7 @@ func (q *Queue) configs(options Options) []asynq.Config {
 		for range q.shape.servers {
 			add(laneDeliver, shard, options.Deliver/(q.shape.shards*q.shape.servers), q.shape.poll)
 		}
-		add(laneRetry, shard, options.Retry/q.shape.shards, calm)
+		add(laneRetry, shard, options.Retry/q.shape.shards, q.shape.poll)
 		add(laneEvents, shard, options.Events/q.shape.shards, calm)
 	}
 	return configs
