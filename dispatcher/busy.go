@@ -1,6 +1,8 @@
 package dispatcher
 
 import (
+	"cmp"
+	"slices"
 	"sync"
 	"time"
 
@@ -46,7 +48,8 @@ func (b *busy) remove(ref postback.Ref) {
 	delete(b.until, ref)
 }
 
-// again are those to try now. Those that were tried long enough are forgotten.
+// again are those to try now, the oldest first. Those that were tried long enough
+// are forgotten.
 func (b *busy) again(now time.Time) []postback.Due {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -58,5 +61,6 @@ func (b *busy) again(now time.Time) []postback.Due {
 		}
 		all = append(all, one.due)
 	}
+	slices.SortFunc(all, func(a, b postback.Due) int { return cmp.Compare(a.Delivery.ID, b.Delivery.ID) })
 	return all
 }

@@ -1,6 +1,7 @@
 package dispatcher
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -48,7 +49,7 @@ type Queue interface {
 	Depth(ctx context.Context) (int, error)
 }
 
-// Options are the parts of a Dispatcher. All but the times are required.
+// Options are the parts of a Dispatcher. All but the times and sizes are required.
 type Options struct {
 	Ledger    Ledger
 	Waiting   Waiting
@@ -72,6 +73,14 @@ type Options struct {
 	// Grace is how long a queued attempt may take before the sweeper looks
 	// after it. Zero means 45 s: longer than the lease of a dead worker.
 	Grace time.Duration
+	// Now is this process's clock. Nil means time.Now.
+	Now func() time.Time
+	// Senders is how many enqueues are under way at once; they share round
+	// trips. Zero means 32.
+	Senders int
+	// Handoff is how many accepted deliveries may wait for a sender while Redis is
+	// slow. Zero means 2048.
+	Handoff int
 }
 
 // Dispatcher accepts events and keeps the queue filled. It is safe for
@@ -88,7 +97,12 @@ type Dispatcher struct {
 	now      func() time.Time
 }
 
-const defaultGrace = 45 * time.Second
+// Defaults of the options.
+const (
+	defaultGrace   = 45 * time.Second
+	defaultSenders = 32
+	defaultHandoff = 2048
+)
 
 // New makes a Dispatcher. Run has to be called for it to fill the queue.
 func New(options Options) (*Dispatcher, error) {
@@ -99,11 +113,19 @@ func New(options Options) (*Dispatcher, error) {
 	if options.MaxQueued < 1 || options.MaxInFlight < 1 {
 		return nil, errors.New("make dispatcher: MaxQueued and MaxInFlight must be at least 1")
 	}
-	if options.Grace == 0 {
-		options.Grace = defaultGrace
-	}
-	d := &Dispatcher{Options: options, outbox: newOutbox(options.MaxQueued), busy: busy{until: map[postback.Ref]pending{}}, paces: paces{}, wake: make(chan struct{}, 1), now: time.Now}
+	options = options.withDefaults()
+	d := &Dispatcher{Options: options, outbox: newOutbox(options.MaxQueued, options.Handoff), busy: busy{until: map[postback.Ref]pending{}}, paces: paces{}, wake: make(chan struct{}, 1), now: options.Now}
 	d.outbox.behind.Store(true) // until the first sweep has looked
 	d.backlogs.Store(&map[string]bool{})
 	return d, nil
+}
+
+func (o Options) withDefaults() Options {
+	o.Grace = cmp.Or(o.Grace, defaultGrace)
+	o.Senders = cmp.Or(o.Senders, defaultSenders)
+	o.Handoff = cmp.Or(o.Handoff, defaultHandoff)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
 }

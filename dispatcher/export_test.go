@@ -44,4 +44,4 @@ func (p paces) Allowed(job postback.ReplayJob, now time.Time) int { return p.all
 func (p paces) Keep(jobs []postback.ReplayJob) { p.keep(jobs) }
 
 // OutboxSize is how much may wait while Redis is slow.
-const OutboxSize = outboxSize
+const OutboxSize = defaultHandoff

@@ -28,15 +28,11 @@ type outbox struct {
 	lost atomic.Int64
 }
 
-const (
-	// outboxSize is how much may wait while Redis is slow, in deliveries.
-	outboxSize = 2048
-	// failedSize is how many attempts are worth remembering one by one.
-	failedSize = 256
-)
+// failedSize is how many attempts are worth remembering one by one.
+const failedSize = 256
 
-func newOutbox(maxQueued int) *outbox {
-	return &outbox{pending: make(chan postback.Due, outboxSize), failed: make(chan postback.Due, failedSize), max: maxQueued}
+func newOutbox(maxQueued, handoff int) *outbox {
+	return &outbox{pending: make(chan postback.Due, handoff), failed: make(chan postback.Due, failedSize), max: maxQueued}
 }
 
 // room reports whether n more deliveries may go to the queue directly.
@@ -82,9 +78,6 @@ func (o *outbox) forget() {
 		}
 	}
 }
-
-// senders are how many enqueues are under way at once; they share round trips.
-const senders = 32
 
 // send moves deliveries from the outbox to the queue until ctx ends, and then
 // what is left.

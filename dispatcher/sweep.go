@@ -26,7 +26,7 @@ const (
 // Run keeps the queue filled until ctx ends.
 func (d *Dispatcher) Run(ctx context.Context) {
 	var group sync.WaitGroup
-	for range senders {
+	for range d.Senders {
 		group.Go(func() { d.send(ctx) })
 	}
 	group.Go(func() { d.everyOr(ctx, sweepInterval, d.wake, "sweep due deliveries", d.sweep) })
@@ -117,7 +117,7 @@ func (d *Dispatcher) feed(ctx context.Context) (behind bool, err error) {
 func (d *Dispatcher) enqueueAll(ctx context.Context, due []postback.Due) {
 	var group sync.WaitGroup
 	next := make(chan postback.Due)
-	for range min(senders, len(due)) {
+	for range min(d.Senders, len(due)) {
 		group.Go(func() {
 			for one := range next {
 				d.enqueue(ctx, one, true)

@@ -71,6 +71,7 @@ func (w *Worker) record(ctx context.Context, due postback.Due, move postback.Tra
 		backoff.WithInitialInterval(50*time.Millisecond),
 		backoff.WithMaxInterval(2*time.Second),
 		backoff.WithMaxElapsedTime(maxRecording),
+		backoff.WithRandomizationFactor(0), // writes that come together share a transaction
 	)
 	write := func() error {
 		err := w.Ledger.Record(ctx, move)

@@ -81,7 +81,7 @@ type Sweeper interface {
 	Wake()
 }
 
-// Options are the parts of a Worker; all are required.
+// Options are the parts of a Worker; all but Now are required.
 type Options struct {
 	Ledger    Ledger
 	Endpoints Endpoints
@@ -106,6 +106,8 @@ type Options struct {
 	MaxInFlight, MostInFlight int
 	// Random gives numbers in [0, 1) for jitter.
 	Random func() float64
+	// Now is this process's clock. Nil means time.Now.
+	Now func() time.Time
 }
 
 // Worker handles tasks. It is safe for concurrent use.
@@ -134,12 +136,15 @@ func New(options Options) (*Worker, error) {
 	if options.MaxInFlight < 1 {
 		return nil, errors.New("make worker: MaxInFlight must be at least 1")
 	}
+	if options.Now == nil {
+		options.Now = time.Now
+	}
 	instruments, err := newMetrics(options.Meter)
 	if err != nil {
 		return nil, err
 	}
 	return &Worker{
-		Options: options, metrics: instruments, now: time.Now,
+		Options: options, metrics: instruments, now: options.Now,
 		underWay: underWay{refs: map[postback.Ref]bool{}}, flights: newFlights(flightPatience), uses: uses{noted: map[use]time.Time{}},
 		expected:  expectations{compiled: map[string]expectation{}},
 		limitAway: rate.Sometimes{Interval: limitLogPause},

@@ -1,11 +1,13 @@
 package circuit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -117,7 +119,7 @@ func (b *Breaker) Trouble(endpointID string) (postback.Trouble, bool) {
 	return trouble, found
 }
 
-// Troubles are the endpoints in trouble.
+// Troubles are the endpoints in trouble, by their ids.
 func (b *Breaker) Troubles() []postback.Trouble {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -125,6 +127,7 @@ func (b *Breaker) Troubles() []postback.Trouble {
 	for _, one := range b.troubles {
 		all = append(all, one)
 	}
+	slices.SortFunc(all, func(a, c postback.Trouble) int { return cmp.Compare(a.EndpointID, c.EndpointID) })
 	return all
 }
 

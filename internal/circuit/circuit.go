@@ -46,9 +46,9 @@ func (p Policy) ProbeDelay(failed int, random func() float64) time.Duration {
 	return time.Duration(delay * (1 - random()/4))
 }
 
-// slices is into how many parts a window is divided: the oldest part is
+// parts is into how many parts a window is divided: the oldest part is
 // forgotten at once.
-const slices = 10
+const parts = 10
 
 // Monitor counts what came of the attempts of each endpoint in this process.
 // It is safe for concurrent use.
@@ -63,8 +63,8 @@ type Monitor struct {
 // window counts attempts by the part of time in which they ended.
 type window struct {
 	last   int64 // the newest part, counted from 1970
-	total  [slices]int
-	failed [slices]int
+	total  [parts]int
+	failed [parts]int
 }
 
 // NewMonitor makes a Monitor.
@@ -78,7 +78,7 @@ func NewMonitor(policy Policy) *Monitor {
 func (m *Monitor) Observe(endpointID string, failed bool, at time.Time) (open bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	part := at.UnixNano() / int64(m.policy.Window/slices)
+	part := at.UnixNano() / int64(m.policy.Window/parts)
 	m.clear(part)
 	counts, known := m.windows[endpointID]
 	if !known {
@@ -96,22 +96,22 @@ func (m *Monitor) Observe(endpointID string, failed bool, at time.Time) (open bo
 
 // clear forgets windows in which nothing counts any more, once in each window.
 func (m *Monitor) clear(part int64) {
-	if part-m.cleared < slices {
+	if part-m.cleared < parts {
 		return
 	}
 	m.cleared = part
-	maps.DeleteFunc(m.windows, func(_ string, w *window) bool { return part-w.last >= slices })
+	maps.DeleteFunc(m.windows, func(_ string, w *window) bool { return part-w.last >= parts })
 }
 
 // add counts one attempt in a part, after it forgot the parts that are too old.
 func (w *window) add(part int64, failed bool) {
-	for ; w.last < part && part-w.last <= slices; w.last++ {
-		w.total[(w.last+1)%slices], w.failed[(w.last+1)%slices] = 0, 0
+	for ; w.last < part && part-w.last <= parts; w.last++ {
+		w.total[(w.last+1)%parts], w.failed[(w.last+1)%parts] = 0, 0
 	}
 	if w.last < part {
 		*w = window{last: part}
 	}
-	place := max(part, w.last-slices+1) % slices
+	place := max(part, w.last-parts+1) % parts
 	w.total[place]++
 	if failed {
 		w.failed[place]++
@@ -119,7 +119,7 @@ func (w *window) add(part int64, failed bool) {
 }
 
 func (w *window) sums() (total, failed int) {
-	for i := range slices {
+	for i := range parts {
 		total += w.total[i]
 		failed += w.failed[i]
 	}

@@ -50,13 +50,15 @@ type Schemes interface {
 	Define(name string) (*signer.Definition, error)
 }
 
-// Options are the parts of a Manager; all are required.
+// Options are the parts of a Manager; all but Now are required.
 type Options struct {
 	Ledger   Ledger
 	Registry Registry
 	Sealer   Sealer
 	Reach    Reach
 	Schemes  Schemes
+	// Now is this process's clock. Nil means time.Now.
+	Now func() time.Time
 }
 
 // Manager manages endpoints. It is safe for concurrent use.
@@ -71,9 +73,12 @@ type Manager struct {
 
 // New makes a Manager.
 func New(options Options) *Manager {
+	if options.Now == nil {
+		options.Now = time.Now
+	}
 	return &Manager{
 		ledger: options.Ledger, registry: options.Registry, sealer: options.Sealer, reach: options.Reach,
-		schemes: options.Schemes, now: time.Now,
+		schemes: options.Schemes, now: options.Now,
 	}
 }
 

@@ -41,6 +41,8 @@ type Options struct {
 	Meter  metric.Meter
 	Logger *slog.Logger
 	Random func() float64 // from 0 to 1, 1 left out
+	// Now is this process's clock. Nil means time.Now.
+	Now func() time.Time
 }
 
 // Keeper keeps a ledger from growing for ever.
@@ -53,6 +55,9 @@ type Keeper struct {
 func New(options Options) (*Keeper, error) {
 	if options.Ledger == nil || options.Meter == nil || options.Logger == nil || options.Random == nil || options.Keep < 0 {
 		return nil, errors.New("make retention: Ledger, Meter, Logger and Random are required, and Keep is not negative")
+	}
+	if options.Now == nil {
+		options.Now = time.Now
 	}
 	forgotten, err := options.Meter.Int64Counter("waybill.ledger.forgotten", metric.WithDescription("Rows that the ledger forgot because of their age."))
 	if err != nil {
@@ -95,7 +100,7 @@ func (k *Keeper) wait(failing bool) time.Duration {
 
 // pass prepares the ledger and forgets all that is old now.
 func (k *Keeper) pass(ctx context.Context) error {
-	start := time.Now()
+	start := k.Now()
 	if err := k.Ledger.Prepare(ctx, start.Add(ahead)); err != nil {
 		return fmt.Errorf("prepare the ledger: %w", err)
 	}
@@ -106,7 +111,7 @@ func (k *Keeper) pass(ctx context.Context) error {
 	total, err := k.prune(ctx, before)
 	if total > 0 {
 		k.Logger.InfoContext(ctx, "forgot what is old",
-			slog.Int("rows", total), slog.Time("ended_before", before), slog.Duration("took", time.Since(start)))
+			slog.Int("rows", total), slog.Time("ended_before", before), slog.Duration("took", k.Now().Sub(start)))
 	}
 	return err
 }
