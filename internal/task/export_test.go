@@ -41,8 +41,8 @@ func Address(url string) string {
 	return text
 }
 
-// RetryDelay lets tests see the pauses between tries.
-func RetryDelay(failed int, err error) time.Duration { return retryDelay(failed, err, nil) }
+// Pause lets tests see the pauses between tries.
+func Pause(failed int, err error) time.Duration { return retryDelay(failed, err, nil) }
 
 // MaxInlineData is how much of an event's data travels in a task.
 const MaxInlineData = maxInlineData

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"strconv"
 	"time"
 
@@ -127,9 +126,7 @@ func laneOf(task Delivery) lane {
 // name is the queue of an endpoint on a lane. It has no braces: asynq puts
 // them around it, so that a queue is one slot of a Redis Cluster.
 func (q *Queue) name(l lane, key string) string {
-	hash := fnv.New32a()
-	_, _ = hash.Write([]byte(key))
-	return q.shard(l, int(hash.Sum32()%uint32(q.shape.shards))) //nolint:gosec // a few shards
+	return q.shard(l, ShardOf(key, q.shape.shards))
 }
 
 func (q *Queue) shard(l lane, shard int) string { return string(l) + "-" + strconv.Itoa(shard) }

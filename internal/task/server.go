@@ -99,13 +99,13 @@ func (q *Queue) configs(options Options) []asynq.Config {
 	return configs
 }
 
-// retryDelay paces tasks that could not be decided: half a second, doubling to
-// half a minute. A task whose worker died comes again at once.
+// retryDelay paces tasks that could not be decided. A task whose worker died comes
+// again at once.
 func retryDelay(failed int, err error, _ *asynq.Task) time.Duration {
 	if errors.Is(err, asynq.ErrLeaseExpired) {
 		return 0
 	}
-	return min(500*time.Millisecond<<min(failed, 10), 30*time.Second)
+	return RetryDelay(failed)
 }
 
 func deliverHandler(handlers Handlers, log *slog.Logger) asynq.HandlerFunc {
@@ -116,7 +116,7 @@ func deliverHandler(handlers Handlers, log *slog.Logger) asynq.HandlerFunc {
 			log.ErrorContext(ctx, "dropping an unreadable task", slog.Any("error", err))
 			return nil
 		}
-		if retried, ok := asynq.GetRetryCount(ctx); ok && retried > 0 || old(task) {
+		if retried, ok := asynq.GetRetryCount(ctx); ok && retried > 0 || old(task, time.Now()) {
 			task.Recheck = true
 		}
 		task.Headers = t.Headers()
@@ -132,8 +132,8 @@ const fresh = 5 * time.Second
 // failover, or a restart from a file that is not the latest, tasks that were
 // done wait again. Such an outage lasts seconds, in which a task gets old; one
 // that waited as long in a full queue costs a look at the ledger.
-func old(task Delivery) bool {
-	return task.Due != nil && time.Since(task.Due.Delivery.OpenedAt) > fresh
+func old(task Delivery, now time.Time) bool {
+	return task.Due != nil && now.Sub(task.Due.Delivery.OpenedAt) > fresh
 }
 
 // logger brings asynq's log lines to slog. What it warns of the ledger makes

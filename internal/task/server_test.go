@@ -174,7 +174,7 @@ func TestPausesBetweenTries(t *testing.T) {
 		{3, fmt.Errorf("recover: %w", asynq.ErrLeaseExpired), 0},
 	}
 	for _, tt := range tests {
-		if got := task.RetryDelay(tt.failed, tt.err); got != tt.want {
+		if got := task.Pause(tt.failed, tt.err); got != tt.want {
 			t.Errorf("after %d tries and %q: got %s, want %s", tt.failed+1, tt.err, got, tt.want)
 		}
 	}

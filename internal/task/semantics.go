@@ -1,0 +1,45 @@
+package task
+
+import (
+	"hash/fnv"
+	"time"
+)
+
+// What a task is to the queue, for a queue that is not in Redis.
+
+// ID is the task's id. While it exists in the queue the same attempt cannot be
+// queued again.
+func (d Delivery) ID() string { return d.id() }
+
+// Lane is the kind of queue that the task goes to: its own kind has workers of
+// its own.
+func (d Delivery) Lane() string { return string(laneOf(d)) }
+
+// Carried is the task as a worker gets it: what its payload holds, and with
+// Recheck when it may be stale by then, because it came back before or is old.
+func (d Delivery) Carried(retried int, now time.Time) (Delivery, error) {
+	payload, err := d.encode()
+	if err != nil {
+		return Delivery{}, err
+	}
+	carried, err := decode(payload)
+	if err != nil {
+		return Delivery{}, err
+	}
+	carried.Recheck = carried.Recheck || retried > 0 || old(carried, now)
+	carried.Headers = d.Headers
+	return carried, nil
+}
+
+// ShardOf is the shard of a lane, of so many, that an endpoint's tasks go to.
+func ShardOf(endpointID string, shards int) int {
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(endpointID))
+	return int(hash.Sum32() % uint32(shards)) //nolint:gosec // a few shards
+}
+
+// RetryDelay paces tasks that could not be decided: half a second, doubling to
+// half a minute.
+func RetryDelay(failed int) time.Duration {
+	return min(500*time.Millisecond<<min(failed, 10), 30*time.Second)
+}
