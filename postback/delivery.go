@@ -28,14 +28,15 @@ func States() []State {
 func (s State) Ended() bool { return s == Succeeded || s == Dead || s == Cancelled }
 
 // CanBecome reports whether a delivery may move from s to next. Staying
-// retrying is a move: one more failed attempt. A move from an ended state to
+// retrying is a move: one more failed attempt. A parked delivery succeeds by an
+// attempt that was in flight when it was parked. A move from an ended state to
 // pending is a replay.
 func (s State) CanBecome(next State) bool {
 	switch s {
 	case Pending, Retrying:
 		return next != Pending && slices.Contains(States(), next)
 	case Parked:
-		return slices.Contains([]State{Pending, Retrying, Dead, Cancelled}, next)
+		return slices.Contains([]State{Pending, Retrying, Succeeded, Dead, Cancelled}, next)
 	case Succeeded, Dead, Cancelled:
 		return next == Pending
 	default:

@@ -9,7 +9,8 @@ import (
 // Sources returns the states from which a transition may move a delivery: those
 // that postback.State.CanBecome allows, and, for a transition without an
 // attempt, the state itself when it is pending or retrying: the delivery is put
-// off. Ended states are never among them: only a replay leaves those.
+// off. What is parked succeeds by an attempt alone. Ended states are never among
+// them: only a replay leaves those.
 func Sources(move postback.Transition) []postback.State {
 	var from []postback.State
 	for _, state := range postback.States() {
@@ -17,7 +18,8 @@ func Sources(move postback.Transition) []postback.State {
 			continue
 		}
 		putOff := move.Attempt == nil && state == move.To && state != postback.Parked
-		if putOff || state.CanBecome(move.To) {
+		unmade := move.Attempt == nil && state == postback.Parked && move.To == postback.Succeeded
+		if putOff || state.CanBecome(move.To) && !unmade {
 			from = append(from, state)
 		}
 	}

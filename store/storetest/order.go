@@ -28,6 +28,7 @@ func orderTests() []test {
 		{"ages while its head is retried", orderAges},
 		{"is cancelled in steps", orderCancelled},
 		{"gives no probe but its head", orderProbed},
+		{"passes on behind a parked head that succeeds", orderSucceedsParked},
 		{"waits with those of its endpoint that are parked", orderJoins},
 		{"does not stall, whatever happens at once", orderRaces},
 		{"lets one at a time go, however many come and end at once", orderConcurrent},

@@ -103,3 +103,12 @@ func orderJoins(k kit) {
 	k.record(Succeed(k.stored(next.ID).Ref()))
 	same(k, "states", k.states(behind), "pending ")
 }
+
+// orderSucceedsParked has the head of a row parked while its attempt is in
+// flight: the success of that passes the turn on.
+func orderSucceedsParked(k kit) {
+	head, next := k.inRow("ep_1", "tx-1", 0), k.inRow("ep_1", "tx-1", time.Minute)
+	k.record(Park(head.Ref()))
+	k.record(Succeed(head.Ref()))
+	same(k, "states", k.states(head, next), "succeeded pending ")
+}

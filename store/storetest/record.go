@@ -62,6 +62,8 @@ func recordTests() []test {
 		{"puts off without an attempt", recordPutsOff},
 		{"still appends the attempt of a delivery that moved on", recordStale},
 		{"still appends the attempt when there is no such arrow", recordNoArrow},
+		{"ends a parked delivery with the success of an attempt that was in flight", recordSuccessWhileParked},
+		{"never ends a parked delivery as succeeded without an attempt", recordSuccessUnmade},
 		{"appends an attempt that is recorded twice once", recordTwice},
 		{"does not know a delivery that is not there", recordUnknown},
 	}
@@ -163,10 +165,34 @@ func recordStale(k kit) {
 
 func recordNoArrow(k kit) {
 	parked := k.record(Park(k.one().Ref()))
-	late := Succeed(parked.Ref())
+	late := postback.Transition{
+		Ref: parked.Ref(), To: postback.Parked, Reason: postback.ReasonDisabled, Attempt: Attempt(parked.Ref(), 410), At: After(time.Minute),
+	}
 	k.fails(k.Record(k.ctx(), late), postback.CodeConflict)
 	same(k, "delivery", k.stored(parked.ID), parked)
 	same(k, "attempts", k.attempts(parked.ID), []postback.Attempt{*late.Attempt})
+}
+
+func recordSuccessWhileParked(k kit) {
+	for _, start := range []postback.Delivery{k.one(), k.record(Retry(k.one().Ref()))} {
+		want := k.record(Park(start.Ref()))
+		move := Succeed(want.Ref())
+		want.State, want.Reason, want.Attempts = postback.Succeeded, "", start.Attempts+1
+		want.LastStatusCode, want.LastError, want.CompletedAt = 200, "", move.At
+		same(k, "delivery", k.record(move), want)
+		same(k, "number of attempts", len(k.attempts(start.ID)), want.Attempts)
+	}
+	ids, err := k.ParkedEndpoints(k.ctx())
+	k.must(err)
+	same(k, "number of endpoints with parked deliveries", len(ids), 0)
+}
+
+func recordSuccessUnmade(k kit) {
+	parked := k.record(Park(k.one().Ref()))
+	move := Succeed(parked.Ref())
+	move.Attempt = nil
+	k.fails(k.Record(k.ctx(), move), postback.CodeConflict)
+	same(k, "delivery", k.stored(parked.ID), parked)
 }
 
 func recordTwice(k kit) {
