@@ -78,7 +78,7 @@ func (e *engine) work(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(servers.Shutdown)
+	t.Cleanup(func() { servers.Shutdown(0) })
 }
 
 func (e *engine) endpoint(t *testing.T) (postback.Endpoint, postback.Secret) {

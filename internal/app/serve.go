@@ -94,12 +94,16 @@ func (s *server) drain(ctx context.Context, front *front, asked bool) error {
 	}
 	var group sync.WaitGroup
 	if front.workers != nil {
-		group.Go(front.workers.Shutdown)
+		group.Go(func() { front.workers.Shutdown(s.registry.LongestTimeout() + maxRecording) })
 	}
 	err := front.api.stop(ctx, s.cfg.DrainTimeout)
 	group.Wait()
 	return errors.Join(err, front.health.stop(ctx, time.Second))
 }
+
+// maxRecording is what a drain leaves an attempt for being recorded: one that is
+// not recorded is made again.
+const maxRecording = 5 * time.Second
 
 // eventConcurrency is how many events that producers put into the queue are
 // accepted at once: they share transactions, and more would only hold memory.

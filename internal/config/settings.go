@@ -157,7 +157,7 @@ func runSettings() []setting {
 		},
 		{
 			name: "drain-timeout", placeholder: "DURATION",
-			usage: "how long a stop waits for attempts in flight; what is left is sent after the next start",
+			usage: "how long a stop waits for attempts in flight, at least the longest timeout of an endpoint; what is left is sent after the next start",
 			parse: func(c *Config, v []string) error { return parseDuration(&c.DrainTimeout, v[0], MaxDrain) },
 			show:  func(c Config) string { return c.DrainTimeout.String() },
 		},

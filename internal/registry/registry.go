@@ -119,3 +119,16 @@ func (r *Registry) Matching(publisher, eventType string) []postback.Endpoint {
 	}
 	return matching
 }
+
+// LongestTimeout is the longest that an attempt to any endpoint may take.
+func (r *Registry) LongestTimeout() time.Duration {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	var longest time.Duration
+	for _, endpoint := range r.byID {
+		if endpoint.State != postback.EndpointDeleted {
+			longest = max(longest, endpoint.Timeout)
+		}
+	}
+	return longest
+}

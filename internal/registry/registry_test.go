@@ -118,3 +118,25 @@ func TestFollowSeesAChangeWithinOneIntervalAndOutlivesErrors(t *testing.T) {
 		group.Wait()
 	})
 }
+
+func TestLongestTimeout(t *testing.T) {
+	t.Parallel()
+	ledger := &changes{}
+	for id, timeout := range map[string]time.Duration{"ep_1": 15 * time.Second, "ep_2": 40 * time.Second, "ep_gone": time.Minute} {
+		one := endpoint(id, postback.EndpointEnabled)
+		if one.Timeout = timeout; id == "ep_gone" {
+			one.State = postback.EndpointDeleted
+		}
+		ledger.save(one)
+	}
+	r := registry.New(ledger)
+	if got := r.LongestTimeout(); got != 0 {
+		t.Errorf("without endpoints it is %s", got)
+	}
+	if err := r.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.LongestTimeout(); got != 40*time.Second {
+		t.Errorf("it is %s, want that of ep_2", got)
+	}
+}

@@ -77,6 +77,7 @@ func behaviours() map[string]func(*testing.T, *task.Queue) {
 		"what could not be decided comes again":             whatCouldNotBeDecidedComesAgain,
 		"an unreadable task is dropped":                     anUnreadableTaskIsDropped,
 		"shutdown waits for what is under way":              shutdownWaitsForWhatIsUnderWay,
+		"shutdown waits for the longest attempt":            shutdownWaitsForTheLongestAttempt,
 		"shutdown puts back what takes too long":            shutdownPutsBackWhatTakesTooLong,
 		"one process at a time begins a rebuild":            oneProcessAtATimeBeginsARebuild,
 		"many enqueue at once":                              manyEnqueueAtOnce,

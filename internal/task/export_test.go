@@ -1,6 +1,7 @@
 package task
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -9,6 +10,18 @@ import (
 
 // Redis lets tests look into the queue, the embedded one too.
 func (q *Queue) Redis() redis.UniversalClient { return q.redis }
+
+// SetClock has the queue's servers believe a clock that is not that of asynq.
+func (q *Queue) SetClock(now func() time.Time) { q.servers = newLeases(q.redis, now) }
+
+// Leases is what asynq's servers take tasks through.
+type Leases struct{ *leases }
+
+// LeaseClient makes one for a process with another clock.
+func LeaseClient(q *Queue, now func() time.Time) Leases { return Leases{newLeases(q.redis, now)} }
+
+// Ahead is how far Redis' clock is ahead of that one.
+func (l Leases) Ahead(ctx context.Context, key string) time.Duration { return l.ahead(ctx, key) }
 
 // Names are the queues of all lanes.
 func (q *Queue) Names() []string {

@@ -54,7 +54,7 @@ func serve(t *testing.T, queue *task.Queue, handlers task.Handlers, options task
 	if err != nil {
 		t.Fatalf("serve: %v", err)
 	}
-	t.Cleanup(servers.Shutdown)
+	t.Cleanup(func() { servers.Shutdown(0) })
 	return servers
 }
 

@@ -101,7 +101,7 @@ func TestShutdownEndsWhileRedisIsGone(t *testing.T) {
 	server.Stop()
 	ended := make(chan struct{})
 	go func() {
-		servers.Shutdown()
+		servers.Shutdown(0)
 		close(ended)
 	}()
 	testkit.Receive(t, "the end of the servers", ended)

@@ -44,6 +44,7 @@ const (
 // Queue is the run queue. It is safe for concurrent use.
 type Queue struct {
 	redis    redis.UniversalClient
+	servers  redis.UniversalClient // what asynq's servers take tasks through
 	asynq    *asynq.Client
 	shape    shape
 	describe func(context.Context) (State, error) // nil for the embedded one
@@ -64,7 +65,7 @@ type shape struct {
 }
 
 func newQueue(client redis.UniversalClient, spread shape, closeAll func() error) *Queue {
-	return &Queue{redis: client, asynq: asynq.NewClientFromRedisClient(client), shape: spread, close: closeAll}
+	return &Queue{redis: client, servers: client, asynq: asynq.NewClientFromRedisClient(client), shape: spread, close: closeAll}
 }
 
 // Close gives the connections back. Servers must have stopped before.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -41,7 +42,7 @@ func Open(ctx context.Context, url string) (*Queue, error) {
 		return nil, errors.Join(fmt.Errorf("set up Redis pipelining: %w", err), conn.client.Close())
 	}
 	queue := newQueue(pipe, where.shape(), func() error { return errors.Join(pipe.Close(), conn.client.Close()) })
-	queue.describe = conn.describe
+	queue.servers, queue.describe = newLeases(pipe, time.Now), conn.describe
 	return queue, nil
 }
 

@@ -56,7 +56,7 @@ func life(t *testing.T, queue *task.Queue) []string {
 	steps = append(steps, content(t, queue))
 	leave <- struct{}{}
 	leave <- struct{}{}
-	servers.Shutdown()
+	servers.Shutdown(0)
 	steps = append(steps, content(t, queue))
 	enqueue(t, queue, first("dlv_1", `{"a":1}`)) // its id is free again
 	return append(steps, content(t, queue))
@@ -120,7 +120,7 @@ func TestEmbeddedRunsNoLuaForATask(t *testing.T) {
 	servers := serve(t, queue, handlers, few())
 	enqueue(t, queue, first("dlv_1", `{"a":1}`))
 	<-got
-	servers.Shutdown()
+	servers.Shutdown(0)
 	lua, all := watch.seen()
 	if all == 0 {
 		t.Fatal("no command was seen at all")

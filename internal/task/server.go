@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -31,23 +32,27 @@ type Options struct {
 }
 
 // Servers take tasks off the queue.
-type Servers struct{ list []*asynq.Server }
+type Servers struct {
+	list     []*asynq.Server
+	drain    time.Duration
+	inFlight *atomic.Int64 // tasks of deliveries
+}
 
 // Serve starts taking tasks. While Redis is away the servers wait for it.
 func (q *Queue) Serve(handlers Handlers, options Options) (*Servers, error) {
 	mux := asynq.NewServeMux()
-	mux.HandleFunc(typeDeliver, deliverHandler(handlers, options.Logger))
+	servers := &Servers{drain: options.Drain, inFlight: &atomic.Int64{}}
+	mux.HandleFunc(typeDeliver, servers.counting(deliverHandler(handlers, options.Logger)))
 	event := func(ctx context.Context, t *asynq.Task) error {
 		return handlers.Event(ctx, t.Type(), t.Payload(), t.Headers())
 	}
 	mux.HandleFunc(TypeConversion, event)
 	mux.HandleFunc(TypeExchange, event)
 
-	servers := &Servers{}
 	for _, config := range q.configs(options) {
-		server := asynq.NewServerFromRedisClient(q.redis, config)
+		server := asynq.NewServerFromRedisClient(q.servers, config)
 		if err := server.Start(mux); err != nil {
-			servers.Shutdown()
+			servers.Shutdown(0)
 			return nil, fmt.Errorf("start queue server: %w", err)
 		}
 		servers.list = append(servers.list, server)
@@ -55,12 +60,13 @@ func (q *Queue) Serve(handlers Handlers, options Options) (*Servers, error) {
 	return servers, nil
 }
 
-// Shutdown stops taking tasks, waits for those under way up to the drain time,
-// and puts the rest back.
-func (s *Servers) Shutdown() {
+// Shutdown stops taking tasks, waits for those in flight up to the drain time, or
+// up to the given one where that is longer, and puts the rest back.
+func (s *Servers) Shutdown(atLeast time.Duration) {
 	for _, server := range s.list {
 		server.Stop()
 	}
+	s.await(atLeast - s.drain)
 	done := make(chan struct{})
 	for _, server := range s.list {
 		go func() {
@@ -70,6 +76,30 @@ func (s *Servers) Shutdown() {
 	}
 	for range s.list {
 		<-done
+	}
+}
+
+// await waits until no attempt is in flight, for no longer than its patience.
+func (s *Servers) await(patience time.Duration) {
+	const glance = 20 * time.Millisecond
+	timer, ticker := time.NewTimer(max(patience, 0)), time.NewTicker(glance)
+	defer timer.Stop()
+	defer ticker.Stop()
+	for s.inFlight.Load() > 0 {
+		select {
+		case <-timer.C:
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// counting counts the tasks in flight.
+func (s *Servers) counting(handle asynq.HandlerFunc) asynq.HandlerFunc {
+	return func(ctx context.Context, t *asynq.Task) error {
+		s.inFlight.Add(1)
+		defer s.inFlight.Add(-1)
+		return handle(ctx, t)
 	}
 }
 

@@ -213,7 +213,7 @@ func shutdownWaitsForWhatIsUnderWay(t *testing.T, queue *task.Queue) {
 	testkit.Receive(t, "the task", started)
 	stopped := make(chan struct{})
 	go func() {
-		servers.Shutdown()
+		servers.Shutdown(0)
 		close(stopped)
 	}()
 	testkit.Quiet(t, "the end before the task's", stopped, 200*time.Millisecond)
@@ -221,6 +221,30 @@ func shutdownWaitsForWhatIsUnderWay(t *testing.T, queue *task.Queue) {
 	testkit.Receive(t, "the end of the servers", stopped)
 	if !done.Load() || depth(t, queue) != 0 {
 		t.Errorf("the task ended %t, %d tasks are queued", done.Load(), depth(t, queue))
+	}
+}
+
+// shutdownWaitsForTheLongestAttempt has a drain time that is shorter than an
+// attempt may take.
+func shutdownWaitsForTheLongestAttempt(t *testing.T, queue *task.Queue) {
+	t.Helper()
+	hold := make(chan struct{})
+	handlers, got := collect()
+	options := few()
+	options.Drain = time.Millisecond
+	servers := serve(t, queue, holding(handlers, hold), options)
+	enqueue(t, queue, first("dlv_1", `{}`))
+	testkit.Receive(t, "the task", got)
+	stopped := make(chan struct{})
+	go func() {
+		servers.Shutdown(time.Minute)
+		close(stopped)
+	}()
+	testkit.Quiet(t, "the end before the attempt's", stopped, 200*time.Millisecond)
+	close(hold)
+	testkit.Receive(t, "the end of the servers", stopped)
+	if waits := depth(t, queue); waits != 0 {
+		t.Errorf("%d tasks were put back, want none", waits)
 	}
 }
 
@@ -234,7 +258,7 @@ func shutdownPutsBackWhatTakesTooLong(t *testing.T, queue *task.Queue) {
 	servers := serve(t, queue, holding(handlers, hold), options)
 	enqueue(t, queue, first("dlv_1", `{}`))
 	testkit.Receive(t, "the task", got)
-	servers.Shutdown()
+	servers.Shutdown(0)
 	if waits := depth(t, queue); waits != 1 {
 		t.Errorf("%d tasks are queued, want the one that was put back", waits)
 	}

@@ -3,7 +3,6 @@ package task
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -21,6 +20,10 @@ const (
 // takeover forgets a task that nobody works on, in one step: its state, its
 // place among the active ones and its lease are in the same slot of a Cluster.
 // An active task without a lease is one that asynq itself never recovers.
+//
+// Leases are times of Redis' clock, by which they are compared; the grace is for
+// what processes are wrong in it, and for an earlier version's leases, which are
+// times of its host's clock.
 const takeover = `
 local state = redis.call("HGET", KEYS[1], "state")
 if not state then
@@ -30,7 +33,7 @@ if state ~= "active" then
 	return "waiting"
 end
 local lease = redis.call("ZSCORE", KEYS[3], ARGV[1])
-if lease and tonumber(lease) >= tonumber(ARGV[2]) then
+if lease and tonumber(lease) + tonumber(ARGV[2]) >= tonumber(redis.call("TIME")[1]) then
 	return "running"
 end
 redis.call("LREM", KEYS[2], 1, ARGV[1])
@@ -38,13 +41,18 @@ redis.call("ZREM", KEYS[3], ARGV[1])
 redis.call("DEL", KEYS[1])
 return "nobody"`
 
+// leaseGrace is for how long after its end a lease still counts, in seconds.
+// With the 30 s of a lease it is less than what a task is given before somebody
+// looks after it.
+const leaseGrace = 10
+
 // Takeover says who has the task of an attempt. It forgets the task first when
 // the worker that holds it has died (it stopped renewing its lease): then nobody
 // has it, and the attempt can be queued again.
 func (q *Queue) Takeover(ctx context.Context, task Delivery) (Holder, error) {
 	queue := q.name(laneOf(task), task.EndpointID)
 	keys := []string{key(queue, "t:"+task.id()), key(queue, "active"), key(queue, "lease")}
-	holder, err := redis.NewScript(takeover).Run(ctx, q.redis, keys, task.id(), time.Now().Unix()).Text()
+	holder, err := redis.NewScript(takeover).Run(ctx, q.redis, keys, task.id(), leaseGrace).Text()
 	if err != nil {
 		return "", fmt.Errorf("take task over: %w", err)
 	}
