@@ -29,9 +29,8 @@ func (d *Dispatcher) Accept(ctx context.Context, events []postback.Event) ([]pos
 	var writable []postback.Acceptance
 	var places []int // of the writable ones in answers
 	at := d.now()
-	direct := d.outbox.room(len(events))
 	for i, event := range events {
-		item, err := d.prepare(event, moment(at, i, len(events)), direct)
+		item, err := d.prepare(event, moment(at, i, len(events)))
 		if err != nil {
 			answers[i] = postback.Acceptance{Event: event, Err: err}
 			continue
@@ -40,16 +39,15 @@ func (d *Dispatcher) Accept(ctx context.Context, events []postback.Event) ([]pos
 		writable = append(writable, item)
 		places = append(places, i)
 	}
+	reserved := d.reserve(writable)
 	written, err := d.Ledger.Accept(ctx, writable)
+	d.handOver(reserved, written)
 	if err != nil {
 		span.SetStatus(codes.Error, "ledger unreachable")
 		return nil, fmt.Errorf("record events: %w", err)
 	}
 	for i, item := range written {
 		answers[places[i]] = item
-		if direct && item.Err == nil && !item.Duplicate {
-			d.enqueueNew(item)
-		}
 	}
 	return answers, nil
 }
@@ -61,9 +59,8 @@ func moment(at time.Time, place, count int) time.Time {
 	return at.Add(time.Duration(place-count+1) * time.Microsecond)
 }
 
-// prepare makes the deliveries of an event. With direct they are about to be
-// enqueued, so the sweeper need not look at them soon.
-func (d *Dispatcher) prepare(event postback.Event, at time.Time, direct bool) (postback.Acceptance, error) {
+// prepare makes the deliveries of an event.
+func (d *Dispatcher) prepare(event postback.Event, at time.Time) (postback.Acceptance, error) {
 	event.AcceptedAt = at
 	if event.ID == "" {
 		event.ID = id.New(id.Event, at)
@@ -73,12 +70,12 @@ func (d *Dispatcher) prepare(event postback.Event, at time.Time, direct bool) (p
 		if err := d.Carrier.Carries(endpoint, event); err != nil {
 			return postback.Acceptance{}, fmt.Errorf("endpoint %s: %w", endpoint.ID, err)
 		}
-		item.Deliveries = append(item.Deliveries, d.newDelivery(event, endpoint, direct))
+		item.Deliveries = append(item.Deliveries, d.newDelivery(event, endpoint))
 	}
 	return item, nil
 }
 
-func (d *Dispatcher) newDelivery(event postback.Event, endpoint postback.Endpoint, direct bool) postback.Delivery {
+func (d *Dispatcher) newDelivery(event postback.Event, endpoint postback.Endpoint) postback.Delivery {
 	delivery := postback.Delivery{
 		ID:         id.New(id.Delivery, event.AcceptedAt),
 		EventID:    event.ID,
@@ -97,18 +94,7 @@ func (d *Dispatcher) newDelivery(event postback.Event, endpoint postback.Endpoin
 		return delivery
 	}
 	delivery.NextAttemptAt, delivery.SweepAt = event.AcceptedAt, event.AcceptedAt
-	if direct {
-		delivery.SweepAt = event.AcceptedAt.Add(d.Grace)
-	}
 	return delivery
-}
-
-func (d *Dispatcher) enqueueNew(item postback.Acceptance) {
-	for _, delivery := range item.Deliveries {
-		if delivery.State == postback.Pending {
-			d.outbox.put(postback.Due{Delivery: delivery, Event: item.Event}, d.now())
-		}
-	}
 }
 
 // AcceptQueued accepts the event of a task that a producer put into Redis. A

@@ -45,8 +45,8 @@ type Queue interface {
 	// Takeover says who has an attempt that is queued already, and forgets it if
 	// that is a worker that died: nobody has it then.
 	Takeover(ctx context.Context, attempt task.Delivery) (task.Holder, error)
-	// Depth counts the attempts that are queued.
-	Depth(ctx context.Context) (int, error)
+	// Depth counts the attempts that are queued on each lane.
+	Depth(ctx context.Context) (task.Depth, error)
 }
 
 // Options are the parts of a Dispatcher. All but the times and sizes are required.
@@ -63,8 +63,8 @@ type Options struct {
 	Epochs    Epochs
 	Tracer    trace.Tracer
 	Logger    *slog.Logger
-	// MaxQueued bounds how many attempts are in the queue at once; the rest
-	// waits in the ledger.
+	// MaxQueued bounds how many attempts are in each lane of the queue at once, in
+	// all shards together; the rest waits in the ledger.
 	MaxQueued int
 	// MaxInFlight is how many attempts to one endpoint a worker makes at once,
 	// unless the endpoint has a number of its own, which counts up to MostInFlight
@@ -81,6 +81,9 @@ type Options struct {
 	// Handoff is how many accepted deliveries may wait for a sender while Redis is
 	// slow. Zero means 2048.
 	Handoff int
+	// Share is how many attempts of one endpoint may be in a lane of the queue at
+	// once. Zero means 256.
+	Share int
 }
 
 // Dispatcher accepts events and keeps the queue filled. It is safe for
@@ -89,6 +92,7 @@ type Dispatcher struct {
 	Options
 
 	outbox   *outbox
+	lanes    *lanes
 	busy     busy
 	paces    paces    // of the work on replays
 	releases releases // of the one goroutine that releases
@@ -102,6 +106,10 @@ const (
 	defaultGrace   = 45 * time.Second
 	defaultSenders = 32
 	defaultHandoff = 2048
+	// A lane is worked off in the order in which it was filled, so what one
+	// endpoint has in there is what the others wait for: no more than the workers
+	// of a shard see to in a moment.
+	defaultShare = 256
 )
 
 // New makes a Dispatcher. Run has to be called for it to fill the queue.
@@ -114,8 +122,7 @@ func New(options Options) (*Dispatcher, error) {
 		return nil, errors.New("make dispatcher: MaxQueued and MaxInFlight must be at least 1")
 	}
 	options = options.withDefaults()
-	d := &Dispatcher{Options: options, outbox: newOutbox(options.MaxQueued, options.Handoff), busy: busy{until: map[postback.Ref]pending{}}, paces: paces{}, wake: make(chan struct{}, 1), now: options.Now}
-	d.outbox.behind.Store(true) // until the first sweep has looked
+	d := &Dispatcher{Options: options, outbox: newOutbox(options.Handoff), lanes: newLanes(options), busy: busy{until: map[postback.Ref]pending{}}, paces: paces{}, wake: make(chan struct{}, 1), now: options.Now}
 	d.backlogs.Store(&map[string]bool{})
 	return d, nil
 }
@@ -124,6 +131,7 @@ func (o Options) withDefaults() Options {
 	o.Grace = cmp.Or(o.Grace, defaultGrace)
 	o.Senders = cmp.Or(o.Senders, defaultSenders)
 	o.Handoff = cmp.Or(o.Handoff, defaultHandoff)
+	o.Share = cmp.Or(o.Share, defaultShare)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

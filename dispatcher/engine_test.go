@@ -171,7 +171,7 @@ func TestAWipedRedisIsFilledWithinSeconds(t *testing.T) {
 	deep := func(want int) func() bool {
 		return func() bool {
 			depth, err := e.queue.Depth(t.Context())
-			return err == nil && depth == want
+			return err == nil && depth.Total() == want
 		}
 	}
 	testkit.Eventually(t, "the queue is full", deep(50))
@@ -199,7 +199,7 @@ func TestRedisHoldsNoSecret(t *testing.T) {
 	admin := e.redis.Client()
 	testkit.Eventually(t, "the tasks are in Redis", func() bool {
 		depth, err := e.queue.Depth(t.Context())
-		return err == nil && depth == 2
+		return err == nil && depth.Total() == 2
 	})
 	keys, err := admin.Keys(t.Context(), "*").Result()
 	if err != nil {

@@ -45,3 +45,6 @@ func (p paces) Keep(jobs []postback.ReplayJob) { p.keep(jobs) }
 
 // OutboxSize is how much may wait while Redis is slow.
 const OutboxSize = defaultHandoff
+
+// MaxShare is how many attempts one endpoint has in a lane at most.
+const MaxShare = defaultShare

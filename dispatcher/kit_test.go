@@ -160,14 +160,22 @@ func (q *queue) Takeover(_ context.Context, one task.Delivery) (task.Holder, err
 	}
 }
 
-func (q *queue) Depth(context.Context) (int, error) {
+func (q *queue) Depth(context.Context) (task.Depth, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.counted++
 	if q.away {
-		return 0, errAway
+		return task.Depth{}, errAway
 	}
-	return len(q.tasks), nil
+	depth := task.Depth{Deliver: []int{0}, Retry: []int{0}}
+	for _, one := range q.tasks {
+		if one.Fresh() {
+			depth.Deliver[0]++
+		} else {
+			depth.Retry[0]++
+		}
+	}
+	return depth, nil
 }
 
 func (q *queue) Epoch(context.Context) (string, error) {

@@ -12,49 +12,28 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-// outbox holds what was just written to the ledger and goes to the queue next,
-// so that a producer's answer never waits for Redis. What it loses, the
-// sweeper finds in the ledger.
+// outbox is the handoff: it holds what was just written to the ledger and goes
+// to the queue next, so that a producer's answer never waits for Redis. The lanes
+// say what may come in.
 type outbox struct {
 	pending chan postback.Due
-	max     int          // attempts in the queue at once
-	queued  atomic.Int64 // attempts in the queue, as last counted
-	behind  atomic.Bool  // older deliveries wait in the ledger: they go first
-	foreign atomic.Bool  // the queue is that of another ledger
+	foreign atomic.Bool // the queue is that of another ledger
 
 	failed chan postback.Due // attempts that did not get into the queue
-	// lost is when more got lost than failed can hold, or the queue was away
-	// and may have lost what it had, in Unix nanoseconds; 0 when nothing is.
+	// lost is when the queue was away and may have lost what it had, or more did
+	// not get there than failed can hold, in Unix nanoseconds; 0 when nothing is.
 	lost atomic.Int64
 }
 
-// failedSize is how many attempts are worth remembering one by one.
-const failedSize = 256
-
-func newOutbox(maxQueued, handoff int) *outbox {
-	return &outbox{pending: make(chan postback.Due, handoff), failed: make(chan postback.Due, failedSize), max: maxQueued}
+func newOutbox(handoff int) *outbox {
+	// Room for all that is on its way when the queue begins to refuse: what is
+	// handed over, and a step or two of the sweeper.
+	return &outbox{pending: make(chan postback.Due, handoff), failed: make(chan postback.Due, handoff+2*step)}
 }
 
-// room reports whether n more deliveries may go to the queue directly.
-func (o *outbox) room(n int) bool {
-	return !o.behind.Load() && n <= o.free() && len(o.pending)+n <= cap(o.pending)/2
-}
-
-// free is how many more attempts the queue may hold.
-func (o *outbox) free() int {
-	if o.foreign.Load() {
-		return 0
-	}
-	return max(0, o.max-int(o.queued.Load())-len(o.pending))
-}
-
-func (o *outbox) put(due postback.Due, at time.Time) {
-	select {
-	case o.pending <- due:
-	default:
-		o.lose(at)
-	}
-}
+// refused reports whether the queue takes nothing: then all that is due stays
+// where it is until the queue has taken what it refused.
+func (o *outbox) refused() bool { return len(o.failed) > 0 || o.lost.Load() != 0 }
 
 // fail remembers an attempt that did not get into the queue.
 func (o *outbox) fail(due postback.Due, at time.Time) {
@@ -88,7 +67,7 @@ func (d *Dispatcher) send(ctx context.Context) {
 			d.sendRest(context.WithoutCancel(ctx))
 			return
 		case due := <-d.outbox.pending:
-			d.enqueue(ctx, due, false)
+			d.enqueueReserved(ctx, due)
 		}
 	}
 }
@@ -97,11 +76,16 @@ func (d *Dispatcher) sendRest(ctx context.Context) {
 	for {
 		select {
 		case due := <-d.outbox.pending:
-			d.enqueue(ctx, due, false)
+			d.enqueueReserved(ctx, due)
 		default:
 			return
 		}
 	}
+}
+
+func (d *Dispatcher) enqueueReserved(ctx context.Context, due postback.Due) {
+	defer d.lanes.unreserve(due.Delivery.EndpointID)
+	d.enqueue(ctx, due, false)
 }
 
 // enqueue puts one attempt into the queue. With recheck the worker asks the
@@ -118,15 +102,16 @@ func (d *Dispatcher) enqueue(ctx context.Context, due postback.Due, recheck bool
 		Due: &due, Recheck: recheck || due.Delivery.OrderKey != "", Headers: traceHeaders(ctx),
 	}
 	queued, err := d.Queue.Enqueue(ctx, attempt)
+	if queued {
+		d.lanes.entered(attempt)
+	}
 	if recheck && err == nil {
 		err = d.settle(ctx, attempt, queued)
 	}
 	if err != nil {
 		span.SetStatus(codes.Error, "queue unreachable")
 		d.outbox.fail(due, d.now())
-		return
 	}
-	d.outbox.queued.Add(1)
 }
 
 // settle sees to an attempt that the queue had already: one that nobody works on
@@ -148,6 +133,7 @@ func (d *Dispatcher) settle(ctx context.Context, attempt task.Delivery, queued b
 		if _, err := d.Queue.Enqueue(ctx, attempt); err != nil {
 			return err //nolint:wrapcheck // enqueue only remembers that it failed
 		}
+		d.lanes.entered(attempt)
 	case task.Waiting:
 	}
 	d.busy.remove(attempt.Ref)

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/waybillhq/waybill/internal/task"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -79,38 +80,37 @@ func (d *Dispatcher) everyOr(ctx context.Context, interval time.Duration, wake <
 // deliveries, what waited for room in the queue, and what got lost.
 func (d *Dispatcher) sweep(ctx context.Context) error {
 	d.enqueueAll(ctx, d.busy.again(d.now()))
-	behind, err := d.feed(ctx)
-	d.outbox.behind.Store(behind)
-	return err
+	if err := d.feed(ctx); err != nil {
+		d.lanes.close()
+		return err
+	}
+	return nil
 }
 
-// feed moves due deliveries from the ledger to the queue while there is room,
-// and reports whether some had to stay behind. It counts before each step, for
-// other processes fill the same queue: together they exceed its bound by no
-// more than a step each.
-func (d *Dispatcher) feed(ctx context.Context) (behind bool, err error) {
+// feed moves due deliveries from the ledger to the queue while there is room. It
+// counts before each step, for other processes fill the same queue: together
+// they exceed its bound by no more than a step each.
+func (d *Dispatcher) feed(ctx context.Context) error {
 	for {
-		depth, err := d.Queue.Depth(ctx)
+		err := d.lanes.count(func() (task.Depth, error) { return d.Queue.Depth(ctx) })
 		if err != nil {
-			return true, fmt.Errorf("count queue: %w", err)
+			return fmt.Errorf("count queue: %w", err)
 		}
-		d.outbox.queued.Store(int64(depth))
-		free := d.outbox.free()
-		if free == 0 {
-			return true, nil
+		free := d.lanes.free()
+		if free == 0 || d.outbox.refused() || d.outbox.foreign.Load() {
+			d.lanes.close() // the rest stays due where it is
+			return nil
 		}
 		now := d.now()
 		due, err := d.Waiting.Claim(ctx, now, now.Add(d.Grace), min(free, step))
 		if err != nil {
-			return true, fmt.Errorf("claim due deliveries: %w", err)
+			return fmt.Errorf("claim due deliveries: %w", err)
 		}
 		if len(due) == 0 {
-			return false, nil
+			d.lanes.leave(map[string]bool{})
+			return nil
 		}
 		d.enqueueAll(ctx, due)
-		if d.outbox.lost.Load() != 0 {
-			return true, nil // the queue refuses: the rest stays due where it is
-		}
 	}
 }
 

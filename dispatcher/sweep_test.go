@@ -43,8 +43,10 @@ func TestTheSweeperStopsWhenTheQueueRefuses(t *testing.T) {
 	b.watch(t)
 	made := b.many(t, 510)
 	b.queue.set(func(q *queue) { q.full = true })
-	if got := b.swept(t); got != 0 {
-		t.Fatalf("%d tasks came in", got)
+	for range 2 { // and the second time nothing is claimed
+		if got := b.swept(t); got != 0 {
+			t.Fatalf("%d tasks came in", got)
+		}
 	}
 	due, err := b.Ledger.Claim(t.Context(), b.clock.now(), b.clock.now(), 1000)
 	if err != nil || len(due) != 10 {
@@ -52,7 +54,8 @@ func TestTheSweeperStopsWhenTheQueueRefuses(t *testing.T) {
 	}
 	b.queue.set(func(q *queue) { q.full = false })
 	b.watch(t)
-	if got := b.swept(t); got != len(made) {
+	b.swept(t)
+	if got := len(b.queue.all()); got != len(made) {
 		t.Errorf("%d tasks came in, want %d", got, len(made))
 	}
 }
@@ -286,9 +289,9 @@ func TestRunHandsOverWhatItHasBeforeItEnds(t *testing.T) {
 	b := setup(t)
 	b.offer(t)
 	b.swept(t)
-	b.many(t, 400) // into the outbox, and nobody empties it yet
+	b.many(t, 200) // into the outbox, and nobody empties it yet
 	run(t, b.Dispatcher)()
-	if got := len(b.queue.all()); got != 400 {
-		t.Errorf("%d tasks came in before the end, want 400", got)
+	if got := len(b.queue.all()); got != 200 {
+		t.Errorf("%d tasks came in before the end, want 200", got)
 	}
 }

@@ -116,5 +116,5 @@ func depth(t *testing.T, queue *task.Queue) int {
 	if err != nil {
 		t.Fatalf("count queue: %v", err)
 	}
-	return count
+	return count.Total()
 }

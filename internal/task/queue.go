@@ -27,8 +27,8 @@ const (
 type lane string
 
 const (
-	laneDeliver lane = "deliver" // first attempts, when they are new
-	laneRetry   lane = "retry"   // later ones, and first ones that had to wait
+	laneDeliver lane = "deliver" // first attempts of new deliveries
+	laneRetry   lane = "retry"   // later ones, replays, and first ones that had to wait
 	laneEvents  lane = "events"  // events that producers put into Redis
 )
 
@@ -108,17 +108,21 @@ func (q *Queue) put(ctx context.Context, t *asynq.Task, id, queue string) (bool,
 	return true, nil
 }
 
-// laneOf gives first attempts, replays' included, a lane of their own. Those that
-// were parked or put off are not new any more: what an endpoint is behind with
-// must not stand before what others get. A task that was queued without its
-// delivery is on the lane of its attempt number.
-func laneOf(task Delivery) lane {
-	before, waited := 0, false
-	if task.Due != nil {
-		delivery := task.Due.Delivery
-		before, waited = delivery.AttemptsBefore, delivery.NextAttemptAt.After(delivery.OpenedAt)
+// Fresh reports whether an attempt is a new delivery's first. Those that were
+// parked, put off or replayed are not new: what an endpoint is behind with must
+// not stand before what others get. A task that was queued without its delivery
+// is judged by its attempt number.
+func (d Delivery) Fresh() bool {
+	if d.Due == nil {
+		return d.Ref.Attempt == 1
 	}
-	if task.Ref.Attempt == before+1 && !waited {
+	delivery := d.Due.Delivery
+	return d.Ref.Attempt == 1 && d.Ref.Generation == 1 && !delivery.NextAttemptAt.After(delivery.OpenedAt)
+}
+
+// laneOf gives fresh attempts a lane of their own.
+func laneOf(task Delivery) lane {
+	if task.Fresh() {
 		return laneDeliver
 	}
 	return laneRetry
@@ -136,21 +140,37 @@ func (q *Queue) shard(l lane, shard int) string { return string(l) + "-" + strco
 // its part of the workers.
 func (q *Queue) Shards() int { return q.shape.shards }
 
-// Depth counts the attempts that are queued and due, active ones excluded.
-func (q *Queue) Depth(ctx context.Context) (int, error) {
+// Depth is how many attempts are queued and due on each lane, active ones
+// excluded.
+type Depth struct{ Deliver, Retry []int } // by shard
+
+// Shard is where an endpoint's attempts are, on either lane.
+func (d Depth) Shard(endpointID string) int { return ShardOf(endpointID, len(d.Deliver)) }
+
+// Total is how many there are on all lanes.
+func (d Depth) Total() int {
+	total := 0
+	for shard := range d.Deliver {
+		total += d.Deliver[shard] + d.Retry[shard]
+	}
+	return total
+}
+
+// Depth counts the attempts that are queued.
+func (q *Queue) Depth(ctx context.Context) (Depth, error) {
 	pipe := q.redis.Pipeline()
-	var counts []*redis.IntCmd
+	var deliver, retry []*redis.IntCmd
 	for shard := range q.shape.shards {
-		for _, l := range []lane{laneDeliver, laneRetry} {
-			counts = append(counts, pipe.LLen(ctx, key(q.shard(l, shard), "pending")))
-		}
+		deliver = append(deliver, pipe.LLen(ctx, key(q.shard(laneDeliver, shard), "pending")))
+		retry = append(retry, pipe.LLen(ctx, key(q.shard(laneRetry, shard), "pending")))
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
-		return 0, fmt.Errorf("count queued tasks: %w", err)
+		return Depth{}, fmt.Errorf("count queued tasks: %w", err)
 	}
-	depth := 0
-	for _, count := range counts {
-		depth += int(count.Val())
+	var depth Depth
+	for shard := range q.shape.shards {
+		depth.Deliver = append(depth.Deliver, int(deliver[shard].Val()))
+		depth.Retry = append(depth.Retry, int(retry[shard].Val()))
 	}
 	return depth, nil
 }

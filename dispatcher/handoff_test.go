@@ -1,0 +1,52 @@
+package dispatcher_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/waybillhq/waybill/dispatcher"
+	"github.com/waybillhq/waybill/postback"
+)
+
+// A batch with more deliveries than the handoff takes: those that do not fit are
+// due at once, and nothing that is queued is touched.
+func TestAFullHandoffCostsItsDeliveriesAShortDelayAlone(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(o *dispatcher.Options) { o.MaxQueued = 10_000 })
+	const endpoints, events = 3, 900
+	for range endpoints {
+		b.offer(t)
+	}
+	b.watch(t)
+	b.swept(t)
+	b.queue.set(func(q *queue) {
+		q.rebuild = func() (bool, time.Duration) {
+			t.Error("the queue was filled again, though it lost nothing")
+			return true, 0
+		}
+	})
+	made := b.many(t, events) // nobody empties the handoff yet
+	if len(made) != events*endpoints {
+		t.Fatalf("%d deliveries were made, want %d", len(made), events*endpoints)
+	}
+	b.watch(t)
+	later := 0
+	for _, delivery := range made {
+		if stored := b.read(t, delivery.ID); stored.SweepAt.After(b.clock.now()) {
+			later++
+		}
+	}
+	stop := run(t, b.Dispatcher)
+	b.swept(t)
+	stop()
+	queued := map[postback.Ref]int{}
+	for _, one := range b.queue.all() {
+		queued[one.Ref]++
+	}
+	if len(queued) != len(made) || len(b.queue.all()) != len(made) {
+		t.Errorf("%d of %d deliveries are queued, by %d tasks", len(queued), len(made), len(b.queue.all()))
+	}
+	if later == 0 || later > dispatcher.OutboxSize {
+		t.Errorf("%d deliveries were handed over, want as many as there was room for", later)
+	}
+}

@@ -1,0 +1,76 @@
+package dispatcher_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/waybillhq/waybill/dispatcher"
+	"github.com/waybillhq/waybill/postback"
+)
+
+// direct are the deliveries that went, or are to go, straight into the queue.
+func (b *bench) direct(t *testing.T, made []postback.Delivery) map[string]int {
+	t.Helper()
+	count := map[string]int{}
+	for _, delivery := range made {
+		if b.read(t, delivery.ID).SweepAt.After(b.clock.now()) {
+			count[delivery.EndpointID]++
+		}
+	}
+	return count
+}
+
+// of accepts so many events of a publisher, one after another.
+func (b *bench) of(t *testing.T, publisher string, count int) []postback.Delivery {
+	t.Helper()
+	events := make([]postback.Event, count)
+	for i := range events {
+		events[i] = parse(t, fmt.Sprintf(`{"type":"conversion.completed","publisher":%q,"data":{"n":%d}}`, publisher, i))
+	}
+	answers, err := b.Accept(t.Context(), events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var made []postback.Delivery
+	for _, answer := range answers {
+		made = append(made, answer.Deliveries...)
+	}
+	return made
+}
+
+// One endpoint's burst takes no more of the queue than its share: the other's
+// new delivery still goes straight into it, behind no more than that.
+func TestABurstOfOneEndpointLeavesRoomForAnother(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(o *dispatcher.Options) { o.MaxQueued = 20_000 })
+	busy := b.offer(t)
+	quiet := b.offer(t, func(s *postback.EndpointSpec) { s.Publisher = "pub_2" })
+	b.watch(t)
+	b.swept(t)
+	if got := b.direct(t, b.of(t, "pub_1", 3000))[busy.ID]; got != dispatcher.MaxShare {
+		t.Errorf("%d of the burst go straight into the queue, want the endpoint's share of %d", got, dispatcher.MaxShare)
+	}
+	if got := b.direct(t, b.of(t, "pub_2", 1))[quiet.ID]; got != 1 {
+		t.Error("the other endpoint's new delivery waits behind the burst")
+	}
+}
+
+// The queue is worked off in the order in which it was filled: as much of an
+// endpoint's share as is gone from it is free again.
+func TestAShareIsFreeAgainAsTheQueueIsWorkedOff(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(o *dispatcher.Options) { o.MaxQueued = 20_000 })
+	busy := b.offer(t)
+	b.watch(t)
+	b.swept(t)
+	b.of(t, "pub_1", dispatcher.MaxShare)
+	run(t, b.Dispatcher)()
+	if got := len(b.queue.all()); got != dispatcher.MaxShare {
+		t.Fatalf("%d tasks came in, want %d", got, dispatcher.MaxShare)
+	}
+	b.queue.work(100)
+	b.swept(t)
+	if got := b.direct(t, b.of(t, "pub_1", 150))[busy.ID]; got != 100 {
+		t.Errorf("%d go straight into the queue, want as many as left it", got)
+	}
+}
