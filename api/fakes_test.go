@@ -170,7 +170,7 @@ func (f fakeReplays) ReplayDelivery(ctx context.Context, id string) (postback.De
 func (f fakeReplays) StartReplay(_ context.Context, filter postback.DeliveryFilter, rate float64, dryRun bool) (postback.ReplayJob, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	job := postback.ReplayJob{ID: fmt.Sprintf("rpl_%d", len(f.jobs)+1), Filter: filter, Rate: rate, DryRun: dryRun, State: postback.ReplayRunning, Matched: 7, Collected: true, Replayed: 2, Skipped: 1, CreatedAt: start}
+	job := postback.ReplayJob{ID: fmt.Sprintf("rpl_%d", len(f.jobs)+1), Filter: filter, Rate: rate, DryRun: dryRun, State: postback.ReplayRunning, Matched: 7, Collected: true, Replayed: 2, Skipped: 1, Skips: postback.ReplaySkips{EndpointDeleted: 1}, CreatedAt: start}
 	f.jobs[job.ID] = job
 	return job, nil
 }

@@ -61,7 +61,8 @@ type replayView struct {
 	Matched   int                  `json:"matched" doc:"Deliveries that the filter picked when the job was made; grows until collected"`
 	Collected bool                 `json:"collected" doc:"All that the filter picked is known, so matched is final"`
 	Replayed  int                  `json:"replayed" doc:"Deliveries that this job opened again"`
-	Skipped   int                  `json:"skipped" doc:"Deliveries that had been replayed otherwise, or were removed, before their turn"`
+	Skipped   int                  `json:"skipped" doc:"Deliveries that were not opened again when their turn came"`
+	Skips     postback.ReplaySkips `json:"skipped_reasons,omitzero" doc:"Why: endpoint_deleted, moved_on (replayed otherwise before), removed (purged before)"`
 	Remaining int                  `json:"remaining" doc:"Deliveries of matched whose turn has not come"`
 	CreatedAt timestamp            `json:"created_at"`
 	EndedAt   timestamp            `json:"ended_at,omitzero"`
@@ -87,7 +88,7 @@ func replayOf(job postback.ReplayJob) replayView {
 	filter := job.Filter
 	view := replayView{
 		ID: job.ID, State: job.State, Rate: job.Rate, DryRun: job.DryRun,
-		Matched: job.Matched, Collected: job.Collected, Replayed: job.Replayed, Skipped: job.Skipped,
+		Matched: job.Matched, Collected: job.Collected, Replayed: job.Replayed, Skipped: job.Skipped, Skips: job.Skips,
 		CreatedAt: stamp(job.CreatedAt), EndedAt: stamp(job.EndedAt),
 		Filter: replayFilterView{
 			State: filter.States, Endpoint: filter.EndpointID, Publisher: filter.Publisher, Event: filter.EventID,

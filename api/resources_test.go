@@ -231,7 +231,7 @@ func TestReplays(t *testing.T) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	job, err = c.StartReplay(ctx, client.ReplayRequest{Filter: client.DeliveryFilter{Reference: "tx 1"}})
-	if err != nil || !job.Collected || job.Matched != 7 || job.Replayed != 2 || job.Skipped != 1 || job.Remaining != 4 || job.Filter.Reference != "tx 1" {
+	if err != nil || !job.Collected || job.Matched != 7 || job.Replayed != 2 || job.Skipped != 1 || job.Skips.EndpointDeleted != 1 || job.Remaining != 4 || job.Filter.Reference != "tx 1" {
 		t.Errorf("got %+v, %v", job, err)
 	}
 	listed, err := c.ListReplays(ctx, "pub_1", client.PageRequest{Limit: 3, Cursor: "from"})

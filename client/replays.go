@@ -26,7 +26,8 @@ type ReplayJob struct {
 	Matched   int                  `json:"matched"`   // what the filter picked; grows until Collected
 	Collected bool                 `json:"collected"` // Matched is final
 	Replayed  int                  `json:"replayed"`
-	Skipped   int                  `json:"skipped"`   // had been replayed otherwise, or were removed
+	Skipped   int                  `json:"skipped"` // not opened again when their turn came
+	Skips     postback.ReplaySkips `json:"skipped_reasons,omitzero"`
 	Remaining int                  `json:"remaining"` // of Matched
 	CreatedAt Time                 `json:"created_at"`
 	EndedAt   Time                 `json:"ended_at,omitzero"`

@@ -39,7 +39,8 @@ type ReplayReader interface {
 	RunningReplays(ctx context.Context) ([]postback.ReplayJob, error)
 }
 
-// ReplayDelivery opens one ended delivery again: CodeNotFound, CodeNotEnded.
+// ReplayDelivery opens one ended delivery again: CodeNotFound, CodeNotEnded,
+// CodeEndpointDeleted.
 func (d *Dispatcher) ReplayDelivery(ctx context.Context, deliveryID string) (postback.Delivery, error) {
 	now := d.now()
 	reopened, err := d.Replays.Reopen(ctx, []string{deliveryID}, now, now)

@@ -108,6 +108,29 @@ func TestReplayDelivery(t *testing.T) {
 	}
 }
 
+func TestAReplayLeavesWhatWasForADeletedEndpoint(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	endpoint := b.offer(t)
+	made := b.dead(t, 3)
+	job := b.start(t, postback.DeliveryFilter{}, 0)
+	endpoint.State = postback.EndpointDeleted
+	if _, err := b.Ledger.SaveEndpoint(t.Context(), endpoint); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.ReplayDelivery(t.Context(), made[0].ID); postback.CodeOf(err) != postback.CodeEndpointDeleted {
+		t.Errorf("got %v", err)
+	}
+	job = b.turn(t, job.ID)
+	if job.State != postback.ReplayDone || job.Replayed != 0 || job.Skips != (postback.ReplaySkips{EndpointDeleted: 3}) {
+		t.Errorf("got %+v", job)
+	}
+	b.expectGeneration(t, made, 1)
+	if got := b.count(t, in(postback.Dead)); got != len(made) {
+		t.Errorf("%d are dead letters, want %d", got, len(made))
+	}
+}
+
 func TestAReplayOpensDeadLettersByDefault(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

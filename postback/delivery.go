@@ -175,5 +175,5 @@ type Transition struct {
 type Reopened struct {
 	ID  string
 	Due Due
-	Err error // CodeNotFound or CodeNotEnded
+	Err error // CodeNotFound, CodeNotEnded or CodeEndpointDeleted
 }

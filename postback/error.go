@@ -20,6 +20,7 @@ const (
 	CodeNotFound        Code = "not_found"
 	CodeConflict        Code = "conflict"
 	CodeNotEnded        Code = "delivery_not_ended"
+	CodeEndpointDeleted Code = "endpoint_deleted"
 	CodeUnavailable     Code = "unavailable"
 	CodeInternal        Code = "internal"
 )

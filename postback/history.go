@@ -80,10 +80,22 @@ type ReplayJob struct {
 	Matched   int
 	Collected bool
 	Replayed  int // of the snapshot, reopened by this job
-	Skipped   int // of the snapshot, had moved on or were removed before their turn
+	Skipped   int // of the snapshot, not reopened when their turn came
+	Skips     ReplaySkips
 	CreatedAt time.Time
 	EndedAt   time.Time
 }
+
+// ReplaySkips counts the deliveries that a replay job did not reopen, by reason.
+// Jobs from before reasons were kept have none.
+type ReplaySkips struct {
+	EndpointDeleted int `json:"endpoint_deleted,omitempty"` // nobody is left to send them to
+	MovedOn         int `json:"moved_on,omitempty"`         // replayed otherwise, before their turn
+	Removed         int `json:"removed,omitempty"`          // purged before their turn
+}
+
+// Total is how many were skipped for all reasons.
+func (s ReplaySkips) Total() int { return s.EndpointDeleted + s.MovedOn + s.Removed }
 
 // Handled is how many deliveries of the snapshot the job is through with.
 func (j ReplayJob) Handled() int { return j.Replayed + j.Skipped }

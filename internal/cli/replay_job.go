@@ -3,7 +3,9 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -27,12 +29,37 @@ func (p *program) showReplay(job client.ReplayJob, asJSON bool) error {
 func progressOf(job client.ReplayJob) string {
 	text := fmt.Sprintf("%d of %d deliveries replayed", job.Replayed, job.Matched)
 	if job.Skipped > 0 {
-		text += fmt.Sprintf(", %d skipped that went otherwise", job.Skipped)
+		text += fmt.Sprintf(", %d skipped%s", job.Skipped, reasonsOf(job.Skips))
 	}
 	if !job.Collected && job.State == postback.ReplayRunning {
 		text += ", more are being looked for"
 	}
 	return text
+}
+
+// reasonsOf says why deliveries were skipped, the most common reason first. Jobs
+// of earlier versions do not know.
+func reasonsOf(skips postback.ReplaySkips) string {
+	type count struct {
+		n   int
+		why string
+	}
+	counts := []count{
+		{skips.EndpointDeleted, "the endpoint is deleted"},
+		{skips.MovedOn, "replayed by others"},
+		{skips.Removed, "purged"},
+	}
+	slices.SortStableFunc(counts, func(a, b count) int { return b.n - a.n })
+	var texts []string
+	for _, one := range counts {
+		if one.n > 0 {
+			texts = append(texts, fmt.Sprintf("%d %s", one.n, one.why))
+		}
+	}
+	if len(texts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(texts, ", ") + ")"
 }
 
 func (p *program) replayList() *cobra.Command {

@@ -35,6 +35,11 @@ const (
 			u (endpoint_id, id, state, reason, next_attempt_at, sweep_at, probe, code)
 		WHERE w.endpoint_id = u.endpoint_id AND w.id = u.id`
 
+	// takeBack ends replayed deliveries as they had ended before the replay.
+	takeBack = `UPDATE deliveries d SET state = w.ended_state, reason = w.ended_reason, completed_at = w.ended_at
+		FROM waiting w, unnest($1::text[], $2::text[]) u (endpoint_id, id)
+		WHERE w.endpoint_id = u.endpoint_id AND w.id = u.id AND d.id = u.id AND w.ended_state IS NOT NULL`
+
 	endWaiting = `DELETE FROM waiting w USING unnest($1::text[], $2::text[]) u (endpoint_id, id)
 		WHERE w.endpoint_id = u.endpoint_id AND w.id = u.id`
 

@@ -9,20 +9,28 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
 )
 
 // reopen opens the next generation of deliveries that are locked and ended. It
 // notes them anew, also where they are noted already: whoever is forgetting the
 // notes of a day then waits for this commit, or leaves this one.
-const reopen = `WITH opened AS (
+const reopen = `WITH before AS (SELECT id, state, reason, completed_at FROM deliveries WHERE id = ANY($1)),
+	opened AS (
 		UPDATE deliveries SET state = 'pending', reason = '', generation = generation + 1,
 			attempts_before = attempts, opened_at = $2, completed_at = NULL
 		WHERE id = ANY($1) RETURNING endpoint_id, id, order_key, publisher, event_type, event_at, event_seq, last_status_code),
 	noted AS (INSERT INTO reopened (id) SELECT id FROM opened ORDER BY id ON CONFLICT (id) DO UPDATE SET id = excluded.id)
-	INSERT INTO waiting (endpoint_id, id, event_seq, order_key, publisher, event_type, state, reason, next_attempt_at, sweep_at, code, bytes)
+	INSERT INTO waiting (endpoint_id, id, event_seq, order_key, publisher, event_type, state, reason, next_attempt_at, sweep_at, code, bytes,
+		ended_state, ended_reason, ended_at)
 	SELECT o.endpoint_id, o.id, o.event_seq, o.order_key, o.publisher, o.event_type, 'pending', '', $2, $3, o.last_status_code,
-		coalesce((SELECT octet_length(e.data) FROM events e WHERE e.accepted_at = o.event_at AND e.seq = o.event_seq), 0)
-	FROM opened o`
+		coalesce((SELECT octet_length(e.data) FROM events e WHERE e.accepted_at = o.event_at AND e.seq = o.event_seq), 0),
+		b.state, b.reason, b.completed_at
+	FROM opened o JOIN before b ON b.id = o.id`
+
+// lockEndpoints reads the states of endpoints, which nobody changes then before
+// this transaction has ended: a deletion finds what it has reopened.
+const lockEndpoints = `SELECT id, state FROM endpoints WHERE id = ANY($1) ORDER BY id FOR SHARE`
 
 // Reopen opens the next generation of ended deliveries and answers for each id.
 func (l *Ledger) Reopen(ctx context.Context, ids []string, at, sweepAt time.Time) ([]postback.Reopened, error) {
@@ -35,19 +43,20 @@ func (l *Ledger) Reopen(ctx context.Context, ids []string, at, sweepAt time.Time
 		if err != nil {
 			return err
 		}
+		deleted, err := deletedAmong(ctx, tx, found)
+		if err != nil {
+			return err
+		}
 		var ended []*standing
 		for i, id := range ids {
+			answers[i] = postback.Reopened{ID: id, Err: missing("delivery")}
 			d, known := found[clean(id)]
-			switch {
-			case !known:
-				answers[i] = postback.Reopened{ID: id, Err: missing("delivery")}
-			case !d.state.Ended():
-				answers[i] = postback.Reopened{ID: id, Err: postback.Failure(postback.CodeNotEnded,
-					"the delivery %s is %s; only a delivery that ended can be replayed", id, d.state)}
-			default:
+			if !known {
+				continue
+			}
+			if answers[i].Err = store.RefuseReplay(id, d.state, d.endpointID, deleted[d.endpointID]); answers[i].Err == nil {
 				d.state = postback.Pending // a second time in the call is too late
 				ended = append(ended, d)
-				answers[i] = postback.Reopened{ID: id}
 			}
 		}
 		return reopenIn(ctx, tx, ended, at, sweepAt, answers)
@@ -114,6 +123,28 @@ func lockEnded(ctx context.Context, tx pgx.Tx, ids []string) (map[string]*standi
 		return nil, fmt.Errorf("lock rows: %w", err)
 	}
 	return lockIn(ctx, tx, ids)
+}
+
+// deletedAmong says which endpoints of locked deliveries are deleted.
+func deletedAmong(ctx context.Context, tx pgx.Tx, found map[string]*standing) (map[string]bool, error) {
+	ids := make([]string, 0, len(found))
+	for _, s := range found {
+		ids = append(ids, s.endpointID)
+	}
+	slices.Sort(ids)
+	type endpoint struct {
+		id    string
+		state postback.EndpointState
+	}
+	locked, err := collect(ctx, tx, func(e *endpoint) []any { return []any{&e.id, &e.state} }, lockEndpoints, slices.Compact(ids))
+	if err != nil {
+		return nil, fmt.Errorf("lock endpoints: %w", err)
+	}
+	deleted := map[string]bool{}
+	for _, e := range locked {
+		deleted[e.id] = e.state == postback.EndpointDeleted
+	}
+	return deleted, nil
 }
 
 // lockIn locks deliveries in the order of their ids.

@@ -14,20 +14,20 @@ import (
 
 const (
 	insertReplay = `INSERT INTO replays
-		(id, filter, publisher, rate, dry_run, state, matched, collected, replayed, skipped, last, created_at, ended_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '', $11, $12)`
+		(id, filter, publisher, rate, dry_run, state, matched, collected, replayed, skipped, skips, last, created_at, ended_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, '', $12, $13)`
 	insertItems = `INSERT INTO replay_items (replay, delivery, generation) SELECT $1, * FROM unnest($2::text[], $3::integer[])`
 	moveReplay  = `UPDATE replays SET last = $2, matched = matched + $3 WHERE id = $1`
 	countItems  = `SELECT count(*) FROM replay_items WHERE replay = $1`
 	endCollect  = `UPDATE replays SET collected = true, matched = $2, state = $3, ended_at = $4 WHERE id = $1`
 	nextItems   = `SELECT delivery, generation FROM replay_items WHERE replay = $1 ORDER BY delivery LIMIT $2`
 	dropItems   = `DELETE FROM replay_items WHERE replay = $1 AND delivery <= $2`
-	countReplay = `UPDATE replays SET replayed = replayed + $2, skipped = skipped + $3, state = $4, ended_at = $5 WHERE id = $1`
+	countReplay = `UPDATE replays SET replayed = $2, skipped = $3, skips = $4, state = $5, ended_at = $6 WHERE id = $1`
 	endReplay   = `UPDATE replays SET state = 'cancelled', ended_at = $2 WHERE id = $1`
 )
 
 const (
-	selectReplays = `SELECT r.id, r.filter, r.rate, r.dry_run, r.state, r.matched, r.collected, r.replayed, r.skipped,
+	selectReplays = `SELECT r.id, r.filter, r.rate, r.dry_run, r.state, r.matched, r.collected, r.replayed, r.skipped, r.skips,
 		r.created_at, r.ended_at, r.last, r.seq FROM replays r `
 	readReplay = selectReplays + `WHERE r.id = $1`
 	// lockReplay makes those who work on a job take turns.
@@ -50,6 +50,7 @@ func replayDest(r *replayRow) []any {
 		decoded{&r.Filter},
 		&r.Rate, &r.DryRun, &r.State,
 		&r.Matched, &r.Collected, &r.Replayed, &r.Skipped,
+		decoded{&r.Skips},
 		instant{&r.CreatedAt},
 		instant{&r.EndedAt},
 		&r.last, &r.seq,
@@ -62,8 +63,12 @@ func (l *Ledger) CreateReplay(ctx context.Context, job postback.ReplayJob) error
 	if err != nil {
 		return err
 	}
+	skips, err := encode(job.Skips)
+	if err != nil {
+		return err
+	}
 	_, err = l.change(ctx, "write replay", insertReplay, job.ID, filter, clean(job.Filter.Publisher), job.Rate, job.DryRun, string(job.State),
-		job.Matched, job.Collected, job.Replayed, job.Skipped, moment(job.CreatedAt), moment(job.EndedAt))
+		job.Matched, job.Collected, job.Replayed, job.Skipped, skips, moment(job.CreatedAt), moment(job.EndedAt))
 	return err
 }
 
@@ -136,19 +141,27 @@ func (l *Ledger) AdvanceReplay(ctx context.Context, id string, handled, limit in
 		if !job.Collected || job.State != postback.ReplayRunning || job.Handled() != handled {
 			return postback.Failure(postback.CodeConflict, "the replay %s moved on meanwhile", id)
 		}
-		reopened, taken, err := reopenItems(ctx, tx, id, limit, at)
+		taken, err := reopenItems(ctx, tx, &job.ReplayJob, limit, at)
 		if err != nil {
 			return err
 		}
-		state, endedAt := postback.ReplayRunning, time.Time{}
 		if handled+taken >= job.Matched || taken < limit {
-			state, endedAt = postback.ReplayDone, at
+			job.State, job.EndedAt = postback.ReplayDone, at
 		}
-		if _, err := tx.Exec(ctx, countReplay, id, reopened, taken-reopened, string(state), moment(endedAt)); err != nil {
-			return fmt.Errorf("count replayed: %w", err)
-		}
-		return nil
+		return countIn(ctx, tx, job.ReplayJob)
 	})
+}
+
+// countIn writes what a job has handled.
+func countIn(ctx context.Context, tx pgx.Tx, job postback.ReplayJob) error {
+	skips, err := encode(job.Skips)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, countReplay, job.ID, job.Replayed, job.Skipped, skips, string(job.State), moment(job.EndedAt)); err != nil {
+		return fmt.Errorf("count replayed: %w", err)
+	}
+	return nil
 }
 
 // replayItem is one delivery of a snapshot.
@@ -157,32 +170,53 @@ type replayItem struct {
 	generation int
 }
 
-// reopenItems takes items off a snapshot and reopens what has not moved on.
-func reopenItems(ctx context.Context, tx pgx.Tx, id string, limit int, at time.Time) (reopened, taken int, err error) {
-	items, err := collect(ctx, tx, func(i *replayItem) []any { return []any{&i.delivery, &i.generation} }, nextItems, id, limit)
+// reopenItems takes items off a job's snapshot, reopens what can be, counts all of
+// them, and says how many they were.
+func reopenItems(ctx context.Context, tx pgx.Tx, job *postback.ReplayJob, limit int, at time.Time) (taken int, err error) {
+	items, err := collect(ctx, tx, func(i *replayItem) []any { return []any{&i.delivery, &i.generation} }, nextItems, job.ID, limit)
 	if err != nil {
-		return 0, 0, fmt.Errorf("read replay's snapshot: %w", err)
+		return 0, fmt.Errorf("read replay's snapshot: %w", err)
 	}
 	if len(items) == 0 {
-		return 0, 0, nil
+		return 0, nil
 	}
 	found, err := lockEnded(ctx, tx, column(items, func(i replayItem) string { return i.delivery }))
 	if err != nil {
-		return 0, 0, err
+		return 0, err
 	}
+	deleted, err := deletedAmong(ctx, tx, found)
+	if err != nil {
+		return 0, err
+	}
+	ended := replayable(job, items, found, deleted)
+	if err := reopenAll(ctx, tx, ended, at, at); err != nil {
+		return 0, err
+	}
+	if _, err := tx.Exec(ctx, dropItems, job.ID, items[len(items)-1].delivery); err != nil {
+		return 0, fmt.Errorf("take off replay's snapshot: %w", err)
+	}
+	return len(items), nil
+}
+
+// replayable are the deliveries of items that can be reopened. All are counted.
+func replayable(job *postback.ReplayJob, items []replayItem, found map[string]*standing, deleted map[string]bool) []*standing {
 	ended := []*standing{}
 	for _, item := range items {
-		if d, known := found[item.delivery]; known && d.state.Ended() && d.generation == item.generation {
-			ended = append(ended, d)
+		d, known := found[item.delivery]
+		if !known {
+			store.Skip(&job.Skips, false, nil)
+			continue
 		}
+		refused := store.RefuseReplay(d.id, d.state, d.endpointID, deleted[d.endpointID])
+		if refused != nil || d.generation != item.generation {
+			store.Skip(&job.Skips, true, refused)
+			continue
+		}
+		ended = append(ended, d)
 	}
-	if err := reopenAll(ctx, tx, ended, at, at); err != nil {
-		return 0, 0, err
-	}
-	if _, err := tx.Exec(ctx, dropItems, id, items[len(items)-1].delivery); err != nil {
-		return 0, 0, fmt.Errorf("take off replay's snapshot: %w", err)
-	}
-	return len(ended), len(items), nil
+	job.Replayed += len(ended)
+	job.Skipped += len(items) - len(ended)
+	return ended
 }
 
 // CancelReplay ends a running job.

@@ -59,6 +59,9 @@ func (s *standing) end(state postback.State, reason postback.Reason, at time.Tim
 	s.completedAt = at
 }
 
+// unsent says that a replay opened the delivery and no attempt was made since.
+func (s standing) unsent() bool { return s.generation > 1 && s.attempts == s.attemptsBefore }
+
 // move moves the delivery on, unless it does not wait for the attempt any more
 // or stands in a state that has no such arrow.
 func (s *standing) move(m postback.Transition) bool {
@@ -102,8 +105,7 @@ func movesBatch(ids []string, standing map[string]*standing, attempts []postback
 		batch.Queue(moveWaiting, plannedArgs(planned)...)
 	}
 	if len(ended) > 0 {
-		batch.Queue(endWaiting, keyArgs(ended)...)
-		if err := queueDeaths(batch, ended); err != nil {
+		if err := queueEnds(batch, ended); err != nil {
 			return nil, err
 		}
 	}
@@ -115,6 +117,17 @@ func movesBatch(ids []string, standing map[string]*standing, attempts []postback
 		batch.Queue(insertAttempts, args...)
 	}
 	return batch, nil
+}
+
+// queueEnds ends deliveries. Those that a replay opened, and for which nothing was
+// sent, take back how they had ended; they are no new dead letters.
+func queueEnds(batch *pgx.Batch, ended []standing) error {
+	unsent := slices.DeleteFunc(slices.Clone(ended), func(s standing) bool { return !s.unsent() })
+	if len(unsent) > 0 {
+		batch.Queue(takeBack, keyArgs(unsent)...)
+	}
+	batch.Queue(endWaiting, keyArgs(ended)...)
+	return queueDeaths(batch, slices.DeleteFunc(ended, standing.unsent))
 }
 
 func sortOut(ids []string, all map[string]*standing) (changed, planned, ended []standing) {

@@ -16,7 +16,8 @@ const (
 		SELECT seq FROM deliveries INDEXED BY deliveries_parked
 		WHERE endpoint_id = ?2 AND state = 'parked' AND reason <> 'ordered'
 		ORDER BY created_at, seq LIMIT ?3)`
-	cancel = `UPDATE deliveries SET state = 'cancelled', reason = ?1, probe = 0, completed_at = ?2, next_attempt_at = NULL, sweep_at = NULL
+	cancel = `UPDATE deliveries SET state = ` + unsent + `ended_state ELSE 'cancelled' END, reason = ` + unsent + `ended_reason ELSE ?1 END,
+			completed_at = ` + unsent + `ended_at ELSE ?2 END, probe = 0, next_attempt_at = NULL, sweep_at = NULL
 		WHERE seq IN (
 			SELECT seq FROM deliveries INDEXED BY deliveries_by_endpoint_state
 			WHERE endpoint_id = ?3 AND state IN ('pending', 'retrying', 'parked') AND state <> 'succeeded'
@@ -69,7 +70,7 @@ func (l *Ledger) Expire(ctx context.Context, endpointID string, openedBefore, at
 			return 0, fmt.Errorf("expire deliveries: %w", err)
 		}
 		for _, id := range ids {
-			if err := followEnd(ctx, db, id, postback.Dead, at); err != nil {
+			if err := followEnd(ctx, db, ending{id: id, state: postback.Dead, at: at}); err != nil {
 				return 0, err
 			}
 		}

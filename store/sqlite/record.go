@@ -73,7 +73,7 @@ func (l *Ledger) Record(ctx context.Context, move postback.Transition) error {
 			}
 		}
 		if moved && move.To.Ended() {
-			err = followEnd(ctx, db, move.Ref.DeliveryID, move.To, move.At)
+			err = followEnd(ctx, db, ending{id: move.Ref.DeliveryID, state: move.To, attempted: move.Attempt != nil, at: move.At})
 		}
 		return moved, err
 	})
@@ -83,14 +83,30 @@ func (l *Ledger) Record(ctx context.Context, move postback.Transition) error {
 	return err
 }
 
-// followEnd does what the end of a delivery brings with it.
-func followEnd(ctx context.Context, db *session, deliveryID string, state postback.State, at time.Time) error {
-	if state == postback.Dead {
-		if err := bury(ctx, db, deliveryID); err != nil {
+// ending is the end of a delivery.
+type ending struct {
+	id        string
+	state     postback.State
+	attempted bool // an attempt led to it
+	at        time.Time
+}
+
+// followEnd does what the end of a delivery brings with it. One for which a replay
+// sent nothing takes back how it had ended, and is no new dead letter.
+func followEnd(ctx context.Context, db *session, end ending) error {
+	var back int64
+	var err error
+	if !end.attempted {
+		if back, err = db.exec(ctx, takeBack, end.id); err != nil {
+			return fmt.Errorf("take replay back: %w", err)
+		}
+	}
+	if end.state == postback.Dead && back == 0 {
+		if err := bury(ctx, db, end.id); err != nil {
 			return err
 		}
 	}
-	return passOn(ctx, db, deliveryID, at)
+	return passOn(ctx, db, end.id, end.at)
 }
 
 func movedOn(ref postback.Ref) error {

@@ -7,10 +7,38 @@ import (
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
 )
 
-const reopen = `UPDATE deliveries SET state = 'pending', reason = '', generation = generation + 1,
-	attempts_before = attempts, opened_at = ?, next_attempt_at = ?, sweep_at = ?, completed_at = NULL WHERE id = ?`
+const (
+	reopen = `UPDATE deliveries SET state = 'pending', reason = '', generation = generation + 1,
+		attempts_before = attempts, opened_at = ?, next_attempt_at = ?, sweep_at = ?, completed_at = NULL,
+		ended_state = state, ended_reason = reason, ended_at = completed_at WHERE id = ?`
+	readStanding = `SELECT d.state, d.generation, d.endpoint_id,
+		EXISTS (SELECT 1 FROM endpoints p WHERE p.id = d.endpoint_id AND p.state = 'deleted') FROM deliveries d WHERE d.id = ?`
+	// unsent chooses what holds for a delivery that a replay opened and for which
+	// nothing was sent.
+	unsent = `CASE WHEN ended_state IS NOT NULL AND attempts = attempts_before THEN `
+	// takeBack ends such a delivery as it had ended before the replay.
+	takeBack = `UPDATE deliveries SET state = ended_state, reason = ended_reason, completed_at = ended_at
+		WHERE id = ? AND ended_state IS NOT NULL AND attempts = attempts_before`
+)
+
+// standing is where a delivery stands that is to be reopened.
+type standing struct {
+	state      postback.State
+	generation int
+	endpointID string
+	deleted    bool // its endpoint
+}
+
+func standingDest(s *standing) []any {
+	return []any{&s.state, &s.generation, &s.endpointID, &s.deleted}
+}
+
+func (s standing) refuse(id string) error {
+	return store.RefuseReplay(id, s.state, s.endpointID, s.deleted)
+}
 
 // Reopen opens the next generation of ended deliveries and answers for each id.
 func (l *Ledger) Reopen(ctx context.Context, ids []string, at, sweepAt time.Time) ([]postback.Reopened, error) {
@@ -32,19 +60,23 @@ func (l *Ledger) Reopen(ctx context.Context, ids []string, at, sweepAt time.Time
 }
 
 func reopenOne(ctx context.Context, db *session, id string, at, sweepAt time.Time) (postback.Due, error) {
-	due, err := single(ctx, db, "delivery", dueDest, readDue, id)
+	before, err := single(ctx, db, "delivery", standingDest, readStanding, id)
 	if err != nil {
 		return postback.Due{}, err
 	}
-	if !due.Delivery.State.Ended() {
-		return postback.Due{}, postback.Failure(postback.CodeNotEnded,
-			"the delivery %s is %s; only a delivery that ended can be replayed", id, due.Delivery.State)
+	if err := before.refuse(id); err != nil {
+		return postback.Due{}, err
 	}
-	if _, err := db.exec(ctx, reopen, micros(at), micros(at), micros(sweepAt), id); err != nil {
-		return postback.Due{}, fmt.Errorf("reopen delivery: %w", err)
-	}
-	if err := lineUpAgain(ctx, db, id); err != nil {
+	if err := reopenIn(ctx, db, id, at, sweepAt); err != nil {
 		return postback.Due{}, err
 	}
 	return single(ctx, db, "delivery", dueDest, readDue, id)
+}
+
+// reopenIn reopens a delivery that can be.
+func reopenIn(ctx context.Context, db *session, id string, at, sweepAt time.Time) error {
+	if _, err := db.exec(ctx, reopen, micros(at), micros(at), micros(sweepAt), id); err != nil {
+		return fmt.Errorf("reopen delivery: %w", err)
+	}
+	return lineUpAgain(ctx, db, id)
 }

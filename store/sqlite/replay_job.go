@@ -12,20 +12,19 @@ import (
 
 const (
 	insertReplay = `INSERT INTO replays
-		(id, filter, rate, dry_run, state, matched, collected, replayed, skipped, cursor, created_at, ended_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?)`
+		(id, filter, rate, dry_run, state, matched, collected, replayed, skipped, skips, cursor, created_at, ended_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?)`
 	insertItem = `INSERT INTO replay_items (replay, position, delivery, generation)
 		SELECT ?1, coalesce(max(position) + 1, 0), ?2, ?3 FROM replay_items WHERE replay = ?1`
 	moveCursor   = `UPDATE replays SET cursor = ?, matched = matched + ? WHERE id = ? AND cursor = ? AND collected = 0 AND state = 'running'`
 	endCollect   = `UPDATE replays SET collected = 1, matched = ?, state = ?, ended_at = ? WHERE id = ? AND collected = 0 AND state = 'running'`
 	nextItems    = `SELECT position, delivery, generation FROM replay_items WHERE replay = ? ORDER BY position DESC LIMIT ?`
 	dropItems    = `DELETE FROM replay_items WHERE replay = ? AND position >= ?`
-	reopenEnded  = reopen + ` AND generation = ? AND state IN ('succeeded', 'dead', 'cancelled')`
-	countReplay  = `UPDATE replays SET replayed = replayed + ?, skipped = skipped + ?, state = ?, ended_at = ? WHERE id = ?`
+	countReplay  = `UPDATE replays SET replayed = ?, skipped = ?, skips = ?, state = ?, ended_at = ? WHERE id = ?`
 	cancelReplay = `UPDATE replays SET state = 'cancelled', ended_at = ? WHERE id = ? AND state = 'running'`
 )
 
-const replayColumns = `r.id, r.filter, r.rate, r.dry_run, r.state, r.matched, r.collected, r.replayed, r.skipped, r.created_at, r.ended_at, r.cursor, r.seq`
+const replayColumns = `r.id, r.filter, r.rate, r.dry_run, r.state, r.matched, r.collected, r.replayed, r.skipped, r.skips, r.created_at, r.ended_at, r.cursor, r.seq`
 
 // replayRow is a job with how far it has collected, and what orders it among
 // others of the same time.
@@ -43,6 +42,7 @@ func replayDest(r *replayRow) []any {
 		decoded{&r.Filter},
 		&r.Rate, &r.DryRun, &r.State,
 		&r.Matched, &r.Collected, &r.Replayed, &r.Skipped,
+		decoded{&r.Skips},
 		instant{&r.CreatedAt},
 		instant{&r.EndedAt},
 		&r.cursor, &r.seq,
@@ -59,8 +59,12 @@ func (l *Ledger) CreateReplay(ctx context.Context, job postback.ReplayJob) error
 	if err != nil {
 		return err
 	}
+	skips, err := encode(job.Skips)
+	if err != nil {
+		return err
+	}
 	_, err = l.change(ctx, "write replay", 1, insertReplay, job.ID, filter, job.Rate, job.DryRun, string(job.State),
-		job.Matched, job.Collected, job.Replayed, job.Skipped, micros(job.CreatedAt), micros(job.EndedAt))
+		job.Matched, job.Collected, job.Replayed, job.Skipped, skips, micros(job.CreatedAt), micros(job.EndedAt))
 	return err
 }
 
@@ -154,20 +158,31 @@ func (l *Ledger) AdvanceReplay(ctx context.Context, id string, handled, limit in
 		if !job.Collected || job.State != postback.ReplayRunning || job.Handled() != handled {
 			return job.ReplayJob, postback.Failure(postback.CodeConflict, "the replay %s moved on meanwhile", id)
 		}
-		reopened, taken, err := reopenItems(ctx, db, id, limit, at)
+		taken, err := reopenItems(ctx, db, &job.ReplayJob, limit, at)
 		if err != nil {
 			return job.ReplayJob, err
 		}
-		state, endedAt := postback.ReplayRunning, time.Time{}
 		if handled+taken >= job.Matched || taken < limit {
-			state, endedAt = postback.ReplayDone, at
+			job.State, job.EndedAt = postback.ReplayDone, at
 		}
-		if _, err := db.exec(ctx, countReplay, reopened, taken-reopened, string(state), micros(endedAt), id); err != nil {
-			return job.ReplayJob, fmt.Errorf("count replayed: %w", err)
+		if err := countIn(ctx, db, job.ReplayJob); err != nil {
+			return job.ReplayJob, err
 		}
 		job, err = readReplay(ctx, db, id)
 		return job.ReplayJob, err
 	})
+}
+
+// countIn writes what a job has handled.
+func countIn(ctx context.Context, db *session, job postback.ReplayJob) error {
+	skips, err := encode(job.Skips)
+	if err != nil {
+		return err
+	}
+	if _, err := db.exec(ctx, countReplay, job.Replayed, job.Skipped, skips, string(job.State), micros(job.EndedAt), job.ID); err != nil {
+		return fmt.Errorf("count replayed: %w", err)
+	}
+	return nil
 }
 
 // replayItem is one delivery of a snapshot.
@@ -177,30 +192,40 @@ type replayItem struct {
 	generation int
 }
 
-// reopenItems takes items off a snapshot and reopens what has not moved on.
-func reopenItems(ctx context.Context, db *session, id string, limit int, at time.Time) (reopened, taken int, err error) {
-	items, err := collect(ctx, db, func(i *replayItem) []any { return []any{&i.position, &i.delivery, &i.generation} }, nextItems, id, limit)
+// reopenItems takes items off a job's snapshot, reopens what can be, counts all of
+// them, and says how many they were.
+func reopenItems(ctx context.Context, db *session, job *postback.ReplayJob, limit int, at time.Time) (taken int, err error) {
+	items, err := collect(ctx, db, func(i *replayItem) []any { return []any{&i.position, &i.delivery, &i.generation} }, nextItems, job.ID, limit)
 	if err != nil {
-		return 0, 0, fmt.Errorf("read replay's snapshot: %w", err)
+		return 0, fmt.Errorf("read replay's snapshot: %w", err)
 	}
 	for _, item := range items {
-		opened, err := db.exec(ctx, reopenEnded, micros(at), micros(at), micros(at), item.delivery, item.generation)
-		if err != nil {
-			return 0, 0, fmt.Errorf("reopen delivery: %w", err)
-		}
-		reopened += int(opened)
-		if opened > 0 {
-			if err := lineUpAgain(ctx, db, item.delivery); err != nil {
-				return 0, 0, err
-			}
+		if err := reopenItem(ctx, db, job, item, at); err != nil {
+			return 0, err
 		}
 	}
 	for _, last := range items[max(0, len(items)-1):] {
-		if _, err := db.exec(ctx, dropItems, id, last.position); err != nil {
-			return 0, 0, fmt.Errorf("take off replay's snapshot: %w", err)
+		if _, err := db.exec(ctx, dropItems, job.ID, last.position); err != nil {
+			return 0, fmt.Errorf("take off replay's snapshot: %w", err)
 		}
 	}
-	return reopened, len(items), nil
+	return len(items), nil
+}
+
+// reopenItem reopens one delivery of a snapshot if it can be, and counts it.
+func reopenItem(ctx context.Context, db *session, job *postback.ReplayJob, item replayItem, at time.Time) error {
+	before, err := single(ctx, db, "delivery", standingDest, readStanding, item.delivery)
+	if err != nil && postback.CodeOf(err) != postback.CodeNotFound {
+		return err
+	}
+	found, refused := err == nil, before.refuse(item.delivery)
+	if !found || refused != nil || before.generation != item.generation {
+		job.Skipped++
+		store.Skip(&job.Skips, found, refused)
+		return nil
+	}
+	job.Replayed++
+	return reopenIn(ctx, db, item.delivery, at, at)
 }
 
 // CancelReplay ends a running job.

@@ -227,8 +227,14 @@ type Replays interface {
 	// Reopen opens the next generation of ended deliveries: pending, attempts
 	// before this generation set, due at once with SweepAt as given; the last
 	// status code and error stay. It answers for each id, in order: the reopened
-	// delivery with its event, or an Err of CodeNotFound or CodeNotEnded. One
-	// with an OrderKey waits in its row, parked as ordered, as a new one does.
+	// delivery with its event, or an Err of CodeNotFound, CodeNotEnded or
+	// CodeEndpointDeleted, and then it stays as it is. One with an OrderKey waits
+	// in its ordering group, parked as ordered, as a new one does.
+	//
+	// When a reopened delivery ends before an attempt was made (Cancel, Expire, or
+	// Record without an attempt), nothing was sent: it takes back the state, the
+	// reason and the CompletedAt with which it had ended, in its new generation,
+	// and is no new dead letter.
 	Reopen(ctx context.Context, ids []string, at, sweepAt time.Time) ([]Reopened, error)
 	// CountDeliveries counts what a filter picks.
 	CountDeliveries(ctx context.Context, filter postback.DeliveryFilter) (int, error)
@@ -255,7 +261,7 @@ type ReplayJobs interface {
 	// AdvanceReplay reopens the next limit deliveries of the snapshot, oldest
 	// first, due at the given time with SweepAt the same, and counts them. One
 	// that is not in the generation that was collected any more, or was removed,
-	// is skipped. After the last one the job is done. It works on a collected,
+	// or whose endpoint is deleted, is skipped, and counted in Skips. After the last one the job is done. It works on a collected,
 	// running job of which as many are handled as the caller believes; otherwise
 	// CodeConflict, and nothing is changed; CodeNotFound.
 	AdvanceReplay(ctx context.Context, id string, handled, limit int, at time.Time) (postback.ReplayJob, error)

@@ -18,6 +18,7 @@ func replayTests() []test {
 		{"that collect nothing are done", replayNothing},
 		{"reopen their snapshot, oldest first, each once", replayAdvances},
 		{"skip what moved on", replaySkips},
+		{"skip what was for an endpoint that is deleted", replayDeleted},
 		{"take a step for one of many only", replayStepsOnce},
 		{"are cancelled once, and then rest", replayCancelled},
 	}
@@ -65,7 +66,8 @@ func (k kit) deads(n int) []string {
 
 func replayKeeps(k kit) {
 	full := postback.ReplayJob{
-		ID: "rpl_1", Rate: 2.5, DryRun: true, State: postback.ReplayRunning, Matched: 7, Replayed: 3, Skipped: 2, Collected: true, CreatedAt: Noon(),
+		ID: "rpl_1", Rate: 2.5, DryRun: true, State: postback.ReplayRunning, Matched: 7, Replayed: 3, Skipped: 6, Collected: true, CreatedAt: Noon(),
+		Skips: postback.ReplaySkips{EndpointDeleted: 3, MovedOn: 2, Removed: 1},
 		Filter: postback.DeliveryFilter{
 			States: []postback.State{postback.Dead}, EndpointID: "ep_1", Publisher: "pub_1", EventID: "evt_1", EventType: "conversion.*",
 			StatusCode: 500, Reference: "tx-1", Since: Noon(), Until: After(time.Hour), EndedBefore: After(time.Minute), NoTests: true,
@@ -201,6 +203,7 @@ func replaySkips(k kit) {
 	job, err := k.AdvanceReplay(k.ctx(), "rpl_1", 0, 10, After(time.Hour))
 	k.must(err)
 	same(k, "job", fmt.Sprintln(job.State, job.Matched, job.Replayed, job.Skipped), "done 4 2 2\n")
+	same(k, "skips", job.Skips, postback.ReplaySkips{MovedOn: 2})
 	for i, id := range ids {
 		same(k, "generation", k.stored(id).Generation, 2)
 		same(k, "state", k.stored(id).State == postback.Dead, i == 1)

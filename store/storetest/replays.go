@@ -13,6 +13,11 @@ func reopenTests() []test {
 		{"appends to what happened", reopenAppends},
 		{"refuses the attempt of the generation before", reopenStale},
 		{"takes an empty call", reopenNothing},
+		{"leaves what ended for an endpoint that is deleted", reopenDeleted},
+		{"opens nothing for an endpoint that is deleted meanwhile", reopenRacesDelete},
+		{"is taken back when the delivery is cancelled before an attempt", reopenCancelled},
+		{"is taken back when the delivery ends unsent in other ways", reopenUnsent},
+		{"stands when an attempt was made", reopenSent},
 	}
 }
 
