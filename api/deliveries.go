@@ -19,7 +19,7 @@ type DeliveryQuery struct {
 	Type       string   `query:"type" doc:"An event type or a pattern such as conversion.*"`
 	Reference  string   `query:"reference" doc:"What the endpoint's scheme names the event by, such as the transaction's id"`
 	StatusCode int      `query:"status_code" minimum:"100" maximum:"599" doc:"The last answer's status"`
-	Since      string   `query:"since" doc:"Created at or after: an RFC 3339 time, or how long ago (24h, 7d)"`
+	Since      string   `query:"since" doc:"Created at or after: RFC 3339, a date, or an age (90m, 7d, 1w)"`
 	Until      string   `query:"until" doc:"Created before"`
 }
 

@@ -14,14 +14,39 @@ import (
 // replayFilter is a filter of deliveries as JSON.
 type replayFilter struct {
 	State      stateList `json:"state,omitempty" doc:"One ended state (dead, succeeded, cancelled) or a list of them; left out: dead"`
-	Endpoint   string    `json:"endpoint,omitempty"`
-	Publisher  string    `json:"publisher,omitempty"`
-	Event      string    `json:"event,omitempty"`
-	Type       string    `json:"type,omitempty" doc:"An event type or a pattern such as conversion.*"`
-	Reference  string    `json:"reference,omitempty"`
+	Endpoint   string    `json:"endpoint,omitempty" minLength:"1"`
+	Publisher  string    `json:"publisher,omitempty" minLength:"1"`
+	Event      string    `json:"event,omitempty" minLength:"1"`
+	Type       string    `json:"type,omitempty" minLength:"1" doc:"An event type or a pattern such as conversion.*"`
+	Reference  string    `json:"reference,omitempty" minLength:"1"`
 	StatusCode int       `json:"status_code,omitempty" minimum:"100" maximum:"599"`
-	Since      string    `json:"since,omitempty" doc:"Created at or after: an RFC 3339 time, or how long ago (24h, 7d)"`
-	Until      string    `json:"until,omitempty" doc:"Created before"`
+	Since      string    `json:"since,omitempty" minLength:"1" doc:"Created at or after: RFC 3339, a date, or an age (90m, 7d, 1w)"`
+	Until      string    `json:"until,omitempty" minLength:"1" doc:"Created before"`
+
+	given map[string]json.RawMessage // as it was written
+}
+
+// UnmarshalJSON reads a filter and notes what is given.
+func (f *replayFilter) UnmarshalJSON(text []byte) error {
+	type plain replayFilter
+	if err := json.Unmarshal(text, (*plain)(f)); err != nil {
+		return err //nolint:wrapcheck // encoding/json adds where it was.
+	}
+	return json.Unmarshal(text, &f.given) //nolint:wrapcheck // encoding/json adds where it was.
+}
+
+// check refuses a filter that would filter less than it says, or nothing: no
+// caller replays everything by a slip.
+func (f *replayFilter) check() error {
+	if len(f.given) == 0 {
+		return postback.Invalid("filter", postback.CodeInvalid, `filters nothing; name at least one filter, such as "state": "dead" for every dead letter`)
+	}
+	for name, value := range f.given {
+		if string(value) == "null" {
+			return postback.Invalid("filter."+name, postback.CodeInvalid, "is null; give a value, or leave it out to filter nothing")
+		}
+	}
+	return nil
 }
 
 // stateList is written as one state or as a list.
@@ -39,13 +64,14 @@ func (l *stateList) UnmarshalJSON(text []byte) error {
 
 // Schema documents both forms; readStates says what the names are.
 func (stateList) Schema(huma.Registry) *huma.Schema {
-	name := &huma.Schema{Type: huma.TypeString}
-	return &huma.Schema{AnyOf: []*huma.Schema{name, {Type: huma.TypeArray, Items: name}}}
+	one := 1
+	name := &huma.Schema{Type: huma.TypeString, MinLength: &one}
+	return &huma.Schema{AnyOf: []*huma.Schema{name, {Type: huma.TypeArray, Items: name, MinItems: &one}}}
 }
 
 type replayInput struct {
 	Body struct {
-		Filter replayFilter `json:"filter" doc:"{} picks every dead letter"`
+		Filter replayFilter `json:"filter" doc:"At least one; without state, dead letters are picked"`
 		Rate   float64      `json:"rate,omitempty" minimum:"0" maximum:"1000000" doc:"Deliveries per second; 0 is as fast as it goes"`
 		DryRun bool         `json:"dry_run,omitempty" doc:"Only count"`
 	} `nameHint:"ReplayBody"`
@@ -113,6 +139,9 @@ func (s *server) routeReplays() {
 
 func (s *server) startReplay(ctx context.Context, input *replayInput) (*replayOutput, error) {
 	given := input.Body.Filter
+	if err := given.check(); err != nil {
+		return nil, err
+	}
 	filter, err := s.filter(ctx, "filter.", DeliveryQuery{
 		State: given.State, Endpoint: given.Endpoint, Publisher: given.Publisher, Event: given.Event,
 		Type: given.Type, Reference: given.Reference, StatusCode: given.StatusCode, Since: given.Since, Until: given.Until,

@@ -43,7 +43,7 @@ func accessTable() []access {
 		{"GET", "/v1/deliveries/dlv_1", "", 200, "admin viewer publisher", "other"},
 		{"GET", "/v1/deliveries/export", "", 200, "admin viewer publisher other", ""},
 		{"POST", "/v1/deliveries/dlv_1/replay", "", 202, "admin publisher", "other"},
-		{"POST", "/v1/replays", `{"filter":{}}`, 202, "admin publisher other", ""},
+		{"POST", "/v1/replays", `{"filter":{"state":"dead"}}`, 202, "admin publisher other", ""},
 		{"POST", "/v1/replays", `{"filter":{"publisher":"pub_1"}}`, 202, "admin publisher", ""},
 		{"GET", "/v1/replays", "", 200, "admin viewer publisher other", ""},
 		{"GET", "/v1/replays?publisher=pub_1", "", 200, "admin viewer publisher", ""},

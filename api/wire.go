@@ -2,8 +2,6 @@ package api
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -67,35 +65,16 @@ func (p PageInput) page() postback.Page {
 	return postback.Page{Cursor: p.Cursor, Limit: p.Limit}
 }
 
-// readTime reads a bound in time: RFC 3339, or how long ago ("24h", "7d").
+// readTime reads a bound in time; zero when none is given.
 func readTime(field, text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	if at, err := time.Parse(time.RFC3339, text); err == nil {
-		return at.UTC(), nil
-	}
-	if ago, err := readAgo(text); err == nil && ago >= 0 {
-		return now.Add(-ago).UTC(), nil
-	}
-	return time.Time{}, postback.Invalid(field, postback.CodeInvalid,
-		`write an RFC 3339 time such as "2026-01-31T12:00:00Z" (a + in it percent-encoded), or how long ago, such as "24h" or "7d"`)
-}
-
-// readAgo reads a duration as Go spells it, and whole days.
-func readAgo(text string) (time.Duration, error) {
-	if days, ok := strings.CutSuffix(text, "d"); ok {
-		n, err := strconv.ParseUint(days, 10, 15)
-		if err != nil {
-			return 0, fmt.Errorf("read days: %w", err)
-		}
-		return time.Duration(n) * 24 * time.Hour, nil
-	}
-	ago, err := time.ParseDuration(text)
+	at, err := postback.ParseWhen(text, now)
 	if err != nil {
-		return 0, fmt.Errorf("read duration: %w", err)
+		return time.Time{}, postback.Invalid(field, postback.CodeInvalid, postback.UseTime+"; in a query, write + as %%2B")
 	}
-	return ago, nil
+	return at, nil
 }
 
 // readSpan reads both bounds of a range of time.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/waybillhq/waybill/postback"
 )
@@ -90,17 +91,19 @@ type AttemptResponse struct {
 	Truncated  bool              `json:"truncated"`
 }
 
-// DeliveryFilter picks deliveries; the zero value picks all.
+// DeliveryFilter picks deliveries. What is nil does not filter; what is given
+// does, and the server refuses it when it is empty: new("") is never the same as
+// no filter.
 type DeliveryFilter struct {
-	States     []postback.State `json:"state,omitempty"`
-	Endpoint   string           `json:"endpoint,omitempty"`
-	Publisher  string           `json:"publisher,omitempty"`
-	Event      string           `json:"event,omitempty"`
-	Type       string           `json:"type,omitempty"` // a pattern such as "conversion.*"
-	Reference  string           `json:"reference,omitempty"`
-	StatusCode int              `json:"status_code,omitempty"`
-	Since      Time             `json:"since,omitzero"` // created at or after
-	Until      Time             `json:"until,omitzero"` // created before
+	States     []postback.State `json:"state,omitzero"`
+	Endpoint   *string          `json:"endpoint,omitempty"`
+	Publisher  *string          `json:"publisher,omitempty"`
+	Event      *string          `json:"event,omitempty"`
+	Type       *string          `json:"type,omitempty"` // a pattern such as "conversion.*"
+	Reference  *string          `json:"reference,omitempty"`
+	StatusCode *int             `json:"status_code,omitempty"`
+	Since      *Time            `json:"since,omitempty"` // created at or after
+	Until      *Time            `json:"until,omitempty"` // created before
 }
 
 func (f DeliveryFilter) query() url.Values {
@@ -108,16 +111,24 @@ func (f DeliveryFilter) query() url.Values {
 	for _, state := range f.States {
 		query.Add("state", string(state))
 	}
-	put(query, "endpoint", f.Endpoint)
-	put(query, "publisher", f.Publisher)
-	put(query, "event", f.Event)
-	put(query, "type", f.Type)
-	put(query, "reference", f.Reference)
-	if f.StatusCode != 0 {
-		query.Set("status_code", strconv.Itoa(f.StatusCode))
+	if f.States != nil && len(f.States) == 0 {
+		query.Set("state", "") // given, and refused
 	}
-	putTime(query, "since", f.Since)
-	putTime(query, "until", f.Until)
+	for name, value := range map[string]*string{
+		"endpoint": f.Endpoint, "publisher": f.Publisher, "event": f.Event, "type": f.Type, "reference": f.Reference,
+	} {
+		if value != nil {
+			query.Set(name, *value)
+		}
+	}
+	if f.StatusCode != nil {
+		query.Set("status_code", strconv.Itoa(*f.StatusCode))
+	}
+	for name, at := range map[string]*Time{"since": f.Since, "until": f.Until} {
+		if at != nil {
+			query.Set(name, at.UTC().Format(time.RFC3339Nano))
+		}
+	}
 	return query
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 // ReplayRequest asks to replay every ended delivery that the filter picks. A
-// filter without states picks dead letters.
+// filter without states picks dead letters; one that filters nothing is refused.
 type ReplayRequest struct {
 	Filter DeliveryFilter `json:"filter"`
 	Rate   float64        `json:"rate,omitempty"`    // deliveries per second; 0 is as fast as it goes

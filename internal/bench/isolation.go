@@ -147,7 +147,7 @@ func (i *isolation) makeOffender(ctx context.Context, one *offender, publisher s
 func (i *isolation) calm(ctx context.Context, deleted []string) error {
 	deadline := time.Now().Add(i.Patience)
 	for _, id := range deleted {
-		filter := client.DeliveryFilter{Endpoint: id, States: []postback.State{postback.Pending, postback.Parked}}
+		filter := client.DeliveryFilter{Endpoint: &id, States: []postback.State{postback.Pending, postback.Parked}}
 		for {
 			page, err := i.api.ListDeliveries(ctx, filter, client.PageRequest{Limit: 1})
 			if err != nil {

@@ -40,6 +40,9 @@ func (p *program) online(cmd *cobra.Command, action clientAction) *cobra.Command
 	flags.StringVar(&to.key, "api-key", "", "API `KEY`; other users of this machine see it in the process list [$"+keyEnv+"] (default: the one in DATA_DIR/admin.key)")
 	flags.StringVar(&to.dataDir, "data-dir", "", "`DIRECTORY` of a server on this machine, for its admin.key [$WAYBILL_DATA_DIR] (default \""+config.Default().DataDir+"\")")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := checkFilters(cmd); err != nil {
+			return err
+		}
 		connected, err := p.connect(&to)
 		if err != nil {
 			return err

@@ -31,7 +31,7 @@ func (p *program) deliveryList() *cobra.Command {
 	filter.add(cmd)
 	chosen.add(cmd)
 	return p.online(cmd, func(ctx context.Context, c *client.Client, _ []string) error {
-		picked, err := filter.read()
+		picked, err := filter.read(cmd)
 		if err != nil {
 			return err
 		}

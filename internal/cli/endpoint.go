@@ -40,6 +40,7 @@ func (p *program) endpointList() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&filter.Publisher, "publisher", "", "only those of this `PUBLISHER`")
 	cmd.Flags().StringVar(&state, "state", "", "only those in this `STATE`: enabled, paused or disabled")
+	filters(cmd, "publisher", "state")
 	chosen.add(cmd)
 	return p.online(cmd, func(ctx context.Context, c *client.Client, _ []string) error {
 		filter.State = postback.EndpointState(state)

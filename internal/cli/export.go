@@ -52,7 +52,7 @@ answered. The exit code is 1 when the export is not complete.`,
 		if err := flags.check(isTerminal(p.out)); err != nil {
 			return err
 		}
-		picked, err := flags.filter.read()
+		picked, err := flags.filter.read(cmd)
 		if err != nil {
 			return err
 		}
@@ -109,7 +109,7 @@ func notComplete(job *exportJob, flags *exportFlags, cause string) string {
 	text += fmt.Sprintf("\nthe same command with --resume goes on in %s", partialOf(flags.path))
 	for _, bound := range []struct {
 		name, given string
-		at          client.Time
+		at          *client.Time
 	}{
 		{"since", flags.filter.span.since, job.filter.Since},
 		{"until", flags.filter.span.until, job.filter.Until},

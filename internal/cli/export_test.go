@@ -15,6 +15,9 @@ var (
 	EscapeJSON  = escapeJSON
 )
 
+// FilterFlags are the flags that pick deliveries.
+func FilterFlags() []string { return new(filterFlags).names() }
+
 // ParseRequest reads what --request was given.
 func ParseRequest(text, base string) ([]signer.Received, error) {
 	read, err := parseRequest([]byte(text))

@@ -2,11 +2,11 @@ package cli
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/waybillhq/waybill/client"
 	"github.com/waybillhq/waybill/postback"
@@ -14,21 +14,25 @@ import (
 
 // filterFlags pick deliveries, for listing, export and replay alike.
 type filterFlags struct {
-	states []string
-	filter client.DeliveryFilter
-	span   timeSpan
+	states     []string
+	texts      map[string]*string // by flag
+	statusCode int
+	span       timeSpan
 }
 
 func (f *filterFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringSliceVar(&f.states, "state", nil, "only those in these `STATES`: pending, retrying, parked, succeeded, dead, cancelled")
-	flags.StringVar(&f.filter.Endpoint, "endpoint", "", "only those to this `ENDPOINT`")
-	flags.StringVar(&f.filter.Publisher, "publisher", "", "only those of this `PUBLISHER`")
-	flags.StringVar(&f.filter.Event, "event", "", "only those of this `EVENT`")
-	flags.StringVar(&f.filter.Type, "type", "", "only those whose event type matches this `PATTERN`")
-	flags.StringVar(&f.filter.Reference, "reference", "", "only those with this `REFERENCE`, such as the transaction's id (docs/schemes.md says which)")
-	flags.IntVar(&f.filter.StatusCode, "status-code", 0, "only those whose last answer had this HTTP `STATUS`")
+	f.texts = map[string]*string{
+		"endpoint":  flags.String("endpoint", "", "only those to this `ENDPOINT`"),
+		"publisher": flags.String("publisher", "", "only those of this `PUBLISHER`"),
+		"event":     flags.String("event", "", "only those of this `EVENT`"),
+		"type":      flags.String("type", "", "only those whose event type matches this `PATTERN`"),
+		"reference": flags.String("reference", "", "only those with this `REFERENCE`, such as the transaction's id (docs/schemes.md says which)"),
+	}
+	flags.IntVar(&f.statusCode, "status-code", 0, "only those whose last answer had this HTTP `STATUS`")
 	f.span.add(cmd)
+	filters(cmd, f.names()...)
 }
 
 // names are the flags that pick.
@@ -40,26 +44,70 @@ func (f *filterFlags) given(cmd *cobra.Command) bool {
 	return slices.ContainsFunc(f.names(), cmd.Flags().Changed)
 }
 
-func (f *filterFlags) read() (client.DeliveryFilter, error) {
-	filter := f.filter
+// read makes the filter of the flags that are given.
+func (f *filterFlags) read(cmd *cobra.Command) (client.DeliveryFilter, error) {
+	given := func(name string) *string {
+		if !cmd.Flags().Changed(name) {
+			return nil
+		}
+		return f.texts[name]
+	}
+	filter := client.DeliveryFilter{
+		Endpoint: given("endpoint"), Publisher: given("publisher"), Event: given("event"), Type: given("type"), Reference: given("reference"),
+	}
 	for _, name := range f.states {
 		state := postback.State(name)
 		if !slices.Contains(postback.States(), state) {
-			return filter, usagef("--state %q is none of pending, retrying, parked, succeeded, dead and cancelled", name)
+			return filter, usagef("invalid --state %q: use pending, retrying, parked, succeeded, dead or cancelled", name)
 		}
 		filter.States = append(filter.States, state)
 	}
-	var err error
-	filter.Since, filter.Until, err = f.span.read()
+	if cmd.Flags().Changed("status-code") {
+		if f.statusCode < 100 || f.statusCode > 599 {
+			return filter, usagef("invalid --status-code %d: use a status from 100 to 599", f.statusCode)
+		}
+		filter.StatusCode = &f.statusCode
+	}
+	since, until, err := f.span.read()
+	if !since.IsZero() {
+		filter.Since = &since
+	}
+	if !until.IsZero() {
+		filter.Until = &until
+	}
 	return filter, err
+}
+
+// filterMark annotates the flags that pick.
+const filterMark = "waybill_filter"
+
+// filters marks flags that pick: when one is given without a value, the command
+// is refused. A filter that is dropped picks too much.
+func filters(cmd *cobra.Command, names ...string) {
+	for _, name := range names {
+		cmd.Flags().Lookup(name).Annotations = map[string][]string{filterMark: nil}
+	}
+}
+
+// checkFilters refuses filters that are given without a value.
+func checkFilters(cmd *cobra.Command) (err error) {
+	cmd.Flags().Visit(func(flag *pflag.Flag) {
+		_, picks := flag.Annotations[filterMark]
+		value := flag.Value.String()
+		if picks && (strings.TrimSpace(value) == "" || value == "[]") {
+			err = usagef("--%s is empty: give a value, or leave it out to filter nothing", flag.Name)
+		}
+	})
+	return err
 }
 
 // timeSpan is from --since to --until.
 type timeSpan struct{ since, until string }
 
 func (s *timeSpan) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&s.since, "since", "", "only those from this `TIME` on: RFC 3339, a date, or how long ago such as 90m or 7d")
+	cmd.Flags().StringVar(&s.since, "since", "", "only those from this `TIME` on: RFC 3339, a date, or an age such as 90m, 7d or 1w")
 	cmd.Flags().StringVar(&s.until, "until", "", "only those before this `TIME`")
+	filters(cmd, "since", "until")
 }
 
 func (s *timeSpan) read() (since, until client.Time, err error) {
@@ -76,18 +124,9 @@ func moment(flag, text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	for _, layout := range []string{time.RFC3339, time.DateOnly} {
-		if parsed, err := time.Parse(layout, text); err == nil {
-			return parsed.UTC(), nil
-		}
+	at, err := postback.ParseWhen(text, now)
+	if err != nil {
+		return time.Time{}, usagef("--%s: %v", flag, err)
 	}
-	if days, found := strings.CutSuffix(text, "d"); found {
-		if count, err := strconv.Atoi(days); err == nil && count >= 0 {
-			return now.AddDate(0, 0, -count), nil
-		}
-	}
-	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
-		return now.Add(-ago), nil
-	}
-	return time.Time{}, usagef("--%s %q is no time; write 2026-01-31T12:00:00Z, 2026-01-31, or how long ago, such as 90m or 7d", flag, text)
+	return at, nil
 }

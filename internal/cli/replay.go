@@ -60,7 +60,7 @@ failed again since are dead letters like any other: the next job picks them.`,
 		case len(args) > 0:
 			return p.replayIDs(ctx, c, args, flags.json)
 		case filtered:
-			return p.replayFiltered(ctx, c, &flags)
+			return p.replayFiltered(ctx, c, cmd, &flags)
 		default:
 			return usagef("name deliveries, or pick them with filters such as --state dead")
 		}
@@ -98,8 +98,8 @@ func (p *program) replayIDs(ctx context.Context, c *client.Client, ids []string,
 	return errors.Join(failed...)
 }
 
-func (p *program) replayFiltered(ctx context.Context, c *client.Client, flags *replayFlags) error {
-	filter, err := flags.filter.read()
+func (p *program) replayFiltered(ctx context.Context, c *client.Client, cmd *cobra.Command, flags *replayFlags) error {
+	filter, err := flags.filter.read(cmd)
 	if err != nil {
 		return err
 	}

@@ -72,6 +72,7 @@ func (p *program) replayList() *cobra.Command {
 		Args:    takes(),
 	}
 	cmd.Flags().StringVar(&publisher, "publisher", "", "only those whose filters name this `PUBLISHER`")
+	filters(cmd, "publisher")
 	chosen.add(cmd)
 	return p.online(cmd, func(ctx context.Context, c *client.Client, _ []string) error {
 		return listing[client.ReplayJob]{
@@ -98,8 +99,16 @@ func replayRow(job client.ReplayJob) []string {
 	}
 	return []string{
 		job.ID, state, strconv.Itoa(job.Matched), strconv.Itoa(job.Replayed), strconv.Itoa(job.Skipped), strconv.Itoa(job.Remaining),
-		rate, job.Filter.Publisher, job.Filter.Endpoint, when(job.CreatedAt), when(job.EndedAt),
+		rate, orNone(job.Filter.Publisher), orNone(job.Filter.Endpoint), when(job.CreatedAt), when(job.EndedAt),
 	}
+}
+
+// orNone is a text that may not be there.
+func orNone(text *string) string {
+	if text == nil {
+		return ""
+	}
+	return *text
 }
 
 func (p *program) replayWatch() *cobra.Command {

@@ -1,0 +1,60 @@
+package postback
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// UseTime says what may stand where a time is asked for.
+const UseTime = "use RFC 3339, a date, or an age such as 90m, 7d or 1w"
+
+// UseAge says what may stand where a length of time is asked for.
+const UseAge = "use a number and a unit, such as 90s, 36h, 7d or 1w"
+
+// ParseWhen reads a point in time: RFC 3339 ("2026-01-31T12:00:00Z"), a date in
+// UTC ("2026-01-31"), or an age, which is how long before now. Times before 1970
+// are refused.
+func ParseWhen(text string, now time.Time) (time.Time, error) {
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if at, err := time.Parse(layout, text); err == nil && at.Unix() >= 0 {
+			return at.UTC(), nil
+		}
+	}
+	if age, err := ParseAge(text); err == nil && age >= 0 {
+		return now.Add(-age).UTC(), nil
+	}
+	return time.Time{}, fmt.Errorf("invalid time %q: "+UseTime, text)
+}
+
+// ParseAge reads a length of time as Go spells it ("1h30m"), with weeks and days
+// in front ("1w2d12h").
+func ParseAge(text string) (time.Duration, error) {
+	rest, sum := text, time.Duration(0)
+	for _, unit := range []struct {
+		name   string
+		length time.Duration
+	}{{"w", 7 * 24 * time.Hour}, {"d", 24 * time.Hour}} {
+		count, after, found := strings.Cut(rest, unit.name)
+		if !found {
+			continue
+		}
+		n, err := strconv.ParseUint(count, 10, 32)
+		if err != nil || n > uint64((maxAge-sum)/unit.length) {
+			return 0, fmt.Errorf("invalid duration %q: "+UseAge, text)
+		}
+		rest, sum = after, sum+time.Duration(n)*unit.length
+	}
+	if rest == "" && rest != text {
+		return sum, nil
+	}
+	more, err := time.ParseDuration(rest)
+	if err != nil || rest != text && (more < 0 || strings.HasPrefix(rest, "+")) || more > maxAge {
+		return 0, fmt.Errorf("invalid duration %q: "+UseAge, text)
+	}
+	return sum + more, nil
+}
+
+// maxAge keeps sums from overflowing: a hundred years.
+const maxAge = 100 * 365 * 24 * time.Hour

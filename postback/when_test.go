@@ -1,0 +1,54 @@
+package postback_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+func TestParseWhen(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
+	for text, want := range map[string]time.Time{
+		"90m":                       now.Add(-90 * time.Minute),
+		"0s":                        now,
+		"7d":                        now.AddDate(0, 0, -7),
+		"1w":                        now.AddDate(0, 0, -7),
+		"1w2d12h":                   now.Add(-(9*24 + 12) * time.Hour),
+		"2d":                        now.AddDate(0, 0, -2),
+		"2026-01-30":                time.Date(2026, 1, 30, 0, 0, 0, 0, time.UTC),
+		"2026-01-30T10:00:00+02:00": time.Date(2026, 1, 30, 8, 0, 0, 0, time.UTC),
+	} {
+		if got, err := postback.ParseWhen(text, now); err != nil || !got.Equal(want) {
+			t.Errorf("%s: got %v, %v, want %v", text, got, err, want)
+		}
+	}
+	refused := []string{
+		"", " ", "yesterday", "7", "1x", "-5m", "1w-2d", "1w-5m", "1w+5m", "w", "d", "1d1w", "99999999w", "65535w", "1.5d", "0001-01-01T00:00:00Z", "1969-12-31",
+		"2026-13-01", "2026-01-31 12:00", "2540400h1w",
+	}
+	for _, text := range refused {
+		_, err := postback.ParseWhen(text, now)
+		if err == nil || !strings.Contains(err.Error(), postback.UseTime) {
+			t.Errorf("%q: got %v", text, err)
+		}
+	}
+}
+
+func TestParseAge(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]time.Duration{
+		"30s": 30 * time.Second, "1h30m": 90 * time.Minute, "7d": 7 * 24 * time.Hour, "2w": 14 * 24 * time.Hour, "0s": 0, "0": 0, "-5m": -5 * time.Minute,
+	} {
+		if got, err := postback.ParseAge(text); err != nil || got != want {
+			t.Errorf("%s: got %v, %v, want %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "1", "1y", "1w1", "d1"} {
+		if _, err := postback.ParseAge(text); err == nil || !strings.Contains(err.Error(), postback.UseAge) {
+			t.Errorf("%q: got %v", text, err)
+		}
+	}
+}
