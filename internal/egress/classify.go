@@ -13,16 +13,16 @@ import (
 )
 
 func dnsFailure(ctx context.Context, host string, err error) *Failure {
-	var dns *net.DNSError
-	notFound := errors.As(err, &dns) && dns.IsNotFound
 	switch {
-	case notFound:
+	case notFound(err):
 		return failed(CodeDNS, host+" does not resolve: no such host")
-	case timedOut(ctx, err):
-		return failed(CodeDNS, "resolving "+host+" took too long")
 	// The standard resolver keeps the text of a socket's error and not the error.
 	case exhausted(err) || strings.Contains(err.Error(), syscall.EMFILE.Error()):
 		return infrastructure(CodeExhausted, "no file descriptor is left to resolve "+host)
+	case errors.Is(err, ErrResolverDown):
+		return infrastructure(CodeResolver, "cannot resolve "+host+": "+ErrResolverDown.Error())
+	case timedOut(ctx, err):
+		return failed(CodeDNS, "resolving "+host+" took too long")
 	default:
 		return failed(CodeDNS, "resolving "+host+" failed")
 	}
@@ -35,16 +35,12 @@ func connectFailure(ctx context.Context, source netip.Addr, target netip.AddrPor
 		return infrastructure(CodeSource, fmt.Sprintf("egress address %s cannot be bound: %s", source, errno(err)))
 	case exhausted(err):
 		return infrastructure(CodeExhausted, what+": "+errno(err))
-	// Without a source address, IPv6 also says this when the host has no IPv6.
-	case errors.Is(err, syscall.EADDRNOTAVAIL) && (source.IsValid() || target.Addr().Is4()):
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return infrastructure(CodeExhausted, what+": no local port is left")
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return failed(CodeConnectRefused, what+": connection refused")
 	case timedOut(ctx, err):
 		return failed(CodeConnectTimeout, what+": no answer in time")
-	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH),
-		errors.Is(err, syscall.EADDRNOTAVAIL):
-		return failed(CodeConnectUnreachable, what+": "+errno(err))
 	default:
 		return failed(CodeConnect, what+": "+errno(err))
 	}
@@ -79,6 +75,13 @@ func exchangeFailure(err error, answered bool) *Failure {
 	default:
 		return failed(CodeInvalidResponse, "the answer is not valid HTTP, or its headers are longer than 64 KiB")
 	}
+}
+
+// unreachable tells whether a connection failed for the lack of a route. IPv6
+// says that no address is available when the host has none to send from.
+func unreachable(err error, source netip.Addr) bool {
+	return errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EHOSTUNREACH) ||
+		errors.Is(err, syscall.EADDRNOTAVAIL) && !bindFailed(err) && !source.IsValid()
 }
 
 // bindFailed tells a source address that is gone from one without free ports.

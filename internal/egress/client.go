@@ -2,9 +2,9 @@
 //
 // It guarantees that a request leaves from the configured source address or not
 // at all, that it goes to no address the policy forbids, however the URL or the
-// DNS spells it, and that one [Client.Send] puts at most one request before the
-// receiver: nothing is repeated behind the caller's back, no redirect is
-// followed. Whatever the peer does, a Send ends at its deadline and holds no
+// DNS spells it, and that one [Client.Send] puts one request before the receiver:
+// only one that was lost with a kept connection is sent once more, and the result
+// says so. No redirect is followed. Whatever the peer does, a Send ends at its deadline and holds no
 // more of the answer than its cap.
 package egress
 
@@ -12,9 +12,11 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -34,10 +36,16 @@ type Options struct {
 	// It gets checked addresses, never names. The environment's proxy
 	// variables are ignored.
 	Proxy *url.URL
-	// Allow opens private and loopback ranges. The source addresses (without
-	// any, this host's addresses but loopback) are opened only by a prefix that
-	// is that address alone.
+	// Advertised are the addresses that receivers see, when they are others than
+	// Addresses.
+	Advertised []netip.Addr
+	// Allow opens private and loopback ranges. What is our own is opened only by
+	// a prefix that is that address alone: every address of this host, the
+	// advertised ones, and the ports of loopback on which this process listens.
 	Allow []netip.Prefix
+	// Interfaces lists this host's addresses; it is asked again while the client
+	// is used. Default: the system's.
+	Interfaces func() ([]netip.Addr, error)
 	// ConnectTimeout bounds lookup, connection and TLS handshake together.
 	// Default: 5s.
 	ConnectTimeout time.Duration
@@ -47,6 +55,8 @@ type Options struct {
 	// Resolver is asked for names. Default: the system's, from whatever
 	// address the system chooses.
 	Resolver Resolver
+	// Dialer opens sockets. Default: the system's.
+	Dialer Dialer
 	// RootCAs are the certificate authorities. Default: the system's.
 	RootCAs *x509.CertPool
 	// UserAgent is sent unless a request brings its own. Default: "Waybill".
@@ -60,8 +70,10 @@ type Client struct {
 	source6        netip.Addr
 	proxy          *url.URL
 	resolver       Resolver
+	dialer         Dialer
 	tls            *tls.Config
 	transport      *http.Transport
+	once           *http.Transport // every request on a connection of its own
 	connectTimeout time.Duration
 	maxReadBody    int64
 	userAgent      string
@@ -74,13 +86,17 @@ func New(options Options) (*Client, error) {
 	c := &Client{
 		proxy:          options.Proxy,
 		resolver:       options.Resolver,
+		dialer:         options.Dialer,
 		connectTimeout: orDefault(options.ConnectTimeout, 5*time.Second),
 		maxReadBody:    orDefault(options.MaxReadBody, 16<<10),
 		userAgent:      options.UserAgent,
 		dials:          dials{closing: make(chan struct{})},
 	}
 	if c.resolver == nil {
-		c.resolver = systemResolver{}
+		c.resolver = newSystemResolver((&net.Dialer{}).DialContext)
+	}
+	if c.dialer == nil {
+		c.dialer = dialSystem
 	}
 	if c.userAgent == "" {
 		c.userAgent = "Waybill"
@@ -91,7 +107,7 @@ func New(options Options) (*Client, error) {
 	if err := checkProxy(options.Proxy); err != nil {
 		return nil, err
 	}
-	own, err := ownAddresses(options.Addresses)
+	own, err := newOwn(slices.Concat(options.Addresses, options.Advertised), options.Interfaces)
 	if err != nil {
 		return nil, err
 	}
@@ -103,6 +119,8 @@ func New(options Options) (*Client, error) {
 		ClientSessionCache: tls.NewLRUClientSessionCache(4096),
 	}
 	c.transport = c.newTransport()
+	c.once = c.newTransport()
+	c.once.DisableKeepAlives = true
 	return c, nil
 }
 
@@ -136,6 +154,7 @@ func (c *Client) newTransport() *http.Transport {
 func (c *Client) Close() {
 	c.dials.close()
 	c.transport.CloseIdleConnections()
+	c.once.CloseIdleConnections()
 }
 
 func orDefault[T time.Duration | int64](value, byDefault T) T {

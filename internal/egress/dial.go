@@ -3,27 +3,18 @@ package egress
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/netip"
 	"strconv"
 	"strings"
-	"sync/atomic"
+	"syscall"
 	"time"
 )
 
-// maxTried bounds how many of a receiver's addresses one dial tries.
-const maxTried = 4
-
-// conn counts writes, so that a Send knows whether anything may have left.
-type conn struct {
-	net.Conn
-	writes atomic.Int64
-}
-
-func (c *conn) Write(p []byte) (int, error) {
-	c.writes.Add(1)
-	return c.Conn.Write(p) //nolint:wrapcheck // the transport looks at the error as it is
-}
+// Dialer opens a socket from a source address, which is invalid when the system
+// chooses; network is tcp4, tcp6, udp4 or udp6.
+type Dialer func(ctx context.Context, network string, source netip.Addr, target netip.AddrPort) (net.Conn, error)
 
 // dial connects to one of the checked addresses of the host, within the
 // connect timeout. Errors are of type *Failure.
@@ -60,49 +51,49 @@ func (c *Client) open(ctx context.Context, hostPort string) (net.Conn, error) {
 	if err != nil {
 		return nil, invalidURL("has an invalid port").failure()
 	}
-	addrs, failure := c.targets(ctx, host)
+	addrs, failure := c.targets(ctx, host, uint16(port))
 	if failure != nil {
 		return nil, failure
 	}
+	targets := make([]netip.AddrPort, len(addrs))
 	for i, addr := range addrs {
-		share, cancel := context.WithTimeout(ctx, remaining(ctx)/time.Duration(len(addrs)-i))
-		var raw net.Conn
-		raw, failure = c.connect(share, netip.AddrPortFrom(addr, uint16(port)))
-		cancel()
-		if failure == nil {
-			return &conn{Conn: raw}, nil
-		}
-		if failure.Kind == Infrastructure {
-			break
-		}
+		targets[i] = netip.AddrPortFrom(addr, uint16(port))
 	}
-	return nil, failure
+	raw, failure := dialFirst(ctx, targets, c.connect)
+	if failure != nil {
+		return nil, failure
+	}
+	return &conn{Conn: raw}, nil
 }
 
 // targets returns the addresses to try, in order. One forbidden address among
 // them refuses all: an attacker who controls the zone controls their order.
-func (c *Client) targets(ctx context.Context, host string) ([]netip.Addr, *Failure) {
-	addrs, failure := c.resolve(ctx, host)
+func (c *Client) targets(ctx context.Context, host string, port uint16) ([]netip.Addr, *Failure) {
+	addrs, failure := c.resolve(ctx, host, port)
 	if failure != nil {
 		return nil, failure
 	}
 	for _, addr := range addrs {
-		if refusal := c.checkAddr(host, addr); refusal != nil {
+		if refusal := c.checkAddr(host, addr, port); refusal != nil {
 			return nil, refusal.failure()
 		}
 	}
 	if c.proxy == nil {
 		addrs, failure = c.reachable(host, addrs)
 	}
-	return addrs[:min(len(addrs), maxTried)], failure
+	if failure != nil {
+		return nil, failure
+	}
+	addrs = interleave(addrs)
+	return addrs[:min(len(addrs), maxTried)], nil
 }
 
-func (c *Client) resolve(ctx context.Context, host string) ([]netip.Addr, *Failure) {
+func (c *Client) resolve(ctx context.Context, host string, port uint16) ([]netip.Addr, *Failure) {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{addr}, nil
 	}
 	if localhost(host) {
-		if addrs := c.policy.loopback(); len(addrs) > 0 {
+		if addrs := c.policy.loopback(port); len(addrs) > 0 {
 			return addrs, nil
 		}
 		return nil, denied(host + " is this host").failure()
@@ -154,20 +145,60 @@ func (c *Client) connect(ctx context.Context, target netip.AddrPort) (net.Conn, 
 }
 
 func (c *Client) connectDirectly(ctx context.Context, target netip.AddrPort) (net.Conn, *Failure) {
-	dialer, network := &net.Dialer{}, "tcp6"
-	if target.Addr().Is4() {
-		network = "tcp4"
-	}
 	source := c.sourceFor(target.Addr())
+	raw, err := c.dialer(ctx, "tcp"+family(target.Addr()), source, target)
+	switch {
+	case err == nil:
+		return raw, nil
+	case unreachable(err, source):
+		return nil, c.unreachableFailure(ctx, source, target, err)
+	default:
+		return nil, connectFailure(ctx, source, target, err)
+	}
+}
+
+// unreachableFailure tells whose failure it is that a target cannot be reached.
+// When the system has a route to it, a router further on has said so. When it
+// has none, this host is off the network, or was never on that of IPv6 or IPv4.
+func (c *Client) unreachableFailure(ctx context.Context, source netip.Addr, target netip.AddrPort, cause error) *Failure {
+	what := "connect to " + target.String() + ": "
+	// Connecting a UDP socket looks the route up and sends nothing.
+	if probe, err := c.dialer(ctx, "udp"+family(target.Addr()), source, target); err == nil {
+		probe.Close()
+		return routedFailure(target, cause)
+	}
+	if source.IsValid() || c.policy.own.hadFamilyOf(target.Addr()) {
+		return infrastructure(CodeNoRoute, what+"this host has no route: "+errno(cause))
+	}
+	return failed(CodeFamily, what+"this host has no IPv"+family(target.Addr())+" address to send from")
+}
+
+func routedFailure(target netip.AddrPort, cause error) *Failure {
+	what := "connect to " + target.String() + ": "
+	if errors.Is(cause, syscall.EADDRNOTAVAIL) {
+		return infrastructure(CodeExhausted, what+"no local port is left")
+	}
+	return failed(CodeConnectUnreachable, what+errno(cause))
+}
+
+func family(addr netip.Addr) string {
+	if addr.Is4() {
+		return "4"
+	}
+	return "6"
+}
+
+// dialSystem opens a socket of the system's.
+func dialSystem(ctx context.Context, network string, source netip.Addr, target netip.AddrPort) (net.Conn, error) {
+	dialer := &net.Dialer{}
 	if source.IsValid() {
 		dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(source, 0))
 		dialer.Control = bindWithoutPort
+		if strings.HasPrefix(network, "udp") {
+			dialer.LocalAddr = net.UDPAddrFromAddrPort(netip.AddrPortFrom(source, 0))
+		}
 	}
-	raw, err := dialer.DialContext(ctx, network, target.String())
-	if err != nil {
-		return nil, connectFailure(ctx, source, target, err)
-	}
-	return raw, nil
+	return dialer.DialContext(ctx, network, target.String()) //nolint:wrapcheck // classified by the caller
 }
 
 func remaining(ctx context.Context) time.Duration {
@@ -176,16 +207,4 @@ func remaining(ctx context.Context) time.Duration {
 		return time.Minute
 	}
 	return time.Until(deadline)
-}
-
-// systemResolver asks the system. Its IPv4 addresses may come in their mapped
-// form, which says nothing about how the DNS spelled them.
-type systemResolver struct{}
-
-func (systemResolver) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
-	addrs, err := net.DefaultResolver.LookupNetIP(ctx, network, strings.TrimSuffix(host, "."))
-	for i, addr := range addrs {
-		addrs[i] = addr.Unmap()
-	}
-	return addrs, err //nolint:wrapcheck // a resolver's error is classified, not shown
 }

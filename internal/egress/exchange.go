@@ -2,25 +2,25 @@ package egress
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
-	"net"
 	"net/http/httptrace"
 	"net/netip"
 	"sync/atomic"
 )
 
-// exchange watches one Send on its way through the transport.
+// exchange watches one request on its way through the transport.
 //
-// The transport repeats a request by itself when a kept-alive HTTP/1 connection
-// breaks before the first byte of the answer, although the receiver may have
-// acted on it. The exchange lets it try another connection only as long as
-// nothing was written. HTTP/2 says which requests were not processed, and only
-// those are repeated (RFC 9113, section 8.7).
+// The transport repeats some requests by itself when a kept-alive HTTP/1
+// connection breaks before the first byte of the answer: GETs, as often as
+// there are such connections. The exchange lets it try another connection only
+// as long as nothing was written; what was written and is lost, Send repeats,
+// whatever the method, and once. HTTP/2 says which requests were not processed,
+// and those the transport repeats (RFC 9113, section 8.7).
 type exchange struct {
 	abort       context.CancelCauseFunc
 	conn        *conn
+	reused      bool
 	multiplexed bool
 	before      int64
 	sent        bool
@@ -34,8 +34,10 @@ type cause string
 const (
 	// deadlinePassed: the total deadline of the Send.
 	deadlinePassed cause = "the total deadline has passed"
-	// wouldRepeat: the request would reach the receiver twice.
+	// wouldRepeat: the transport would repeat the request by itself.
 	wouldRepeat cause = "the connection was closed before the status"
+	// bodyLate: the rest of the body is not worth waiting for.
+	bodyLate cause = "the body takes too long"
 )
 
 func (c cause) Error() string { return string(c) }
@@ -56,14 +58,17 @@ func (e *exchange) getConn(string) {
 }
 
 // gotConn stops it from using one that was there already: the transport does
-// not look at the context between getting a connection and writing to it.
+// not look at the context between getting a connection and writing to it. A
+// kept connection that the receiver has closed meanwhile is given back closed,
+// so that the transport takes another.
 func (e *exchange) gotConn(info httptrace.GotConnInfo) {
-	if e.repeats() {
+	raw, multiplexed := unwrap(info.Conn)
+	e.reused = info.Reused
+	if e.repeats() || info.Reused && !multiplexed && !raw.idle() {
 		info.Conn.Close()
 		return
 	}
 	e.sent = e.maySent()
-	raw, multiplexed := unwrap(info.Conn)
 	e.conn, e.multiplexed = raw, multiplexed
 	e.before = raw.writes.Load()
 	e.source = localAddr(raw)
@@ -77,21 +82,13 @@ func (e *exchange) maySent() bool {
 	return e.sent || e.conn != nil && e.conn.writes.Load() > e.before
 }
 
-func unwrap(established net.Conn) (raw *conn, multiplexed bool) {
-	if secure, ok := established.(*tls.Conn); ok {
-		established = secure.NetConn()
-		multiplexed = secure.ConnectionState().NegotiatedProtocol == "h2"
-	}
-	raw, _ = established.(*conn)
-	return raw, multiplexed
-}
-
-func localAddr(established net.Conn) netip.Addr {
-	local, ok := established.LocalAddr().(*net.TCPAddr)
-	if !ok {
-		return netip.Addr{}
-	}
-	return local.AddrPort().Addr().Unmap()
+// lost tells whether a request failed because it was given to a kept connection
+// that ended before any byte of an answer: the receiver closed it, most likely
+// before it saw the request. On HTTP/2 a failure may be that of the one request
+// alone. An error of the dial means that there was no such connection any more.
+func (e *exchange) lost(err error) bool {
+	var dial *Failure
+	return e.reused && !e.answered.Load() && !errors.As(err, &dial) && (!e.multiplexed || e.conn.ended.Load())
 }
 
 func closedByPeer(err error) bool {

@@ -39,14 +39,14 @@ const (
 	// CodeDNS (failed): the host does not resolve, or not in time.
 	CodeDNS = "dns_error"
 	// CodeFamily (failed): the receiver has no address of the egress address's
-	// family. It is the endpoint's failure, not the host's: other endpoints are
+	// family, or of those that this host has. It is the endpoint's failure, not the host's: other endpoints are
 	// not affected, and the delivery must end.
 	CodeFamily = "egress_family_mismatch"
 	// CodeConnectRefused (failed): nothing listens there.
 	CodeConnectRefused = "connect_refused"
 	// CodeConnectTimeout (failed): no connection in time.
 	CodeConnectTimeout = "connect_timeout"
-	// CodeConnectUnreachable (failed): no route to the receiver.
+	// CodeConnectUnreachable (failed): a router has no way to the receiver.
 	CodeConnectUnreachable = "connect_unreachable"
 	// CodeConnect (failed): no connection for another reason.
 	CodeConnect = "connect_error"
@@ -67,6 +67,11 @@ const (
 	CodeSource = "egress_address_unavailable"
 	// CodeExhausted (infrastructure): no file descriptors, memory or ports left.
 	CodeExhausted = "egress_exhausted"
+	// CodeNoRoute (infrastructure): this host has no route to the receiver.
+	CodeNoRoute = "egress_no_route"
+	// CodeResolver (infrastructure): this host's resolver does not answer, for
+	// no name.
+	CodeResolver = "egress_resolver_down"
 	// CodeProxy (infrastructure): the egress proxy is down, refuses us or does
 	// not speak its protocol.
 	CodeProxy = "egress_proxy"

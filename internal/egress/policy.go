@@ -9,7 +9,7 @@ import (
 type policy struct {
 	reserved []reserved
 	allow    []netip.Prefix
-	own      []netip.Addr
+	own      *own
 }
 
 // reserved is a range that no publisher's endpoint lives in.
@@ -18,24 +18,24 @@ type reserved struct {
 	name   string
 }
 
-func newPolicy(allow []netip.Prefix, own []netip.Addr) *policy {
+func newPolicy(allow []netip.Prefix, own *own) *policy {
 	return &policy{reserved: reservedRanges(), allow: allow, own: own}
 }
 
-// deny says why an address may not be reached; empty when it may.
+// deny says why a target may not be reached; empty when it may.
 //
-// Allowed prefixes open what is reserved. They open an address of this host
-// only when they name that address alone, so that allowing a private network
-// does not let publishers aim at the engine itself.
-func (p *policy) deny(addr netip.Addr) string {
+// Allowed prefixes open what is reserved. They open what is our own only when
+// they name that address alone, so that allowing a private network does not let
+// publishers aim at the engine itself.
+func (p *policy) deny(addr netip.Addr, port uint16) string {
 	if addr.Zone() != "" {
 		return "has a zone"
 	}
-	if slices.Contains(p.own, addr.Unmap()) {
+	if why := p.own.says(addr, port); why != "" {
 		if p.allowed(addr, true) {
 			return ""
 		}
-		return "is this host's own address"
+		return why
 	}
 	if p.allowed(addr, false) {
 		return ""
@@ -55,10 +55,10 @@ func (p *policy) allowed(addr netip.Addr, alone bool) bool {
 }
 
 // loopback returns the addresses that "localhost" stands for, as far as they
-// are allowed. No resolver is asked: RFC 6761, section 6.3.
-func (p *policy) loopback() []netip.Addr {
+// may be reached at a port. No resolver is asked: RFC 6761, section 6.3.
+func (p *policy) loopback(port uint16) []netip.Addr {
 	both := []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
-	return slices.DeleteFunc(both, func(addr netip.Addr) bool { return p.deny(addr) != "" })
+	return slices.DeleteFunc(both, func(addr netip.Addr) bool { return p.deny(addr, port) != "" })
 }
 
 // reservedRanges lists what is not globally reachable, by the IANA

@@ -22,7 +22,14 @@ type Request struct {
 	URL    string // absolute, as it was signed
 	Header http.Header
 	Body   []byte
+	// AwaitBody says that the body of a 200 decides: it is awaited until the
+	// timeout. Otherwise the status decides, and what comes of the body within
+	// a second of it is taken along.
+	AwaitBody bool
 }
+
+// bodyPatience is how long a body that decides nothing is read.
+const bodyPatience = time.Second
 
 // Result is what came of a request.
 type Result struct {
@@ -31,9 +38,12 @@ type Result struct {
 	// StatusCode and Header are set when Failure is nil.
 	StatusCode int
 	Header     http.Header
+	// Resent tells that a kept connection ended before any byte of an answer,
+	// and that the request was sent again at once, on a new one.
+	Resent bool
 	// Body is the beginning of the answer's body, as it was sent (never
 	// decompressed), and Truncated tells that there was or may have been more:
-	// the cap, a broken connection or the deadline cut it.
+	// the cap, a broken connection or lack of time cut it.
 	Body      []byte
 	Truncated bool
 	// Duration is the time from the call to its end.
@@ -49,8 +59,11 @@ type Result struct {
 // TLS, headers and body.
 //
 // The status decides. Once a complete status and headers are there, Failure is
-// nil, and a body that is cut by the cap, by the peer or by the deadline is
+// nil, and a body that is cut by the cap, by the peer or by lack of time is
 // Truncated: a receiver that has said 200 has said it.
+//
+// A receiver may close a kept connection at the moment in which it is used
+// again. Then the request is sent once more, on a connection of its own.
 func (c *Client) Send(ctx context.Context, request Request, timeout time.Duration) Result {
 	start := time.Now()
 	result := c.send(ctx, request, orDefault(timeout, DefaultTimeout))
@@ -65,23 +78,40 @@ func (c *Client) send(ctx context.Context, request Request, timeout time.Duratio
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, deadlinePassed)
 	defer cancel()
+	result, lost := c.exchange(ctx, c.transport, target, request, timeout)
+	if lost && ctx.Err() == nil {
+		sent := result.Sent
+		result, _ = c.exchange(ctx, c.once, target, request, timeout)
+		result.Sent, result.Resent = result.Sent || sent, sent
+	}
+	return result
+}
+
+// exchange sends a request once. It tells, too, whether the request was lost
+// with a kept connection.
+func (c *Client) exchange(
+	ctx context.Context, transport *http.Transport, target *url.URL, request Request, timeout time.Duration,
+) (result Result, lost bool) {
 	ctx, abort := context.WithCancelCause(ctx)
 	defer abort(nil)
 	exchange := &exchange{abort: abort}
-
-	response, err := c.transport.RoundTrip(c.wire(httptrace.WithClientTrace(ctx, exchange.trace()), target, request))
-	result := Result{Sent: exchange.maySent(), SourceIP: exchange.source}
+	response, err := transport.RoundTrip(c.wire(httptrace.WithClientTrace(ctx, exchange.trace()), target, request))
+	result.Sent, result.SourceIP = exchange.maySent(), exchange.source
 	if err != nil {
 		result.Failure = sendFailure(ctx, exchange, err, timeout)
-		return result
+		return result, exchange.lost(err)
 	}
 	defer response.Body.Close()
 	result.StatusCode, result.Header = response.StatusCode, response.Header
+	if !request.AwaitBody || response.StatusCode != http.StatusOK {
+		late := time.AfterFunc(bodyPatience, func() { abort(bodyLate) })
+		defer late.Stop()
+	}
 	// What follows a 101 is no body, and reading it would heed no deadline.
 	if response.StatusCode != http.StatusSwitchingProtocols {
 		result.Body, result.Truncated = c.readBody(response.Body)
 	}
-	return result
+	return result, false
 }
 
 func (c *Client) checkRequest(request Request) (*url.URL, *Refusal) {

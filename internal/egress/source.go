@@ -1,6 +1,7 @@
 package egress
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/netip"
@@ -19,45 +20,37 @@ func (c *Client) useSources(addresses []netip.Addr) error {
 			return fmt.Errorf("egress addresses %s and %s are of one family: give at most one IPv4 and one IPv6 (--egress-ip)",
 				family, addr)
 		}
-		if err := bindable(addr); err != nil {
-			return fmt.Errorf("egress address %s is not assigned to this host (--egress-ip): %w", addr, err)
+		if err := bindable(context.Background(), addr); err != nil {
+			return err
 		}
 		*family = addr
 	}
 	return nil
 }
 
-// bindable binds the address for a moment.
-func bindable(addr netip.Addr) error {
-	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, 0)))
-	if err != nil {
-		return fmt.Errorf("bind %s: %w", addr, err)
-	}
-	if err := conn.Close(); err != nil {
-		return fmt.Errorf("release %s: %w", addr, err)
+// Available tells whether every source address is on this host now, by asking
+// the system each time. Without source addresses there is nothing to miss.
+func (c *Client) Available(ctx context.Context) error {
+	for _, source := range []netip.Addr{c.source4, c.source6} {
+		if !source.IsValid() {
+			continue
+		}
+		if err := bindable(ctx, source); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// ownAddresses returns the addresses that requests may leave from: the
-// configured ones, or all of this host. Loopback is not among the latter: it is
-// reserved anyhow.
-func ownAddresses(configured []netip.Addr) ([]netip.Addr, error) {
-	var own []netip.Addr
-	for _, addr := range configured {
-		own = append(own, addr.Unmap())
-	}
-	if len(own) > 0 {
-		return own, nil
-	}
-	interfaces, err := net.InterfaceAddrs()
+// bindable binds the address for a moment.
+func bindable(ctx context.Context, addr netip.Addr) error {
+	var config net.ListenConfig
+	conn, err := config.ListenPacket(ctx, "udp", netip.AddrPortFrom(addr, 0).String())
 	if err != nil {
-		return nil, fmt.Errorf("list this host's addresses: %w", err)
+		return fmt.Errorf("egress address %s is not assigned to this host (--egress-ip): %w", addr, err)
 	}
-	for _, entry := range interfaces {
-		if prefix, err := netip.ParsePrefix(entry.String()); err == nil && !prefix.Addr().IsLoopback() {
-			own = append(own, prefix.Addr().WithZone("").Unmap())
-		}
+	if err := conn.Close(); err != nil {
+		return fmt.Errorf("release egress address %s: %w", addr, err)
 	}
-	return own, nil
+	return nil
 }

@@ -120,7 +120,7 @@ func (c *Client) checkHost(u *url.URL) *Refusal {
 		if addr.Is6() != strings.HasPrefix(u.Host, "[") {
 			return invalidURL("has brackets in the wrong place")
 		}
-		return c.checkAddr(name, addr)
+		return c.checkAddr(name, addr, portOf(u))
 	}
 	if strings.HasPrefix(u.Host, "[") {
 		return invalidURL("has no valid address in brackets")
@@ -131,15 +131,28 @@ func (c *Client) checkHost(u *url.URL) *Refusal {
 		return invalidURL("has an invalid host name")
 	case numeric(name):
 		return denied("an address must be written in plain dotted decimal")
-	case localhost(name) && len(c.policy.loopback()) == 0:
+	case localhost(name) && len(c.policy.loopback(portOf(u))) == 0:
 		return denied(u.Hostname() + " is this host")
 	default:
 		return nil
 	}
 }
 
-func (c *Client) checkAddr(name string, addr netip.Addr) *Refusal {
-	reason := c.policy.deny(addr)
+// portOf is the port of a URL that was checked.
+func portOf(u *url.URL) uint16 {
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	switch {
+	case err == nil:
+		return uint16(port)
+	case u.Scheme == "https":
+		return 443
+	default:
+		return 80
+	}
+}
+
+func (c *Client) checkAddr(name string, addr netip.Addr, port uint16) *Refusal {
+	reason := c.policy.deny(addr, port)
 	switch {
 	case reason == "":
 		return nil
