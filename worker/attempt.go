@@ -108,7 +108,9 @@ func (w *Worker) sign(endpoint postback.Endpoint, due postback.Due, attempt *pos
 		Method: signed.Method, URL: signed.URL, Headers: shown,
 		Body: signed.Body, StringToSign: signed.StringToSign,
 	}
-	return egress.Request{Method: signed.Method, URL: signed.URL, Header: signed.Header, Body: signed.Body}, nil
+	return egress.Request{
+		Method: signed.Method, URL: signed.URL, Header: signed.Header, Body: signed.Body, AwaitBody: endpoint.Expect != nil,
+	}, nil
 }
 
 // open opens secrets of an endpoint.
@@ -147,6 +149,9 @@ func (w *Worker) fill(attempt *postback.Attempt, result egress.Result, verdict v
 	attempt.Duration = w.now().Sub(attempt.StartedAt)
 	attempt.StatusCode = result.StatusCode
 	attempt.Outcome, attempt.Error = verdict.outcome, verdict.failure
+	if result.Resent {
+		attempt.Notes = append(attempt.Notes, noteResent)
+	}
 	if verdict.note != "" {
 		attempt.Notes = append(attempt.Notes, verdict.note)
 	}
@@ -162,6 +167,10 @@ func (w *Worker) fill(attempt *postback.Attempt, result egress.Result, verdict v
 		Truncated: result.Truncated || len(body) < len(result.Body),
 	}
 }
+
+// noteResent is what the history says of a request that was lost with a kept
+// connection, which the receiver closed before it answered anything.
+const noteResent = "sent again at once, on a new connection: the receiver had closed the kept one"
 
 func flat(header http.Header) map[string]string {
 	flattened := make(map[string]string, len(header))

@@ -123,6 +123,10 @@ func remedyOfEgress(code string) string {
 		return "this server cannot send from its egress address: nothing was sent, and the endpoint is not at fault; run `waybill doctor`"
 	case "egress_exhausted":
 		return "this server has no file descriptors, memory or ports left: nothing was sent, and the endpoint is not at fault"
+	case "egress_no_route":
+		return "this server has no network route to the receiver: nothing was sent, and the endpoint is not at fault; check this host's network"
+	case "egress_resolver_down":
+		return "this server's DNS resolver does not answer: nothing was sent, and the endpoint is not at fault; check /etc/resolv.conf and the resolver"
 	case "egress_proxy":
 		return "this server's egress proxy does not let requests out: nothing was sent, and the endpoint is not at fault"
 	case "canceled":

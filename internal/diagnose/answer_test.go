@@ -189,7 +189,7 @@ func TestAnswerSaysWhatToDoWithoutAnAnswer(t *testing.T) {
 	codes := []string{
 		egress.CodeDenied, egress.CodeDNS, egress.CodeFamily, egress.CodeConnectRefused, egress.CodeConnectTimeout,
 		egress.CodeConnectUnreachable, egress.CodeConnect, egress.CodeTLS, egress.CodeTimeout, egress.CodeReset, egress.CodeClosed,
-		egress.CodeInvalidResponse, egress.CodeSource, egress.CodeExhausted, egress.CodeProxy, egress.CodeCanceled,
+		egress.CodeInvalidResponse, egress.CodeNoRoute, egress.CodeResolver, egress.CodeSource, egress.CodeExhausted, egress.CodeProxy, egress.CodeCanceled,
 		egress.CodeInvalidURL, "nested_value",
 	}
 	for _, code := range codes {
