@@ -167,10 +167,11 @@ func (s *server) buildBreaker(ctx context.Context) (err error) {
 
 func (s *server) buildEgress(context.Context) (err error) {
 	s.egress, err = egress.New(egress.Options{
-		Addresses: s.cfg.EgressIPs,
-		Proxy:     s.cfg.EgressProxy,
-		Allow:     s.cfg.EgressAllow,
-		UserAgent: "Waybill/" + Version(),
+		Addresses:  s.cfg.EgressIPs,
+		Advertised: s.cfg.EgressAdvertise,
+		Proxy:      s.cfg.EgressProxy,
+		Allow:      s.cfg.EgressAllow,
+		UserAgent:  "Waybill/" + Version(),
 	})
 	if err != nil {
 		return fmt.Errorf("set up egress: %w", err)

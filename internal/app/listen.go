@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 )
 
@@ -23,6 +24,9 @@ func (s *server) listen(ctx context.Context, setting, address string, handler ht
 	opened, err := config.Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s (another address: --%s): %w", address, setting, err)
+	}
+	if at, err := netip.ParseAddrPort(opened.Addr().String()); err == nil {
+		s.egress.Listens(at)
 	}
 	l := &listener{
 		server: &http.Server{

@@ -99,7 +99,7 @@ func egressSettings() []setting {
 		},
 		{
 			name: "egress-allow", placeholder: "CIDR", list: true,
-			usage: "addresses that may be reached though private or local",
+			usage: "allow private or local targets; our own addresses only by their own /32 or /128",
 			parse: func(c *Config, v []string) error { return parsePrefixes(&c.EgressAllow, v) },
 			show:  func(c Config) string { return join(c.EgressAllow, netip.Prefix.String) },
 		},
