@@ -77,6 +77,9 @@ func refusedReason(failure egress.Failure) postback.Reason {
 // classesOf are the classes of failures on the way, by which a retry policy
 // picks those that are worth another attempt.
 func classesOf(code string) []string {
+	if egress.IsTLS(code) {
+		return []string{retry.TLS}
+	}
 	switch code {
 	case egress.CodeTimeout:
 		return []string{retry.Timeout}
@@ -85,8 +88,6 @@ func classesOf(code string) []string {
 	case egress.CodeConnect, egress.CodeConnectRefused, egress.CodeConnectUnreachable,
 		egress.CodeReset, egress.CodeClosed, egress.CodeInvalidResponse:
 		return []string{retry.Connection}
-	case egress.CodeTLS:
-		return []string{retry.TLS}
 	case egress.CodeDNS, egress.CodeFamily:
 		return []string{retry.DNS}
 	default:

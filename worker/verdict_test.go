@@ -57,6 +57,7 @@ func TestClassify(t *testing.T) {
 		{"no connection in time, as a timeout", only("timeout"), failure(egress.Failed, egress.CodeConnectTimeout), worker.Verdict{failed, egress.CodeConnectTimeout, again, "", "", ""}},
 		{"no connection in time, as a connection", only("connection"), failure(egress.Failed, egress.CodeConnectTimeout), worker.Verdict{failed, egress.CodeConnectTimeout, again, "", "", ""}},
 		{"timeout, unwanted", only("5xx", "connection"), failure(egress.Failed, egress.CodeTimeout), worker.Verdict{failed, egress.CodeTimeout, stop, "not_retried", "", ""}},
+		{"TLS, wanted", only("tls"), failure(egress.Failed, egress.CodeTLSExpired), worker.Verdict{failed, egress.CodeTLSExpired, again, "", "", ""}},
 		{"TLS, unwanted", only("connection"), failure(egress.Failed, egress.CodeTLS), worker.Verdict{failed, egress.CodeTLS, stop, "not_retried", "", ""}},
 		{"DNS, wanted", only("dns"), failure(egress.Failed, egress.CodeDNS), worker.Verdict{failed, egress.CodeDNS, again, "", "", ""}},
 		{"our own trouble, whatever is retried", only("5xx"), failure(egress.Infrastructure, egress.CodeSource), worker.Verdict{failed, egress.CodeSource, "not_sent", "", "", ""}},

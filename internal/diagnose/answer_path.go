@@ -78,7 +78,7 @@ func (s Sent) unanswered() []postback.Finding {
 	if failure == nil {
 		return nil
 	}
-	return one(failure.Code, firstOf(remedyOfNetwork(failure.Code), remedyOfEgress(failure.Code), "nothing was sent: "+failure.Message))
+	return one(failure.Code, firstOf(remedyOfNetwork(failure.Code), remedyOfTLS(failure.Code), remedyOfEgress(failure.Code), "nothing was sent: "+failure.Message))
 }
 
 func firstOf(texts ...string) string {
@@ -102,8 +102,6 @@ func remedyOfNetwork(code string) string {
 		return "nothing listens at the receiver's address and port: check the port, and that its server runs"
 	case "connect_timeout", "connect_unreachable", "connect_error":
 		return "no connection to the receiver comes about: most likely a firewall drops it; the publisher must allow the address that this server sends from"
-	case "tls_error":
-		return "the TLS handshake failed: the receiver's certificate must be valid, for this host, with its whole chain, and TLS 1.2 or newer must be on"
 	case "timeout":
 		return "the receiver did not answer in time: have it answer 200 at once and do its work afterwards, or raise the endpoint's timeout"
 	case "connection_reset", "connection_closed":

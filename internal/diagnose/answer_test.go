@@ -188,9 +188,12 @@ func TestAnswerSaysWhatToDoWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
 	codes := []string{
 		egress.CodeDenied, egress.CodeDNS, egress.CodeFamily, egress.CodeConnectRefused, egress.CodeConnectTimeout,
-		egress.CodeConnectUnreachable, egress.CodeConnect, egress.CodeTLS, egress.CodeTimeout, egress.CodeReset, egress.CodeClosed,
+		egress.CodeConnectUnreachable, egress.CodeConnect, egress.CodeTimeout, egress.CodeReset, egress.CodeClosed,
 		egress.CodeInvalidResponse, egress.CodeNoRoute, egress.CodeResolver, egress.CodeSource, egress.CodeExhausted, egress.CodeProxy, egress.CodeCanceled,
 		egress.CodeInvalidURL, "nested_value",
+		egress.CodeTLS, egress.CodeTLSTimeout, egress.CodeTLSNotSpoken, egress.CodeTLSClosed, egress.CodeTLSVersion, egress.CodeTLSCipher,
+		egress.CodeTLSHost, egress.CodeTLSExpired, egress.CodeTLSSelfSigned, egress.CodeTLSAuthority, egress.CodeTLSIncomplete,
+		egress.CodeTLSCertificate, egress.CodeTLSClientCertificate,
 	}
 	for _, code := range codes {
 		attempt := postback.Attempt{Outcome: postback.OutcomeFailed, Error: &postback.AttemptError{Code: code, Message: "data.user_id: is an object"}}

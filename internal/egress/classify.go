@@ -2,7 +2,6 @@ package egress
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -46,28 +45,17 @@ func connectFailure(ctx context.Context, source netip.Addr, target netip.AddrPor
 	}
 }
 
-func tlsFailure(ctx context.Context, host string, err error) *Failure {
-	var record tls.RecordHeaderError
-	what := "TLS handshake with " + host
-	switch {
-	case timedOut(ctx, err):
-		return failed(CodeTLS, what+": not finished in time")
-	case errors.As(err, &record):
-		return failed(CodeTLS, what+": the receiver does not speak TLS")
-	case closedByPeer(err):
-		return failed(CodeTLS, what+": the connection was closed")
-	default:
-		return failed(CodeTLS, plain(what+": "+strings.TrimPrefix(err.Error(), "tls: ")))
-	}
-}
-
 // exchangeFailure classifies what went wrong on an established connection.
-func exchangeFailure(err error, answered bool) *Failure {
-	var operation *net.OpError
+func exchangeFailure(err error, exchange *exchange) *Failure {
+	answered := exchange.answered.Load()
 	switch {
-	// TLS 1.3 refuses a missing client certificate after the handshake.
-	case errors.As(err, &operation) && operation.Op == "remote error":
-		return failed(CodeTLS, plain("the receiver ended TLS: "+operation.Err.Error()))
+	// TLS 1.3 refuses a missing client certificate after the handshake, and the
+	// alert that says so may be lost with the connection.
+	case !answered && exchange.conn != nil && exchange.conn.wantsCertificate.Load():
+		return clientCertificateWanted()
+	case alertOf(err) != "":
+		code, why := alertFailure(alertOf(err))
+		return failed(code, plain(why))
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return failed(CodeReset, "the connection was reset before the status")
 	case !answered || closedByPeer(err):

@@ -15,6 +15,8 @@ type conn struct {
 	net.Conn
 	writes atomic.Int64
 	ended  atomic.Bool // by the peer, or on the way
+
+	wantsCertificate atomic.Bool // the receiver asked for a client's
 }
 
 func (c *conn) Read(p []byte) (int, error) {

@@ -2,7 +2,6 @@ package egress
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"net"
 	"net/netip"
@@ -21,31 +20,31 @@ type Dialer func(ctx context.Context, network string, source netip.Addr, target 
 func (c *Client) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 	ctx, done := c.dials.bound(ctx, c.connectTimeout)
 	defer done()
-	return c.open(ctx, addr)
+	raw, failure := c.open(ctx, addr)
+	if failure != nil {
+		return nil, failure
+	}
+	return raw, nil
 }
 
-// dialTLS does the same and the handshake with the name in the URL, whatever
-// address was dialed.
+// dialTLS does the same and the handshake.
 func (c *Client) dialTLS(ctx context.Context, _, addr string) (net.Conn, error) {
 	ctx, done := c.dials.bound(ctx, c.connectTimeout)
 	defer done()
-	raw, err := c.open(ctx, addr)
-	if err != nil {
-		return nil, err
+	raw, failure := c.open(ctx, addr)
+	if failure != nil {
+		return nil, failure
 	}
 	host, _, _ := net.SplitHostPort(addr)
-	config := c.tls.Clone()
-	config.ServerName = host
-	secure := tls.Client(raw, config)
-	if err := secure.HandshakeContext(ctx); err != nil {
-		raw.Close()
-		return nil, tlsFailure(ctx, host, err)
+	secure, failure := c.handshake(ctx, raw, host)
+	if failure != nil {
+		return nil, failure
 	}
 	return secure, nil
 }
 
 // open resolves, checks and connects.
-func (c *Client) open(ctx context.Context, hostPort string) (net.Conn, error) {
+func (c *Client) open(ctx context.Context, hostPort string) (*conn, *Failure) {
 	host, service, _ := net.SplitHostPort(hostPort)
 	port, err := strconv.ParseUint(service, 10, 16)
 	if err != nil {

@@ -50,8 +50,34 @@ const (
 	CodeConnectUnreachable = "connect_unreachable"
 	// CodeConnect (failed): no connection for another reason.
 	CodeConnect = "connect_error"
-	// CodeTLS (failed): the TLS handshake failed: certificate, version, time.
+	// CodeTLS (failed): TLS failed for a reason that has no code of its own.
+	// Every code of TLS begins with "tls_".
 	CodeTLS = "tls_error"
+	// CodeTLSTimeout (failed): the handshake did not end in time.
+	CodeTLSTimeout = "tls_timeout"
+	// CodeTLSNotSpoken (failed): the receiver does not speak TLS at this port.
+	CodeTLSNotSpoken = "tls_not_spoken"
+	// CodeTLSClosed (failed): the receiver closed the connection in the handshake.
+	CodeTLSClosed = "tls_closed"
+	// CodeTLSVersion (failed): no version in common: the receiver has no TLS 1.2.
+	CodeTLSVersion = "tls_version"
+	// CodeTLSCipher (failed): no cipher suite in common.
+	CodeTLSCipher = "tls_cipher"
+	// CodeTLSHost (failed): the certificate is for other names than the host.
+	CodeTLSHost = "tls_wrong_host"
+	// CodeTLSExpired (failed): a certificate has expired or is not valid yet.
+	CodeTLSExpired = "tls_expired"
+	// CodeTLSSelfSigned (failed): the certificate is its own authority.
+	CodeTLSSelfSigned = "tls_self_signed"
+	// CodeTLSAuthority (failed): the certificate's authority is not known here.
+	CodeTLSAuthority = "tls_unknown_authority"
+	// CodeTLSIncomplete (failed): the receiver does not send its intermediate
+	// certificate.
+	CodeTLSIncomplete = "tls_incomplete_chain"
+	// CodeTLSCertificate (failed): the certificate is invalid in another way.
+	CodeTLSCertificate = "tls_invalid_certificate"
+	// CodeTLSClientCertificate (failed): the receiver wants a client certificate.
+	CodeTLSClientCertificate = "tls_client_certificate"
 	// CodeTimeout (failed): connected, but no complete status and headers
 	// before the total deadline.
 	CodeTimeout = "timeout"

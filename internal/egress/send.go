@@ -170,6 +170,6 @@ func sendFailure(ctx context.Context, exchange *exchange, err error, timeout tim
 	case why != nil:
 		return infrastructure(CodeCanceled, "the attempt was given up before its end")
 	default:
-		return exchangeFailure(err, exchange.answered.Load())
+		return exchangeFailure(err, exchange)
 	}
 }

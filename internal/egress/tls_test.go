@@ -1,16 +1,13 @@
 package egress_test
 
 import (
-	"bufio"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"io"
 	"math/big"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
@@ -64,54 +61,6 @@ func secure(t *testing.T, config *tls.Config, handler http.HandlerFunc) *httptes
 	return server
 }
 
-func TestTLSFailures(t *testing.T) {
-	t.Parallel()
-	tomorrow := time.Now().Add(24 * time.Hour)
-	good := issue(t, "receiver.example.com", tomorrow)
-	for name, test := range map[string]struct {
-		certificate tls.Certificate
-		trusted     bool
-		config      *tls.Config
-	}{
-		"expired":     {issue(t, "receiver.example.com", time.Now().Add(-time.Hour)), true, &tls.Config{}},
-		"wrong host":  {issue(t, "other.example.com", tomorrow), true, &tls.Config{}},
-		"self-signed": {good, false, &tls.Config{}},
-		"TLS 1.1":     {good, true, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}},
-		"client certificate, TLS 1.2": {good, true, &tls.Config{
-			ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12,
-		}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test.config.Certificates = []tls.Certificate{test.certificate}
-			server := secure(t, test.config, func(http.ResponseWriter, *http.Request) { t.Error("the request arrived") })
-			options := local()
-			if test.trusted {
-				options = trusting(options, test.certificate.Leaf)
-			}
-			result := get(t, newClient(t, options), named(t, server.URL))
-			expectFailure(t, result, egress.Failed, egress.CodeTLS)
-			if result.Sent {
-				t.Error("the request was sent")
-			}
-		})
-	}
-}
-
-// TLS 1.3 ends the handshake before the receiver says that it wants a
-// certificate: the alert may come in time to be the reason, or not.
-func TestClientCertificateWantedLate(t *testing.T) {
-	t.Parallel()
-	certificate := issue(t, "receiver.example.com", time.Now().Add(time.Hour))
-	config := tlsWith(certificate)
-	config.ClientAuth = tls.RequireAnyClientCert
-	server := secure(t, config, func(http.ResponseWriter, *http.Request) { t.Error("the request arrived") })
-	result := get(t, newClient(t, trusting(local(), certificate.Leaf)), named(t, server.URL))
-	if result.Failure == nil || result.Failure.Kind != egress.Failed {
-		t.Errorf("got %+v", result)
-	}
-}
-
 func TestTLSVersions(t *testing.T) {
 	t.Parallel()
 	certificate := issue(t, "receiver.example.com", time.Now().Add(time.Hour))
@@ -122,38 +71,6 @@ func TestTLSVersions(t *testing.T) {
 		client := newClient(t, trusting(local(), certificate.Leaf))
 		expectStatus(t, get(t, client, named(t, server.URL)), http.StatusOK)
 	}
-}
-
-func TestNotTLS(t *testing.T) {
-	t.Parallel()
-	for name, handle := range map[string]func(*net.TCPConn){
-		"HTTP": func(accepted *net.TCPConn) {
-			_, _ = bufio.NewReader(accepted).ReadByte()
-			_, _ = io.WriteString(accepted, "HTTP/1.1 400 Bad Request\r\n\r\n")
-		},
-		"closed": func(*net.TCPConn) {},
-		"reset": func(accepted *net.TCPConn) {
-			_, _ = accepted.Read(make([]byte, 1))
-			_ = accepted.SetLinger(0)
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			result := get(t, newClient(t, local()), "https://"+listen(t, handle)+"/")
-			expectFailure(t, result, egress.Failed, egress.CodeTLS)
-			if result.Sent {
-				t.Error("the request was sent")
-			}
-		})
-	}
-}
-
-func TestHandshakeTimeout(t *testing.T) {
-	t.Parallel()
-	options := local()
-	options.ConnectTimeout = 100 * time.Millisecond
-	addr := listen(t, func(accepted *net.TCPConn) { _, _ = io.Copy(io.Discard, accepted) })
-	expectFailure(t, get(t, newClient(t, options), "https://"+addr+"/"), egress.Failed, egress.CodeTLS)
 }
 
 // The address is pinned; the names stay those of the URL.
