@@ -1,6 +1,7 @@
 package egress
 
 import (
+	"context"
 	"net"
 	"net/netip"
 )
@@ -10,3 +11,8 @@ func (c *Client) MoveSource(addr netip.Addr) { c.source4 = addr }
 
 // Readable tells whether a read would not block.
 func Readable(c net.Conn) bool { return readable(c) }
+
+// NewSystemResolver is the default resolver over sockets of the test's.
+func NewSystemResolver(dial func(ctx context.Context, network, address string) (net.Conn, error)) Resolver {
+	return newSystemResolver(dial)
+}
