@@ -100,7 +100,7 @@ type Delivery struct {
 	AttemptsBefore int
 
 	LastStatusCode int    // 0 when there was no answer
-	LastError      string // the code of the last failure, such as "timeout"
+	LastError      string // the code of the last failure, such as "timeout", or of what keeps the next attempt from being made
 
 	CreatedAt     time.Time
 	OpenedAt      time.Time // creation, or the last replay: MaxAge counts from here
@@ -164,7 +164,11 @@ type Transition struct {
 	To      State
 	Reason  Reason
 	Attempt *Attempt
-	At      time.Time // when it happened; CompletedAt of an ended delivery
+	// Cause is the code of what keeps an attempt from being made, such as
+	// "secret_sealed"; it becomes the delivery's LastError. Empty with an Attempt,
+	// and where LastError is to stay.
+	Cause string
+	At    time.Time // when it happened; CompletedAt of an ended delivery
 	// NextAttemptAt and SweepAt are set when To is pending or retrying.
 	NextAttemptAt time.Time
 	SweepAt       time.Time

@@ -16,11 +16,12 @@ const (
 	NoticeRecovered = "endpoint.recovered" // a probe succeeded, and its circuit closed
 	NoticeDisabled  = "endpoint.disabled"  // it is disabled until somebody enables it
 	NoticeDead      = "deliveries.dead"    // some of its deliveries became dead letters
+	NoticeBlocked   = "endpoint.blocked"   // nothing can be sent to it until an operator mends its cause
 )
 
 // NoticeTypes are the types of the events that an operator is told.
 func NoticeTypes() []string {
-	return []string{NoticeFailing, NoticeRecovered, NoticeDisabled, NoticeDead}
+	return []string{NoticeFailing, NoticeRecovered, NoticeDisabled, NoticeDead, NoticeBlocked}
 }
 
 // Notice is what an operator is to be told of an endpoint. The ledger writes it
@@ -35,6 +36,15 @@ type Notice struct {
 	LastError  string    // the code of the last failure that was noted
 	Reason     string    // why the endpoint is disabled
 	Dead       *DeadSum  // of NoticeDead alone
+}
+
+// Block is why nothing can be sent to an endpoint: not its fault, and nothing
+// that time mends.
+type Block struct {
+	EndpointID string
+	Cause      string // a code, such as "secret_sealed"
+	Message    string // with what to do
+	At         time.Time
 }
 
 // DeadSum says of dead letters why they are, and names some of them.

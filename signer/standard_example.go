@@ -36,6 +36,8 @@ func operatorExamples() map[string]string {
 			`"failures":16,"last_error":"timeout"}`,
 		"endpoint.disabled": endpoint + `"state":"disabled","reason":"failing","at":"2026-02-03T12:00:45.000Z","since":"2026-01-31T12:00:00.000Z",` +
 			`"failures":874,"last_error":"timeout"}`,
+		"endpoint.blocked": endpoint + `"cause":"secret_sealed","message":"the secret of endpoint ep_0198c0de00007000800000000000ab12 was sealed with key 2, ` +
+			`which the keyring lacks; add that key to the keyring","at":"2026-02-03T12:00:45.000Z"}`,
 		"deliveries.dead": endpoint + `"count":7,"reasons":{"attempts_exhausted":6,"stopped":1},"first_at":"2026-02-03T11:59:02.000Z",` +
 			`"last_at":"2026-02-03T11:59:58.000Z","deliveries":["dlv_0198c0de00007000800000000000cd34","dlv_0198c0de00007000800000000000ef56"]}`,
 	}

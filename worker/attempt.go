@@ -25,6 +25,9 @@ func (w *Worker) try(ctx context.Context, endpoint postback.Endpoint, due postba
 	if verdict.next == disable && !due.Delivery.Test {
 		verdict = w.disable(ctx, endpoint, verdict)
 	}
+	if verdict.next == blocked && !due.Delivery.Test {
+		w.alertBlocked(ctx, endpoint, verdict, attempt.StartedAt)
+	}
 	move := w.settle(endpoint, due.Delivery, attempt, verdict)
 	w.note(ctx, endpoint, due, attempt, move)
 	w.noteUse(ctx, endpoint.ID, attempt.SecretVersion, attempt.StartedAt)
@@ -54,6 +57,9 @@ func (w *Worker) attempt(ctx context.Context, endpoint postback.Endpoint, due po
 		result.Failure = refusal(err)
 	}
 	verdict := classify(endpoint, expected, result)
+	if err != nil && verdict.next == notSent {
+		verdict.next = blocked
+	}
 	w.fill(&attempt, result, verdict)
 	describe(span, attempt)
 	return attempt, verdict
@@ -116,7 +122,7 @@ func (w *Worker) sign(endpoint postback.Endpoint, due postback.Due, attempt *pos
 // open opens secrets of an endpoint.
 func (w *Worker) open(endpointID string, sealed []postback.SealedSecret) ([]string, error) {
 	if len(sealed) == 0 {
-		return nil, postback.Failure(postback.CodeInternal, "the endpoint %s has no secret that signs now", endpointID)
+		return nil, postback.Failure(signer.CodeSecretMissing, "the endpoint %s has no secret that signs now; rotate its secret", endpointID)
 	}
 	opened := make([]string, 0, len(sealed))
 	for _, one := range sealed {

@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"fmt"
 	"sync"
 
 	"github.com/waybillhq/waybill/internal/expect"
@@ -20,6 +19,9 @@ type expectation struct {
 	check    *expect.Check
 }
 
+// codeExpect is for an expectation that does not compile.
+const codeExpect postback.Code = "expect_invalid"
+
 // of gives what the endpoint expects; nil for nothing. An expectation that does
 // not compile was stored by another version of this program.
 func (e *expectations) of(endpoint postback.Endpoint) (*expect.Check, error) {
@@ -33,7 +35,7 @@ func (e *expectations) of(endpoint postback.Endpoint) (*expect.Check, error) {
 	}
 	check, err := expect.Compile(*endpoint.Expect)
 	if err != nil {
-		return nil, fmt.Errorf("read what the endpoint expects: %w", err)
+		return nil, postback.Failure(codeExpect, "cannot read what the endpoint expects (%s); set its expect again", err)
 	}
 	e.compiled[endpoint.ID] = expectation{revision: endpoint.Revision, check: check}
 	return check, nil

@@ -26,8 +26,8 @@ const (
 // settle decides what follows an attempt.
 func (w *Worker) settle(endpoint postback.Endpoint, delivery postback.Delivery, attempt postback.Attempt, verdict verdict) postback.Transition {
 	now := w.now()
-	if verdict.next == notSent && !delivery.Test {
-		return putOff(delivery, now, infrastructurePause)
+	if (verdict.next == notSent || verdict.next == blocked) && !delivery.Test {
+		return notSentYet(endpoint, delivery, verdict, now)
 	}
 	move := moveTo(delivery, now, postback.Succeeded, "")
 	move.Attempt = &attempt
@@ -42,6 +42,18 @@ func (w *Worker) settle(endpoint postback.Endpoint, delivery postback.Delivery, 
 	default:
 		w.again(&move, endpoint.Retry, delivery, verdict, now)
 	}
+	return move
+}
+
+// notSentYet puts off a delivery that could not be sent through no fault of its
+// endpoint, and says why. What only this endpoint waits for may never come, so the
+// policy's max_age ends it.
+func notSentYet(endpoint postback.Endpoint, delivery postback.Delivery, verdict verdict, now time.Time) postback.Transition {
+	move := putOff(delivery, now, infrastructurePause)
+	if verdict.next == blocked && retry.Expired(endpoint.Retry, delivery.OpenedAt, now) {
+		move = moveTo(delivery, now, postback.Dead, postback.ReasonMaxAge)
+	}
+	move.Cause = verdict.failure.Code
 	return move
 }
 

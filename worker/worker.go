@@ -81,7 +81,7 @@ type Sweeper interface {
 	Wake()
 }
 
-// Options are the parts of a Worker; all but Now are required.
+// Options are the parts of a Worker; all but Now and Alerts are required.
 type Options struct {
 	Ledger    Ledger
 	Endpoints Endpoints
@@ -106,6 +106,8 @@ type Options struct {
 	MaxInFlight, MostInFlight int
 	// Random gives numbers in [0, 1) for jitter.
 	Random func() float64
+	// Alerts tells operators what only they can mend. Nil: nobody is told.
+	Alerts Alerts
 	// Now is this process's clock. Nil means time.Now.
 	Now func() time.Time
 }
@@ -120,6 +122,7 @@ type Worker struct {
 	flights  *flights
 	uses     uses
 	expected expectations
+	alerted  alerted
 	// limitAway says now and then that rate limits cannot be asked for.
 	limitAway rate.Sometimes
 	// ledgerAway says that the last write failed: nothing is sent before the
@@ -147,6 +150,7 @@ func New(options Options) (*Worker, error) {
 		Options: options, metrics: instruments, now: options.Now,
 		underWay: underWay{refs: map[postback.Ref]bool{}}, flights: newFlights(flightPatience), uses: uses{noted: map[use]time.Time{}},
 		expected:  expectations{compiled: map[string]expectation{}},
+		alerted:   alerted{at: map[block]time.Time{}},
 		limitAway: rate.Sometimes{Interval: limitLogPause},
 	}, nil
 }

@@ -73,8 +73,9 @@ the form that the scheme's network gives its publishers; one that the publisher 
 already is given with --secret-file, --secret-stdin or WAYBILL_SECRET.
 
 With --operator it is not a publisher's: it gets what Waybill tells its operator, that
-an endpoint keeps failing, is well again or is disabled, and that there are dead letters
-(endpoint.failing, endpoint.recovered, endpoint.disabled, deliveries.dead).`,
+an endpoint keeps failing, is well again, is disabled or cannot be sent to, and that there are
+dead letters (endpoint.failing, endpoint.recovered, endpoint.disabled, endpoint.blocked,
+deliveries.dead).`,
 		Example: `  waybill endpoint create --publisher pub_1 --scheme besitos --url https://publisher.example.com/postback
   waybill endpoint create --publisher pub_1 --scheme bitlabs --secret-file secret.txt \
     --url 'https://publisher.example.com/complete?uid=[%UID%]&val=[%VAL%]&tx=[%TX%]'

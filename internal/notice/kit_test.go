@@ -94,7 +94,7 @@ func (b *bench) process(t *testing.T, meters ...metric.Meter) *notice.Teller {
 	t.Helper()
 	meters = append(meters, noop.NewMeterProvider().Meter("test"))
 	made, err := notice.New(notice.Options{
-		Ledger: b.ledger, Endpoints: b.Registry, Circuits: b.Breaker, Intake: b.intake, Window: time.Minute, Meter: meters[0], Logger: b.Logger,
+		Ledger: b.ledger, Endpoints: b.Registry, Circuits: b.Breaker, Intake: b.intake, Identity: "ledger-1", Window: time.Minute, Meter: meters[0], Logger: b.Logger,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -183,6 +183,7 @@ func lineOf(eventType string) string {
 		postback.NoticeRecovered: "an endpoint is well again; its deliveries go on",
 		postback.NoticeDisabled:  "an endpoint is disabled; its deliveries wait until it is enabled",
 		postback.NoticeDead:      "deliveries became dead letters",
+		postback.NoticeBlocked:   "endpoint blocked, its deliveries wait",
 	}[eventType]
 }
 

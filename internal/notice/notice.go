@@ -59,6 +59,8 @@ type Options struct {
 	Endpoints Endpoints
 	Circuits  Circuits
 	Intake    Intake
+	// Identity is the ledger's; it makes ids of events unforeseeable.
+	Identity string
 	// Window is how often an endpoint's dead letters are told at most.
 	Window time.Duration
 	Meter  metric.Meter
@@ -77,7 +79,7 @@ type Teller struct {
 // New makes a Teller that does nothing before Run.
 func New(options Options) (*Teller, error) {
 	if options.Ledger == nil || options.Endpoints == nil || options.Circuits == nil || options.Intake == nil ||
-		options.Window <= 0 || options.Meter == nil || options.Logger == nil {
+		options.Identity == "" || options.Window <= 0 || options.Meter == nil || options.Logger == nil {
 		return nil, errors.New("make teller: a part is missing")
 	}
 	t := &Teller{Options: options}
@@ -184,9 +186,15 @@ func (t *Teller) accept(ctx context.Context, events []postback.Event) error {
 	if len(events) == 0 {
 		return nil
 	}
+	_, err := t.accepted(ctx, events)
+	return err
+}
+
+// accepted has events accepted, and logs which of them nobody is told.
+func (t *Teller) accepted(ctx context.Context, events []postback.Event) ([]postback.Acceptance, error) {
 	answers, err := t.Intake.Accept(ctx, events)
 	if err != nil {
-		return fmt.Errorf("tell operators: %w", err)
+		return nil, fmt.Errorf("tell operators: %w", err)
 	}
 	for _, answer := range answers {
 		if answer.Err != nil {
@@ -194,5 +202,5 @@ func (t *Teller) accept(ctx context.Context, events []postback.Event) error {
 				slog.String("event", answer.Event.ID), slog.String("type", answer.Event.Type), slog.Any("error", answer.Err))
 		}
 	}
-	return nil
+	return answers, nil
 }

@@ -132,6 +132,9 @@ func TestAnOperatorsEndpointIsNotToldOfItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	look(t, b.process(t), storetest.After(time.Hour))
+	if err := b.process(t).Blocked(t.Context(), block(b.operator.ID, "secret_sealed", storetest.Noon())); err != nil {
+		t.Fatal(err)
+	}
 	if told := b.told(t); len(told) != 0 {
 		t.Errorf("operators were told %+v", told)
 	}

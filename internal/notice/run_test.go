@@ -56,7 +56,7 @@ func TestRunning(t *testing.T) {
 		logger, logs := testkit.NewLogger()
 		there := &mute{}
 		teller, err := notice.New(notice.Options{
-			Ledger: there, Endpoints: there, Circuits: there, Intake: there, Window: time.Minute,
+			Ledger: there, Endpoints: there, Circuits: there, Intake: there, Identity: "ledger-1", Window: time.Minute,
 			Meter: noop.NewMeterProvider().Meter("test"), Logger: logger,
 		})
 		if err != nil {
@@ -92,13 +92,14 @@ func TestAPartIsMissing(t *testing.T) {
 	t.Parallel()
 	there, logger := &mute{}, testkit.NewParts(t).Logger
 	whole := notice.Options{
-		Ledger: there, Endpoints: there, Circuits: there, Intake: there, Window: time.Minute, Meter: noop.NewMeterProvider().Meter("test"), Logger: logger,
+		Ledger: there, Endpoints: there, Circuits: there, Intake: there, Identity: "ledger-1", Window: time.Minute, Meter: noop.NewMeterProvider().Meter("test"), Logger: logger,
 	}
 	for name, lack := range map[string]func(*notice.Options){
 		"Ledger":    func(o *notice.Options) { o.Ledger = nil },
 		"Endpoints": func(o *notice.Options) { o.Endpoints = nil },
 		"Circuits":  func(o *notice.Options) { o.Circuits = nil },
 		"Intake":    func(o *notice.Options) { o.Intake = nil },
+		"Identity":  func(o *notice.Options) { o.Identity = "" },
 		"Window":    func(o *notice.Options) { o.Window = 0 },
 		"Meter":     func(o *notice.Options) { o.Meter = nil },
 		"Logger":    func(o *notice.Options) { o.Logger = nil },

@@ -79,12 +79,22 @@ func (s *standing) move(m postback.Transition) bool {
 	if m.To.Ended() {
 		s.completedAt = m.At
 	}
-	if m.Attempt != nil {
+	s.follow(m)
+	return true
+}
+
+// follow keeps what a move says of the last attempt, or of what keeps the next
+// one from being made.
+func (s *standing) follow(m postback.Transition) {
+	switch {
+	case m.Attempt != nil:
 		s.changed = true
 		s.attempts++
 		s.lastStatusCode, s.lastError = m.Attempt.StatusCode, errorOf(*m.Attempt).Code
+	case m.Cause != "":
+		s.changed = s.changed || s.lastError != m.Cause
+		s.lastError = m.Cause
 	}
-	return true
 }
 
 func errorOf(a postback.Attempt) postback.AttemptError {

@@ -17,7 +17,8 @@ const (
 	moveWithAttempt = `UPDATE deliveries SET state = ?, reason = ?, next_attempt_at = ?, sweep_at = ?, completed_at = ?,
 		probe = 0, attempts = attempts + 1, last_status_code = ?, last_error = ?
 		WHERE id = ? AND generation = ? AND attempts = ? AND state IN (?, ?, ?)`
-	moveWithout = `UPDATE deliveries SET state = ?, reason = ?, next_attempt_at = ?, sweep_at = ?, completed_at = ?, probe = 0
+	moveWithout = `UPDATE deliveries SET state = ?, reason = ?, next_attempt_at = ?, sweep_at = ?, completed_at = ?, probe = 0,
+		last_error = coalesce(nullif(?, ''), last_error)
 		WHERE id = ? AND generation = ? AND attempts = ? AND state IN (?, ?, ?)`
 )
 
@@ -129,6 +130,8 @@ func advance(ctx context.Context, db *session, move postback.Transition) (bool, 
 	if move.Attempt != nil {
 		query = moveWithAttempt
 		args = append(args, move.Attempt.StatusCode, errorOf(*move.Attempt).Code)
+	} else {
+		args = append(args, move.Cause)
 	}
 	args = append(args, move.Ref.DeliveryID, move.Ref.Generation, move.Ref.Attempt-1)
 	args = append(args, sources(move)...)

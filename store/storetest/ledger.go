@@ -63,7 +63,7 @@ type Queue interface {
 	// Record appends the transition's attempt, if it has one, and moves the
 	// delivery on, in one transaction (shared with concurrent callers). Without
 	// an attempt a pending delivery may stay pending and a retrying one
-	// retrying: it is put off. When Ref is no longer what the delivery waits
+	// retrying: it is put off. A Cause becomes its LastError. When Ref is no longer what the delivery waits
 	// for, or the state machine has no such arrow, the attempt is still appended
 	// (it was really made), the delivery stays as it is and the answer is
 	// CodeConflict. An attempt that is there already (same generation, number

@@ -60,6 +60,7 @@ func recordTests() []test {
 		{"parks without an attempt", recordParks},
 		{"parks with the attempt, which a release follows up", recordParksWithAttempt},
 		{"puts off without an attempt", recordPutsOff},
+		{"says why a delivery is put off", recordCause},
 		{"still appends the attempt of a delivery that moved on", recordStale},
 		{"still appends the attempt when there is no such arrow", recordNoArrow},
 		{"ends a parked delivery with the success of an attempt that was in flight", recordSuccessWhileParked},
@@ -145,6 +146,24 @@ func recordPutsOff(k kit) {
 		want := start
 		want.NextAttemptAt, want.SweepAt = move.NextAttemptAt, move.SweepAt
 		same(k, "delivery", k.record(move), want)
+		same(k, "number of attempts", len(k.attempts(start.ID)), start.Attempts)
+	}
+}
+
+func recordCause(k kit) {
+	for _, start := range []postback.Delivery{k.one(), k.record(Retry(k.one().Ref()))} {
+		want := start
+		for _, step := range []struct{ cause, want string }{{"secret_sealed", "secret_sealed"}, {"", "secret_sealed"}, {"unknown_scheme", "unknown_scheme"}} {
+			move := postback.Transition{
+				Ref: start.Ref(), To: start.State, Cause: step.cause, At: Noon(), NextAttemptAt: After(2 * time.Hour), SweepAt: After(2 * time.Hour),
+			}
+			want.LastError, want.NextAttemptAt, want.SweepAt = step.want, move.NextAttemptAt, move.SweepAt
+			same(k, "delivery", k.record(move), want)
+		}
+		end := postback.Transition{Ref: start.Ref(), To: postback.Dead, Reason: postback.ReasonMaxAge, Cause: "expect_invalid", At: After(time.Hour)}
+		want.State, want.Reason, want.LastError, want.CompletedAt = postback.Dead, postback.ReasonMaxAge, "expect_invalid", end.At
+		want.NextAttemptAt, want.SweepAt = time.Time{}, time.Time{}
+		same(k, "delivery", k.record(end), want)
 		same(k, "number of attempts", len(k.attempts(start.ID)), start.Attempts)
 	}
 }

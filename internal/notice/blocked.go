@@ -1,0 +1,69 @@
+package notice
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// blockedData is the data of the event about an endpoint that nothing can be
+// sent to.
+type blockedData struct {
+	subject
+	Cause   string `json:"cause"`
+	Message string `json:"message"`
+	At      stamp  `json:"at"`
+}
+
+// Blocked tells operators why nothing can be sent to an endpoint: once a day for
+// each cause while it lasts, whichever processes find it. The event's id makes it
+// so: the ledger takes it once.
+func (t *Teller) Blocked(ctx context.Context, block postback.Block) error {
+	endpoint, known := t.Endpoints.Endpoint(block.EndpointID)
+	if !known {
+		return nil
+	}
+	first := true
+	if endpoint.Publisher != postback.Operator {
+		event, err := t.blockedEvent(block, endpoint)
+		if err != nil {
+			return err
+		}
+		answers, err := t.accepted(ctx, []postback.Event{event})
+		if err != nil {
+			return err
+		}
+		first = !answers[0].Duplicate
+	}
+	if first {
+		t.Logger.WarnContext(ctx, "endpoint blocked, its deliveries wait", slog.String("endpoint", endpoint.ID), slog.String("publisher", endpoint.Publisher),
+			slog.String("cause", block.Cause), slog.String("detail", block.Message))
+		t.told.Add(ctx, 1, metric.WithAttributes(attribute.String("type", postback.NoticeBlocked)))
+	}
+	return nil
+}
+
+func (t *Teller) blockedEvent(block postback.Block, endpoint postback.Endpoint) (postback.Event, error) {
+	at := block.At.UTC().Truncate(time.Microsecond)
+	data, err := postback.EncodeJSON(blockedData{
+		subject: subject{EndpointID: endpoint.ID, Publisher: endpoint.Publisher, Host: hostOf(endpoint.URL)},
+		Cause:   block.Cause, Message: block.Message, At: stamp{at},
+	})
+	if err != nil {
+		return postback.Event{}, fmt.Errorf("write alert: %w", err)
+	}
+	// Nobody who does not know the ledger can foresee the id and take it first.
+	digest := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s", t.Identity, endpoint.ID, block.Cause, at.Format(time.DateOnly)))
+	return postback.Event{
+		ID: "op_" + hex.EncodeToString(digest[:16]), Type: postback.NoticeBlocked, Publisher: postback.Operator,
+		Data: data, OccurredAt: at, Digest: digest[:],
+	}, nil
+}

@@ -1,0 +1,57 @@
+package notice_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/waybillhq/waybill/internal/notice"
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store/storetest"
+)
+
+func block(endpointID, cause string, at time.Time) postback.Block {
+	return postback.Block{EndpointID: endpointID, Cause: cause, Message: "add key 2 to the keyring", At: at}
+}
+
+// Each process finds the same cause with each of its attempts: operators are
+// told once, and again the next day if it lasts.
+func TestABlockedEndpointIsToldOnceForEachCause(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	one, other := b.process(t), b.process(t)
+	noon := storetest.Noon()
+	for i, step := range []struct {
+		block postback.Block
+		want  int
+	}{
+		{block(b.endpoint.ID, "secret_sealed", noon), 1},
+		{block(b.endpoint.ID, "secret_sealed", noon.Add(time.Hour)), 1},
+		{block(b.endpoint.ID, "unknown_scheme", noon.Add(time.Hour)), 2},
+		{block(b.endpoint.ID, "secret_sealed", noon.Add(24*time.Hour)), 3},
+		{block("ep_unknown", "secret_sealed", noon), 3},
+	} {
+		for _, process := range []*notice.Teller{one, other} {
+			if err := process.Blocked(t.Context(), step.block); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if told := len(b.told(t)); told != step.want {
+			t.Errorf("step %d: told %d times, want %d", i, told, step.want)
+		}
+	}
+	b.expectTold(t, map[string]int{postback.NoticeBlocked: 3})
+	data := keysOf(t, b.dataOf(t, postback.NoticeBlocked))
+	if data["cause"] != "secret_sealed" || data["message"] == "" || data["host"] != "publisher.example.com:8443" || data["publisher"] != b.endpoint.Publisher {
+		t.Errorf("told was %v", data)
+	}
+}
+
+// While the ledger is away nobody is told, and the caller learns that.
+func TestABlockThatCannotBeToldFails(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.intake.away.Store(true)
+	if err := b.process(t).Blocked(t.Context(), block(b.endpoint.ID, "secret_sealed", storetest.Noon())); err == nil {
+		t.Error("it was told")
+	}
+}

@@ -1,0 +1,190 @@
+package worker_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/waybillhq/waybill/internal/egress"
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/signer"
+	"github.com/waybillhq/waybill/worker"
+)
+
+// alerts notes what operators are told, and may be away.
+type alerts struct {
+	mu   sync.Mutex
+	all  []postback.Block
+	away bool
+}
+
+func (a *alerts) Blocked(_ context.Context, block postback.Block) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.away {
+		return errAway
+	}
+	a.all = append(a.all, block)
+	return nil
+}
+
+// sealed opens no secret until it is mended.
+type sealed struct {
+	worker.Opener
+
+	mended bool
+}
+
+func (s *sealed) Open(text []byte, endpointID string, version int) (postback.Secret, error) {
+	if s.mended {
+		return s.Opener.Open(text, endpointID, version)
+	}
+	return postback.Secret{}, postback.Failure("secret_sealed", "the keyring lacks key 2")
+}
+
+// missing knows no scheme until it is mended.
+type missing struct {
+	worker.Schemes
+
+	mended bool
+}
+
+func (m *missing) Define(name string) (*signer.Definition, error) {
+	if m.mended {
+		return m.Schemes.Define(name)
+	}
+	return nil, signer.UnknownScheme(name, nil)
+}
+
+// garbled has expectations that cannot be read until it is mended.
+type garbled struct {
+	worker.Endpoints
+
+	mended bool
+}
+
+func (g *garbled) Endpoint(id string) (postback.Endpoint, bool) {
+	endpoint, known := g.Endpoints.Endpoint(id)
+	if !g.mended {
+		endpoint.Expect = &postback.Expect{Regex: "("}
+	}
+	return endpoint, known
+}
+
+// causes break what an endpoint's requests are made with, and mend it.
+func causes() map[string]func(*worker.Options) (mend func()) {
+	return map[string]func(*worker.Options) func(){
+		"secret_sealed": func(o *worker.Options) func() {
+			broken := &sealed{Opener: o.Secrets}
+			o.Secrets = broken
+			return func() { broken.mended = true }
+		},
+		"unknown_scheme": func(o *worker.Options) func() {
+			broken := &missing{Schemes: o.Schemes}
+			o.Schemes = broken
+			return func() { broken.mended = true }
+		},
+		"expect_invalid": func(o *worker.Options) func() {
+			broken := &garbled{Endpoints: o.Endpoints}
+			o.Endpoints = broken
+			return func() { broken.mended = true }
+		},
+	}
+}
+
+// What keeps an endpoint's deliveries from being sent is our own trouble: they
+// use up no attempt, show why they wait, and go on when it is mended.
+func TestABlockedDeliverySaysWhyAndGoesOn(t *testing.T) {
+	t.Parallel()
+	for cause, breaks := range causes() {
+		t.Run(cause, func(t *testing.T) {
+			t.Parallel()
+			told := &alerts{}
+			var mend func()
+			b := setup(t, func(o *worker.Options) { mend, o.Alerts = breaks(o), told })
+			endpoint := b.exchange(t)
+			delivery := b.accept(t, endpoint.ID, exchangeData).Delivery
+			for range 3 {
+				got, attempts := b.deliver(t, delivery.ID)
+				expectState(t, got, postback.Pending, "", 0)
+				if got.LastError != cause || len(attempts) != 0 {
+					t.Errorf("it waits for %q after %d attempts", got.LastError, len(attempts))
+				}
+				b.expectNext(t, got, 15*time.Second)
+			}
+			if len(told.all) != 1 || told.all[0].EndpointID != endpoint.ID || told.all[0].Cause != cause || told.all[0].Message == "" {
+				t.Errorf("operators were told %+v, want %s once", told.all, cause)
+			}
+			mend()
+			got, _ := b.deliver(t, delivery.ID)
+			expectState(t, got, postback.Succeeded, "", 1)
+		})
+	}
+}
+
+// A blocked delivery ends at its max_age though it never was sent.
+func TestABlockedDeliveryEndsAtItsMaxAge(t *testing.T) {
+	t.Parallel()
+	for cause, breaks := range causes() {
+		t.Run(cause, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, func(o *worker.Options) { breaks(o) })
+			endpoint := b.exchange(t, func(spec *postback.EndpointSpec) { spec.Retry.MaxAge = postback.Duration(time.Hour) })
+			delivery := b.accept(t, endpoint.ID, exchangeData).Delivery
+			b.clock.advance(time.Hour - time.Second)
+			got, _ := b.deliver(t, delivery.ID)
+			expectState(t, got, postback.Pending, "", 0)
+			b.clock.advance(time.Minute)
+			got, attempts := b.deliver(t, delivery.ID)
+			expectState(t, got, postback.Dead, postback.ReasonMaxAge, 0)
+			if got.LastError != cause || len(attempts) != 0 {
+				t.Errorf("it ended with %q after %d attempts", got.LastError, len(attempts))
+			}
+			b.expectRequests(t, 0)
+		})
+	}
+}
+
+// A way out that is gone is nobody's fault: no operator hears of endpoints, and
+// nothing ends.
+func TestAMissingWayOutBlocksNoEndpoint(t *testing.T) {
+	t.Parallel()
+	told := &alerts{}
+	b := setup(t, func(o *worker.Options) {
+		o.Alerts = told
+		o.Sender = &sender{result: egress.Result{Failure: &egress.Failure{Kind: egress.Infrastructure, Code: egress.CodeSource, Message: "no"}}}
+	})
+	endpoint := b.exchange(t, func(spec *postback.EndpointSpec) { spec.Retry.MaxAge = postback.Duration(time.Hour) })
+	delivery := b.accept(t, endpoint.ID, exchangeData).Delivery
+	b.clock.advance(2 * time.Hour)
+	got, attempts := b.deliver(t, delivery.ID)
+	expectState(t, got, postback.Pending, "", 0)
+	if got.LastError != egress.CodeSource || len(attempts) != 0 || len(told.all) != 0 {
+		t.Errorf("it waits for %q after %d attempts; operators were told %+v", got.LastError, len(attempts), told.all)
+	}
+}
+
+// An alert that could not be sent is sent with the next delivery; one that was
+// is not sent again for some time.
+func TestAnAlertThatFailedIsSentAgain(t *testing.T) {
+	t.Parallel()
+	told := &alerts{away: true}
+	b := setup(t, func(o *worker.Options) { o.Secrets, o.Alerts = &sealed{}, told })
+	endpoint := b.exchange(t)
+	for i, step := range []struct {
+		away bool
+		want int
+	}{{true, 0}, {false, 1}, {false, 1}} {
+		told.away = step.away
+		b.once(t, endpoint.ID)
+		if len(told.all) != step.want {
+			t.Errorf("step %d: operators were told %d times, want %d", i, len(told.all), step.want)
+		}
+	}
+	b.clock.advance(time.Hour)
+	b.once(t, endpoint.ID)
+	if len(told.all) != 2 {
+		t.Errorf("after an hour it was said %d times", len(told.all))
+	}
+}
