@@ -69,6 +69,7 @@ func behaviours() map[string]func(*testing.T, *task.Queue) {
 		"epoch is kept":                                     epochIsKept,
 		"takeover frees what a dead worker holds":           takeoverFreesWhatADeadWorkerHolds,
 		"takeover leaves what waits":                        takeoverLeavesWhatWaits,
+		"takeover frees what nobody will ever take":         takeoverFreesWhatNobodyWillEverTake,
 		"what is queued again as its task ends is not lost": queuedAgainIsNotLost,
 		"asynq never gives up":                              asynqNeverGivesUp,
 		"retries do not hold up first attempts":             retriesDoNotHoldUpFirstAttempts,

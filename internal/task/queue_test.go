@@ -170,6 +170,33 @@ func takeoverLeavesWhatWaits(t *testing.T, queue *task.Queue) {
 	}
 }
 
+// An operator archives tasks with asynq's tools, or Redis evicts the list in which
+// they wait.
+func takeoverFreesWhatNobodyWillEverTake(t *testing.T, queue *task.Queue) {
+	t.Helper()
+	inspector := asynq.NewInspectorFromRedisClient(queue.Redis())
+	one := first("dlv_1", `{}`)
+	for what, lose := range map[string]func(name string) error{
+		"archived": func(name string) error {
+			_, err := inspector.ArchiveAllPendingTasks(name)
+			return err
+		},
+		"evicted from its list": func(name string) error {
+			return queue.Redis().Del(t.Context(), "asynq:{"+name+"}:pending").Err()
+		},
+	} {
+		enqueue(t, queue, one)
+		if err := lose(heldIn(t, queue, "dlv_1.1.1")); err != nil {
+			t.Fatal(err)
+		}
+		expectTakeover(t, queue, one, task.Nobody, "a task that was "+what)
+	}
+	enqueue(t, queue, one)
+	handlers, got := collect()
+	serve(t, queue, handlers, few())
+	testkit.Receive(t, "the task", got)
+}
+
 // A delivery is due again while the worker that parked it is not through with
 // its task yet.
 func queuedAgainIsNotLost(t *testing.T, queue *task.Queue) {

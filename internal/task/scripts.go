@@ -87,7 +87,7 @@ func (s *scripts) known(cmd redis.Cmder) (*redis.Cmd, script) {
 		return answer, func(ctx context.Context, next redis.ProcessHook) (any, error) {
 			return s.done(ctx, next, keys, values)
 		}
-	case len(keys) == 3 && len(values) == 2 && isTakeover(args[1]):
+	case len(keys) == takeoverKeys && len(values) == 2 && isTakeover(args[1]):
 		// It runs in Lua, but not between the steps of another script: a task that
 		// is just being done would look like one that its worker left behind.
 		return answer, func(ctx context.Context, next redis.ProcessHook) (any, error) {
