@@ -96,6 +96,7 @@ type Dispatcher struct {
 	busy     busy
 	paces    paces    // of the work on replays
 	releases releases // of the one goroutine that releases
+	rowLooks int      // of the one goroutine that looks after rows
 	wake     chan struct{}
 	backlogs atomic.Pointer[map[string]bool]
 	now      func() time.Time

@@ -13,6 +13,7 @@ import (
 // Parking is what releasing parked deliveries needs of the store.
 type Parking interface {
 	ParkedLister
+	Mender
 	Release(ctx context.Context, endpointID string, at time.Time, window, limit int) (int, error)
 	Cancel(ctx context.Context, endpointID string, reason postback.Reason, at time.Time, limit int) (int, error)
 	Expire(ctx context.Context, endpointID string, openedBefore, at time.Time, limit int) (int, error)

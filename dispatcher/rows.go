@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
@@ -12,24 +13,35 @@ import (
 // rowsInterval is how often deliveries that wait for others are looked after.
 const rowsInterval = 5 * time.Second
 
+// mendEvery is at how many of these looks rows are mended.
+const mendEvery = 12
+
+// Mender finds rows of deliveries in which all wait for somebody who will not
+// end, lets the next of each go and says how many rows there were.
+type Mender interface {
+	MendRows(ctx context.Context, endpointID string, at time.Time, limit int) (int, error)
+}
+
 // lookAfterRows ends what nobody waits for any more among the deliveries that
 // wait for others of their row: the one in front may be tried again for hours,
 // with nothing else of the endpoint parked.
 func (d *Dispatcher) lookAfterRows(ctx context.Context) error {
+	mend := d.rowLooks%mendEvery == 0
+	d.rowLooks++
 	ids, err := d.Parking.OrderedEndpoints(ctx)
 	if err != nil {
 		return fmt.Errorf("list endpoints with ordered deliveries: %w", err)
 	}
 	var failures []error
 	for _, id := range ids {
-		if err := d.lookAfterRowsOf(ctx, id); err != nil {
+		if err := d.lookAfterRowsOf(ctx, id, mend); err != nil {
 			failures = append(failures, fmt.Errorf("look after rows of endpoint %s: %w", id, err))
 		}
 	}
 	return errors.Join(failures...)
 }
 
-func (d *Dispatcher) lookAfterRowsOf(ctx context.Context, id string) error {
+func (d *Dispatcher) lookAfterRowsOf(ctx context.Context, id string, mend bool) error {
 	endpoint, known := d.Endpoints.Endpoint(id)
 	switch {
 	case !known:
@@ -39,7 +51,20 @@ func (d *Dispatcher) lookAfterRowsOf(ctx context.Context, id string) error {
 			return d.Parking.Cancel(ctx, id, postback.ReasonEndpointDeleted, d.now(), limit)
 		})
 		return err
+	case mend:
+		return errors.Join(d.expire(ctx, endpoint), d.mendRows(ctx, id))
 	default:
 		return d.expire(ctx, endpoint)
 	}
+}
+
+// mendRows lets rows go on that wait for nobody. There should be none, so it
+// tells.
+func (d *Dispatcher) mendRows(ctx context.Context, id string) error {
+	mended, err := d.Parking.MendRows(ctx, id, d.now(), step)
+	if mended > 0 {
+		d.Logger.WarnContext(ctx, "ordering groups waited for nobody; they go on",
+			slog.String("endpoint_id", id), slog.Int("groups", mended))
+	}
+	return err //nolint:wrapcheck // lookAfterRows says what it was doing
 }

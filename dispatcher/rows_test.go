@@ -1,12 +1,16 @@
 package dispatcher_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/waybillhq/waybill/dispatcher"
 	"github.com/waybillhq/waybill/internal/testkit"
 	"github.com/waybillhq/waybill/postback"
 )
@@ -183,5 +187,43 @@ func TestWhatWaitsInARowIsNotKeptForEver(t *testing.T) {
 	}
 	if got := b.read(t, young.ID); got.Reason != postback.ReasonOrdered {
 		t.Errorf("the young one is %s %q", got.State, got.Reason)
+	}
+}
+
+// mended is a store that has rows to mend, and counts who looked for them.
+type mended struct {
+	dispatcher.Parking
+	looked []string
+}
+
+func (m *mended) MendRows(_ context.Context, endpointID string, _ time.Time, _ int) (int, error) {
+	m.looked = append(m.looked, endpointID)
+	return 1, nil
+}
+
+// TestRowsAreMended checks that every endpoint with rows is looked at for those
+// that wait for nobody, a few times an hour, and that what was found is told.
+func TestRowsAreMended(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	endpoint := b.offer(t, byTx)
+	store := &mended{Parking: b.Ledger}
+	var log bytes.Buffer
+	b.restart(t, func(o *dispatcher.Options) {
+		o.Parking, o.Logger = store, slog.New(slog.NewTextHandler(&log, nil))
+	})
+	for i := range 2 {
+		b.accept(t, ofTx(t, fmt.Sprintf("evt_%d", i), "tx-1"))
+	}
+	for range 13 {
+		if err := b.LookAfterRows(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := []string{endpoint.ID, endpoint.ID}; !slices.Equal(store.looked, want) {
+		t.Errorf("looked at %v, want %v", store.looked, want)
+	}
+	if !strings.Contains(log.String(), "ordering groups waited for nobody") || !strings.Contains(log.String(), endpoint.ID) {
+		t.Errorf("the log says %q", log.String())
 	}
 }

@@ -61,14 +61,15 @@ func (l *Ledger) Accept(ctx context.Context, items []postback.Acceptance) ([]pos
 		return nil, nil
 	}
 	if len(inRows(items)) > 0 {
-		items = detach(items)
 		return l.ordered.do(ctx, items, sizeOf(items))
 	}
 	return l.intake.do(ctx, items, sizeOf(items))
 }
 
-// acceptAll writes the items of several callers.
+// acceptAll writes the items of several callers. It may be called again with the
+// same ones when it failed, so it changes copies.
 func (l *Ledger) acceptAll(ctx context.Context, group [][]postback.Acceptance) ([][]postback.Acceptance, error) {
+	group = column(group, detach)
 	offered := map[string]bool{}
 	var first []postback.Acceptance // of each id
 	for _, items := range group {
@@ -86,7 +87,7 @@ func (l *Ledger) acceptAll(ctx context.Context, group [][]postback.Acceptance) (
 	answers := make([][]postback.Acceptance, len(group))
 	var repeats []*postback.Acceptance
 	for i, items := range group {
-		answers[i] = slices.Clone(items)
+		answers[i] = items
 		for j := range items {
 			if _, written := fresh[items[j].Event.ID]; !written {
 				repeats = append(repeats, &answers[i][j])
@@ -112,7 +113,7 @@ func (l *Ledger) writeEvents(ctx context.Context, items []postback.Acceptance) (
 	if coming := inRows(items); len(coming) == 0 {
 		written, err = insertEvents(ctx, l.pool, items, unknown, false)
 	} else {
-		err = l.persist(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
+		err = l.transact(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
 			written, err = insertInRows(ctx, tx, items, unknown, coming)
 			return err
 		})

@@ -30,11 +30,14 @@ func inRows(items []postback.Acceptance) []comer {
 	return found
 }
 
-// detach copies what a caller keeps, where it is about to be changed.
+// detach copies what a caller keeps and what another try begins with, where it is
+// about to be changed.
 func detach(items []postback.Acceptance) []postback.Acceptance {
 	items = slices.Clone(items)
 	for i := range items {
-		items[i].Deliveries = slices.Clone(items[i].Deliveries)
+		if len(inRows(items[i:i+1])) > 0 {
+			items[i].Deliveries = slices.Clone(items[i].Deliveries)
+		}
 	}
 	return items
 }

@@ -2,9 +2,12 @@ package postgres
 
 import (
 	"context"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/pressly/goose/v3"
 
 	"github.com/waybillhq/waybill/postback"
 )
@@ -13,6 +16,43 @@ import (
 func PrepareDays(ctx context.Context, l *Ledger, from, until time.Time) error {
 	return l.prepareDays(ctx, from, until)
 }
+
+// AcceptTogether accepts items of several callers in one group, and returns what
+// each is told.
+func AcceptTogether(ctx context.Context, l *Ledger, items ...postback.Acceptance) []error {
+	group := make([]*call[[]postback.Acceptance, []postback.Acceptance], len(items))
+	for i, item := range items {
+		group[i] = &call[[]postback.Acceptance, []postback.Acceptance]{
+			work: []postback.Acceptance{item}, gone: func() error { return nil }, done: make(chan error, 1),
+		}
+	}
+	l.ordered.run(ctx, group)
+	errs := make([]error, len(items))
+	for i, one := range group {
+		errs[i] = <-one.done
+	}
+	return errs
+}
+
+// MigrateTo applies the migrations up to a version.
+func MigrateTo(ctx context.Context, options Options, version int64) error {
+	_, err := migrate(ctx, options, func(p *goose.Provider, ctx context.Context) ([]*goose.MigrationResult, error) {
+		return p.UpTo(ctx, version)
+	})
+	return err
+}
+
+// ApplyMigration applies one migration, whose row is not in the table of versions.
+func ApplyMigration(ctx context.Context, options Options, version int64) error {
+	_, err := migrate(ctx, options, func(p *goose.Provider, ctx context.Context) ([]*goose.MigrationResult, error) {
+		_, err := p.ApplyVersion(ctx, version, true)
+		return nil, err
+	})
+	return err
+}
+
+// Migrations are the files of the migrations.
+func Migrations() fs.FS { return migrations }
 
 // MakeDay are the statements that make a table's partition of a day.
 func MakeDay(table string, day time.Time) []string {
@@ -54,6 +94,7 @@ func QueueStatements(at time.Time) map[string]Statement {
 		"cancel":  {waitingDeliveries, []any{"ep_1", 100}},
 		"next":    {nextHeads, []any{[]string{"ep_1"}, []string{"tx-1"}}},
 		"ordered": {orderedEndpoints, nil},
+		"stuck":   {stuckRows, []any{"ep_1", 100}},
 		"waiting": {waitingOf, []any{"ep_1", 100, []string{"paused"}}},
 		"oldest":  {waitingOldest, []any{"ep_1"}},
 		"all":     {waitingAll, nil},

@@ -2,7 +2,6 @@ package postgres_test
 
 import (
 	"fmt"
-	"os"
 	"testing"
 	"time"
 
@@ -81,13 +80,12 @@ func TestSearchKnowsWhatCameBefore(t *testing.T) {
 	t.Parallel()
 	at := database(t)
 	ledger := open(t, at)
-	server.Exec(t, at, `DROP TRIGGER deliveries_kinds ON deliveries; DROP FUNCTION note_kinds; DROP TABLE kinds`)
+	server.Exec(t, at, `DROP TRIGGER deliveries_kinds ON deliveries; DROP FUNCTION note_kinds; DROP TABLE kinds;
+		DELETE FROM goose_db_version WHERE version_id = 7`)
 	onDays(t, ledger, 0, 2, -30)
-	migration, err := os.ReadFile("migrations/00007_search.sql")
-	if err != nil {
+	if err := postgres.ApplyMigration(t.Context(), options(at), 7); err != nil {
 		t.Fatal(err)
 	}
-	server.Exec(t, at, string(migration))
 	onDays(t, ledger, 1)
 	wantFound(t, ledger, 4)
 }

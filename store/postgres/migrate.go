@@ -2,10 +2,13 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -20,9 +23,18 @@ import (
 var migrations embed.FS
 
 // Migrate brings the database to the newest schema that this program knows. Of
-// several that migrate at once one does it, and the others wait for it. A
-// database that a newer waybill wrote is store.CodeSchema.
+// several that migrate at once one does it, and the others wait for it. Servers
+// may be at work meanwhile: no migration keeps them from accepting and recording
+// for longer than giveWay. A database that a newer waybill wrote is
+// store.CodeSchema.
 func Migrate(ctx context.Context, options Options) (schema store.Schema, err error) {
+	return migrate(ctx, options, (*goose.Provider).Up)
+}
+
+// migration applies migrations. What failed for a lock may be called again.
+type migration func(*goose.Provider, context.Context) ([]*goose.MigrationResult, error)
+
+func migrate(ctx context.Context, options Options, apply migration) (schema store.Schema, err error) {
 	if options.URL == "" || options.Logger == nil {
 		return store.Schema{}, errors.New("migrate ledger: URL and Logger are required")
 	}
@@ -37,18 +49,14 @@ func Migrate(ctx context.Context, options Options) (schema store.Schema, err err
 	if err := db.PingContext(ctx); err != nil {
 		return store.Schema{}, fmt.Errorf("migrate ledger: %w", explain(config, err))
 	}
-	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 600))
+	unlock, err := lockMigrations(ctx, db)
 	if err != nil {
-		return store.Schema{}, fmt.Errorf("prepare migration: %w", err)
+		return store.Schema{}, fmt.Errorf("migrate ledger: %w", explain(config, err))
 	}
-	files, err := fs.Sub(migrations, "migrations")
+	defer unlock()
+	provider, err := newProvider(db)
 	if err != nil {
-		return store.Schema{}, fmt.Errorf("read migrations: %w", err)
-	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, files,
-		goose.WithDisableGlobalRegistry(true), goose.WithSessionLocker(locker))
-	if err != nil {
-		return store.Schema{}, fmt.Errorf("read migrations: %w", err)
+		return store.Schema{}, err
 	}
 	if schema.Found, schema.Current, err = provider.GetVersions(ctx); err != nil {
 		return store.Schema{}, fmt.Errorf("migrate ledger: %w", explain(config, err))
@@ -56,10 +64,84 @@ func Migrate(ctx context.Context, options Options) (schema store.Schema, err err
 	if schema.Found > schema.Current {
 		return store.Schema{}, newer(schema)
 	}
-	if _, err := provider.Up(ctx); err != nil {
+	if err := unhurried(ctx, options.Logger, func() error { _, err := apply(provider, ctx); return err }); err != nil {
 		return store.Schema{}, fmt.Errorf("migrate ledger: %w", explain(config, err))
 	}
 	return schema, nil
+}
+
+func newProvider(db *sql.DB) (*goose.Provider, error) {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, fmt.Errorf("read migrations: %w", err)
+	}
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return nil, fmt.Errorf("read migrations: %w", err)
+	}
+	return provider, nil
+}
+
+// How those who migrate wait for others.
+const (
+	turnWait = 200 * time.Millisecond // between two looks whether it is our turn
+	giveWay  = 2 * time.Second        // the lock_timeout of the migrations, and the rest between two tries
+	lockFor  = 30 * time.Minute       // tries to get a lock
+)
+
+// takeMigrations is tried again and again: whoever waited in the server would hold
+// up an index that is made concurrently, and that one the next migration.
+const takeMigrations = `SELECT pg_try_advisory_xact_lock($1)`
+
+// lockMigrations waits until nobody else migrates. The lock is a transaction's, so
+// that it holds behind a pooler, too; its own connection is idle until unlock.
+func lockMigrations(ctx context.Context, db *sql.DB) (unlock func(), err error) {
+	for {
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return nil, fmt.Errorf("lock migrations: %w", err)
+		}
+		mine := false
+		err = tx.QueryRowContext(ctx, takeMigrations, lock.DefaultLockID).Scan(&mine)
+		if err == nil {
+			// It also ends the snapshot, for which an index that is made concurrently
+			// would wait.
+			_, err = tx.ExecContext(ctx, `SET LOCAL idle_in_transaction_session_timeout = 0`)
+		}
+		if err == nil && mine {
+			return func() { _ = tx.Rollback() }, nil // It has nothing to write.
+		}
+		if err := errors.Join(err, tx.Rollback()); err != nil {
+			return nil, fmt.Errorf("lock migrations: %w", err)
+		}
+		if err := pause(ctx, turnWait); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// unhurried does again what gave way to others, until it gets through.
+func unhurried(ctx context.Context, logger *slog.Logger, do func() error) error {
+	for end := time.Now().Add(lockFor); ; {
+		err := do()
+		if !hasCode(err, lockTimeout) && !hasCode(err, deadlockDetected) || time.Now().After(end) {
+			return err
+		}
+		logger.WarnContext(ctx, "the migration gives way to others and tries again", slog.Any("error", err))
+		if err := pause(ctx, giveWay); err != nil {
+			return err
+		}
+	}
+}
+
+// pause waits, or says why ctx ended.
+func pause(ctx context.Context, wait time.Duration) error {
+	select {
+	case <-time.After(wait):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx) //nolint:wrapcheck // callers say what they were doing
+	}
 }
 
 func newer(schema store.Schema) error {

@@ -149,6 +149,11 @@ func passOn(ctx context.Context, tx transaction, ended []*standing) error {
 	for _, h := range left {
 		since[h.row] = at[h.id]
 	}
+	return goOn(ctx, tx, since)
+}
+
+// goOn lets the next of rows without a head go, due since a time.
+func goOn(ctx context.Context, tx transaction, since map[row]time.Time) error {
 	for len(since) > 0 {
 		rows := make([]head, 0, len(since))
 		for r := range since {

@@ -130,6 +130,7 @@ func (l *Ledger) endSome(ctx context.Context, doing string, how ending, query st
 	for {
 		found, ended := 0, 0
 		err := l.persist(ctx, func(ctx context.Context, tx pgx.Tx) error {
+			ended = 0
 			ids, err := collect(ctx, tx, one[string], query, args...)
 			if found = len(ids); err != nil || found == 0 {
 				return err

@@ -78,14 +78,22 @@ func passOn(ctx context.Context, db *session, deliveryID string, at time.Time) e
 		return fmt.Errorf("leave row: %w", err)
 	}
 	for _, one := range left {
-		next, err := collect(ctx, db, func(id *string) []any { return []any{id} }, nextHead, one.endpointID, one.orderKey)
-		if err != nil {
-			return fmt.Errorf("find next of row: %w", err)
+		if err := goOn(ctx, db, one, at); err != nil {
+			return err
 		}
-		for _, id := range next {
-			if err := moveToHead(ctx, db, one, id, at); err != nil {
-				return fmt.Errorf("move up in row: %w", err)
-			}
+	}
+	return nil
+}
+
+// goOn lets the next of a row without a head go.
+func goOn(ctx context.Context, db *session, r row, at time.Time) error {
+	next, err := collect(ctx, db, func(id *string) []any { return []any{id} }, nextHead, r.endpointID, r.orderKey)
+	if err != nil {
+		return fmt.Errorf("find next of row: %w", err)
+	}
+	for _, id := range next {
+		if err := moveToHead(ctx, db, r, id, at); err != nil {
+			return fmt.Errorf("move up in row: %w", err)
 		}
 	}
 	return nil

@@ -110,6 +110,7 @@ type Secrets interface {
 // ledger free for others: call each until it answers 0.
 type Parking interface {
 	ParkedLister
+	Mender
 	// Release moves up to limit of the endpoint's oldest parked deliveries, other than
 	// those that are parked as ordered, back to pending (no attempt in this generation yet)
 	// or retrying, due at the given time with SweepAt the same, until window of
@@ -134,6 +135,16 @@ type ParkedLister interface {
 	// OrderedEndpoints lists the ids of the endpoints that have deliveries parked
 	// as ordered, in their order.
 	OrderedEndpoints(ctx context.Context) ([]string, error)
+}
+
+// Mender finds what would wait for ever.
+type Mender interface {
+	// MendRows looks for rows of the endpoint in which deliveries are parked as
+	// ordered, and nobody at the head will ever let them go: there is none, it has
+	// ended, or it is parked as ordered itself. It lets the next of up to limit such
+	// rows go, as the end of their head would have at the given time, and says how
+	// many. It is cheap where there is none.
+	MendRows(ctx context.Context, endpointID string, at time.Time, limit int) (int, error)
 }
 
 // Troubles keeps which endpoints fail, for all processes: an endpoint is in

@@ -27,6 +27,7 @@ func orderTests() []test {
 		{"is left alone by a replay that skips", orderSkipped},
 		{"ages while its head is retried", orderAges},
 		{"is cancelled in steps", orderCancelled},
+		{"is not mended while somebody will let it go", orderMended},
 		{"gives no probe but its head", orderProbed},
 		{"passes on behind a parked head that succeeds", orderSucceedsParked},
 		{"waits with those of its endpoint that are parked", orderJoins},

@@ -112,3 +112,19 @@ func orderSucceedsParked(k kit) {
 	k.record(Succeed(head.Ref()))
 	same(k, "states", k.states(head, next), "succeeded pending ")
 }
+
+// orderMended looks for what is stuck in rows that are not, wherever their heads
+// stand.
+func orderMended(k kit) {
+	head, second := k.inRow("ep_1", "tx-1", 0), k.inRow("ep_1", "tx-1", time.Minute)
+	k.inRow("ep_2", "tx-1", 0)
+	for _, move := range []func(postback.Ref) postback.Transition{nil, Retry, Park} {
+		if move != nil {
+			head = k.record(move(head.Ref()))
+		}
+		n, err := k.MendRows(k.ctx(), "ep_1", After(time.Hour), 10)
+		k.must(err)
+		same(k, "mended", n, 0)
+	}
+	same(k, "state of the one that waits", k.states(second), "parked:ordered ")
+}

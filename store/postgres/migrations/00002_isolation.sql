@@ -1,24 +1,46 @@
+-- +goose NO TRANSACTION
+-- A server may be at work: each statement holds it up for a moment at most, and
+-- may be run again after one that failed.
 -- +goose Up
 -- The value of the field by which the endpoint wants its deliveries in order.
-ALTER TABLE deliveries ADD COLUMN order_key text COLLATE "C" NOT NULL DEFAULT '';
+-- +goose StatementBegin
+DO $$ BEGIN
+    SET LOCAL lock_timeout = '2s';
+    ALTER TABLE deliveries ADD COLUMN IF NOT EXISTS order_key text COLLATE "C" NOT NULL DEFAULT '';
+END $$;
+-- +goose StatementEnd
 
-ALTER TABLE waiting
-    ADD COLUMN order_key text COLLATE "C" NOT NULL DEFAULT '',
-    ADD COLUMN probe boolean NOT NULL DEFAULT false; -- released to find out whether its endpoint is well again
+-- +goose StatementBegin
+DO $$ BEGIN
+    SET LOCAL lock_timeout = '2s';
+    ALTER TABLE waiting
+        ADD COLUMN IF NOT EXISTS order_key text COLLATE "C" NOT NULL DEFAULT '',
+        ADD COLUMN IF NOT EXISTS probe boolean NOT NULL DEFAULT false; -- released to find out whether its endpoint is well again
+END $$;
+-- +goose StatementEnd
 
 -- What an endpoint has parked that is its own to release, and what stands in a
 -- row behind others.
-DROP INDEX waiting_parked;
-CREATE INDEX waiting_parked ON waiting (endpoint_id, id) WHERE state = 'parked' AND reason <> 'ordered';
-CREATE INDEX waiting_ordered ON waiting (endpoint_id, order_key, id) WHERE reason = 'ordered';
+DROP INDEX CONCURRENTLY IF EXISTS waiting_parked_made;
+CREATE INDEX CONCURRENTLY waiting_parked_made ON waiting (endpoint_id, id) WHERE state = 'parked' AND reason <> 'ordered';
+-- +goose StatementBegin
+DO $$ BEGIN
+    SET LOCAL lock_timeout = '2s';
+    DROP INDEX waiting_parked;
+    ALTER INDEX waiting_parked_made RENAME TO waiting_parked;
+END $$;
+-- +goose StatementEnd
+DROP INDEX CONCURRENTLY IF EXISTS waiting_ordered;
+CREATE INDEX CONCURRENTLY waiting_ordered ON waiting (endpoint_id, order_key, id) WHERE reason = 'ordered';
 
 -- What of an endpoint is due or under way, to be counted without a look at all
 -- that is parked, or that waits for its next attempt.
-CREATE INDEX waiting_next ON waiting (endpoint_id, next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+DROP INDEX CONCURRENTLY IF EXISTS waiting_next;
+CREATE INDEX CONCURRENTLY waiting_next ON waiting (endpoint_id, next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 
 -- The one delivery of a row of ordered ones that may go. Whoever adds to a row,
 -- or takes its head away, holds this until the commit.
-CREATE TABLE order_heads (
+CREATE TABLE IF NOT EXISTS order_heads (
     endpoint_id text COLLATE "C" NOT NULL,
     order_key   text COLLATE "C" NOT NULL,
     delivery_id text COLLATE "C" NOT NULL UNIQUE,
@@ -26,7 +48,7 @@ CREATE TABLE order_heads (
 );
 
 -- Endpoints that fail, from their first failure to their next success.
-CREATE TABLE troubles (
+CREATE TABLE IF NOT EXISTS troubles (
     endpoint_id text COLLATE "C" PRIMARY KEY,
     since       timestamptz NOT NULL,
     failures    integer NOT NULL,

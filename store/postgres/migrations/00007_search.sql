@@ -1,8 +1,11 @@
+-- +goose NO TRANSACTION
+-- A server may be at work: each statement holds it up for a moment at most, and
+-- may be run again after one that failed.
 -- +goose Up
 -- Who got which types of events, and from when to when, by the first digits of
 -- the deliveries' ids (4.7 hours): where a search need not look. It may say more
 -- than there is, never less.
-CREATE TABLE kinds (
+CREATE TABLE IF NOT EXISTS kinds (
     endpoint_id text COLLATE "C" NOT NULL,
     event_type  text COLLATE "C" NOT NULL,
     publisher   text COLLATE "C" NOT NULL,
@@ -11,13 +14,13 @@ CREATE TABLE kinds (
     PRIMARY KEY (endpoint_id, event_type, publisher)
 );
 
-CREATE INDEX kinds_by_publisher ON kinds (publisher, event_type);
+CREATE INDEX IF NOT EXISTS kinds_by_publisher ON kinds (publisher, event_type);
 
 -- What is known is looked up one by one and locks nothing; the rest is written in
 -- one order, so that writers wait for each other and not in a circle. The limit
 -- keeps the planner from reading the whole table instead.
 -- +goose StatementBegin
-CREATE FUNCTION note_kinds() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION note_kinds() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO kinds AS k (endpoint_id, event_type, publisher, first, last)
     SELECT n.* FROM (
@@ -33,10 +36,27 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
-CREATE TRIGGER deliveries_kinds AFTER INSERT ON deliveries
-    REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION note_kinds();
+-- +goose StatementBegin
+DO $$ BEGIN
+    SET LOCAL lock_timeout = '2s';
+    CREATE OR REPLACE TRIGGER deliveries_kinds AFTER INSERT ON deliveries
+        REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION note_kinds();
+END $$;
+-- +goose StatementEnd
 
-SET LOCAL enable_seqscan = on; -- all of it is read
-
-INSERT INTO kinds (endpoint_id, event_type, publisher, first, last)
-SELECT endpoint_id, event_type, publisher, min(left(id, 10)), max(left(id, 10)) FROM deliveries GROUP BY 1, 2, 3;
+-- What came before, a partition at a time: what comes meanwhile notes itself, and
+-- waits for the few rows of a partition's kinds at most.
+-- +goose StatementBegin
+DO $$
+DECLARE part regclass;
+BEGIN
+    FOR part IN SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'deliveries'::regclass ORDER BY 1 LOOP
+        SET LOCAL enable_seqscan = on; -- all of it is read
+        EXECUTE format('INSERT INTO kinds AS k (endpoint_id, event_type, publisher, first, last)
+            SELECT endpoint_id, event_type, publisher, min(left(id, 10)), max(left(id, 10)) FROM %s GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+            ON CONFLICT (endpoint_id, event_type, publisher)
+                DO UPDATE SET first = least(k.first, excluded.first), last = greatest(k.last, excluded.last)', part);
+        COMMIT;
+    END LOOP;
+END $$;
+-- +goose StatementEnd
