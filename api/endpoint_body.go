@@ -33,7 +33,7 @@ type endpointBody struct {
 
 // retryBody is a retry policy: a schedule, or a curve. Durations are strings.
 type retryBody struct {
-	Schedule    []string `json:"schedule,omitempty" maxItems:"100" nullable:"false" doc:"The delays between attempts: n of them allow n+1 attempts"`
+	Schedule    []string `json:"schedule,omitzero" maxItems:"100" nullable:"false" doc:"The delays between attempts: n of them allow n+1 attempts, [] allows one"`
 	Initial     string   `json:"initial,omitempty" example:"1s"`
 	Multiplier  float64  `json:"multiplier,omitempty"`
 	MaxInterval string   `json:"max_interval,omitempty" example:"1h"`
@@ -86,6 +86,9 @@ func (b endpointBody) spec(ctx context.Context) (postback.EndpointSpec, error) {
 // checked here.
 func (b retryBody) policy() (postback.RetryPolicy, error) {
 	policy := postback.RetryPolicy{Multiplier: b.Multiplier, MaxAttempts: b.MaxAttempts, Jitter: b.Jitter, On: b.On, StopOn: b.StopOn}
+	if b.Schedule != nil {
+		policy.Schedule = []postback.Duration{}
+	}
 	for i, delay := range b.Schedule {
 		read, err := readDuration(fmt.Sprintf("retry.schedule[%d]", i), delay)
 		if err != nil {
@@ -114,9 +117,9 @@ func (b retryBody) policy() (postback.RetryPolicy, error) {
 }
 
 func readDuration(field, text string) (time.Duration, error) {
-	read, err := time.ParseDuration(text)
+	read, err := postback.ParseAge(text)
 	if err != nil {
-		return 0, postback.Invalid(field, postback.CodeInvalidDuration, `write a duration such as "15s", "5m" or "72h"`)
+		return 0, postback.Invalid(field, postback.CodeInvalidDuration, postback.UseAge)
 	}
 	return read, nil
 }

@@ -96,6 +96,9 @@ func retryOf(p postback.RetryPolicy) retryBody {
 		MaxAttempts: p.MaxAttempts, MaxAge: spell(p.MaxAge), Jitter: p.Jitter,
 		On: p.On, StopOn: p.StopOn,
 	}
+	if p.Schedule != nil {
+		view.Schedule = []string{}
+	}
 	for _, delay := range p.Schedule {
 		view.Schedule = append(view.Schedule, time.Duration(delay).String())
 	}

@@ -177,6 +177,7 @@ type rotateInput struct {
 		Secret  string `json:"secret,omitempty" minLength:"1" maxLength:"1024" writeOnly:"true" doc:"Left out: one is made in the network's form"`
 		At      string `json:"at,omitempty" format:"date-time" doc:"From when it signs; left out: at once"`
 		Overlap string `json:"overlap,omitempty" example:"24h" doc:"How long the secret before signs beside it, in schemes that carry several signatures"`
+		Replace bool   `json:"replace,omitempty" doc:"Give up a rotation that is planned for later; without it, one is a conflict"`
 	} `nameHint:"RotateSecretBody"`
 }
 
@@ -185,7 +186,7 @@ func (i *rotateInput) rotation() (postback.Rotation, error) {
 	if i.Body == nil {
 		return rotation, nil
 	}
-	rotation.Secret = postback.NewSecret(i.Body.Secret)
+	rotation.Secret, rotation.Replace = postback.NewSecret(i.Body.Secret), i.Body.Replace
 	var err error
 	if i.Body.At != "" {
 		if rotation.At, err = time.Parse(time.RFC3339, i.Body.At); err != nil {

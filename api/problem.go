@@ -81,7 +81,7 @@ func statusOf(err *postback.Error) int {
 		return http.StatusForbidden
 	case postback.CodeNotFound:
 		return http.StatusNotFound
-	case postback.CodeConflict, postback.CodeNotEnded, postback.CodeEndpointDeleted:
+	case postback.CodeConflict, postback.CodeNotEnded, postback.CodeEndpointDeleted, postback.CodeRotationPlanned:
 		return http.StatusConflict
 	case postback.CodeUnavailable:
 		return http.StatusServiceUnavailable

@@ -165,6 +165,18 @@ func TestExample(t *testing.T) {
 	}
 }
 
+// No delays are one attempt, in both directions; left out they are the scheme's.
+func TestAnEmptyScheduleIsNoDefault(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for body, want := range map[string]string{`{"schedule":[]}`: `"schedule":[]`, `{"max_age":"1w"}`: `"max_age":"168h0m0s"`} {
+		answer := b.call(t, "admin", "POST", "/v1/endpoints", `{"publisher":"pub_1","url":"https://example.com/","scheme":"besitos","retry":`+body+`}`)
+		if answer.status != 201 || !strings.Contains(answer.body, want) {
+			t.Errorf("%s: got %d %s", body, answer.status, answer.body)
+		}
+	}
+}
+
 func TestDeliveries(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -21,6 +21,8 @@ const (
 	CodeConflict        Code = "conflict"
 	CodeNotEnded        Code = "delivery_not_ended"
 	CodeEndpointDeleted Code = "endpoint_deleted"
+	CodeSecretUnchanged Code = "secret_unchanged"
+	CodeRotationPlanned Code = "rotation_planned"
 	CodeUnavailable     Code = "unavailable"
 	CodeInternal        Code = "internal"
 )

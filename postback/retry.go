@@ -17,7 +17,7 @@ import (
 // kinds of failures ("timeout", "5xx", "503", ...); empty means every one.
 // StopOn names statuses that end a delivery at once.
 type RetryPolicy struct {
-	Schedule    []Duration `json:"schedule,omitempty"`
+	Schedule    []Duration `json:"schedule,omitzero"` // nil: none is given; empty: one attempt, no retry
 	Initial     Duration   `json:"initial,omitempty"`
 	Multiplier  float64    `json:"multiplier,omitempty"`
 	MaxInterval Duration   `json:"max_interval,omitempty"`
@@ -36,15 +36,15 @@ func (d Duration) MarshalJSON() ([]byte, error) {
 	return json.Marshal(time.Duration(d).String()) //nolint:wrapcheck // a string always marshals
 }
 
-// UnmarshalJSON reads the Go spelling; anything else is an invalid_duration error.
+// UnmarshalJSON reads what ParseAge reads; anything else is an invalid_duration error.
 func (d *Duration) UnmarshalJSON(text []byte) error {
 	var spelled string
 	if err := json.Unmarshal(text, &spelled); err != nil {
 		return Invalid("", CodeInvalidDuration, `write a duration as a string such as "15s", "5m" or "72h"`)
 	}
-	parsed, err := time.ParseDuration(spelled)
+	parsed, err := ParseAge(spelled)
 	if err != nil {
-		return Invalid("", CodeInvalidDuration, `write a duration as a string such as "15s", "5m" or "72h"`)
+		return Invalid("", CodeInvalidDuration, UseAge)
 	}
 	*d = Duration(parsed)
 	return nil

@@ -193,6 +193,7 @@ func retryLine(policy postback.RetryPolicy) string {
 	for _, delay := range policy.Schedule {
 		delays = append(delays, time.Duration(delay).String())
 	}
+	add(policy.Schedule != nil && len(delays) == 0, "one attempt")
 	add(len(delays) > 0, "after %s", strings.Join(delays, ", "))
 	add(policy.Initial > 0, "after %s, times %g, up to %s", time.Duration(policy.Initial), policy.Multiplier, time.Duration(policy.MaxInterval))
 	add(policy.MaxAttempts > 0, "%d attempts", policy.MaxAttempts)

@@ -67,6 +67,7 @@ func (p *program) endpointRotate() *cobra.Command {
 	var secret secretFlags
 	var asJSON bool
 	var at string
+	var replace bool
 	var overlap time.Duration
 	cmd := &cobra.Command{
 		Use: "rotate-secret ENDPOINT", Short: "Replace an endpoint's secret",
@@ -76,14 +77,19 @@ attempt is signed with it, retries and replays of older events too.
 A URL or a JSON field holds one signature, so in most schemes a rotation is a cutover
 and the publisher must change the secret at the same moment: agree on a time and give
 it with --at, or pause the endpoint, rotate, and resume it. A scheme whose header
-holds several signatures can sign with both secrets for a while: --overlap.`,
+holds several signatures can sign with both secrets for a while: --overlap.
+
+The secret that signs already is refused. A rotation that is planned for later is not
+given up unless --replace says so. The secret never comes from the environment by
+itself: --secret-env names the variable.`,
 		Example: "  waybill endpoint rotate-secret " + exampleEndpoint + `
   waybill endpoint rotate-secret ` + exampleEndpoint + ` --at 2026-01-31T12:00:00Z
   waybill endpoint rotate-secret ` + exampleEndpoint + " --secret-file secret.txt",
 		Args: takes("ENDPOINT"),
 	}
 	secret.add(cmd, "that the publisher chose (default: one is made)")
-	cmd.Flags().StringVar(&at, "at", "", "`TIME` from which it signs, RFC 3339 (default: at once)")
+	cmd.Flags().StringVar(&at, "at", "", "`TIME` from which it signs: RFC 3339, or a date (default: at once)")
+	cmd.Flags().BoolVar(&replace, "replace", false, "give up a rotation that is planned for later")
 	cmd.Flags().DurationVar(&overlap, "overlap", 0, "how `LONG` the secret before signs beside it, where the scheme allows it")
 	jsonFlag(cmd, &asJSON)
 	return p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
@@ -96,7 +102,7 @@ holds several signatures can sign with both secrets for a while: --overlap.`,
 			return err
 		}
 		rotated, err := c.RotateSecret(ctx, args[0], client.Rotation{
-			Secret: chosen.Reveal(), At: client.Time{Time: from}, Overlap: postback.Duration(overlap),
+			Secret: chosen.Reveal(), At: client.Time{Time: from}, Overlap: postback.Duration(overlap), Replace: replace,
 		})
 		if err != nil {
 			return fmt.Errorf("rotate secret: %w", err)

@@ -70,7 +70,7 @@ func (p *program) endpointCreate() *cobra.Command {
 		Use: "create --publisher PUBLISHER --url URL --scheme SCHEME", Short: "Make an endpoint",
 		Long: `Make an endpoint and print its secret, this once. Without a secret one is made in
 the form that the scheme's network gives its publishers; one that the publisher has
-already is given with --secret-file, --secret-stdin or WAYBILL_SECRET.
+already is given with --secret-file, --secret-stdin or --secret-env NAME.
 
 With --operator it is not a publisher's: it gets what Waybill tells its operator, that
 an endpoint keeps failing, is well again, is disabled or cannot be sent to, and that there are

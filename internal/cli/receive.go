@@ -49,6 +49,7 @@ instead, to see a server retry.`,
 	flags.scheme.add(cmd, "that the sender signs in")
 	add.StringVar(&flags.listen, "listen", "127.0.0.1:9000", "`ADDRESS` to listen on")
 	add.IntVar(&flags.status, "status", http.StatusOK, "`STATUS` to answer a good postback with")
+	flags.secret.ambient = true
 	flags.secret.add(cmd, "that the sender signs with")
 	return cmd
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,7 +13,7 @@ import (
 // retryFlags spell a retry policy: as JSON, or one flag for each part.
 type retryFlags struct {
 	json        string
-	schedule    []time.Duration
+	schedule    []string
 	initial     time.Duration
 	multiplier  float64
 	maxInterval time.Duration
@@ -25,7 +26,7 @@ type retryFlags struct {
 
 func (r *retryFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.DurationSliceVar(&r.schedule, "retry-schedule", nil, "`DELAYS` between attempts, such as 1s,5s,1m")
+	flags.StringSliceVar(&r.schedule, "retry-schedule", nil, "`DELAYS` between attempts, such as 1s,5s,1m; none for one attempt")
 	flags.DurationVar(&r.initial, "retry-initial", 0, "first `DELAY` of a growing curve, instead of a schedule")
 	flags.Float64Var(&r.multiplier, "retry-multiplier", 0, "`FACTOR` from one delay to the next")
 	flags.DurationVar(&r.maxInterval, "retry-max-interval", 0, "longest `DELAY` of the curve")
@@ -50,7 +51,7 @@ func (r *retryFlags) read(cmd *cobra.Command) (*postback.RetryPolicy, error) {
 		}
 		return &policy, nil
 	case parts:
-		return r.policy()
+		return r.policy(cmd)
 	default:
 		return nil, nil
 	}
@@ -92,7 +93,7 @@ func (r *retryFlags) over(cmd *cobra.Command, current func() (postback.RetryPoli
 	return &after, nil
 }
 
-func (r *retryFlags) policy() (*postback.RetryPolicy, error) {
+func (r *retryFlags) policy(cmd *cobra.Command) (*postback.RetryPolicy, error) {
 	policy := &postback.RetryPolicy{
 		Initial:     postback.Duration(r.initial),
 		Multiplier:  r.multiplier,
@@ -102,8 +103,11 @@ func (r *retryFlags) policy() (*postback.RetryPolicy, error) {
 		Jitter:      r.jitter,
 		On:          withoutEmpty(r.on),
 	}
-	for _, delay := range r.schedule {
-		policy.Schedule = append(policy.Schedule, postback.Duration(delay))
+	if cmd.Flags().Changed("retry-schedule") {
+		var err error
+		if policy.Schedule, err = delays(r.schedule); err != nil {
+			return nil, err
+		}
 	}
 	for _, text := range withoutEmpty(r.stopOn) {
 		status, err := strconv.Atoi(text)
@@ -113,4 +117,20 @@ func (r *retryFlags) policy() (*postback.RetryPolicy, error) {
 		policy.StopOn = append(policy.StopOn, status)
 	}
 	return policy, nil
+}
+
+// delays reads a schedule. "none", and nothing at all, is one attempt.
+func delays(texts []string) ([]postback.Duration, error) {
+	read := []postback.Duration{}
+	if len(texts) == 1 && texts[0] == "none" {
+		return read, nil
+	}
+	for _, text := range withoutEmpty(texts) {
+		delay, err := postback.ParseAge(strings.TrimSpace(text))
+		if err != nil {
+			return nil, usagef("--retry-schedule: %v", err)
+		}
+		read = append(read, postback.Duration(delay))
+	}
+	return read, nil
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/waybillhq/waybill/postback"
 )
@@ -13,44 +14,63 @@ const secretEnv = "WAYBILL_SECRET"
 
 // secretFlags are the ways to hand over a secret.
 type secretFlags struct {
-	value string
-	file  string
-	stdin bool
+	value, file, env string
+	stdin            bool
+	// ambient takes the secret from WAYBILL_SECRET when no flag says otherwise:
+	// for commands that keep nothing. What an endpoint gets is always named, or
+	// the next publisher would get the secret of the one before.
+	ambient bool
+	flags   *pflag.FlagSet
 }
 
 func (s *secretFlags) add(cmd *cobra.Command, what string) {
-	flags := cmd.Flags()
-	flags.StringVar(&s.value, "secret", "", "`SECRET` "+what+"; other users of this machine see it in the process list [$"+secretEnv+"]")
-	flags.StringVar(&s.file, "secret-file", "", "read the secret from `FILE`")
-	flags.BoolVar(&s.stdin, "secret-stdin", false, "read the secret from standard input")
+	s.flags = cmd.Flags()
+	fallback := ""
+	if s.ambient {
+		fallback = " [$" + secretEnv + "]"
+	}
+	s.flags.StringVar(&s.value, "secret", "", "`SECRET` "+what+"; other users of this machine see it in the process list"+fallback)
+	s.flags.StringVar(&s.file, "secret-file", "", "read the secret from `FILE`")
+	s.flags.StringVar(&s.env, "secret-env", "", "read the secret from the environment variable `NAME`")
+	s.flags.BoolVar(&s.stdin, "secret-stdin", false, "read the secret from standard input")
+	cmd.MarkFlagsMutuallyExclusive("secret", "secret-file", "secret-env", "secret-stdin")
 }
 
 // read returns the secret, empty when none was given. The line break at the
 // end of a file is not part of it.
 func (s *secretFlags) read(p *program) (postback.Secret, error) {
-	text, err := s.text(p)
-	return postback.NewSecret(strings.TrimRight(text, "\r\n")), err
+	source, text, err := s.text(p)
+	text = strings.TrimRight(text, "\r\n")
+	if err == nil && source != "" && text == "" {
+		err = usagef("--%s holds no secret", source)
+	}
+	return postback.NewSecret(text), err
 }
 
-func (s *secretFlags) text(p *program) (string, error) {
-	if s.stdin && s.file != "" || s.value != "" && (s.stdin || s.file != "") {
-		return "", usagef("give one of --secret, --secret-file and --secret-stdin")
-	}
+// text reads the secret, and says which flag it is from.
+func (s *secretFlags) text(p *program) (source, text string, err error) {
 	switch {
 	case s.stdin:
-		text, err := readBounded("secret-stdin", p.in)
-		return string(text), err
-	case s.file != "":
+		read, err := readBounded("secret-stdin", p.in)
+		return "secret-stdin", string(read), err
+	case s.flags.Changed("secret-file"):
 		file, err := os.Open(s.file)
 		if err != nil {
-			return "", usagef("read --secret-file: %v", err)
+			return "", "", usagef("read --secret-file: %v", err)
 		}
 		defer func() { _ = file.Close() }() // only read
-		text, err := readBounded("secret-file", file)
-		return string(text), err
-	case s.value != "":
-		return s.value, nil
+		read, err := readBounded("secret-file", file)
+		return "secret-file", string(read), err
+	case s.flags.Changed("secret-env"):
+		return "secret-env", p.getenv(s.env), nil
+	case s.flags.Changed("secret"):
+		return "secret", s.value, nil
+	case s.ambient:
+		return "", p.getenv(secretEnv), nil
 	default:
-		return p.getenv(secretEnv), nil
+		if p.getenv(secretEnv) != "" {
+			p.notef("%s is set and is not used here; to use it: --secret-env %s\n", secretEnv, secretEnv)
+		}
+		return "", "", nil
 	}
 }

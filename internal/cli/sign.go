@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/signer"
 )
 
@@ -67,6 +68,7 @@ func (f *signFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.target.Method, "method", "", "HTTP `METHOD` (default: the scheme's own)")
 	flags.StringVar(&f.target.PublicBaseURL, "public-base-url", "", "sign this `ORIGIN` in place of the URL's, for a receiver behind a proxy")
 	f.data.add(cmd)
+	f.secret.ambient = true
 	f.secret.add(cmd, "to sign with")
 	flags.StringVar(&f.messageID, "message-id", "", "32 hexadecimal `DIGITS` (default: random)")
 	flags.StringVar(&f.eventType, "type", "", "event `TYPE` (default: conversion.completed, or exchange.finished for simpleswap)")
@@ -152,11 +154,11 @@ func timeOr(flag, text string, fallback time.Time) (time.Time, error) {
 	if text == "" {
 		return fallback, nil
 	}
-	parsed, err := time.Parse(time.RFC3339, text)
+	at, err := postback.ParseWhen(text, time.Now())
 	if err != nil {
-		return fallback, usagef("--%s %q is not an RFC 3339 time such as 2026-01-31T12:00:00Z", flag, text)
+		return fallback, usagef("--%s: %v", flag, err)
 	}
-	return parsed.UTC(), nil
+	return at, nil
 }
 
 // signedRequest is a signed postback as JSON shows it.

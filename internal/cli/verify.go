@@ -76,6 +76,7 @@ func (f *verifyFlags) add(cmd *cobra.Command) {
 	add.StringArrayVarP(&f.headers, "header", "H", nil, "`'NAME: VALUE'` of the request (repeatable)")
 	add.StringVar(&f.body, "body", "", "`BODY` of the request; @FILE reads a file, - standard input")
 	add.StringVar(&f.at, "at", "", "`TIME` of receipt, RFC 3339, for schemes that sign a time (default: the age is not checked)")
+	f.secret.ambient = true
 	f.secret.add(cmd, "that the sender signs with")
 	jsonFlag(cmd, &f.json)
 }

@@ -35,9 +35,10 @@ type Registry interface {
 	Refresh(ctx context.Context) error
 }
 
-// Sealer encrypts secrets.
+// Sealer encrypts secrets, and decrypts them to compare.
 type Sealer interface {
 	Seal(secret postback.Secret, endpointID string, version int) []byte
+	Open(sealed []byte, endpointID string, version int) (postback.Secret, error)
 }
 
 // Reach says which URLs may be sent to.

@@ -19,8 +19,9 @@ const (
 
 // RotateSecret replaces the secret, by a new one when none is given, and
 // returns it, this once. Attempts from the rotation's time on sign with it,
-// retries and replays of older events among them. A rotation that was set for
-// later and has not happened yet is replaced.
+// retries and replays of older events among them. The secret that signs now is
+// refused (CodeSecretUnchanged). A rotation that is planned for later is given up
+// if rotation says so, and is CodeRotationPlanned otherwise.
 func (m *Manager) RotateSecret(ctx context.Context, endpointID string, rotation postback.Rotation) (postback.Endpoint, postback.Secret, error) {
 	var chosen postback.Secret
 	endpoint, err := m.change(ctx, endpointID, func(endpoint *postback.Endpoint) error {
@@ -29,6 +30,9 @@ func (m *Manager) RotateSecret(ctx context.Context, endpointID string, rotation 
 			return err
 		}
 		var err error
+		if err = m.checkAgainst(*endpoint, rotation, now); err != nil {
+			return err
+		}
 		if chosen, err = m.chooseSecret(endpoint.Scheme, rotation.Secret); err != nil {
 			return err
 		}
@@ -41,7 +45,28 @@ func (m *Manager) RotateSecret(ctx context.Context, endpointID string, rotation 
 	return endpoint, chosen, nil
 }
 
+// checkAgainst compares a rotation with the secrets that the endpoint has.
+func (m *Manager) checkAgainst(endpoint postback.Endpoint, rotation postback.Rotation, now time.Time) error {
+	for _, secret := range endpoint.Secrets {
+		if secret.ActiveFrom.After(now) && !rotation.Replace {
+			return postback.Failure(postback.CodeRotationPlanned,
+				"version %d of the secret is planned to sign from %s on; set replace to give that up", secret.Version, secret.ActiveFrom.UTC().Format(time.RFC3339))
+		}
+	}
+	for _, secret := range endpoint.SecretsAt(now) {
+		// One that does not open cannot be compared: replacing it is the remedy.
+		current, err := m.sealer.Open(secret.Sealed, endpoint.ID, secret.Version)
+		if err == nil && !rotation.Secret.Empty() && rotation.Secret.Reveal() == current.Reveal() {
+			return postback.Invalid("secret", postback.CodeSecretUnchanged, "is the one that signs already; give another, or leave it out to have one made")
+		}
+	}
+	return nil
+}
+
 func (m *Manager) checkRotation(name string, rotation postback.Rotation, now time.Time) error {
+	if !rotation.At.IsZero() && rotation.At.Before(now) {
+		return postback.Invalid("at", postback.CodeInvalid, "is in the past; leave it out to rotate now")
+	}
 	if rotation.At.After(now.Add(maxAhead)) {
 		return postback.Invalid("at", postback.CodeInvalid, "is too far ahead; 30 days are the most")
 	}

@@ -63,6 +63,7 @@ func TestRotationsThatCannotBe(t *testing.T) {
 		rotation postback.Rotation
 		field    string
 	}{
+		"in the past":             {postback.Rotation{At: time.Now().Add(-time.Minute)}, "at"},
 		"too far ahead":           {postback.Rotation{At: time.Now().Add(31 * 24 * time.Hour)}, "at"},
 		"negative overlap":        {postback.Rotation{Overlap: -time.Second}, "overlap"},
 		"endless overlap":         {postback.Rotation{Overlap: 31 * 24 * time.Hour}, "overlap"},
@@ -71,6 +72,46 @@ func TestRotationsThatCannotBe(t *testing.T) {
 		_, _, err := parts.Endpoints.RotateSecret(t.Context(), endpoint.ID, test.rotation)
 		t.Log(name)
 		expectRefusal(t, err, test.field, postback.CodeInvalid)
+	}
+}
+
+// A secret that signs already is no new one: the publisher would be told of a
+// rotation that changes nothing.
+func TestRotationToTheSameSecret(t *testing.T) {
+	t.Parallel()
+	parts := testkit.NewParts(t)
+	wanted := spec()
+	wanted.Secret = postback.NewSecret("a-secret-of-besitos-1")
+	endpoint := parts.Create(t, wanted)
+	_, _, err := parts.Endpoints.RotateSecret(t.Context(), endpoint.ID, postback.Rotation{Secret: wanted.Secret})
+	expectRefusal(t, err, "secret", postback.CodeSecretUnchanged)
+	if after := stored(t, parts, endpoint.ID); len(after.Secrets) != 1 || after.Revision != endpoint.Revision {
+		t.Errorf("the endpoint was changed: %+v", after)
+	}
+	// A planned one may be planned anew, for another time.
+	next := postback.Rotation{Secret: postback.NewSecret("a-secret-of-besitos-2"), At: time.Now().Add(time.Hour)}
+	if _, _, err := parts.Endpoints.RotateSecret(t.Context(), endpoint.ID, next); err != nil {
+		t.Fatal(err)
+	}
+	next.At, next.Replace = next.At.Add(time.Hour), true
+	if _, _, err := parts.Endpoints.RotateSecret(t.Context(), endpoint.ID, next); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A schedule without delays is one attempt, not the scheme's default.
+func TestAnEmptyScheduleIsKept(t *testing.T) {
+	t.Parallel()
+	parts := testkit.NewParts(t)
+	wanted := spec()
+	wanted.Retry = &postback.RetryPolicy{Schedule: []postback.Duration{}}
+	endpoint := parts.Create(t, wanted)
+	for name, policy := range map[string]postback.RetryPolicy{
+		"created": endpoint.Retry, "stored": stored(t, parts, endpoint.ID).Retry, "known": known(t, parts, endpoint.ID).Retry,
+	} {
+		if policy.Schedule == nil || len(policy.Schedule) > 0 || policy.MaxAttempts != 0 {
+			t.Errorf("%s: got %+v", name, policy)
+		}
 	}
 }
 
@@ -88,7 +129,11 @@ func TestRotationForLater(t *testing.T) {
 	if now, then := later.SecretsAt(time.Now()), later.SecretsAt(at); len(now) != 1 || now[0].Version != 1 || len(then) != 1 || then[0].Version != 2 {
 		t.Fatalf("now %+v, then %+v", now, then)
 	}
-	replaced, _, err := parts.Endpoints.RotateSecret(t.Context(), endpoint.ID, postback.Rotation{})
+	for _, unnamed := range []postback.Rotation{{}, {At: at.Add(time.Hour)}} {
+		_, _, err = parts.Endpoints.RotateSecret(t.Context(), endpoint.ID, unnamed)
+		expectRefusal(t, err, "", postback.CodeRotationPlanned)
+	}
+	replaced, _, err := parts.Endpoints.RotateSecret(t.Context(), endpoint.ID, postback.Rotation{Replace: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,7 +54,7 @@ func Expired(policy postback.RetryPolicy, openedAt, start time.Time) bool {
 }
 
 func attempts(policy postback.RetryPolicy) int {
-	if len(policy.Schedule) > 0 {
+	if policy.Schedule != nil {
 		return min(len(policy.Schedule)+1, MaxAttempts)
 	}
 	if policy.MaxAttempts == 0 {
@@ -65,7 +65,7 @@ func attempts(policy postback.RetryPolicy) int {
 
 // interval is the k-th delay of the policy, counted from zero.
 func interval(policy postback.RetryPolicy, k int, random func() float64) time.Duration {
-	if len(policy.Schedule) > 0 {
+	if policy.Schedule != nil {
 		return time.Duration(policy.Schedule[k])
 	}
 	curve := backoff.ExponentialBackOff{

@@ -54,7 +54,7 @@ func Default(scheme string) postback.RetryPolicy {
 // stored and shown is what is done. A policy without times becomes the scheme's
 // [Default], and keeps which failures are tried again. A curve that leaves them unset starts at 20s, triples, grows to
 // 18h at most (or stays at Initial when that is longer) and makes at most
-// [MaxAttempts] attempts. A schedule is complete as it is, and an unset Jitter
+// [MaxAttempts] attempts. A schedule is complete as it is, one without delays too (one attempt), and an unset Jitter
 // or MaxAge stays none.
 //
 // Validate first: Complete does not mend values that are set but wrong.
@@ -64,7 +64,7 @@ func Complete(policy postback.RetryPolicy, scheme string) postback.RetryPolicy {
 		byDefault.On, byDefault.StopOn = policy.On, policy.StopOn
 		return byDefault
 	}
-	if len(policy.Schedule) > 0 {
+	if policy.Schedule != nil {
 		return policy
 	}
 	general := Default("")
@@ -86,7 +86,7 @@ func Complete(policy postback.RetryPolicy, scheme string) postback.RetryPolicy {
 // Unset tells whether a policy says nothing of times, so that the scheme's are
 // meant.
 func Unset(policy postback.RetryPolicy) bool {
-	return len(policy.Schedule) == 0 && policy.MaxAge == 0 && policy.Jitter == 0 && !curved(policy)
+	return policy.Schedule == nil && policy.MaxAge == 0 && policy.Jitter == 0 && !curved(policy)
 }
 
 // curved tells whether a value is set that only a curve has.

@@ -29,7 +29,7 @@ func Validate(policy postback.RetryPolicy) error {
 		return nil
 	}
 	checks := []func(postback.RetryPolicy) *postback.Error{checkMaxAge, checkCurve, checkEnd}
-	if len(policy.Schedule) > 0 {
+	if policy.Schedule != nil {
 		checks = []func(postback.RetryPolicy) *postback.Error{checkMaxAge, checkSchedule}
 	}
 	for _, check := range checks {
