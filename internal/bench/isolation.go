@@ -104,6 +104,8 @@ type phase struct {
 	share  int  // of the traffic that the endpoint that hangs gets, in percent; 0 is the healthy ones alone
 	before bool // alone, before the backlog is there
 	after  bool // the endpoint with the backlog answers again, at once
+
+	scenario string // of many endpoints that misbehave alike; empty for none
 }
 
 func (p phase) name() string {
@@ -112,6 +114,8 @@ func (p phase) name() string {
 		return "before the backlog"
 	case p.after:
 		return "backlog is sent"
+	case p.scenario != "":
+		return scenarioTitle(p.scenario)
 	case p.share == 0:
 		return "alone"
 	default:
@@ -123,6 +127,9 @@ func (i *isolation) phases() []phase {
 	phases := []phase{{}}
 	for _, share := range i.plan.Shares {
 		phases = append(phases, phase{share: share})
+	}
+	for _, scenario := range i.plan.Scenarios {
+		phases = append(phases, phase{scenario: scenario})
 	}
 	return phases
 }
@@ -172,13 +179,15 @@ func (i *isolation) dismiss(ctx context.Context, cast []*part) error {
 	var failed []error
 	var deleted []string
 	for _, one := range cast {
-		if one.id == i.hoard {
-			_, err := i.api.PauseEndpoint(ctx, one.id)
-			failed = append(failed, err)
-			continue
+		for _, id := range one.ids {
+			if id == i.hoard {
+				_, err := i.api.PauseEndpoint(ctx, id)
+				failed = append(failed, err)
+				continue
+			}
+			deleted = append(deleted, id)
+			failed = append(failed, i.api.DeleteEndpoint(ctx, id))
 		}
-		deleted = append(deleted, one.id)
-		failed = append(failed, i.api.DeleteEndpoint(ctx, one.id))
 	}
 	if err := errors.Join(failed...); err != nil {
 		return fmt.Errorf("dismiss endpoints: %w", err)

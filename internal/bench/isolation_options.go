@@ -32,11 +32,13 @@ type Isolation struct {
 	Endpoints int     // all of them: one hangs, one fails at once, one is slow
 	// Shares of the traffic that the endpoint that hangs gets, in percent: one
 	// phase for each. All other endpoints share the rest evenly.
-	Shares   []int
-	Duration time.Duration // how long each phase is measured, over all rounds
-	Rounds   int           // the phases take turns so often
-	Deadline time.Duration // of an attempt to the endpoint that hangs
-	Slow     time.Duration // that the slow endpoint takes to answer
+	Shares []int
+	// Scenarios of many endpoints that misbehave alike, one phase for each.
+	Scenarios []string
+	Duration  time.Duration // how long each phase is measured, over all rounds
+	Rounds    int           // the phases take turns so often
+	Deadline  time.Duration // of an attempt to the endpoint that hangs
+	Slow      time.Duration // that the slow endpoint takes to answer
 	// MaxInFlight is how many attempts at once the endpoint that hangs asks for;
 	// 0 leaves it to the engine.
 	MaxInFlight int
@@ -45,10 +47,10 @@ type Isolation struct {
 	Patience    time.Duration // without any delivery, until the missing ones count as lost
 }
 
-// IsolationDefaults is a run of four minutes.
+// IsolationDefaults is a run of six minutes.
 func IsolationDefaults() Isolation {
 	return Isolation{
-		Rate: 200, Endpoints: 50, Shares: []int{10, 50}, Duration: time.Minute, Rounds: 3,
+		Rate: 200, Endpoints: 50, Shares: []int{10, 50}, Scenarios: Scenarios(), Duration: time.Minute, Rounds: 3,
 		Deadline: postback.DefaultTimeout, Slow: 2 * time.Second, Scheme: "besitos", Patience: time.Minute,
 	}
 }
@@ -63,7 +65,7 @@ func (i Isolation) Validate() error {
 		{"endpoints", i.Endpoints, offending + 1, MaxEndpoints},
 		{"rounds", i.Rounds, 1, MaxRounds},
 		{"backlog", i.Backlog, 0, MaxBacklog},
-		{"shares", len(i.Shares), 1, 10},
+		{"shares", len(i.Shares) + len(i.Scenarios), 1, 10},
 		{"max-in-flight", i.MaxInFlight, 0, postback.MaxInFlight},
 	} {
 		if check.value < check.least || check.value > check.max {
@@ -74,6 +76,9 @@ func (i Isolation) Validate() error {
 		if share < 1 || share > MaxShare {
 			return fmt.Errorf("shares: each must be from 1 to %d percent", MaxShare)
 		}
+	}
+	if err := checkScenarios(i.Scenarios); err != nil {
+		return err
 	}
 	if i.Rate <= 0 || i.Rate > 10_000 {
 		return fmt.Errorf("rate: must be more than 0 and at most 10000")
@@ -129,7 +134,7 @@ func (i Isolation) offences(share int) (hangs, others float64) {
 
 // options are of the run that the healthy endpoints are.
 func (i Isolation) options() Options {
-	phases := len(i.Shares) + 1
+	phases := len(i.Shares) + len(i.Scenarios) + 1
 	total := phases * i.Rounds * (i.events(i.slot()) + i.events(i.lead()))
 	if i.Backlog > 0 {
 		total += 2 * (i.events(i.Duration) + i.events(i.lead()))

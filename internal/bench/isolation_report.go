@@ -34,6 +34,7 @@ type IsolationSettings struct {
 	InFlight  int      `json:"max_in_flight,omitempty"` // that the one that hangs asks for
 	Backlog   int      `json:"backlog"`
 	Shares    []int    `json:"shares"`
+	Scenarios []string `json:"scenarios,omitempty"`
 	Endpoints int      `json:"endpoints"`
 }
 
@@ -50,10 +51,11 @@ type Healthy struct {
 
 // Phase is one phase, over all its rounds.
 type Phase struct {
-	Name    string  `json:"name"`
-	Share   int     `json:"hanging_percent"` // of all traffic; 0 without bad endpoints
-	Events  int     `json:"events"`          // that count
-	Latency Latency `json:"latency"`
+	Name     string  `json:"name"`
+	Share    int     `json:"hanging_percent"` // of all traffic; 0 without bad endpoints
+	Scenario string  `json:"scenario,omitempty"`
+	Events   int     `json:"events"` // that count
+	Latency  Latency `json:"latency"`
 	// Until and Then are the part in which no attempt to the endpoint that
 	// hangs had reached its deadline, and the rest of each round; nil when a
 	// round is too short for both.
@@ -100,7 +102,7 @@ func (i *isolation) settings() IsolationSettings {
 		Engine: base.Engine, Flags: base.Flags, Scheme: base.Scheme, Healthy: base.Endpoints, Rate: i.plan.Rate,
 		Rounds: i.plan.Rounds, Slot: i.plan.slot().String(), Lead: i.plan.lead().String(),
 		Deadline: i.plan.Deadline.String(), SlowFor: i.plan.Slow.String(), InFlight: i.plan.MaxInFlight, Backlog: i.plan.Backlog,
-		Shares: i.plan.Shares, Endpoints: i.plan.Endpoints,
+		Shares: i.plan.Shares, Scenarios: i.plan.Scenarios, Endpoints: i.plan.Endpoints,
 	}
 }
 
@@ -128,7 +130,7 @@ func (i *isolation) allPhases() []phase {
 }
 
 func (i *isolation) phaseOf(of phase, turns []turn) Phase {
-	found := Phase{Name: of.name(), Share: of.share}
+	found := Phase{Name: of.name(), Share: of.share, Scenario: of.scenario}
 	var all spread
 	for _, one := range turns {
 		taken := i.spread(one)
@@ -259,7 +261,7 @@ func median(values []float64) float64 {
 func (r IsolationReport) Worst() float64 {
 	worst := 0.0
 	for _, one := range r.Phases {
-		if one.Share > 0 {
+		if one.Share > 0 || one.Scenario != "" {
 			worst = max(worst, one.Ratio)
 		}
 	}

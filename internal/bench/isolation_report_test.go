@@ -21,7 +21,7 @@ func TestIsolationValidate(t *testing.T) {
 		{"more parked", func(i *bench.Isolation) { i.Backlog = 1_000_001 }, "backlog: "},
 		{"no healthy endpoint", func(i *bench.Isolation) { i.Endpoints = 3 }, "endpoints: "},
 		{"no rounds", func(i *bench.Isolation) { i.Rounds = 0 }, "rounds: "},
-		{"no shares", func(i *bench.Isolation) { i.Shares = nil }, "shares: "},
+		{"no shares", func(i *bench.Isolation) { i.Shares, i.Scenarios = nil, nil }, "shares: "},
 		{"all traffic hangs", func(i *bench.Isolation) { i.Shares = []int{10, 100} }, "shares: "},
 		{"no share", func(i *bench.Isolation) { i.Shares = []int{0} }, "shares: "},
 		{"no rate", func(i *bench.Isolation) { i.Rate = 0 }, "rate: "},
@@ -71,7 +71,7 @@ func TestIsolationArithmetic(t *testing.T) {
 	t.Parallel()
 	const ms, s = time.Millisecond, time.Second
 	plan := bench.IsolationDefaults()
-	plan.Rate, plan.Duration, plan.Rounds, plan.Deadline, plan.Shares = 2, 4*s, 1, s, []int{50}
+	plan.Rate, plan.Duration, plan.Rounds, plan.Deadline, plan.Shares, plan.Scenarios = 2, 4*s, 1, s, []int{50}, nil
 	// Two events a second from 10 s on; what is due in the first half second
 	// (a lead that the turn has) does not count.
 	at := func(start time.Duration, late, answer, delivery time.Duration) bench.Times {

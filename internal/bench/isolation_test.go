@@ -21,7 +21,7 @@ func brief(t *testing.T) bench.Isolation {
 	}
 	plan := bench.IsolationDefaults()
 	plan.Program = []string{self, "serve"}
-	plan.Rate, plan.Endpoints, plan.Shares = 40, 6, []int{50}
+	plan.Rate, plan.Endpoints, plan.Shares, plan.Scenarios = 40, 6, []int{50}, nil
 	plan.Duration, plan.Rounds, plan.Deadline, plan.Slow = time.Second, 2, time.Second, 100*time.Millisecond
 	return plan
 }

@@ -71,7 +71,7 @@ func (l *load) send(ctx, window context.Context) error {
 func (l *load) request(ctx context.Context, first, count int) error {
 	begun := l.journal.now()
 	if l.batch == 1 {
-		if err := sendOne(ctx, l.api, l.event(first)); err != nil {
+		if err := sendOne(ctx, l.api, l.event(first), 1); err != nil {
 			return err
 		}
 		l.journal.answered(first, 1, begun)

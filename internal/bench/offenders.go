@@ -40,8 +40,8 @@ func (o *offender) leave() { o.underWay.Add(-1) }
 // offenders receive on an address of their own: a publisher's server that hangs
 // is not that of the others.
 type offenders struct {
-	hangs, fails, slow offender
-	delay              time.Duration // of the slow one
+	hangs, fails, slow, drips offender
+	delay                     time.Duration // of the slow one
 
 	url    string
 	server *http.Server
@@ -55,7 +55,7 @@ type offenders struct {
 
 func newOffenders(delay time.Duration) *offenders {
 	return &offenders{
-		hangs: offender{name: "hangs"}, fails: offender{name: "fails"}, slow: offender{name: "slow"},
+		hangs: offender{name: "hangs"}, fails: offender{name: "fails"}, slow: offender{name: "slow"}, drips: offender{name: "drips"},
 		delay: delay, held: make(chan struct{}),
 	}
 }
@@ -71,6 +71,7 @@ func (o *offenders) open(ctx context.Context) error {
 	mux.HandleFunc("/"+o.hangs.name, o.hang)
 	mux.HandleFunc("/"+o.fails.name, o.fail)
 	mux.HandleFunc("/"+o.slow.name, o.dawdle)
+	mux.HandleFunc("/"+o.drips.name, o.dribble)
 	o.url = "http://" + listener.Addr().String()
 	o.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	o.ended = make(chan error, 1)

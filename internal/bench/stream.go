@@ -22,6 +22,7 @@ type stream struct {
 	event   func(index int) client.Event
 	rate    float64 // events per second
 	count   int
+	each    int // deliveries that an event leads to
 	journal *journal
 	start   time.Duration                // when the first is due
 	sent    func(index int, begun int64) // was told of each that was accepted just now
@@ -59,21 +60,21 @@ func (s *stream) send(ctx context.Context) error {
 			return ctx.Err()
 		}
 		begun := s.journal.now()
-		if err := sendOne(ctx, s.api, s.event(index)); err != nil {
+		if err := sendOne(ctx, s.api, s.event(index), s.each); err != nil {
 			return err
 		}
 		s.sent(index, begun)
 	}
 }
 
-// sendOne sends an event that leads to one delivery.
-func sendOne(ctx context.Context, api *client.Client, event client.Event) error {
+// sendOne sends an event that leads to so many deliveries.
+func sendOne(ctx context.Context, api *client.Client, event client.Event, deliveries int) error {
 	answer, err := api.SendEvent(ctx, event)
 	if err != nil {
 		return fmt.Errorf("send event: %w", err)
 	}
-	if len(answer.Deliveries) != 1 {
-		return fmt.Errorf("send event: it led to %d deliveries, not to 1", len(answer.Deliveries))
+	if len(answer.Deliveries) != deliveries {
+		return fmt.Errorf("send event: it led to %d deliveries, not to %d", len(answer.Deliveries), deliveries)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -20,10 +21,11 @@ const mercyPatience = 30 * time.Second
 type part struct {
 	*offender
 
-	id, publisher string
-	rate          float64 // events per second
-	accepted      atomic.Int64
-	saw           seen
+	ids, publishers []string // its endpoints, and whose events go to them
+	deliveries      int      // that each event leads to
+	rate            float64  // events per second
+	accepted        atomic.Int64
+	saw             seen
 }
 
 // turn is a phase in one round.
@@ -65,7 +67,7 @@ func (i *isolation) turn(ctx context.Context, of phase, length time.Duration) (t
 
 func (i *isolation) healthyStream(one turn) *stream {
 	return &stream{
-		api: i.api, journal: i.journal, rate: i.plan.Rate, count: one.count, start: one.start,
+		api: i.api, journal: i.journal, rate: i.plan.Rate, count: one.count, each: 1, start: one.start,
 		event: func(index int) client.Event { return i.dialect.event(i.naming, one.first+index, i.Endpoints) },
 		sent:  func(index int, begun int64) { i.journal.answered(one.first+index, 1, begun) },
 	}
@@ -74,28 +76,34 @@ func (i *isolation) healthyStream(one turn) *stream {
 // castFor makes the endpoints that misbehave in a turn.
 func (i *isolation) castFor(ctx context.Context, one *turn) error {
 	if one.phase.after {
-		one.cast = []*part{{offender: &i.offenders.hangs, id: i.hoard}}
+		one.cast = []*part{{offender: &i.offenders.hangs, ids: []string{i.hoard}, deliveries: 1}}
 		return nil
+	}
+	if one.phase.scenario != "" {
+		crowd, err := i.crowdFor(ctx, one.phase.scenario)
+		one.cast = []*part{crowd}
+		return err
 	}
 	if one.phase.share == 0 {
 		return nil
 	}
 	hangs, others := i.plan.offences(one.phase.share)
 	one.cast = []*part{
-		{offender: &i.offenders.hangs, rate: hangs},
-		{offender: &i.offenders.fails, rate: others},
-		{offender: &i.offenders.slow, rate: others},
+		{offender: &i.offenders.hangs, rate: hangs, deliveries: 1},
+		{offender: &i.offenders.fails, rate: others, deliveries: 1},
+		{offender: &i.offenders.slow, rate: others, deliveries: 1},
 	}
 	for _, p := range one.cast {
 		if p.offender == &i.offenders.hangs && i.hoard != "" {
-			p.id, p.publisher = i.hoard, i.backlog.publisher(0)
+			p.ids, p.publishers = []string{i.hoard}, []string{i.backlog.publisher(0)}
 			continue
 		}
-		p.publisher = fmt.Sprintf("%s-%s-%d", i.naming.run, p.name, i.turns)
-		var err error
-		if p.id, err = i.makeOffender(ctx, p.offender, p.publisher); err != nil {
+		publisher := fmt.Sprintf("%s-%s-%d", i.naming.run, p.name, i.turns)
+		id, err := i.makeOffender(ctx, p.offender, publisher)
+		if err != nil {
 			return err
 		}
+		p.ids, p.publishers = []string{id}, []string{publisher}
 	}
 	return nil
 }
@@ -114,7 +122,7 @@ func (i *isolation) play(ctx context.Context, one *turn) (err error) {
 	}
 	group, playing := errgroup.WithContext(ctx)
 	for _, p := range one.cast {
-		if p.id == i.hoard {
+		if slices.Contains(p.ids, i.hoard) {
 			group.Go(func() error { return i.resume(playing, one.phase.after) })
 		}
 		bad := i.offences(p, one)
@@ -141,16 +149,16 @@ func (i *isolation) offences(p *part, one *turn) *stream {
 	first := i.offended
 	i.offended += count
 	return &stream{
-		api: i.bad, journal: i.journal, rate: p.rate, count: count, start: one.from,
-		event: func(index int) client.Event { return i.offence(first+index, p.publisher) },
+		api: i.bad, journal: i.journal, rate: p.rate, count: count, each: p.deliveries, start: one.from,
+		event: func(index int) client.Event { return i.offence(first+index, p.publishers) },
 		sent:  func(int, int64) { p.accepted.Add(1) },
 	}
 }
 
-// offence is an event for an offender's publisher.
-func (i *isolation) offence(index int, publisher string) client.Event {
+// offence is an event for one of an offender's publishers.
+func (i *isolation) offence(index int, publishers []string) client.Event {
 	event := i.dialect.event(naming{run: i.naming.run + "-bad"}, index, 1)
-	event.Publisher = publisher
+	event.Publisher = publishers[index%len(publishers)]
 	return event
 }
 

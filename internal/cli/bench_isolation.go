@@ -30,6 +30,10 @@ until the deadline and gets a share of all traffic (10 %%, then 50 %%), one fail
 one answers in 2 s. Report how long the healthy deliveries took from the API's answer
 to the receipt of the request with a valid signature, side by side.
 
+Two more phases have a crowd of bad endpoints, with as many deliveries as the healthy ones:
+8 endpoints that answer 200 and let their bodies drip, and one publisher with 64 endpoints
+that all hang (--scenarios drip,publisher).
+
 The phases take turns in rounds, on one engine of its own; every round has bad endpoints
 that are new, so that it begins before their circuits open. Events are sent by the clock,
 whatever became of those before. --backlog parks so many deliveries for the endpoint that
@@ -38,6 +42,7 @@ hangs first; it is then resumed in every phase but the one without bad endpoints
 The target is a p99 of at most %g times the one alone. The exit code is 1 when a healthy
 delivery is missing, came twice or is forged; a ratio counts only with --max-ratio.`, target),
 		Example: `  waybill bench isolation
+  waybill bench isolation --shares "" --scenarios drip
   waybill bench isolation --redis redis://127.0.0.1:6379/9
   waybill bench isolation --backlog 1000000 --redis redis://127.0.0.1:6379/9
   waybill bench isolation --duration 2m --rounds 6 --max-ratio 1.2`,
@@ -59,6 +64,7 @@ func (f *isolationFlags) add(cmd *cobra.Command) {
 	add.Float64Var(&plan.Rate, "rate", plan.Rate, "`EVENTS` per second for the healthy endpoints together")
 	add.IntVar(&plan.Endpoints, "endpoints", plan.Endpoints, "`COUNT` of endpoints, three of them bad")
 	add.IntSliceVar(&plan.Shares, "shares", plan.Shares, "`PERCENT` of all traffic that the endpoint that hangs gets, a phase for each")
+	add.StringSliceVar(&plan.Scenarios, "scenarios", plan.Scenarios, "`NAMES` of crowds of bad endpoints, a phase for each: drip, publisher")
 	add.DurationVar(&plan.Duration, "duration", plan.Duration, "measure each phase for this `TIME`, over all rounds")
 	add.IntVar(&plan.Rounds, "rounds", plan.Rounds, "`COUNT` of turns that each phase has")
 	add.DurationVar(&plan.Deadline, "deadline", plan.Deadline, "`TIME` after which an attempt to the endpoint that hangs is given up")
