@@ -68,10 +68,10 @@ type server struct {
 	openAPI []byte
 }
 
-// New makes the API's handler. The caller's http.Server sets the timeouts of
-// headers and idle connections; it needs no ReadTimeout (bodies have their
-// own), and a WriteTimeout must be longer than the longest attempt, 60 s,
-// which an example waits for.
+// New makes the API's handler. The caller's server sets the deadlines of
+// connections, as internal/listen does. It must not bound a whole answer: an
+// example waits for an attempt, 60 s at most, and an export streams for as long
+// as it takes.
 func New(options Options) (http.Handler, error) {
 	if err := options.validate(); err != nil {
 		return nil, err

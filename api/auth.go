@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/waybillhq/waybill/internal/listen"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -47,7 +48,7 @@ func (s *server) authorize(r *http.Request, roles []postback.Role) error {
 	if !strings.EqualFold(scheme, "Bearer") || key == "" || len(key) > maxKeyBytes {
 		return postback.Failure(postback.CodeUnauthorized, `send an API key in the header "Authorization: Bearer <key>"`)
 	}
-	caller, err := s.Keys.Authenticate(r.Context(), key)
+	caller, err := s.Keys.Authenticate(r.Context(), key, listen.Site(r.RemoteAddr))
 	if err != nil {
 		return fmt.Errorf("authenticate: %w", err)
 	}

@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"sync"
@@ -235,7 +236,7 @@ func sampleAttempt() postback.Attempt {
 type fakeKeys struct{ *fakes }
 
 // Authenticate knows the keys "key-for-ROLE" and "key-for-publisher:PUBLISHER".
-func (f fakeKeys) Authenticate(_ context.Context, key string) (postback.APIKey, error) {
+func (f fakeKeys) Authenticate(_ context.Context, key string, _ netip.Prefix) (postback.APIKey, error) {
 	if f.down != nil {
 		return postback.APIKey{}, f.down
 	}
@@ -247,6 +248,8 @@ func (f fakeKeys) Authenticate(_ context.Context, key string) (postback.APIKey, 
 		return postback.APIKey{ID: "key_p", Role: postback.RolePublisher, Publisher: publisher}, nil
 	case keyPrefix + "nobody":
 		return postback.APIKey{ID: "key_n", Role: postback.RolePublisher}, nil
+	case keyPrefix + "guess":
+		return postback.APIKey{}, postback.Failure(postback.CodeTooManyRequests, "too many failed logins from this address; try again in 5s")
 	}
 	return postback.APIKey{}, postback.Failure(postback.CodeUnauthorized, "this key is not known or was revoked")
 }

@@ -19,7 +19,7 @@ import (
 const codeMethod postback.Code = "method_not_allowed"
 
 // retryAfter is how many seconds a caller is asked to wait when a service
-// cannot be reached.
+// cannot be reached, or too much was asked for.
 const retryAfter = 5
 
 // maxFindings bounds how many things one problem lists.
@@ -58,7 +58,7 @@ func (p *problem) GetHeaders() http.Header {
 	switch p.Status {
 	case http.StatusUnauthorized:
 		headers.Set("WWW-Authenticate", `Bearer realm="waybill"`)
-	case http.StatusServiceUnavailable:
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		headers.Set("Retry-After", strconv.Itoa(retryAfter))
 	}
 	return headers
@@ -83,6 +83,8 @@ func statusOf(err *postback.Error) int {
 		return http.StatusNotFound
 	case postback.CodeConflict, postback.CodeNotEnded, postback.CodeEndpointDeleted, postback.CodeRotationPlanned:
 		return http.StatusConflict
+	case postback.CodeTooManyRequests:
+		return http.StatusTooManyRequests
 	case postback.CodeUnavailable:
 		return http.StatusServiceUnavailable
 	case postback.CodeInternal:

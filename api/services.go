@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
@@ -98,8 +99,9 @@ type Diagnoser interface {
 type Keys interface {
 	// Create returns the new key's record and the key itself.
 	Create(ctx context.Context, name string, role postback.Role, publisher string) (postback.APIKey, string, error)
-	// Authenticate returns the record of a good key, else CodeUnauthorized.
-	Authenticate(ctx context.Context, key string) (postback.APIKey, error)
+	// Authenticate returns the record of a good key, else CodeUnauthorized, or
+	// CodeTooManyRequests to a client that fails too often.
+	Authenticate(ctx context.Context, key string, client netip.Prefix) (postback.APIKey, error)
 	List(ctx context.Context) ([]postback.APIKey, error)
 	Revoke(ctx context.Context, id string) error
 }

@@ -23,6 +23,7 @@ const (
 	CodeEndpointDeleted Code = "endpoint_deleted"
 	CodeSecretUnchanged Code = "secret_unchanged"
 	CodeRotationPlanned Code = "rotation_planned"
+	CodeTooManyRequests Code = "too_many_requests"
 	CodeUnavailable     Code = "unavailable"
 	CodeInternal        Code = "internal"
 )

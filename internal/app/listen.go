@@ -2,84 +2,81 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"net/netip"
-	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/waybillhq/waybill/internal/listen"
 )
 
-// listener is an HTTP server that listens. A nil one is none at all.
-type listener struct {
-	server *http.Server
-	at     net.Addr
-	ended  chan error // takes why it ended
+// healthConnections bounds those of the health checks, which have room of
+// their own: probes are answered whatever happens at the API.
+const healthConnections = 64
+
+func (s *server) listenAPI(ctx context.Context) (*listen.Server, error) {
+	handler, err := s.handler()
+	if err != nil {
+		return nil, err
+	}
+	room := listen.Share(s.cfg.Connections)
+	if room < s.cfg.Connections {
+		s.log.WarnContext(ctx, "this process may open few files and connections; clients get half of them",
+			slog.Int("descriptors", listen.Descriptors()), slog.Int("max_connections", room))
+	}
+	return s.listen(ctx, "listen", listen.Options{
+		Address: s.cfg.Listen, Handler: handler, Connections: room, PerAddress: s.cfg.ConnectionsPerAddress,
+	})
+}
+
+func (s *server) listenHealth(ctx context.Context) (*listen.Server, error) {
+	return s.listen(ctx, "health-listen", listen.Options{
+		Address: s.cfg.HealthListen, Handler: s.probes(), Connections: healthConnections,
+	})
 }
 
 // listen serves HTTP at the address of a setting.
-func (s *server) listen(ctx context.Context, setting, address string, handler http.Handler) (*listener, error) {
-	var config net.ListenConfig
-	opened, err := config.Listen(ctx, "tcp", address)
+func (s *server) listen(ctx context.Context, setting string, options listen.Options) (*listen.Server, error) {
+	options.Logger = s.log
+	opened, err := listen.Open(ctx, options)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s (another address: --%s): %w", address, setting, err)
+		return nil, fmt.Errorf("open listener (another address: --%s): %w", setting, err)
 	}
-	if at, err := netip.ParseAddrPort(opened.Addr().String()); err == nil {
+	if at, err := netip.ParseAddrPort(opened.Address().String()); err == nil {
 		s.egress.Listens(at)
 	}
-	l := &listener{
-		server: &http.Server{
-			Handler:           handler,
-			ReadHeaderTimeout: 10 * time.Second,
-			IdleTimeout:       2 * time.Minute,
-			MaxHeaderBytes:    64 << 10,
-			ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
-		},
-		at:    opened.Addr(),
-		ended: make(chan error, 1),
-	}
-	go func() { l.ended <- l.server.Serve(opened) }() // stop waits for it
-	s.log.InfoContext(ctx, "listening", slog.String("setting", setting), slog.String("address", "http://"+l.at.String()))
-	return l, nil
+	s.log.InfoContext(ctx, "listening", slog.String("setting", setting), slog.String("address", opened.URL()))
+	return opened, nil
 }
 
-func (l *listener) address() net.Addr {
-	if l == nil {
-		return nil
-	}
-	return l.at
-}
-
-// failed takes the error of a listener that ended by itself.
-func (l *listener) failed() <-chan error {
-	if l == nil {
-		return nil
-	}
-	return l.ended
-}
-
-// turnAway asks clients to connect again, to somebody else.
-func (l *listener) turnAway() {
-	if l != nil {
-		l.server.SetKeepAlivesEnabled(false)
-	}
-}
-
-// stop takes no more connections and finishes the requests under way; those
-// that outlast the patience are cut.
-func (l *listener) stop(ctx context.Context, patience time.Duration) error {
-	if l == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	err := l.server.Shutdown(ctx)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = l.server.Close()
-	}
+// measure makes metrics of the connections that clients have.
+func (s *server) measure(front *front) error {
+	meter := s.telemetry.Meter()
+	open, err := meter.Int64ObservableGauge("waybill.connections", metric.WithDescription("Connections of clients, by listener"))
 	if err != nil {
-		return fmt.Errorf("stop HTTP: %w", err)
+		return fmt.Errorf("make metric: %w", err)
+	}
+	refused, err := meter.Int64ObservableCounter("waybill.connections.refused",
+		metric.WithDescription("Connections of clients that were turned away because too many were open, by listener"))
+	if err != nil {
+		return fmt.Errorf("make metric: %w", err)
+	}
+	_, err = meter.RegisterCallback(func(_ context.Context, observer metric.Observer) error {
+		for name, server := range map[string]*listen.Server{"api": front.api, "health": front.health} {
+			if server == nil {
+				continue
+			}
+			labels := metric.WithAttributes(attribute.String("listener", name))
+			stats := server.Stats()
+			observer.ObserveInt64(open, stats.Open, labels)
+			observer.ObserveInt64(refused, stats.Refused, labels)
+		}
+		return nil
+	}, open, refused)
+	if err != nil {
+		return fmt.Errorf("watch connections: %w", err)
 	}
 	return nil
 }

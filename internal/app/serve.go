@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/waybillhq/waybill/api"
+	"github.com/waybillhq/waybill/internal/listen"
 	"github.com/waybillhq/waybill/internal/task"
 	"github.com/waybillhq/waybill/internal/traffic"
 )
@@ -35,29 +36,29 @@ func (s *server) serve(ctx context.Context, ready func(api, health net.Addr)) (e
 		return err
 	}
 	if ready != nil {
-		ready(front.api.address(), front.health.address())
+		ready(front.api.Address(), front.health.Address())
 	}
 	select {
 	case <-ctx.Done():
 		return nil
-	case err := <-front.api.failed():
+	case err := <-front.api.Failed():
 		return err
-	case err := <-front.health.failed():
+	case err := <-front.health.Failed():
 		return err
 	}
 }
 
 // front is where work comes in.
 type front struct {
-	health  *listener
+	health  *listen.Server
 	workers *task.Servers
-	api     *listener
+	api     *listen.Server
 }
 
 // open opens what the roles and settings ask for.
 func (s *server) open(ctx context.Context, front *front) (err error) {
 	if s.cfg.HealthListen != "" {
-		if front.health, err = s.listen(ctx, "health-listen", s.cfg.HealthListen, s.probes()); err != nil {
+		if front.health, err = s.listenHealth(ctx); err != nil {
 			return err
 		}
 	}
@@ -67,15 +68,11 @@ func (s *server) open(ctx context.Context, front *front) (err error) {
 		}
 	}
 	if s.roles.API {
-		handler, err := s.handler()
-		if err != nil {
-			return err
-		}
-		if front.api, err = s.listen(ctx, "listen", s.cfg.Listen, handler); err != nil {
+		if front.api, err = s.listenAPI(ctx); err != nil {
 			return err
 		}
 	}
-	return nil
+	return s.measure(front)
 }
 
 // drain takes no more work and finishes what is under way, requests and
@@ -85,10 +82,10 @@ func (s *server) drain(ctx context.Context, front *front, asked bool) error {
 	s.draining.Store(true)
 	s.log.InfoContext(ctx, "draining")
 	if asked && s.cfg.DrainDelay > 0 {
-		front.api.turnAway()
+		front.api.TurnAway()
 		select {
 		case <-time.After(s.cfg.DrainDelay):
-		case err := <-front.api.failed():
+		case err := <-front.api.Failed():
 			s.log.WarnContext(ctx, "listening ended early", slog.Any("error", err))
 		}
 	}
@@ -96,9 +93,9 @@ func (s *server) drain(ctx context.Context, front *front, asked bool) error {
 	if front.workers != nil {
 		group.Go(func() { front.workers.Shutdown(s.registry.LongestTimeout() + maxRecording) })
 	}
-	err := front.api.stop(ctx, s.cfg.DrainTimeout)
+	err := front.api.Stop(ctx, s.cfg.DrainTimeout)
 	group.Wait()
-	return errors.Join(err, front.health.stop(ctx, time.Second))
+	return errors.Join(err, front.health.Stop(ctx, time.Second))
 }
 
 // maxRecording is what a drain leaves an attempt for being recorded: one that is

@@ -30,6 +30,7 @@ func rules() []rule {
 		{pkg: "internal/jsonpath", imports: []string{"postback"}, stdOnly: true},
 		{pkg: "internal/expect", imports: []string{"postback", "internal/jsonpath"}, stdOnly: true},
 		{pkg: "internal/id"},
+		{pkg: "internal/listen", stdOnly: true},
 		{pkg: "internal/limit", imports: []string{"postback"}},
 		{pkg: "internal/notice", imports: []string{"postback"}},
 		{pkg: "internal/registry", imports: []string{"postback"}},
@@ -54,18 +55,18 @@ func rules() []rule {
 			"internal/egress", "internal/expect", "internal/id", "internal/jsonpath", "internal/retry", "internal/seal",
 		}},
 		{pkg: "internal/keys", imports: []string{"postback", "internal/id"}},
-		{pkg: "api", imports: []string{"postback", "internal/endpoints", "internal/id"}},
+		{pkg: "api", imports: []string{"postback", "internal/endpoints", "internal/id", "internal/listen"}},
 
 		// The roof: app knows every part, the command line knows app.
 		{pkg: "internal/app", imports: []string{"..."}},
 		{pkg: "internal/cli", imports: []string{
 			"postback", "signer", "client",
-			"internal/app", "internal/bench", "internal/config", "internal/demo", "internal/diagnose", "internal/schemes",
+			"internal/app", "internal/bench", "internal/config", "internal/demo", "internal/diagnose", "internal/listen", "internal/schemes",
 		}},
-		{pkg: "internal/bench", imports: []string{"postback", "signer", "client"}},
+		{pkg: "internal/bench", imports: []string{"postback", "signer", "client", "internal/listen"}},
 		{pkg: "internal/demo", imports: []string{
 			"postback", "signer", "client",
-			"internal/app", "internal/config",
+			"internal/app", "internal/config", "internal/listen",
 		}},
 		{pkg: "cmd/waybill", imports: []string{"internal/cli"}},
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -53,7 +54,8 @@ func startEngine(ctx context.Context, options Options, dir string) (*engine, err
 
 func (e *engine) start(ctx context.Context, options Options) error {
 	arguments := append(options.Program[1:len(options.Program):len(options.Program)],
-		"--listen", "127.0.0.1:0", "--data-dir", e.dir, "--egress-allow", "127.0.0.0/8")
+		"--listen", "127.0.0.1:0", "--data-dir", e.dir, "--egress-allow", "127.0.0.0/8",
+		"--max-connections-per-address", strconv.Itoa(MaxConcurrency))
 	if options.Redis != "" {
 		arguments = append(arguments, "--redis", options.Redis)
 	}

@@ -2,14 +2,13 @@ package bench
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/waybillhq/waybill/internal/listen"
 )
 
 // maxHeld bounds the requests that hang at once. An engine with more places
@@ -44,8 +43,7 @@ type offenders struct {
 	delay                     time.Duration // of the slow one
 
 	url    string
-	server *http.Server
-	ended  chan error
+	server *listen.Server
 	mercy  atomic.Bool // the next request that would hang is answered
 	well   atomic.Bool // all that would hang are answered
 
@@ -62,34 +60,21 @@ func newOffenders(delay time.Duration) *offenders {
 
 // open starts the receiver on a free loopback port.
 func (o *offenders) open(ctx context.Context) error {
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return fmt.Errorf("open receiver: %w", err)
-	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/"+o.hangs.name, o.hang)
 	mux.HandleFunc("/"+o.fails.name, o.fail)
 	mux.HandleFunc("/"+o.slow.name, o.dawdle)
 	mux.HandleFunc("/"+o.drips.name, o.dribble)
-	o.url = "http://" + listener.Addr().String()
-	o.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	o.ended = make(chan error, 1)
-	go func() { o.ended <- o.server.Serve(listener) }()
+	var err error
+	if o.server, err = openReceiver(ctx, mux); err != nil {
+		return err
+	}
+	o.url = o.server.URL()
 	return nil
 }
 
 // close stops the receiver and waits for its end.
-func (o *offenders) close() error {
-	err := o.server.Close()
-	if ended := <-o.ended; !errors.Is(ended, http.ErrServerClosed) {
-		err = errors.Join(err, ended)
-	}
-	if err != nil {
-		return fmt.Errorf("close receiver: %w", err)
-	}
-	return nil
-}
+func (o *offenders) close() error { return closeReceiver(o.server) }
 
 // hang holds a request until its client gives up, or all are let go.
 func (o *offenders) hang(w http.ResponseWriter, request *http.Request) {

@@ -129,7 +129,7 @@ func (r *run) fill(report *Report, took course) {
 		Received: found.received, Missing: found.accepted - found.received, Repeated: found.repeated,
 		Forged: r.sink.forged.Load(), Strangers: r.sink.strangers.Load(),
 		Seconds: delivering.Seconds(), PerSecond: perSecond(found.received, delivering),
-		FromAnswer: LatencyOf(found.delivery), FromRequest: LatencyOf(found.total), Connections: r.sink.connections.Load(),
+		FromAnswer: LatencyOf(found.delivery), FromRequest: LatencyOf(found.total), Connections: r.sink.server.Stats().Opened,
 	}
 	count := found.received
 	if r.Waiting {

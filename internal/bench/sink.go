@@ -2,16 +2,16 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/waybillhq/waybill/internal/listen"
 	"github.com/waybillhq/waybill/signer"
 )
 
@@ -29,45 +29,40 @@ type sink struct {
 	verify  bool
 	status  int
 
-	url         string // its origin
-	server      *http.Server
-	ended       chan error
-	secrets     atomic.Pointer[[]string] // of the endpoints, in order
-	connections atomic.Int64             // that were opened to it
-	strangers   atomic.Int64             // requests that belong to no event of this run
-	forged      atomic.Int64             // requests whose signature does not hold
+	url       string // its origin
+	server    *listen.Server
+	secrets   atomic.Pointer[[]string] // of the endpoints, in order
+	strangers atomic.Int64             // requests that belong to no event of this run
+	forged    atomic.Int64             // requests whose signature does not hold
 }
 
 // open starts the receiver on a free loopback port.
 func (s *sink) open(ctx context.Context) error {
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return fmt.Errorf("open receiver: %w", err)
+	var err error
+	if s.server, err = openReceiver(ctx, s); err != nil {
+		return err
 	}
-	s.url = "http://" + listener.Addr().String()
-	s.server = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, ConnState: s.count}
-	s.ended = make(chan error, 1)
-	go func() { s.ended <- s.server.Serve(listener) }()
+	s.url = s.server.URL()
 	return nil
+}
+
+// openReceiver serves HTTP on a free loopback port.
+func openReceiver(ctx context.Context, handler http.Handler) (*listen.Server, error) {
+	opened, err := listen.Open(ctx, listen.Options{Address: "127.0.0.1:0", Handler: handler, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, fmt.Errorf("open receiver: %w", err)
+	}
+	return opened, nil
 }
 
 // close stops the receiver and waits for its end.
-func (s *sink) close() error {
-	err := s.server.Close()
-	if ended := <-s.ended; !errors.Is(ended, http.ErrServerClosed) {
-		err = errors.Join(err, ended)
-	}
-	if err != nil {
+func (s *sink) close() error { return closeReceiver(s.server) }
+
+func closeReceiver(server *listen.Server) error {
+	if err := server.Stop(context.Background(), 0); err != nil {
 		return fmt.Errorf("close receiver: %w", err)
 	}
 	return nil
-}
-
-func (s *sink) count(_ net.Conn, state http.ConnState) {
-	if state == http.StateNew {
-		s.connections.Add(1)
-	}
 }
 
 // endpoint is the URL of the endpoint with that number.

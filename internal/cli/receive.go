@@ -2,19 +2,23 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/waybillhq/waybill/internal/config"
 	"github.com/waybillhq/waybill/internal/diagnose"
+	"github.com/waybillhq/waybill/internal/listen"
+	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/signer"
 )
+
+// receiveConnections bounds the connections to a receiver.
+const receiveConnections = 512
 
 // receiveFlags describe a receiver of postbacks.
 type receiveFlags struct {
@@ -69,29 +73,32 @@ func (p *program) receive(ctx context.Context, flags *receiveFlags) error {
 	if flags.status < 200 || flags.status > 599 {
 		return usagef("--status %d is no final HTTP status; give one from 200 to 599", flags.status)
 	}
-	var listenConfig net.ListenConfig
-	listener, err := listenConfig.Listen(ctx, "tcp", flags.listen)
+	server, err := listen.Open(ctx, listen.Options{
+		Address: flags.listen, Handler: p.receiver(flags, scheme, secret), Logger: newLogger(p.err, config.Default()),
+		Connections: receiveConnections,
+	})
 	if err != nil {
 		return fmt.Errorf("listen for postbacks: %w", err)
 	}
-	var printing sync.Mutex
-	server := &http.Server{
-		ReadHeaderTimeout: 10 * time.Second,
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			status, verdict := flags.judge(scheme, secret.Reveal(), w, r)
-			printing.Lock()
-			p.printf("%s  %d  %s  %s %s\n", time.Now().Format("15:04:05.000"), status, verdict, r.Method, escapeLine(r.RequestURI))
-			printing.Unlock()
-			w.WriteHeader(status)
-		}),
-	}
-	p.notef("receiving %s postbacks on http://%s\n", scheme.Name(), listener.Addr())
-	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
-	defer stop()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	p.notef("receiving %s postbacks on %s\n", scheme.Name(), server.URL())
+	select {
+	case err = <-server.Failed():
 		return fmt.Errorf("receive postbacks: %w", err)
+	case <-ctx.Done():
+		return server.Stop(context.WithoutCancel(ctx), 0) //nolint:wrapcheck // it says what failed
 	}
-	return nil
+}
+
+// receiver answers postbacks and prints what it makes of each.
+func (p *program) receiver(flags *receiveFlags, scheme *signer.Definition, secret postback.Secret) http.Handler {
+	var printing sync.Mutex
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		status, verdict := flags.judge(scheme, secret.Reveal(), w, r)
+		printing.Lock()
+		p.printf("%s  %d  %s  %s %s\n", time.Now().Format("15:04:05.000"), status, verdict, r.Method, escapeLine(r.RequestURI))
+		printing.Unlock()
+		w.WriteHeader(status)
+	})
 }
 
 // judge decides what to answer, and says why in a few words.

@@ -18,13 +18,14 @@ import (
 
 // Bounds of settings.
 const (
-	MaxStoredBody  = 16 << 10
-	MaxConcurrency = 10_000
-	MaxConnections = 1_000
-	MaxDrain       = 10 * time.Minute
-	MinRetention   = day
-	MaxRetention   = 36_500 * day
-	MaxDrainDelay  = time.Minute
+	MaxStoredBody        = 16 << 10
+	MaxConcurrency       = 10_000
+	MaxConnections       = 1_000 // to the database
+	MaxClientConnections = 100_000
+	MaxDrain             = 10 * time.Minute
+	MinRetention         = day
+	MaxRetention         = 36_500 * day
+	MaxDrainDelay        = time.Minute
 
 	MaxDisableAfter    = 365 * day
 	MaxDisableFailures = 1_000_000
@@ -47,7 +48,12 @@ type Config struct {
 	// HealthListen is the host:port where /healthz, /readyz and /metrics answer
 	// without a key; empty for none.
 	HealthListen string
-	DataDir      string // holds the embedded ledger, the keyring and the admin key
+	// Connections is how many connections clients of the API may have open,
+	// and ConnectionsPerAddress how many of them may come from one address.
+	Connections           int
+	ConnectionsPerAddress int
+
+	DataDir string // holds the embedded ledger, the keyring and the admin key
 	// Database is sqlite:PATH or a postgres:// URL; empty is waybill.db in
 	// DataDir.
 	Database string
@@ -85,20 +91,22 @@ type Config struct {
 // Default is the configuration of a server that was told nothing.
 func Default() Config {
 	return Config{
-		Listen:              "127.0.0.1:8480",
-		DataDir:             "./waybill-data",
-		DatabaseConnections: 16,
-		LogLevel:            slog.LevelInfo,
-		LogFormat:           LogText,
-		DeliverConcurrency:  1024,
-		RetryConcurrency:    1024,
-		MaxInFlight:         16,
-		DrainTimeout:        30 * time.Second,
-		StoredBody:          2 << 10,
-		Retention:           90 * day,
-		DisableAfter:        3 * day,
-		DisableFailures:     20,
-		AlertWindow:         time.Minute,
+		Listen:                "127.0.0.1:8480",
+		Connections:           4096,
+		ConnectionsPerAddress: 512,
+		DataDir:               "./waybill-data",
+		DatabaseConnections:   16,
+		LogLevel:              slog.LevelInfo,
+		LogFormat:             LogText,
+		DeliverConcurrency:    1024,
+		RetryConcurrency:      1024,
+		MaxInFlight:           16,
+		DrainTimeout:          30 * time.Second,
+		StoredBody:            2 << 10,
+		Retention:             90 * day,
+		DisableAfter:          3 * day,
+		DisableFailures:       20,
+		AlertWindow:           time.Minute,
 	}
 }
 

@@ -31,7 +31,7 @@ func (s setting) env() string { return envPrefix + strings.ToUpper(s.key()) }
 
 // settings lists every setting in the order of the help.
 func settings() []setting {
-	return slices.Concat(placeSettings(), egressSettings(), paceSettings(), runSettings(), alertSettings())
+	return slices.Concat(placeSettings(), clientSettings(), egressSettings(), paceSettings(), runSettings(), alertSettings())
 }
 
 func placeSettings() []setting {

@@ -3,14 +3,14 @@ package demo
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net"
+	"log/slog"
 	"net/http"
 	"sync"
 	"time"
 
+	"github.com/waybillhq/waybill/internal/listen"
 	"github.com/waybillhq/waybill/signer"
 )
 
@@ -24,8 +24,7 @@ type receiver struct {
 
 	book   *book
 	url    string // its origin
-	server *http.Server
-	ended  chan error
+	server *listen.Server
 
 	mu       sync.Mutex
 	endpoint string // the id that the API gave
@@ -41,25 +40,17 @@ type receiver struct {
 
 // open starts the receiver on a free port.
 func (r *receiver) open(ctx context.Context) error {
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
+	var err error
+	if r.server, err = listen.Open(ctx, listen.Options{Address: "127.0.0.1:0", Handler: r, Logger: slog.New(slog.DiscardHandler)}); err != nil {
 		return fmt.Errorf("open receiver %s: %w", r.name, err)
 	}
-	r.url = "http://" + listener.Addr().String()
-	r.server = &http.Server{Handler: r, ReadHeaderTimeout: 5 * time.Second}
-	r.ended = make(chan error, 1)
-	go func() { r.ended <- r.server.Serve(listener) }()
+	r.url = r.server.URL()
 	return nil
 }
 
 // close stops the receiver and waits for its end.
 func (r *receiver) close() error {
-	err := r.server.Close()
-	if ended := <-r.ended; !errors.Is(ended, http.ErrServerClosed) {
-		err = errors.Join(err, ended)
-	}
-	if err != nil {
+	if err := r.server.Stop(context.Background(), 0); err != nil {
 		return fmt.Errorf("close receiver %s: %w", r.name, err)
 	}
 	return nil

@@ -59,8 +59,14 @@ func start(t *testing.T, dataDir string, args ...string) *server {
 // startWith is start with more variables in the environment.
 func startWith(t *testing.T, dataDir string, variables []string, args ...string) *server {
 	t.Helper()
+	return startBy(t, dataDir, func(command *exec.Cmd) { command.Env = append(command.Env, variables...) }, args...)
+}
+
+// startBy is start of a command that is changed before.
+func startBy(t *testing.T, dataDir string, change func(*exec.Cmd), args ...string) *server {
+	t.Helper()
 	args = append([]string{"--data-dir", dataDir}, args...)
-	s := launch(t, "serve", variables, args...)
+	s := launchBy(t, "serve", change, args...)
 	s.awaitReady()
 	key, err := os.ReadFile(filepath.Join(dataDir, "admin.key"))
 	if err != nil {
@@ -73,9 +79,16 @@ func startWith(t *testing.T, dataDir string, variables []string, args ...string)
 // launch runs a role on free ports. The test ends with the process gone.
 func launch(t *testing.T, role string, variables []string, args ...string) *server {
 	t.Helper()
+	return launchBy(t, role, func(command *exec.Cmd) { command.Env = append(command.Env, variables...) }, args...)
+}
+
+// launchBy is launch of a command that is changed before.
+func launchBy(t *testing.T, role string, change func(*exec.Cmd), args ...string) *server {
+	t.Helper()
 	args = append([]string{role, "--listen", "127.0.0.1:0", "--egress-allow", "127.0.0.0/8"}, args...)
 	command := exec.Command(binary(), args...)
-	command.Env = append(environment(), variables...)
+	command.Env = environment()
+	change(command)
 	s := &server{t: t, command: command, log: &journal{}, ready: make(chan struct{}), done: make(chan struct{})}
 	command.Stderr = s.log
 	out, err := command.StdoutPipe()

@@ -2,3 +2,9 @@ package keys
 
 // Trusted is how many keys are held in memory.
 func (k *Keys) Trusted() int { return len(k.trusted) }
+
+// MaxClients bounds the memory of clients that failed.
+const MaxClients = maxClients
+
+// Suspects is how many clients that failed are held in memory.
+func (k *Keys) Suspects() int { return len(k.guard.clients) }

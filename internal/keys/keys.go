@@ -1,7 +1,9 @@
 // Package keys makes and checks API keys.
 //
-// It guarantees that the ledger holds only hashes of keys, and that a revoked
-// key stops working in every process within a second.
+// It guarantees that the ledger holds only hashes of keys, that a revoked key
+// stops working in every process within a second, and that a client which tries
+// keys that do not exist costs the ledger little and keeps out no known key,
+// be it from the same address.
 package keys
 
 import (
@@ -10,6 +12,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -42,6 +45,8 @@ type Keys struct {
 	ledger Ledger
 	now    func() time.Time
 
+	guard guard
+
 	mu      sync.Mutex
 	trusted map[[sha256.Size]byte]trusted
 }
@@ -53,7 +58,7 @@ type trusted struct {
 
 // New makes Keys over a ledger.
 func New(ledger Ledger) *Keys {
-	return &Keys{ledger: ledger, now: time.Now, trusted: map[[sha256.Size]byte]trusted{}}
+	return &Keys{ledger: ledger, now: time.Now, guard: guard{clients: map[netip.Prefix]debt{}}, trusted: map[[sha256.Size]byte]trusted{}}
 }
 
 // Create makes a key and returns it with its text, which is shown this once.
@@ -117,12 +122,29 @@ func check(role postback.Role, publisher string) error {
 }
 
 // Authenticate returns the key with this text; CodeUnauthorized when there is
-// no such key or it was revoked.
-func (k *Keys) Authenticate(ctx context.Context, text string) (postback.APIKey, error) {
+// no such key or it was revoked. A client that fails too often gets
+// CodeTooManyRequests, unless this process has seen the key work before.
+func (k *Keys) Authenticate(ctx context.Context, text string, client netip.Prefix) (postback.APIKey, error) {
 	hash := sha256.Sum256([]byte(text))
-	if key, ok := k.recall(hash); ok {
+	key, trusted, known := k.recall(hash)
+	if trusted {
 		return key, nil
 	}
+	if !known && k.guard.blocks(client, k.now()) {
+		return postback.APIKey{}, postback.Failure(postback.CodeTooManyRequests, "too many failed logins from this address; try again in %s", forgiven)
+	}
+	key, err := k.lookUp(ctx, text, hash)
+	if postback.CodeOf(err) == postback.CodeUnauthorized {
+		k.guard.fail(client, k.now())
+	}
+	if err != nil {
+		return postback.APIKey{}, err
+	}
+	k.remember(hash, key)
+	return key, nil
+}
+
+func (k *Keys) lookUp(ctx context.Context, text string, hash [sha256.Size]byte) (postback.APIKey, error) {
 	refused := postback.Failure(postback.CodeUnauthorized, "the API key is not known or was revoked")
 	if !strings.HasPrefix(text, prefix) {
 		return postback.APIKey{}, refused
@@ -134,15 +156,16 @@ func (k *Keys) Authenticate(ctx context.Context, text string) (postback.APIKey, 
 	if err != nil {
 		return postback.APIKey{}, fmt.Errorf("look up key: %w", err)
 	}
-	k.remember(hash, key)
 	return key, nil
 }
 
-func (k *Keys) recall(hash [sha256.Size]byte) (postback.APIKey, bool) {
+// recall finds a key in memory: whether it needs no look-up, and whether it was
+// ever good.
+func (k *Keys) recall(hash [sha256.Size]byte) (key postback.APIKey, trusted, known bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	known, ok := k.trusted[hash]
-	return known.key, ok && k.now().Before(known.until)
+	found, known := k.trusted[hash]
+	return found.key, known && k.now().Before(found.until), known
 }
 
 func (k *Keys) remember(hash [sha256.Size]byte, key postback.APIKey) {

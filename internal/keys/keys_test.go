@@ -69,7 +69,7 @@ func TestAuthenticate(t *testing.T) {
 		expectKey(t, made, otherText, other)
 	}
 	for _, wrong := range []string{"", "wbk_", text[:len(text)-1], text + "A", strings.ToUpper(text), " " + text, strings.TrimPrefix(text, "wbk_")} {
-		if got, err := made.Authenticate(t.Context(), wrong); postback.CodeOf(err) != postback.CodeUnauthorized || got.ID != "" {
+		if got, err := made.Authenticate(t.Context(), wrong, somebody()); postback.CodeOf(err) != postback.CodeUnauthorized || got.ID != "" {
 			t.Errorf("%q: got %+v, %v", wrong, got, err)
 		}
 	}
@@ -129,7 +129,7 @@ func TestRevoke(t *testing.T) {
 	if err := made.Revoke(t.Context(), producer.ID); err != nil {
 		t.Errorf("revoked again: %v", err)
 	}
-	if _, err := made.Authenticate(t.Context(), text); postback.CodeOf(err) != postback.CodeUnauthorized {
+	if _, err := made.Authenticate(t.Context(), text, somebody()); postback.CodeOf(err) != postback.CodeUnauthorized {
 		t.Errorf("a revoked key that was never used: %v", err)
 	}
 	if err := made.Revoke(t.Context(), "key_unknown"); postback.CodeOf(err) != postback.CodeNotFound {
@@ -195,7 +195,7 @@ func TestARevokedKeyStopsWithinASecondEverywhere(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-time.After(time.Second)
-		if _, err := elsewhere.Authenticate(t.Context(), text); postback.CodeOf(err) != postback.CodeUnauthorized {
+		if _, err := elsewhere.Authenticate(t.Context(), text, somebody()); postback.CodeOf(err) != postback.CodeUnauthorized {
 			t.Errorf("a second after it was revoked: %v", err)
 		}
 	})
@@ -217,7 +217,7 @@ func TestAGoodKeyIsLookedUpOnceASecond(t *testing.T) {
 			t.Errorf("looked up %d times in three seconds", ledger.lookups)
 		}
 		ledger.away = errors.New("the disk is gone")
-		_, err := made.Authenticate(t.Context(), text)
+		_, err := made.Authenticate(t.Context(), text, somebody())
 		if !errors.Is(err, ledger.away) || postback.CodeOf(err) == postback.CodeUnauthorized {
 			t.Errorf("with the ledger away: %v, which must not read as a bad key", err)
 		}
@@ -229,7 +229,7 @@ func TestMemoryOfGoodKeysIsBounded(t *testing.T) {
 	ledger := &memory{anyKey: true}
 	made := keys.New(ledger)
 	for range 10_100 {
-		if _, err := made.Authenticate(t.Context(), keys.NewText()); err != nil {
+		if _, err := made.Authenticate(t.Context(), keys.NewText(), somebody()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -249,7 +249,7 @@ func create(t *testing.T, made *keys.Keys, role postback.Role, publisher string)
 
 func expectKey(t *testing.T, made *keys.Keys, text string, want postback.APIKey) {
 	t.Helper()
-	got, err := made.Authenticate(t.Context(), text)
+	got, err := made.Authenticate(t.Context(), text, somebody())
 	if err != nil || got.ID != want.ID || got.Role != want.Role || got.Publisher != want.Publisher {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
