@@ -40,7 +40,7 @@ const (
 	embeddedBacklog = 5_000
 	redisBacklog    = 20_000
 	// flushTimeout is how long the last spans may take on the way out.
-	flushTimeout = 5 * time.Second
+	flushTimeout = time.Second
 )
 
 // server is a process with all its parts.
@@ -106,7 +106,9 @@ func (s *server) build(ctx context.Context) error {
 }
 
 func (s *server) buildTelemetry(ctx context.Context) (err error) {
-	if s.telemetry, err = telemetry.New(ctx, Version()); err != nil {
+	telemetry.LogTo(s.log)
+	task.LogTo(s.log)
+	if s.telemetry, err = telemetry.New(ctx, Version(), s.log); err != nil {
 		return fmt.Errorf("set up telemetry: %w", err)
 	}
 	s.onClose(func() error {
@@ -181,7 +183,6 @@ func (s *server) buildEgress(context.Context) (err error) {
 }
 
 func (s *server) buildQueue(ctx context.Context) (err error) {
-	task.LogTo(s.log)
 	if s.queue, err = openQueue(ctx, s.cfg); err != nil {
 		return err
 	}

@@ -2,13 +2,16 @@
 // environment variables.
 //
 // It guarantees that nothing leaves this host unless such a variable asks for
-// it, and that spans carry no URL query, no body and no secret: they are made
-// by hand where the work is done.
+// it, that spans carry no URL query, no body and no secret (they are made by
+// hand where the work is done), and that a collector that is slow, silent or
+// away costs spans and nothing else: no memory beyond the queue of spans, no
+// wait of who makes them, no failed exit.
 package telemetry
 
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 
@@ -31,6 +34,7 @@ const scope = "github.com/waybillhq/waybill"
 // Telemetry holds the providers of a process.
 type Telemetry struct {
 	traces  *sdktrace.TracerProvider
+	outlet  *outlet // nil when nothing is exported
 	metrics *sdkmetric.MeterProvider
 	handler http.Handler
 }
@@ -38,7 +42,7 @@ type Telemetry struct {
 // New sets telemetry up. Spans are exported over OTLP/HTTP when
 // OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is set;
 // otherwise they only give attempts and log lines their trace ids.
-func New(ctx context.Context, version string) (*Telemetry, error) {
+func New(ctx context.Context, version string, log *slog.Logger) (*Telemetry, error) {
 	described, err := resource.New(ctx,
 		resource.WithAttributes(attribute.String("service.name", "waybill"), attribute.String("service.version", version)),
 		resource.WithFromEnv(), // OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win
@@ -47,7 +51,7 @@ func New(ctx context.Context, version string) (*Telemetry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("describe this process: %w", err)
 	}
-	traces, err := newTraces(ctx, described)
+	outlet, err := newOutlet(ctx, log)
 	if err != nil {
 		return nil, err
 	}
@@ -58,15 +62,17 @@ func New(ctx context.Context, version string) (*Telemetry, error) {
 		return nil, fmt.Errorf("make metrics exporter: %w", err)
 	}
 	return &Telemetry{
-		traces:  traces,
+		traces:  newTraces(outlet, described),
+		outlet:  outlet,
 		metrics: sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter), sdkmetric.WithResource(described)),
 		handler: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 	}, nil
 }
 
-func newTraces(ctx context.Context, described *resource.Resource) (*sdktrace.TracerProvider, error) {
+// newOutlet makes what exports spans, nil when none are to be exported.
+func newOutlet(ctx context.Context, log *slog.Logger) (*outlet, error) {
 	if !exports() {
-		return sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.NeverSample()), sdktrace.WithResource(described)), nil
+		return nil, nil //nolint:nilnil // no outlet is no failure
 	}
 	if protocol := protocol(); protocol != "" && protocol != "http/protobuf" {
 		return nil, fmt.Errorf("traces are exported as http/protobuf only; OTEL_EXPORTER_OTLP_PROTOCOL asks for %q", protocol)
@@ -75,7 +81,14 @@ func newTraces(ctx context.Context, described *resource.Resource) (*sdktrace.Tra
 	if err != nil {
 		return nil, fmt.Errorf("make trace exporter: %w", err)
 	}
-	return sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(described)), nil
+	return &outlet{SpanExporter: exporter, log: log}, nil
+}
+
+func newTraces(outlet *outlet, described *resource.Resource) *sdktrace.TracerProvider {
+	if outlet == nil {
+		return sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.NeverSample()), sdktrace.WithResource(described))
+	}
+	return sdktrace.NewTracerProvider(sdktrace.WithBatcher(outlet), sdktrace.WithResource(described))
 }
 
 func exports() bool {
@@ -101,10 +114,21 @@ func (t *Telemetry) Meter() metric.Meter { return t.metrics.Meter(scope) }
 // Handler answers a scrape of the metrics in the Prometheus format.
 func (t *Telemetry) Handler() http.Handler { return t.handler }
 
-// Close exports what is left, for as long as ctx allows.
+// Close exports what is left, for as long as ctx allows and unless exporting
+// fails anyway. What is lost is logged; it is no error.
 func (t *Telemetry) Close(ctx context.Context) error {
+	stop := func() bool { return true }
+	if t.outlet != nil {
+		t.outlet.abortIfFailing()
+		stop = context.AfterFunc(ctx, func() {
+			t.outlet.abort()
+			t.outlet.log.WarnContext(ctx, "last spans lost: the collector does not answer")
+		})
+	}
+	defer stop()
+	ctx = context.WithoutCancel(ctx) // AfterFunc ends it.
 	if err := t.traces.Shutdown(ctx); err != nil {
-		return fmt.Errorf("export the last spans: %w", err)
+		return fmt.Errorf("end traces: %w", err)
 	}
 	if err := t.metrics.Shutdown(ctx); err != nil {
 		return fmt.Errorf("end metrics: %w", err)
