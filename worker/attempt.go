@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -219,7 +219,7 @@ func (w *Worker) note(ctx context.Context, endpoint postback.Endpoint, due postb
 		failure = attempt.Error.Code
 	}
 	w.metrics.attempted(ctx, endpoint.Scheme, attempt, failure)
-	w.Logger.InfoContext(ctx, "attempt",
+	attrs := []slog.Attr{
 		slog.String("delivery", attempt.DeliveryID),
 		slog.String("event", due.Event.ID),
 		slog.String("endpoint", endpoint.ID),
@@ -227,10 +227,27 @@ func (w *Worker) note(ctx context.Context, endpoint postback.Endpoint, due postb
 		slog.Int("attempt", attempt.Number),
 		slog.String("trigger", string(attempt.Trigger)),
 		slog.String("outcome", string(attempt.Outcome)),
-		slog.Int("status", attempt.StatusCode),
-		slog.String("error", failure),
-		slog.Duration("duration", attempt.Duration.Round(time.Microsecond)),
 		slog.String("state", string(move.To)),
-		slog.String("trace_id", attempt.TraceID),
-	)
+		slog.Float64("duration_ms", float64(attempt.Duration.Microseconds())/1000),
+	}
+	if attempt.StatusCode != 0 {
+		attrs = append(attrs, slog.Int("status", attempt.StatusCode))
+	}
+	for _, optional := range []struct{ key, value string }{
+		{"host", hostOf(attempt.Request.URL)}, {"error", failure}, {"reason", string(move.Reason)}, {"trace_id", attempt.TraceID},
+	} {
+		if optional.value != "" {
+			attrs = append(attrs, slog.String(optional.key, optional.value))
+		}
+	}
+	w.Logger.LogAttrs(ctx, slog.LevelInfo, "attempt", attrs...)
+}
+
+// hostOf is where an attempt went.
+func hostOf(address string) string {
+	parsed, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return parsed.Host
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"strings"
 	"testing"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -95,7 +96,7 @@ func TestEachAttemptIsOneLogLine(t *testing.T) {
 	}
 	want := map[string]any{
 		"delivery": delivery.ID, "event": delivery.EventID, "endpoint": endpoint.ID, "publisher": "pub_1", "attempt": 1.0,
-		"trigger": "event", "outcome": "succeeded", "status": 200.0, "error": "", "state": "succeeded",
+		"trigger": "event", "outcome": "succeeded", "status": 200.0, "state": "succeeded",
 	}
 	for name, value := range want {
 		if lines[0][name] != value {
@@ -205,5 +206,46 @@ func TestNewAsksForEveryPart(t *testing.T) {
 	}
 	if asked == 0 {
 		t.Error("no part was taken away")
+	}
+}
+
+func TestTheLineOfAnAttempt(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		answer http.HandlerFunc
+		want   map[string]any // nil: must not be there
+	}{
+		"a success": {testkit.Status(http.StatusOK), map[string]any{"status": 200.0, "state": "succeeded", "error": nil, "reason": nil}},
+		"a failure": {testkit.Status(http.StatusTeapot), map[string]any{"status": 418.0, "error": "status_not_200", "reason": nil}},
+		"a stop":    {testkit.Status(http.StatusGone), map[string]any{"status": 410.0, "state": "parked", "reason": "disabled"}},
+		"no answer": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, map[string]any{"status": nil, "reason": nil}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.receiver.Answer(test.answer)
+			endpoint := b.exchange(t)
+			b.once(t, endpoint.ID)
+			lines := b.Logs.With("attempt")
+			if len(lines) != 1 {
+				t.Fatalf("%d lines", len(lines))
+			}
+			expectLine(t, lines[0], test.want)
+			if host, _ := lines[0]["host"].(string); host == "" || !strings.Contains(endpoint.URL, "://"+host) {
+				t.Errorf("the host is %v, want that of %s", lines[0]["host"], endpoint.URL)
+			}
+			if took, isNumber := lines[0]["duration_ms"].(float64); !isNumber || took < 0 || took > 60_000 {
+				t.Errorf("duration_ms is %v", lines[0]["duration_ms"])
+			}
+		})
+	}
+}
+
+func expectLine(t *testing.T, line, want map[string]any) {
+	t.Helper()
+	for key, value := range want {
+		if got, found := line[key]; got != value || value == nil && found {
+			t.Errorf("%s is %v, want %v: %v", key, got, value, line)
+		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 // What the tests of this package look at from outside.
 var (
 	EscapeLine  = escapeLine
+	NewLogger   = newLogger
 	EscapeBlock = escapeBlock
 	EscapeJSON  = escapeJSON
 )

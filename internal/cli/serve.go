@@ -93,9 +93,18 @@ func (p *program) announce(settings config.Config, api, health net.Addr) {
 }
 
 func newLogger(out io.Writer, settings config.Config) *slog.Logger {
-	options := &slog.HandlerOptions{Level: settings.LogLevel}
+	options := &slog.HandlerOptions{Level: settings.LogLevel, ReplaceAttr: inMilliseconds}
 	if settings.LogFormat == config.LogJSON {
 		return slog.New(slog.NewJSONHandler(out, options))
 	}
 	return slog.New(slog.NewTextHandler(out, options))
+}
+
+// inMilliseconds logs a duration as a number in every format: what one format
+// writes as 1.5s and another as 1500000000 cannot be searched for.
+func inMilliseconds(_ []string, attr slog.Attr) slog.Attr {
+	if attr.Value.Kind() != slog.KindDuration {
+		return attr
+	}
+	return slog.Float64(attr.Key+"_ms", float64(attr.Value.Duration().Microseconds())/1000)
 }
