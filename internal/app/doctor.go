@@ -2,10 +2,12 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 
 	"github.com/waybillhq/waybill/internal/config"
 	"github.com/waybillhq/waybill/internal/egress"
@@ -35,29 +37,13 @@ func bad(name string, err error, remedy string) Check {
 	return Check{Name: name, Detail: err.Error(), Remedy: remedy}
 }
 
-// Doctor checks the settings and everything they lead to. It changes nothing.
+// Doctor checks the settings and everything they lead to: a server whose start
+// would fail fails here, with what to do. It leaves nothing changed.
 func Doctor(ctx context.Context, cfg config.Config) []Check {
-	checks := []Check{checkDataDir(cfg)}
+	checks := append([]Check{checkDataDir(cfg)}, checkListen(ctx, cfg)...)
 	checks = append(checks, checkLedger(ctx, cfg)...)
-	checks = append(checks, checkEgress(cfg))
+	checks = append(checks, checkEgress(cfg), checkDescriptors(cfg))
 	return append(checks, checkRedis(ctx, cfg)...)
-}
-
-func checkDataDir(cfg config.Config) Check {
-	const name = "data directory"
-	info, err := os.Stat(cfg.DataDir)
-	switch {
-	case os.IsNotExist(err):
-		return good(name, "%s is not there yet; the first start makes it", cfg.DataDir)
-	case err != nil:
-		return bad(name, err, "make it readable, or name another with --data-dir")
-	case !info.IsDir():
-		return bad(name, fs.ErrInvalid, "name a directory with --data-dir")
-	case info.Mode().Perm()&0o007 != 0:
-		return risky(name, fmt.Sprintf("everybody may look into %s", cfg.DataDir), "chmod 700 "+cfg.DataDir)
-	default:
-		return good(name, "%s", cfg.DataDir)
-	}
 }
 
 // checkLedger opens the ledger, unless it is not there yet: opening makes it.
@@ -67,8 +53,11 @@ func checkLedger(ctx context.Context, cfg config.Config) []Check {
 	if !embedded {
 		return checkPostgres(ctx, cfg)
 	}
-	if _, err := os.Stat(path); os.IsNotExist(err) {
-		return []Check{good(name, "%s is not there yet; the first start makes it", path)}
+	if _, err := os.Stat(path); err != nil {
+		if err := checkWritable(filepath.Dir(path)); err != nil {
+			return []Check{bad(name, err, "make the directory writable for this user, or name another file with --database sqlite:PATH")}
+		}
+		return []Check{good(name, "%s does not exist; the first start creates it", path), checkNewKeyring(cfg)}
 	}
 	opened, err := openLedger(ctx, cfg, slog.New(slog.DiscardHandler))
 	if postback.CodeOf(err) == sqlite.CodeInUse {
@@ -88,8 +77,12 @@ func checkKeyring(ctx context.Context, cfg config.Config, opened ledger) Check {
 	if err != nil {
 		return bad(name, err, "")
 	}
-	if len(known) == 0 {
-		return good(name, "no secret is sealed yet")
+	prints, err := opened.Fingerprints(ctx)
+	if err != nil {
+		return bad(name, err, "")
+	}
+	if len(known) == 0 && len(prints) == 0 {
+		return checkNewKeyring(cfg)
 	}
 	ring, err := seal.Load(cfg.KeyringSource(), false)
 	if err != nil {
@@ -108,6 +101,23 @@ func checkKeyring(ctx context.Context, cfg config.Config, opened ledger) Check {
 		}
 	}
 	return good(name, "opens all %d secrets", opens)
+}
+
+// checkNewKeyring checks the keyring of a ledger in which nothing is sealed: it
+// may have to be made.
+func checkNewKeyring(cfg config.Config) Check {
+	const name = "keyring"
+	_, err := seal.Load(cfg.KeyringSource(), false)
+	if err == nil {
+		return good(name, "can be used; no secret is sealed yet")
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return bad(name, err, "")
+	}
+	if err := checkWritable(filepath.Dir(cfg.KeyringSource())); err != nil {
+		return bad(name, err, "make the directory writable for this user, or name another file with --keyring")
+	}
+	return good(name, "%s does not exist; the first start creates it", cfg.KeyringSource())
 }
 
 func checkEgress(cfg config.Config) Check {

@@ -29,24 +29,34 @@ func (s *server) buildKeyring(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("load keyring: %w", err)
 	}
-	if err := opensAny(s.keyring, endpoints); err != nil {
+	if err := checkRing(s.keyring, endpoints); err != nil {
 		return fmt.Errorf("check keyring: %w", err)
 	}
 	return s.keyring.Agree(ctx, s.ledger) //nolint:wrapcheck // it says all
 }
 
-// opensAny refuses a keyring that opens none of the secrets: it is another
-// ledger's.
-func opensAny(ring *seal.Keyring, endpoints []postback.Endpoint) error {
+// checkRing refuses a keyring that lacks a key with which a secret was sealed,
+// and one that opens none of the secrets: it is another ledger's. A single
+// secret that does not open costs its endpoint alone.
+func checkRing(ring *seal.Keyring, endpoints []postback.Endpoint) error {
 	var refused error
+	opens := false
 	for _, endpoint := range endpoints {
 		for _, secret := range sealedSecrets(endpoint) {
-			if _, refused = ring.Open(secret.Sealed, endpoint.ID, secret.Version); refused == nil {
-				return nil
+			if err := ring.Has(secret.Sealed, endpoint.ID); err != nil {
+				return err //nolint:wrapcheck // it says all
 			}
+			_, err := ring.Open(secret.Sealed, endpoint.ID, secret.Version)
+			if err != nil {
+				refused = err
+			}
+			opens = opens || err == nil
 		}
 	}
-	return refused //nolint:wrapcheck // it says all
+	if opens {
+		return nil
+	}
+	return refused
 }
 
 // sealedSecrets are those that may still sign.

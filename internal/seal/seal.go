@@ -72,19 +72,30 @@ func (k *Keyring) Seal(secret postback.Secret, endpointID string, version int) [
 	return k.keys[k.first].Seal(sealed, nil, []byte(secret.Reveal()), additionalData(endpointID, version))
 }
 
+// Has fails with CodeSealed when the ring lacks the key that a secret was sealed
+// with. What no key could open is left to Open.
+func (k *Keyring) Has(sealed []byte, endpointID string) error {
+	if len(sealed) < headerBytes || sealed[0] != layout {
+		return nil
+	}
+	if id := binary.BigEndian.Uint32(sealed[1:]); k.keys[id] == nil {
+		return postback.Failure(CodeSealed,
+			"the secret of endpoint %s was sealed with key %d, which the keyring lacks; add that key to the keyring", endpointID, id)
+	}
+	return nil
+}
+
 // Open decrypts what Seal made for the same endpoint and version. It fails
 // with CodeSealed when the ring lacks the key or the bytes were changed.
 func (k *Keyring) Open(sealed []byte, endpointID string, version int) (postback.Secret, error) {
 	if len(sealed) < headerBytes || sealed[0] != layout {
 		return postback.Secret{}, postback.Failure(CodeSealed, "the sealed secret of endpoint %s has an unknown layout", endpointID)
 	}
-	id := binary.BigEndian.Uint32(sealed[1:])
-	aead := k.keys[id]
-	if aead == nil {
-		return postback.Secret{}, postback.Failure(CodeSealed,
-			"the secret of endpoint %s was sealed with key %d, which the keyring lacks; add that key to the keyring", endpointID, id)
+	if err := k.Has(sealed, endpointID); err != nil {
+		return postback.Secret{}, err
 	}
-	opened, err := aead.Open(nil, nil, sealed[headerBytes:], additionalData(endpointID, version))
+	id := binary.BigEndian.Uint32(sealed[1:])
+	opened, err := k.keys[id].Open(nil, nil, sealed[headerBytes:], additionalData(endpointID, version))
 	if err != nil {
 		return postback.Secret{}, postback.Failure(CodeSealed,
 			"the secret of endpoint %s does not open with key %d: the keyring or the ledger was changed", endpointID, id)

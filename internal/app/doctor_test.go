@@ -1,0 +1,196 @@
+package app_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/waybillhq/waybill/client"
+	"github.com/waybillhq/waybill/internal/app"
+	"github.com/waybillhq/waybill/internal/config"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// settings of a server that needs nothing, in a directory of its own.
+func settings(t *testing.T) config.Config {
+	t.Helper()
+	cfg := config.Default()
+	cfg.Listen, cfg.DataDir = "127.0.0.1:0", filepath.Join(t.TempDir(), "data")
+	cfg.EgressAllow = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	return cfg
+}
+
+// run starts a server, acts while it runs, and stops it. It returns why the
+// server ended.
+func run(t *testing.T, cfg config.Config, act func(url string)) error {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	ended, ready := make(chan error, 1), make(chan string, 1)
+	go func() {
+		ended <- app.Run(ctx, cfg, app.Roles{API: true, Worker: true}, slog.New(slog.DiscardHandler), func(api, _ net.Addr) {
+			ready <- "http://" + api.String()
+		})
+	}()
+	select {
+	case url := <-ready:
+		act(url)
+		stop()
+		return <-ended
+	case err := <-ended:
+		return err
+	}
+}
+
+// createEndpoint creates one with the admin key.
+func createEndpoint(t *testing.T, cfg config.Config) func(url string) {
+	t.Helper()
+	return func(url string) {
+		key, err := os.ReadFile(cfg.AdminKeyFile())
+		if err != nil {
+			t.Fatal(err)
+		}
+		connected, err := client.New(url, strings.TrimSpace(string(key)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer connected.Close()
+		if _, err := connected.CreateEndpoint(t.Context(), client.EndpointSpec{
+			Publisher: "pub_1", URL: "http://127.0.0.1:1/postback", Scheme: "simpleswap",
+		}); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// expectCheck expects a verdict of a check, and a remedy with each failure.
+func expectCheck(t *testing.T, cfg config.Config, name string, ok bool, words ...string) {
+	t.Helper()
+	found := false
+	for _, check := range app.Doctor(t.Context(), cfg) {
+		if !check.OK && check.Remedy == "" && check.Name != "keyring" {
+			t.Errorf("%s fails without a remedy: %s", check.Name, check.Detail)
+		}
+		if check.Name != name {
+			if !check.OK && ok {
+				t.Errorf("%s fails: %s", check.Name, check.Detail)
+			}
+			continue
+		}
+		found = true
+		if check.OK != ok {
+			t.Errorf("%s is %t, want %t: %s", name, check.OK, ok, check.Detail)
+		}
+		for _, word := range words {
+			if !strings.Contains(check.Detail+check.Remedy, word) {
+				t.Errorf("%s lacks %q: %s -> %s", name, word, check.Detail, check.Remedy)
+			}
+		}
+	}
+	if !found {
+		t.Errorf("there is no check %q", name)
+	}
+}
+
+func TestDoctorFailsWhereAServerWould(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	used, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = used.Close() })
+	for name, test := range map[string]struct {
+		change func(*config.Config)
+		check  string
+		words  []string
+	}{
+		"the data directory is a file":     {func(c *config.Config) { c.DataDir = file }, "data directory", []string{"not a directory", "--data-dir"}},
+		"it cannot be created":             {func(c *config.Config) { c.DataDir = filepath.Join(file, "data") }, "data directory", []string{"not a directory", "--data-dir"}},
+		"the port is in use":               {func(c *config.Config) { c.Listen = used.Addr().String() }, "listen address", []string{"in use", "--listen"}},
+		"the health port is in use":        {func(c *config.Config) { c.HealthListen = used.Addr().String() }, "health-listen address", []string{"in use", "--health-listen"}},
+		"the ledger's place is impossible": {func(c *config.Config) { c.Database = "sqlite:" + filepath.Join(file, "x.db") }, "ledger", []string{"--database"}},
+		"the keyring's place is":           {func(c *config.Config) { c.Keyring = filepath.Join(file, "ring") }, "keyring", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := settings(t)
+			test.change(&cfg)
+			expectCheck(t, cfg, test.check, false, test.words...)
+			if err := run(t, cfg, func(string) {}); err == nil {
+				t.Error("a server starts with the same settings")
+			}
+		})
+	}
+}
+
+func TestDoctorLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	cfg := settings(t)
+	expectCheck(t, cfg, "data directory", true, "the first start creates it")
+	above, err := os.ReadDir(filepath.Dir(cfg.DataDir))
+	if err != nil || len(above) != 0 {
+		t.Errorf("it left %v, %v", above, err)
+	}
+}
+
+func TestDoctorBesideARunningServer(t *testing.T) {
+	t.Parallel()
+	cfg := settings(t)
+	err := run(t, cfg, func(url string) {
+		beside := cfg
+		beside.Listen = strings.TrimPrefix(url, "http://")
+		expectCheck(t, beside, "listen address", true, "a running waybill")
+	})
+	if err != nil {
+		t.Errorf("the server ended with %v", err)
+	}
+}
+
+func TestAnIncompleteKeyringIsRefused(t *testing.T) {
+	t.Parallel()
+	cfg := settings(t)
+	cfg.Keyring = ringOf(t, 1)
+	if err := run(t, cfg, createEndpoint(t, cfg)); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Keyring = ringOf(t, 2, 1)
+	if err := run(t, cfg, createEndpoint(t, cfg)); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Keyring = ringOf(t, 2)
+	expectCheck(t, cfg, "keyring", false, "key 1")
+	if err := run(t, cfg, func(string) {}); err == nil || !strings.Contains(err.Error(), "key 1,") {
+		t.Errorf("a server without key 1 ended with %v", err)
+	}
+	cfg.Keyring = ringOf(t, 1, 2)
+	expectCheck(t, cfg, "keyring", true)
+}
+
+// ringOf writes a keyring of these keys, the first of which seals.
+func ringOf(t *testing.T, ids ...byte) string {
+	t.Helper()
+	var lines []string
+	for _, id := range ids {
+		lines = append(lines, fmt.Sprintf("%d %s", id, base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{id}, 32))))
+	}
+	path := filepath.Join(t.TempDir(), "ring")
+	if err := os.WriteFile(path, []byte(strings.Join(lines, "\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
