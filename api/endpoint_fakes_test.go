@@ -9,7 +9,8 @@ import (
 
 type fakeEndpoints struct{ *fakes }
 
-func (f fakeEndpoints) Create(_ context.Context, spec postback.EndpointSpec) (postback.Endpoint, postback.Secret, []postback.Warning, error) {
+func (f fakeEndpoints) Create(ctx context.Context, spec postback.EndpointSpec) (postback.Endpoint, postback.Secret, []postback.Warning, error) {
+	f.changing(ctx)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.spec = spec
@@ -46,7 +47,8 @@ func (f fakeEndpoints) change(id string, apply func(*postback.Endpoint)) (postba
 	return endpoint, nil
 }
 
-func (f fakeEndpoints) Update(_ context.Context, id string, patch postback.EndpointPatch) (postback.Endpoint, []postback.Warning, error) {
+func (f fakeEndpoints) Update(ctx context.Context, id string, patch postback.EndpointPatch) (postback.Endpoint, []postback.Warning, error) {
+	f.changing(ctx)
 	endpoint, err := f.change(id, func(e *postback.Endpoint) {
 		f.patch = patch
 		put(&e.Description, patch.Description)
@@ -64,7 +66,8 @@ func put[T any](field, value *T) {
 	}
 }
 
-func (f fakeEndpoints) RotateSecret(_ context.Context, id string, rotation postback.Rotation) (postback.Endpoint, postback.Secret, error) {
+func (f fakeEndpoints) RotateSecret(ctx context.Context, id string, rotation postback.Rotation) (postback.Endpoint, postback.Secret, error) {
+	f.changing(ctx)
 	secret := rotation.Secret
 	if secret.Empty() {
 		secret = postback.NewSecret(madeSecret)
@@ -76,16 +79,19 @@ func (f fakeEndpoints) RotateSecret(_ context.Context, id string, rotation postb
 	return endpoint, secret, err
 }
 
-func (f fakeEndpoints) Delete(_ context.Context, id string) error {
+func (f fakeEndpoints) Delete(ctx context.Context, id string) error {
+	f.changing(ctx)
 	_, err := f.change(id, func(e *postback.Endpoint) { e.State = postback.EndpointDeleted })
 	return err
 }
 
-func (f fakeEndpoints) Pause(_ context.Context, id string) (postback.Endpoint, error) {
+func (f fakeEndpoints) Pause(ctx context.Context, id string) (postback.Endpoint, error) {
+	f.changing(ctx)
 	return f.change(id, func(e *postback.Endpoint) { e.State = postback.EndpointPaused })
 }
 
-func (f fakeEndpoints) Resume(_ context.Context, id string) (postback.Endpoint, error) {
+func (f fakeEndpoints) Resume(ctx context.Context, id string) (postback.Endpoint, error) {
+	f.changing(ctx)
 	return f.change(id, func(e *postback.Endpoint) { e.State = postback.EndpointEnabled })
 }
 

@@ -44,6 +44,21 @@ type fakes struct {
 	filter   postback.DeliveryFilter
 	page     postback.Page
 	health   map[string]postback.Health
+	changes  []change
+}
+
+// change is how a service that changes something was called.
+type change struct {
+	err     error // of its context
+	bounded bool
+}
+
+// changing notes the context of a call that changes something.
+func (f *fakes) changing(ctx context.Context) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, bounded := ctx.Deadline()
+	f.changes = append(f.changes, change{ctx.Err(), bounded})
 }
 
 func newFakes() *fakes {
@@ -55,6 +70,7 @@ func newFakes() *fakes {
 type fakeIntake struct{ *fakes }
 
 func (f fakeIntake) Accept(ctx context.Context, events []postback.Event) ([]postback.Acceptance, error) {
+	f.changing(ctx)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.trace = trace.SpanContextFromContext(ctx).TraceID().String()
@@ -157,6 +173,7 @@ func (f fakeHistory) Deliveries(_ context.Context, filter postback.DeliveryFilte
 type fakeReplays struct{ *fakes }
 
 func (f fakeReplays) ReplayDelivery(ctx context.Context, id string) (postback.Delivery, error) {
+	f.changing(ctx)
 	delivery, _, err := fakeHistory(f).Delivery(ctx, id)
 	if err != nil {
 		return delivery, err
@@ -168,7 +185,8 @@ func (f fakeReplays) ReplayDelivery(ctx context.Context, id string) (postback.De
 	return delivery, nil
 }
 
-func (f fakeReplays) StartReplay(_ context.Context, filter postback.DeliveryFilter, rate float64, dryRun bool) (postback.ReplayJob, error) {
+func (f fakeReplays) StartReplay(ctx context.Context, filter postback.DeliveryFilter, rate float64, dryRun bool) (postback.ReplayJob, error) {
+	f.changing(ctx)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	job := postback.ReplayJob{ID: fmt.Sprintf("rpl_%d", len(f.jobs)+1), Filter: filter, Rate: rate, DryRun: dryRun, State: postback.ReplayRunning, Matched: 7, Collected: true, Replayed: 2, Skipped: 1, Skips: postback.ReplaySkips{EndpointDeleted: 1}, CreatedAt: start}
@@ -200,6 +218,7 @@ func (f fakeReplays) ListReplays(_ context.Context, filter postback.ReplayFilter
 }
 
 func (f fakeReplays) CancelReplay(ctx context.Context, id string) (postback.ReplayJob, error) {
+	f.changing(ctx)
 	job, err := f.Replay(ctx, id)
 	job.State, job.EndedAt = postback.ReplayCancelled, start
 	return job, err
@@ -207,7 +226,8 @@ func (f fakeReplays) CancelReplay(ctx context.Context, id string) (postback.Repl
 
 type fakeExamples struct{ *fakes }
 
-func (f fakeExamples) Example(_ context.Context, endpointID, eventType string) (postback.Delivery, postback.Attempt, error) {
+func (f fakeExamples) Example(ctx context.Context, endpointID, eventType string) (postback.Delivery, postback.Attempt, error) {
+	f.changing(ctx)
 	delivery := postback.Delivery{
 		ID: "dlv_example", EndpointID: endpointID, EventType: eventType, State: postback.Succeeded, Test: true,
 		Generation: 1, Attempts: 1, CreatedAt: start, CompletedAt: start,
@@ -254,7 +274,8 @@ func (f fakeKeys) Authenticate(_ context.Context, key string, _ netip.Prefix) (p
 	return postback.APIKey{}, postback.Failure(postback.CodeUnauthorized, "this key is not known or was revoked")
 }
 
-func (f fakeKeys) Create(_ context.Context, name string, role postback.Role, publisher string) (postback.APIKey, string, error) {
+func (f fakeKeys) Create(ctx context.Context, name string, role postback.Role, publisher string) (postback.APIKey, string, error) {
+	f.changing(ctx)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	key := postback.APIKey{ID: fmt.Sprintf("key_%d", len(f.keys)+1), Name: name, Role: role, Publisher: publisher, Hash: []byte("h4sh"), CreatedAt: start}
@@ -268,7 +289,8 @@ func (f fakeKeys) List(context.Context) ([]postback.APIKey, error) {
 	return f.keys, nil
 }
 
-func (f fakeKeys) Revoke(_ context.Context, id string) error {
+func (f fakeKeys) Revoke(ctx context.Context, id string) error {
+	f.changing(ctx)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i := range f.keys {
@@ -282,7 +304,8 @@ func (f fakeKeys) Revoke(_ context.Context, id string) error {
 
 type fakeSchemes struct{ *fakes }
 
-func (f fakeSchemes) Create(_ context.Context, declaration []byte) (postback.Scheme, error) {
+func (f fakeSchemes) Create(ctx context.Context, declaration []byte) (postback.Scheme, error) {
+	f.changing(ctx)
 	if f.down != nil {
 		return postback.Scheme{}, f.down
 	}

@@ -2,9 +2,11 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"reflect"
 	"strconv"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -32,12 +34,29 @@ func add[I, O any](s *server, op huma.Operation, roles []postback.Role, handler 
 		next(ctx)
 	}}
 	huma.Register(s.huma, op, func(ctx context.Context, input *I) (*O, error) {
+		ctx, cancel := workContext(ctx, op.Method)
+		defer cancel()
 		output, err := handler(ctx, input)
 		if err != nil {
 			return nil, problemOf(ctx, err)
 		}
 		return output, nil
 	})
+}
+
+// changeTimeout bounds a call that changes something: longer than the longest
+// attempt (60 s), which an example waits for, and than the arrival of a body.
+const changeTimeout = 2 * time.Minute
+
+// workContext is the context that a call's work is done in. What changes
+// something is finished once it has begun, whatever the client does: a client
+// that leaves ends reading alone.
+func workContext(ctx context.Context, method string) (context.Context, context.CancelFunc) {
+	if method == http.MethodGet || method == http.MethodHead {
+		return ctx, func() {}
+	}
+	return context.WithTimeoutCause(context.WithoutCancel(ctx), changeTimeout,
+		fmt.Errorf("not done within %s: %w", changeTimeout, context.DeadlineExceeded))
 }
 
 // admit lets a request through to huma: its key, its query and its body's form
@@ -69,7 +88,9 @@ func (s *server) addRaw(op huma.Operation, roles []postback.Role, handler func(h
 			err = checkQuery(r, &op)
 		}
 		if err == nil {
-			err = handler(w, r)
+			ctx, cancel := workContext(r.Context(), op.Method)
+			defer cancel()
+			err = handler(w, r.WithContext(ctx))
 		}
 		if err != nil {
 			s.fail(w, r, err)

@@ -16,12 +16,22 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
+// acceptTimeout bounds accepting. It is longer than the default of Options.Grace: what
+// was written though nobody was told is due to the sweeper by then.
+const acceptTimeout = time.Minute
+
 // Accept records events and the deliveries they call for, and answers in the
 // same order. An item's Err says why that event was refused: CodeConflict, or
 // data that the scheme of an endpoint cannot carry. An error for the whole
 // call means that the ledger could not be reached; no event can then be said
 // to be accepted, and sending all of them again is right.
+//
+// Accepting is finished once it has begun, whatever becomes of ctx: what is
+// written is queued, too.
 func (d *Dispatcher) Accept(ctx context.Context, events []postback.Event) ([]postback.Acceptance, error) {
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), acceptTimeout,
+		fmt.Errorf("not written within %s: %w", acceptTimeout, context.DeadlineExceeded))
+	defer cancel()
 	ctx, span := d.Tracer.Start(ctx, "accept events", trace.WithAttributes(attribute.Int("waybill.events", len(events))))
 	defer span.End()
 
