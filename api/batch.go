@@ -32,6 +32,7 @@ type batchResult struct {
 	ID         string             `json:"id,omitempty"`
 	Duplicate  *bool              `json:"duplicate,omitempty"`
 	Deliveries []acceptedDelivery `json:"deliveries,omitzero" nullable:"false"`
+	Warnings   []postback.Warning `json:"warnings,omitempty" nullable:"false"`
 	Error      *batchError        `json:"error,omitempty"`
 }
 
@@ -92,7 +93,7 @@ func (b *batchResult) fill(r *http.Request, answer postback.Acceptance) {
 		return
 	}
 	accepted := acceptedOf(answer)
-	b.Status, b.Duplicate, b.Deliveries = acceptedStatus(answer), &accepted.Duplicate, accepted.Deliveries
+	b.Status, b.Duplicate, b.Deliveries, b.Warnings = acceptedStatus(answer), &accepted.Duplicate, accepted.Deliveries, accepted.Warnings
 }
 
 // refuse answers one event with the problem that it would have had alone; what

@@ -22,15 +22,17 @@ type eventBody struct {
 }
 
 type acceptedDelivery struct {
-	ID         string         `json:"id"`
-	EndpointID string         `json:"endpoint_id"`
-	State      postback.State `json:"state"`
+	ID         string          `json:"id"`
+	EndpointID string          `json:"endpoint_id"`
+	State      postback.State  `json:"state"`
+	Reason     postback.Reason `json:"reason,omitempty" doc:"Why it is parked or dead"`
 }
 
 type acceptedEvent struct {
 	ID         string             `json:"id"`
 	Duplicate  bool               `json:"duplicate"`
 	Deliveries []acceptedDelivery `json:"deliveries" nullable:"false"`
+	Warnings   []postback.Warning `json:"warnings,omitempty" nullable:"false" doc:"Which endpoints do not get the event, and why"`
 }
 
 func acceptedOf(acceptance postback.Acceptance) acceptedEvent {
@@ -38,8 +40,9 @@ func acceptedOf(acceptance postback.Acceptance) acceptedEvent {
 		ID:        acceptance.Event.ID,
 		Duplicate: acceptance.Duplicate,
 		Deliveries: convertAll(acceptance.Deliveries, func(d postback.Delivery) acceptedDelivery {
-			return acceptedDelivery{ID: d.ID, EndpointID: d.EndpointID, State: d.State}
+			return acceptedDelivery{ID: d.ID, EndpointID: d.EndpointID, State: d.State, Reason: d.Reason}
 		}),
+		Warnings: acceptance.Warnings,
 	}
 }
 

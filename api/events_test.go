@@ -58,6 +58,32 @@ func TestSendEventStatuses(t *testing.T) {
 	}
 }
 
+func TestWarningsReachTheProducer(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	c := b.client(t, "producer")
+	event := conversion("tx-1", `{"a":1}`)
+	event.Publisher = "pub_warned"
+	one, err := c.SendEvent(t.Context(), event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	event.ID = "tx-2"
+	many, err := c.SendBatch(t.Context(), []client.Event{event})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := postback.Warning{Code: "unsendable", Message: "it is a dead letter", EndpointID: "ep_1", Field: "data.a"}
+	for _, got := range [][]postback.Warning{one.Warnings, many[0].Warnings} {
+		if len(got) != 1 || got[0] != want {
+			t.Errorf("warned %+v", got)
+		}
+	}
+	if one.Deliveries[0].Reason != postback.ReasonUnsendable || many[0].Deliveries[0].Reason != postback.ReasonUnsendable {
+		t.Errorf("got %+v, %+v", one, many)
+	}
+}
+
 func TestLedgerDown(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -95,6 +95,10 @@ func (f fakeIntake) Accept(ctx context.Context, events []postback.Event) ([]post
 		default:
 			answer.Duplicate = repeated
 			event.AcceptedAt = start
+			if event.Publisher == "pub_warned" {
+				answer.Deliveries[0].State, answer.Deliveries[0].Reason = postback.Dead, postback.ReasonUnsendable
+				answer.Warnings = []postback.Warning{{Code: postback.WarnUnsendable, Message: "it is a dead letter", EndpointID: "ep_1", Field: "data.a"}}
+			}
 			f.events[event.ID] = event
 		}
 		answers = append(answers, answer)

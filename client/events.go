@@ -25,13 +25,15 @@ type Acceptance struct {
 	ID         string             `json:"id"`
 	Duplicate  bool               `json:"duplicate"`
 	Deliveries []AcceptedDelivery `json:"deliveries"`
+	Warnings   []postback.Warning `json:"warnings,omitempty"` // which endpoints do not get it, and why
 }
 
 // AcceptedDelivery is a delivery that an event led to.
 type AcceptedDelivery struct {
-	ID         string         `json:"id"`
-	EndpointID string         `json:"endpoint_id"`
-	State      postback.State `json:"state"`
+	ID         string          `json:"id"`
+	EndpointID string          `json:"endpoint_id"`
+	State      postback.State  `json:"state"`
+	Reason     postback.Reason `json:"reason,omitempty"` // why it is parked or dead
 }
 
 // BatchResult is the answer to one event of a batch: Status 202 (accepted),
@@ -42,6 +44,7 @@ type BatchResult struct {
 	ID         string             `json:"id,omitempty"`
 	Duplicate  bool               `json:"duplicate,omitempty"`
 	Deliveries []AcceptedDelivery `json:"deliveries,omitempty"`
+	Warnings   []postback.Warning `json:"warnings,omitempty"`
 	Error      *BatchError        `json:"error,omitempty"`
 }
 

@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -22,7 +23,7 @@ const acceptTimeout = time.Minute
 
 // Accept records events and the deliveries they call for, and answers in the
 // same order. An item's Err says why that event was refused: CodeConflict, or
-// data that the scheme of an endpoint cannot carry. An error for the whole
+// data that no endpoint that wants it can carry. An error for the whole
 // call means that the ledger could not be reached; no event can then be said
 // to be accepted, and sending all of them again is right.
 //
@@ -35,31 +36,72 @@ func (d *Dispatcher) Accept(ctx context.Context, events []postback.Event) ([]pos
 	ctx, span := d.Tracer.Start(ctx, "accept events", trace.WithAttributes(attribute.Int("waybill.events", len(events))))
 	defer span.End()
 
-	answers := make([]postback.Acceptance, len(events))
-	var writable []postback.Acceptance
-	var places []int // of the writable ones in answers
+	answers := d.prepareAll(ctx, events)
+	err := d.write(ctx, answers)
+	if err == nil {
+		err = d.recall(ctx, events, answers)
+	}
+	if err != nil {
+		span.SetStatus(codes.Error, "ledger unreachable")
+		return nil, err
+	}
+	return answers, nil
+}
+
+func (d *Dispatcher) prepareAll(ctx context.Context, events []postback.Event) []postback.Acceptance {
+	prepared := make([]postback.Acceptance, len(events))
 	at := d.now()
 	for i, event := range events {
-		item, err := d.prepare(event, moment(at, i, len(events)))
-		if err != nil {
-			answers[i] = postback.Acceptance{Event: event, Err: err}
-			continue
+		event.TraceParent = traceParent(ctx)
+		prepared[i] = d.prepare(event, moment(at, i, len(events)))
+	}
+	return prepared
+}
+
+// write records what is not refused, puts the ledger's answers in its place, and
+// hands what is new to the queue.
+func (d *Dispatcher) write(ctx context.Context, answers []postback.Acceptance) error {
+	var writable []postback.Acceptance
+	var places []int // of the writable ones in answers
+	for i, item := range answers {
+		if item.Err == nil {
+			writable, places = append(writable, item), append(places, i)
 		}
-		item.Event.TraceParent = traceParent(ctx)
-		writable = append(writable, item)
-		places = append(places, i)
 	}
 	reserved := d.reserve(writable)
 	written, err := d.Ledger.Accept(ctx, writable)
 	d.handOver(reserved, written)
 	if err != nil {
-		span.SetStatus(codes.Error, "ledger unreachable")
-		return nil, fmt.Errorf("record events: %w", err)
+		return fmt.Errorf("record events: %w", err)
 	}
 	for i, item := range written {
+		if item.Duplicate {
+			item.Warnings = recorded(item)
+		}
 		answers[places[i]] = item
 	}
-	return answers, nil
+	return nil
+}
+
+// recall answers for refused events that the ledger has: a repeat is a repeat,
+// whatever has changed since.
+func (d *Dispatcher) recall(ctx context.Context, events []postback.Event, answers []postback.Acceptance) error {
+	for i, event := range events {
+		refused := answers[i].Err != nil && postback.CodeOf(answers[i].Err) != postback.CodeConflict
+		if !refused || event.ID == "" {
+			continue
+		}
+		known, deliveries, err := d.Ledger.Event(ctx, event.ID)
+		switch {
+		case postback.CodeOf(err) == postback.CodeNotFound:
+		case err != nil:
+			return fmt.Errorf("look up refused event: %w", err)
+		default:
+			answers[i] = answers[i].Answer(known, deliveries)
+			answers[i].Warnings = recorded(answers[i])
+		}
+	}
+	return nil
 }
 
 // moment is when one of several events that came together counts as accepted:
@@ -69,20 +111,28 @@ func moment(at time.Time, place, count int) time.Time {
 	return at.Add(time.Duration(place-count+1) * time.Microsecond)
 }
 
-// prepare makes the deliveries of an event.
-func (d *Dispatcher) prepare(event postback.Event, at time.Time) (postback.Acceptance, error) {
+// prepare makes the deliveries of an event. One endpoint that cannot carry it does
+// not refuse it for the others: its delivery is a dead letter.
+func (d *Dispatcher) prepare(event postback.Event, at time.Time) postback.Acceptance {
 	event.AcceptedAt = at
 	if event.ID == "" {
 		event.ID = id.New(id.Event, at)
 	}
 	item := postback.Acceptance{Event: event}
+	var refusal error
 	for _, endpoint := range d.Endpoints.Matching(event.Publisher, event.Type) {
+		delivery := d.newDelivery(event, endpoint)
 		if err := d.Carrier.Carries(endpoint, event); err != nil {
-			return postback.Acceptance{}, fmt.Errorf("endpoint %s: %w", endpoint.ID, err)
+			delivery = unsendable(delivery, err)
+			item.Warnings = append(item.Warnings, warning(delivery, err.Error()))
+			refusal = cmp.Or(refusal, fmt.Errorf("endpoint %s: %w", endpoint.ID, err))
 		}
-		item.Deliveries = append(item.Deliveries, d.newDelivery(event, endpoint))
+		item.Deliveries = append(item.Deliveries, delivery)
 	}
-	return item, nil
+	if refusal != nil && len(item.Warnings) == len(item.Deliveries) {
+		return postback.Acceptance{Event: event, Err: refusal}
+	}
+	return item
 }
 
 func (d *Dispatcher) newDelivery(event postback.Event, endpoint postback.Endpoint) postback.Delivery {

@@ -15,7 +15,7 @@ import (
 
 // instant is a ledger that writes nothing, so that what is left is what the
 // dispatcher does.
-type instant struct{}
+type instant struct{ dispatcher.Ledger }
 
 func (instant) Accept(_ context.Context, items []postback.Acceptance) ([]postback.Acceptance, error) {
 	return items, nil

@@ -148,7 +148,7 @@ func TestWhatASchemeCannotCarryIsRefusedAlone(t *testing.T) {
 }
 
 // noLedger accepts nothing.
-type noLedger struct{}
+type noLedger struct{ dispatcher.Ledger }
 
 func (noLedger) Accept(context.Context, []postback.Acceptance) ([]postback.Acceptance, error) {
 	return nil, errAway

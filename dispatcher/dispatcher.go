@@ -17,6 +17,8 @@ import (
 // Ledger is what accepting events needs of the store.
 type Ledger interface {
 	Accept(ctx context.Context, items []postback.Acceptance) ([]postback.Acceptance, error)
+	// Event returns one event with its deliveries; CodeNotFound.
+	Event(ctx context.Context, id string) (postback.Event, []postback.Delivery, error)
 }
 
 // Endpoints says who wants an event.

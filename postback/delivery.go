@@ -1,6 +1,7 @@
 package postback
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"time"
@@ -149,11 +150,25 @@ type Due struct {
 type Acceptance struct {
 	Event      Event
 	Deliveries []Delivery
+	// Warnings say which endpoints do not get the event, and why. The ledger does
+	// not keep them.
+	Warnings []Warning
 	// Duplicate says that the ledger had this event already; Event and
 	// Deliveries are then the ones it had.
 	Duplicate bool
 	// Err is CodeConflict when the ledger has other content under this id.
 	Err error
+}
+
+// Answer answers for an event that is recorded already: as a duplicate of what
+// is recorded, or with CodeConflict when that has other content.
+func (a Acceptance) Answer(recorded Event, deliveries []Delivery) Acceptance {
+	if !bytes.Equal(recorded.Digest, a.Event.Digest) {
+		a.Err = Failure(CodeConflict,
+			"an event with the id %q was accepted with other content; send changed content under a new id", a.Event.ID)
+		return a
+	}
+	return Acceptance{Event: recorded, Deliveries: deliveries, Duplicate: true}
 }
 
 // Transition moves a delivery on from the attempt that it waited for. With an

@@ -138,9 +138,3 @@ type EndpointPatch struct {
 	OrderBy     *string
 	Description *string
 }
-
-// Warning says what will trip common receivers, though it is allowed.
-type Warning struct {
-	Code    string `json:"code"`
-	Message string `json:"message"`
-}

@@ -71,7 +71,7 @@ func TestTheTableOfArrowsIsWhole(t *testing.T) {
 			begins = append(begins, one.to)
 		}
 	}
-	if want := []postback.State{postback.Pending, postback.Parked}; !slices.Equal(begins, want) {
+	if want := []postback.State{postback.Pending, postback.Parked, postback.Dead}; !slices.Equal(begins, want) {
 		t.Errorf("deliveries begin as %v, want %v", begins, want)
 	}
 }

@@ -212,7 +212,7 @@ func openQueue(ctx context.Context, cfg config.Config) (*task.Queue, error) {
 
 func (s *server) buildDispatcher(context.Context) (err error) {
 	s.endpoints = endpoints.New(endpoints.Options{
-		Ledger: s.ledger, Registry: s.registry, Sealer: s.keyring, Reach: s.egress, Schemes: s.schemes,
+		Ledger: s.ledger, Registry: s.registry, Sealer: s.keyring, Reach: s.egress, Schemes: s.schemes, Past: s.ledger,
 	})
 	s.keys = keys.New(s.ledger)
 	backlog := redisBacklog

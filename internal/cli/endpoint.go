@@ -92,12 +92,21 @@ Its secret is never shown again after it was made.`,
 	})
 }
 
+// warn prints what will go wrong though it was done.
+func (p *program) warn(warnings []postback.Warning) {
+	for _, warning := range warnings {
+		about := ""
+		if warning.EndpointID != "" {
+			about = "endpoint " + escapeLine(warning.EndpointID) + ": "
+		}
+		p.notef("warning: %s%s (%s)\n", about, escapeLine(warning.Message), escapeLine(warning.Code))
+	}
+}
+
 // showEndpoint prints an endpoint, and the secret and warnings of one that was
 // just made or changed.
 func (p *program) showEndpoint(result client.EndpointResult, asJSON bool) error {
-	for _, warning := range result.Warnings {
-		p.notef("warning: %s (%s)\n", escapeLine(warning.Message), escapeLine(warning.Code))
-	}
+	p.warn(result.Warnings)
 	if asJSON {
 		return p.printJSON(result)
 	}

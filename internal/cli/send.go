@@ -65,6 +65,7 @@ func (p *program) send(ctx context.Context, c *client.Client, flags *sendFlags) 
 	if err != nil {
 		return fmt.Errorf("send event: %w", err)
 	}
+	p.warn(accepted.Warnings)
 	if flags.json {
 		return p.printJSON(accepted)
 	}

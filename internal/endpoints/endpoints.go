@@ -58,6 +58,7 @@ type Options struct {
 	Sealer   Sealer
 	Reach    Reach
 	Schemes  Schemes
+	Past     Past
 	// Now is this process's clock. Nil means time.Now.
 	Now func() time.Time
 }
@@ -69,6 +70,7 @@ type Manager struct {
 	sealer   Sealer
 	reach    Reach
 	schemes  Schemes
+	past     Past
 	now      func() time.Time
 }
 
@@ -79,7 +81,7 @@ func New(options Options) *Manager {
 	}
 	return &Manager{
 		ledger: options.Ledger, registry: options.Registry, sealer: options.Sealer, reach: options.Reach,
-		schemes: options.Schemes, now: options.Now,
+		schemes: options.Schemes, past: options.Past, now: options.Now,
 	}
 }
 
@@ -108,6 +110,7 @@ func (m *Manager) Create(ctx context.Context, spec postback.EndpointSpec) (postb
 		return fail(err)
 	}
 	endpoint.Secrets = m.rotate(endpoint, secret, postback.Rotation{}, now)
+	warnings = append(warnings, m.compare(ctx, endpoint)...)
 	if endpoint, err = m.save(ctx, endpoint); err != nil {
 		return fail(err)
 	}
@@ -124,6 +127,9 @@ func (m *Manager) Update(ctx context.Context, endpointID string, patch postback.
 		warnings, err = m.check(endpoint)
 		return err
 	})
+	if err == nil && (patch.URL != nil || patch.Method != nil || patch.EventTypes != nil) {
+		warnings = append(warnings, m.compare(ctx, endpoint)...)
+	}
 	return endpoint, warnings, err
 }
 
@@ -227,7 +233,7 @@ func (m *Manager) check(endpoint *postback.Endpoint) ([]postback.Warning, error)
 	endpoint.Retry = completeRetry(endpoint.Retry, scheme)
 	warnings := make([]postback.Warning, 0, len(found))
 	for _, warning := range found {
-		warnings = append(warnings, postback.Warning(warning))
+		warnings = append(warnings, postback.Warning{Code: warning.Code, Message: warning.Message})
 	}
 	return warnings, nil
 }

@@ -326,7 +326,7 @@ func TestALedgerThatIsAwayIsNoFaultOfTheCaller(t *testing.T) {
 	away := errors.New("the disk is gone")
 	parts := testkit.NewParts(t)
 	manager := endpoints.New(endpoints.Options{
-		Ledger: failing{away}, Registry: parts.Registry, Sealer: parts.Keyring, Reach: parts.Egress, Schemes: parts.Schemes,
+		Ledger: failing{away}, Registry: parts.Registry, Sealer: parts.Keyring, Reach: parts.Egress, Schemes: parts.Schemes, Past: parts.Ledger,
 	})
 	_, secret, _, created := manager.Create(t.Context(), spec())
 	_, paused := manager.Pause(t.Context(), "ep_1")

@@ -53,7 +53,7 @@ func NewParts(t testing.TB) *Parts {
 	if err != nil {
 		t.Fatalf("make breaker: %v", err)
 	}
-	p.Endpoints = endpoints.New(endpoints.Options{Ledger: p.Ledger, Registry: p.Registry, Sealer: p.Keyring, Reach: p.Egress, Schemes: p.Schemes})
+	p.Endpoints = endpoints.New(endpoints.Options{Ledger: p.Ledger, Registry: p.Registry, Sealer: p.Keyring, Reach: p.Egress, Schemes: p.Schemes, Past: p.Ledger})
 	return p
 }
 

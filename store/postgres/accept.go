@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -50,6 +49,10 @@ const acceptEvents = `WITH
 		INSERT INTO waiting (endpoint_id, id, event_seq, order_key, publisher, event_type, state, reason, next_attempt_at, sweep_at, bytes, code)
 		SELECT d.endpoint_id, d.id, fresh.seq, d.order_key, d.publisher, d.event_type, d.state, d.reason, d.next_attempt_at, d.sweep_at, d.bytes, d.last_status_code
 		FROM d JOIN fresh ON fresh.id = d.event_id WHERE d.state IN ('pending', 'retrying', 'parked')),
+	dead AS (
+		INSERT INTO deaths (endpoint_id, reason, count, first_at, last_at, deliveries)
+		SELECT d.endpoint_id, d.reason, count(*), min(d.completed_at), max(d.completed_at), to_json((array_agg(d.id ORDER BY d.place))[:$35])::text
+		FROM d JOIN fresh ON fresh.id = d.event_id WHERE d.state = 'dead' AND NOT d.test GROUP BY d.endpoint_id, d.reason),
 	types AS (INSERT INTO event_types (type) SELECT unnest($33::text[]) ON CONFLICT DO NOTHING)
 	SELECT id, seq FROM fresh`
 
@@ -137,7 +140,7 @@ func insertEvents(ctx context.Context, db querier, items []postback.Acceptance, 
 		id  string
 		seq int64
 	}
-	written, err := collect(ctx, db, func(e *event) []any { return []any{&e.id, &e.seq} }, acceptEvents, append(args, unknown, inOrder)...)
+	written, err := collect(ctx, db, func(e *event) []any { return []any{&e.id, &e.seq} }, acceptEvents, append(args, unknown, inOrder, postback.MaxNamedDead)...)
 	if err != nil {
 		return nil, err
 	}
@@ -202,15 +205,10 @@ func (l *Ledger) answerRepeats(ctx context.Context, repeats []*postback.Acceptan
 	}
 	for _, repeat := range repeats {
 		before, found := stored[clean(repeat.Event.ID)]
-		switch {
-		case !found:
+		if !found {
 			return fmt.Errorf("the event %q was removed just now", repeat.Event.ID)
-		case !bytes.Equal(before.Event.Digest, repeat.Event.Digest):
-			repeat.Err = postback.Failure(postback.CodeConflict,
-				"an event with the id %q was accepted with other content; send changed content under a new id", repeat.Event.ID)
-		default:
-			*repeat = before
 		}
+		*repeat = repeat.Answer(before.Event, before.Deliveries)
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -65,6 +64,11 @@ func accept(ctx context.Context, db *session, item postback.Acceptance) (postbac
 		if err != nil {
 			return item, fmt.Errorf("write delivery: %w", err)
 		}
+		if d.State == postback.Dead {
+			if err := bury(ctx, db, d.ID); err != nil {
+				return item, err
+			}
+		}
 	}
 	return item, nil
 }
@@ -75,16 +79,11 @@ func repeated(ctx context.Context, db *session, item postback.Acceptance) (postb
 	if err != nil {
 		return item, err
 	}
-	if !bytes.Equal(stored.Digest, item.Event.Digest) {
-		item.Err = postback.Failure(postback.CodeConflict,
-			"an event with the id %q was accepted with other content; send changed content under a new id", item.Event.ID)
-		return item, nil
-	}
 	deliveries, err := deliveriesOf(ctx, db, stored.ID)
 	if err != nil {
 		return item, err
 	}
-	return postback.Acceptance{Event: stored, Deliveries: deliveries, Duplicate: true}, nil
+	return item.Answer(stored, deliveries), nil
 }
 
 func readEvent(ctx context.Context, db querier, id string) (postback.Event, error) {

@@ -17,6 +17,7 @@ func acceptTests() []test {
 		{"answers a repeat within a call as a duplicate", acceptRepeatWithin},
 		{"refuses other content under a known id alone", acceptConflict},
 		{"keeps an event that nobody wanted and a rejected one", acceptWithout},
+		{"writes a delivery that is a dead letter from the start", acceptDead},
 		{"takes an empty call", acceptNothing},
 		{"writes nothing when it fails", acceptAtomic},
 	}
@@ -114,6 +115,58 @@ func acceptWithout(k kit) {
 		same(k, "event", stored, event)
 		same(k, "number of deliveries", len(deliveries), 0)
 	}
+}
+
+// acceptDead: a dead letter from the start is told of like any other, waits for
+// nothing, and keeps none of its ordering group waiting.
+func acceptDead(k kit) {
+	event := Event("evt_1")
+	item := Acceptance(event, "ep_1", "ep_2", "ep_2")
+	for i := range item.Deliveries[1:] {
+		d := &item.Deliveries[1+i]
+		d.State, d.Reason, d.LastError = postback.Dead, postback.ReasonUnsendable, "value_missing: data.publicId"
+		d.OrderKey, d.CompletedAt = "tx", event.AcceptedAt
+		d.NextAttemptAt, d.SweepAt = time.Time{}, time.Time{}
+	}
+	example := Acceptance(Event("evt_2"), "ep_2")
+	example.Deliveries[0] = item.Deliveries[1]
+	example.Deliveries[0].ID, example.Deliveries[0].EventID, example.Deliveries[0].Test = NewID("dlv", Noon()), "evt_2", true
+	answers, err := k.Accept(k.ctx(), []postback.Acceptance{item, example})
+	k.must(err)
+	same(k, "answers", answers, []postback.Acceptance{item, example})
+	_, found, err := k.Event(k.ctx(), "evt_1")
+	k.must(err)
+	same(k, "deliveries", found, item.Deliveries)
+
+	waiting, err := k.Waiting(k.ctx(), "ep_2", 10)
+	k.must(err)
+	same(k, "number that waits", waiting.Pending+waiting.Retrying+len(waiting.Parked), 0)
+	due, err := k.Claim(k.ctx(), After(time.Hour), After(2*time.Hour), 10)
+	k.must(err)
+	same(k, "number that is due", len(due), 1)
+	behind := Acceptance(Event("evt_3"), "ep_2")
+	behind.Deliveries[0].OrderKey = "tx"
+	answers, err = k.Accept(k.ctx(), []postback.Acceptance{behind})
+	k.must(err)
+	same(k, "the state of the next in the group", answers[0].Deliveries[0].State, postback.Pending)
+
+	k.must(k.SumDeaths(k.ctx(), After(time.Hour)))
+	same(k, "notices", k.notices(), []postback.Notice{{
+		Type: postback.NoticeDead, EndpointID: "ep_2", At: Noon(), Since: Noon(), Count: 2,
+		Dead: &postback.DeadSum{
+			Reasons:    map[postback.Reason]int{postback.ReasonUnsendable: 2},
+			Deliveries: []string{item.Deliveries[1].ID, item.Deliveries[2].ID},
+		},
+	}})
+	_, err = k.Accept(k.ctx(), []postback.Acceptance{item}) // a repeat is counted once
+	k.must(err)
+	k.must(k.SumDeaths(k.ctx(), After(time.Hour)))
+	same(k, "notices after a repeat", len(k.notices()), 1)
+
+	reopened, err := k.Reopen(k.ctx(), []string{item.Deliveries[1].ID}, After(time.Minute), After(time.Minute))
+	k.must(err)
+	k.must(reopened[0].Err)
+	same(k, "the generation of a replay", reopened[0].Due.Delivery.Generation, 2)
 }
 
 func acceptNothing(k kit) {

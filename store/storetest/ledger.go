@@ -45,6 +45,8 @@ type Intake interface {
 	// of it was written. Concurrent callers share a transaction. An id that the ledger has already, or that stands twice in
 	// the call, is answered as Duplicate with what is stored (same Digest), or
 	// with Err CodeConflict (other Digest). A rejected event has no deliveries.
+	// A delivery may be a dead letter from the start (Dead): it is counted as one,
+	// and is in no ordering group.
 	// A delivery with an OrderKey is parked as ordered instead while another of
 	// its endpoint with the same key has not ended; the answer says so. These go
 	// in the order of acceptance: that of the calls, where one began when another

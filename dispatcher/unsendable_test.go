@@ -1,0 +1,96 @@
+package dispatcher_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// An endpoint that cannot carry a publisher's events must not keep them from its
+// other endpoints: a publisher's own key can make such a one.
+func TestOneEndpointRefusesNoEventForTheOthers(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	good := b.offer(t)
+	bad := b.offer(t, func(s *postback.EndpointSpec) { s.Scheme = "simpleswap" })
+	answer := b.accept(t, event(t, "tx-1"))
+	want := postback.Warning{Code: postback.WarnUnsendable, EndpointID: bad.ID, Field: "data.publicId"}
+	if len(answer.Warnings) != 1 || !strings.Contains(answer.Warnings[0].Message, "is required") {
+		t.Fatalf("warned %+v", answer.Warnings)
+	}
+	if got := answer.Warnings[0]; got.Code != want.Code || got.EndpointID != want.EndpointID || got.Field != want.Field {
+		t.Errorf("warned %+v, want %+v", got, want)
+	}
+	_, deliveries, err := b.Ledger.Event(t.Context(), "tx-1")
+	if err != nil || len(deliveries) != 2 {
+		t.Fatalf("stored %+v, %v", deliveries, err)
+	}
+	for _, delivery := range deliveries {
+		if delivery.EndpointID == good.ID {
+			if delivery.State != postback.Pending {
+				t.Errorf("the good endpoint has %+v", delivery)
+			}
+			continue
+		}
+		if delivery.State != postback.Dead || delivery.Reason != postback.ReasonUnsendable || !strings.Contains(delivery.LastError, "data.publicId") ||
+			delivery.CompletedAt.IsZero() || !delivery.NextAttemptAt.IsZero() || !delivery.SweepAt.IsZero() {
+			t.Errorf("the other endpoint has %+v", delivery)
+		}
+	}
+	if again := b.accept(t, event(t, "tx-1")); !again.Duplicate || len(again.Warnings) != 1 || again.Warnings[0].Field != want.Field {
+		t.Errorf("the repeat is answered %+v", again)
+	}
+}
+
+func TestADeadLetterFromTheStartIsNotQueued(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	paused := b.offer(t)
+	if _, err := b.Endpoints.Pause(t.Context(), paused.ID); err != nil {
+		t.Fatal(err)
+	}
+	b.offer(t, func(s *postback.EndpointSpec) { s.Scheme, s.OrderBy = "simpleswap", "tx" })
+	b.swept(t)
+	run(t, b.Dispatcher)
+	b.accept(t, event(t, "tx-1"))
+	if b.count(t, in(postback.Dead)) != 1 || b.count(t, in(postback.Parked)) != 1 || len(b.queue.all()) != 0 {
+		t.Errorf("queued %+v", b.queue.all())
+	}
+}
+
+// Sending again is safe, whatever became of the endpoints in the meantime.
+func TestARepeatIsARepeatWhateverHasChangedSince(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	endpoint := b.offer(t)
+	first := b.accept(t, event(t, "tx-1"))
+	if err := b.Endpoints.Delete(t.Context(), endpoint.ID); err != nil {
+		t.Fatal(err)
+	}
+	b.offer(t, func(s *postback.EndpointSpec) { s.Scheme = "simpleswap" })
+	again := b.accept(t, event(t, "tx-1"))
+	if !again.Duplicate || len(again.Deliveries) != 1 || again.Deliveries[0].ID != first.Deliveries[0].ID {
+		t.Errorf("the repeat is answered %+v", again)
+	}
+	changed := event(t, "tx-1")
+	changed.Digest = []byte("other")
+	answers, err := b.Accept(t.Context(), []postback.Event{event(t, "tx-2"), changed, event(t, "tx-1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var refused *postback.Error
+	if !errors.As(answers[0].Err, &refused) || refused.Field != "data.publicId" {
+		t.Errorf("a new event that nobody can carry: %v", answers[0].Err)
+	}
+	if postback.CodeOf(answers[1].Err) != postback.CodeConflict || !answers[2].Duplicate {
+		t.Errorf("got %+v", answers[1:])
+	}
+	if err := b.AcceptQueued(t.Context(), []byte(`{"id":"tx-1","type":"conversion.completed","publisher":"pub_1","data":{"tx":"tx-1","payout":1.50}}`)); err != nil {
+		t.Fatal(err)
+	}
+	if rejected := b.rejected(t); len(rejected) != 0 {
+		t.Errorf("the repeat of a task is recorded as rejected: %+v", rejected)
+	}
+}
