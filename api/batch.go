@@ -116,21 +116,19 @@ func (b *batchResult) refuse(r *http.Request, err error) {
 func splitBatch(contentType string, body []byte) ([]json.RawMessage, error) {
 	mediaType, _, _ := mime.ParseMediaType(contentType)
 	var texts []json.RawMessage
+	var err error
 	switch mediaType {
 	case "application/x-ndjson", "application/ndjson", "application/jsonl":
-		for line := range bytes.Lines(body) {
-			if line = bytes.TrimSpace(line); len(line) > 0 {
-				texts = append(texts, line)
-			}
-		}
+		texts, err = splitLines(body)
 	default:
 		var wire struct {
 			Events []json.RawMessage `json:"events"`
 		}
-		if err := postback.DecodeObject(body, &wire); err != nil {
-			return nil, fmt.Errorf("read batch: %w", err)
-		}
+		err = postback.DecodeObject(body, &wire)
 		texts = wire.Events
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read batch: %w", explainMany(body, err))
 	}
 	if len(texts) == 0 {
 		return nil, postback.Invalid("events", postback.CodeInvalid, "holds no event; send 1 to %d", postback.MaxBatch)
@@ -139,4 +137,34 @@ func splitBatch(contentType string, body []byte) ([]json.RawMessage, error) {
 		return nil, postback.Invalid("events", postback.CodeTooLarge, "holds %d events; send %d at most", len(texts), postback.MaxBatch)
 	}
 	return texts, nil
+}
+
+// splitLines finds the events of NDJSON. A single object over several lines, or
+// one that holds a list, is JSON that was called NDJSON by mistake.
+func splitLines(body []byte) ([]json.RawMessage, error) {
+	var texts []json.RawMessage
+	for line := range bytes.Lines(body) {
+		if line = bytes.TrimSpace(line); len(line) > 0 {
+			texts = append(texts, line)
+		}
+	}
+	var wire struct {
+		Events json.RawMessage `json:"events"`
+	}
+	whole := json.Valid(body) && json.Unmarshal(body, &wire) == nil
+	if whole && (len(texts) > 1 || wire.Events != nil) {
+		return nil, postback.Failure(postback.CodeInvalid,
+			"the body is one JSON object, but its Content-Type says NDJSON, one event on each line: send it as application/json")
+	}
+	return texts, nil
+}
+
+// explainMany replaces the error about a body that holds several objects: it is
+// NDJSON that was not called so.
+func explainMany(body []byte, err error) error {
+	if _, many := postback.Another(body); !many {
+		return err
+	}
+	return postback.Failure(postback.CodeInvalid,
+		"the body holds more than one event: send them to /v1/events/batch with the Content-Type application/x-ndjson, one on each line")
 }

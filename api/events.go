@@ -104,7 +104,7 @@ func (s *server) sendEvent(w http.ResponseWriter, r *http.Request) error {
 	}
 	event, err := postback.ParseEvent(body)
 	if err != nil {
-		return fmt.Errorf("read event: %w", err)
+		return fmt.Errorf("read event: %w", explainMany(body, err))
 	}
 	answers, err := s.accept(r.Context(), []postback.Event{event})
 	if err != nil {

@@ -24,16 +24,15 @@ const (
 	bodyTimes = 60 * time.Second // from the call's start to the body's last byte
 )
 
-// readBody reads the body up to limit bytes. The deadline is lifted again
+// readBody reads the body up to limit bytes, and unpacks it. The deadline is lifted again
 // after it: a read deadline that passes while a handler works would cancel the
 // request.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	if r.ContentLength == 0 {
 		return nil, nil
 	}
-	tooLarge := postback.Failure(postback.CodeTooLarge, "the body may be %d bytes at most", limit)
 	if r.ContentLength > limit {
-		return nil, tooLarge
+		return nil, tooLarge(limit)
 	}
 	control := http.NewResponseController(w)
 	if control.SetReadDeadline(time.Now().Add(bodyTimes)) == nil {
@@ -43,11 +42,11 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	body.Grow(int(min(max(r.ContentLength+bytes.MinRead, bytes.MinRead), 64<<10)))
 	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, limit)); err != nil {
 		if _, exceeded := errors.AsType[*http.MaxBytesError](err); exceeded {
-			return nil, tooLarge
+			return nil, tooLarge(limit)
 		}
 		return nil, postback.Failure(postback.CodeInvalid, "the body did not arrive whole")
 	}
-	return body.Bytes(), nil
+	return decodeBody(r, body.Bytes(), limit)
 }
 
 // checkQuery refuses query parameters that the operation does not know, that

@@ -14,8 +14,11 @@ import (
 // unknown and duplicate top-level fields, a wrong type and anything after the
 // object are errors that name the field and never repeat a value.
 func DecodeObject(text []byte, into any) error {
-	if !utf8.Valid(text) {
-		return Failure(CodeInvalid, "the body is not UTF-8")
+	if err := checkText(text); err != nil {
+		return err
+	}
+	if err := checkSyntax(text); err != nil {
+		return err
 	}
 	if err := checkTopLevel(text); err != nil {
 		return err
@@ -29,11 +32,8 @@ func DecodeObject(text []byte, into any) error {
 }
 
 // checkTopLevel finds what encoding/json lets pass: a body that is no object,
-// a name written twice, text after the end, a name in another case.
+// a name written twice, a name in another case.
 func checkTopLevel(text []byte) error {
-	if !json.Valid(text) {
-		return Failure(CodeInvalid, "the body is not valid JSON")
-	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	open, err := decoder.Token()
 	if err != nil || open != json.Delim('{') {

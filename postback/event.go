@@ -17,6 +17,8 @@ const (
 	maxIDBytes    = 200
 	maxNameBytes  = 200
 	maxTypeBytes  = 100
+
+	firstYear, lastYear = 2000, 2100 // of occurred_at: a time beyond is a mistake of its unit
 )
 
 // Event is what happened: a conversion or a step of an exchange.
@@ -86,6 +88,10 @@ func ParseEvent(text []byte) (Event, error) {
 	if event.OccurredAt, err = parseTime("occurred_at", wire.OccurredAt); err != nil {
 		return Event{}, err
 	}
+	if year := event.OccurredAt.Year(); wire.OccurredAt != nil && (year < firstYear || year > lastYear) {
+		return Event{}, Invalid("occurred_at", CodeInvalid,
+			"is in the year %d: write when it happened, from %d to %d, or leave it out", year, firstYear, lastYear)
+	}
 	event.Digest = contentDigest(event)
 	return event, nil
 }
@@ -128,6 +134,9 @@ func requireData(data json.RawMessage) (json.RawMessage, error) {
 	}
 	if data[0] != '{' {
 		return nil, Invalid("data", CodeInvalid, "must be a JSON object")
+	}
+	if err := checkValues("data", data); err != nil {
+		return nil, err
 	}
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, data); err != nil {

@@ -129,6 +129,8 @@ func (c *Client) checkHost(u *url.URL) *Refusal {
 	switch {
 	case err != nil || !validName(name):
 		return invalidURL("has an invalid host name")
+	case !validPunycode(name):
+		return invalidURL("has a host name with invalid punycode: write the part behind xn-- as a registry does, such as xn--bcher-kva")
 	case numeric(name):
 		return denied("an address must be written in plain dotted decimal")
 	case localhost(name) && len(c.policy.loopback(portOf(u))) == 0:
@@ -179,6 +181,20 @@ func validName(name string) bool {
 	}
 	for label := range strings.SplitSeq(name, ".") {
 		if label == "" || len(label) > 63 || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// validPunycode tells whether the labels that are written in punycode (RFC 3492)
+// can be read.
+func validPunycode(name string) bool {
+	for label := range strings.SplitSeq(name, ".") {
+		if !strings.HasPrefix(label, "xn--") {
+			continue
+		}
+		if plain, err := idna.Lookup.ToUnicode(label); err != nil || ascii(plain) {
 			return false
 		}
 	}

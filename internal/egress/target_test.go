@@ -44,6 +44,10 @@ func TestCheckURLRefuses(t *testing.T) {
 	client := newClient(t, egress.Options{Resolver: names{}})
 	for name, rawURL := range map[string]string{
 		"empty":                "",
+		"punycode of nothing":  "https://xn--.example.com/",
+		"punycode cut off":     "https://xn--999999999.example.com/",
+		"punycode of ASCII":    "https://www.XN--abc-.example.com/",
+		"punycode of controls": "https://xn--a.example.com/",
 		"user":                 "https://user@example.com/",
 		"user and password":    "https://user:secret@example.com/",
 		"empty user":           "https://@example.com/",
