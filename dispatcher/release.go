@@ -58,8 +58,9 @@ const (
 // releases is what the release of parked deliveries remembers from one look to
 // the next.
 type releases struct {
-	flows map[string]flow // of endpoints that had deliveries parked at the last look
-	looks int
+	flows  map[string]flow // of endpoints that had deliveries parked at the last look
+	behind map[string]int  // how many of them a publisher has
+	looks  int
 }
 
 // flow is how fast an endpoint takes what is released.
@@ -94,7 +95,7 @@ func (d *Dispatcher) releaseParked(ctx context.Context) error {
 	for _, id := range ids {
 		flows[id] = d.releases.flows[id]
 	}
-	d.releases.flows = flows
+	d.releases.flows, d.releases.behind = flows, d.countByPublisher(ids)
 	var failures []error
 	total := 0
 	for _, id := range ids {
@@ -108,6 +109,28 @@ func (d *Dispatcher) releaseParked(ctx context.Context) error {
 		failures = append(failures, d.sweep(ctx)) // what is due now need not wait for the sweeper's turn
 	}
 	return errors.Join(append(failures, d.noteBacklogs(ctx, len(ids) > 0))...)
+}
+
+// countByPublisher counts endpoints by publisher.
+func (d *Dispatcher) countByPublisher(ids []string) map[string]int {
+	counts := map[string]int{}
+	for _, id := range ids {
+		if endpoint, known := d.Endpoints.Endpoint(id); known {
+			counts[endpoint.Publisher]++
+		}
+	}
+	return counts
+}
+
+// places is how many in-flight slots one process has for an endpoint while others
+// of its publisher have deliveries parked, too: an equal part of the publisher's.
+// More would be released only to be parked again.
+func (d *Dispatcher) places(endpoint postback.Endpoint) int {
+	places := endpoint.Places(d.MaxInFlight, cmp.Or(d.MostInFlight, postback.MaxInFlight))
+	if d.MaxInFlightPublisher == 0 {
+		return places
+	}
+	return min(places, max(1, d.MaxInFlightPublisher/max(1, d.releases.behind[endpoint.Publisher])))
 }
 
 // noteBacklogs remembers which endpoints have deliveries parked still: new ones
@@ -161,7 +184,7 @@ func (d *Dispatcher) releaseFor(ctx context.Context, id string) (int, error) {
 // than workers let wait, and a fast one is not held up.
 func (d *Dispatcher) releaseSome(ctx context.Context, endpoint postback.Endpoint) (int, error) {
 	flow := d.releases.flows[endpoint.ID]
-	window := flow.next(endpoint.Places(d.MaxInFlight, cmp.Or(d.MostInFlight, postback.MaxInFlight)))
+	window := flow.next(d.places(endpoint))
 	most, err := d.grant(ctx, endpoint, window)
 	if err != nil {
 		return 0, err

@@ -120,3 +120,33 @@ func TestTheWindowIsNoWiderThanThereAreWorkersForOne(t *testing.T) {
 		t.Errorf("%d are due, want 30", due)
 	}
 }
+
+// The endpoints of a publisher share what it may have in flight: more would be
+// released only to be parked again. One that waits alone has all that it may.
+func TestThePublishersEndpointsShareItsWindow(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(o *dispatcher.Options) { o.MaxInFlightPublisher = 12 })
+	var ids []string
+	for range 4 {
+		ids = append(ids, b.offer(t).ID)
+	}
+	for _, id := range ids {
+		if _, err := b.Endpoints.Pause(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.many(t, 20)
+	for _, id := range ids {
+		b.resume(t, id)
+	}
+	for range 5 {
+		b.release(t)
+		for _, id := range ids {
+			due := in(postback.Pending)
+			due.EndpointID = id
+			if count := b.count(t, due); count != 3 {
+				t.Fatalf("%d deliveries of %s are due, want a fourth of 12", count, id)
+			}
+		}
+	}
+}

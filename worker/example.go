@@ -47,11 +47,11 @@ func (w *Worker) Example(ctx context.Context, endpointID, eventType string) (pos
 // admit takes one of the endpoint's places, and its next slot, or says why there
 // is none. Whoever was admitted leaves.
 func (w *Worker) admit(ctx context.Context, endpoint postback.Endpoint) (leave func(), err error) {
-	places := w.places(endpoint)
-	if !w.flights.enter(ctx, endpoint.ID, places) {
-		return nil, postback.Failure(postback.CodeConflict, "the endpoint has %d attempts under way, as many as it may (max_in_flight); try again when some have ended", places)
+	leave, entered := w.enter(ctx, endpoint)
+	if !entered {
+		return nil, postback.Failure(postback.CodeConflict,
+			"the endpoint or its publisher has as many attempts in flight as it may (max_in_flight: %d); try again when some have ended", w.places(endpoint))
 	}
-	leave = func() { w.flights.leave(endpoint.ID) }
 	due, taken, err := w.await(ctx, endpoint)
 	switch {
 	case err != nil:

@@ -16,8 +16,8 @@ const (
 	flightQueue = 128
 )
 
-// flights counts the attempts under way to each endpoint, so that one endpoint
-// that hangs holds no more of this process than its share.
+// flights counts the attempts in flight to each endpoint, or to each publisher's
+// endpoints, so that one that hangs holds no more of this process than its share.
 type flights struct {
 	patience time.Duration // of one that waits
 

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/waybillhq/waybill/internal/retry"
+	"github.com/waybillhq/waybill/internal/task"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -47,6 +49,31 @@ func (w *Worker) gate(delivery postback.Delivery) (endpoint postback.Endpoint, m
 // places is how many attempts to the endpoint this process makes at once.
 func (w *Worker) places(endpoint postback.Endpoint) int {
 	return endpoint.Places(w.MaxInFlight, cmp.Or(w.MostInFlight, postback.MaxInFlight))
+}
+
+// enter takes one of the endpoint's in-flight slots and one of its publisher's.
+// Whoever entered leaves.
+func (w *Worker) enter(ctx context.Context, endpoint postback.Endpoint) (leave func(), entered bool) {
+	if !w.flights.enter(ctx, endpoint.ID, w.places(endpoint)) {
+		return nil, false
+	}
+	if w.MaxInFlightPublisher == 0 {
+		return func() { w.flights.leave(endpoint.ID) }, true
+	}
+	share := w.share(endpoint)
+	if !w.shares.enter(ctx, share, w.MaxInFlightPublisher) {
+		w.flights.leave(endpoint.ID)
+		return nil, false
+	}
+	return func() {
+		w.shares.leave(share)
+		w.flights.leave(endpoint.ID)
+	}, true
+}
+
+// share names what an endpoint's publisher may have in flight in its shard.
+func (w *Worker) share(endpoint postback.Endpoint) string {
+	return strconv.Itoa(task.ShardOf(endpoint.ID, max(1, w.Shards))) + " " + endpoint.Publisher
 }
 
 // await takes the endpoint's next slot, if its rate is limited, and waits for

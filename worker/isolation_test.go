@@ -226,3 +226,43 @@ func TestWhatIsNoFailureOfTheEndpointOpensNoCircuit(t *testing.T) {
 		})
 	}
 }
+
+// A publisher with many endpoints that hang holds no more than its share of a
+// shard's workers; the rest waits parked, and another publisher notices nothing.
+func TestAPublisherWhoseEndpointsHangDelaysNoOther(t *testing.T) {
+	t.Parallel()
+	const share, endpoints = 10, 20
+	b := setup(t, func(o *worker.Options) { o.MaxInFlightPublisher = share })
+	hold, arrived := make(chan struct{}), make(chan struct{}, 200)
+	b.receiver.Answer(blocking(arrived, hold))
+	healthy := testkit.NewReceiver(t)
+	well := b.exchange(t, func(s *postback.EndpointSpec) { s.Publisher, s.URL = "pub_2", healthy.URL })
+	var group sync.WaitGroup
+	send := func(endpointID string) string {
+		due := b.accept(t, endpointID, exchangeData)
+		group.Go(func() {
+			if err := b.worker.Deliver(t.Context(), fresh(due)); err != nil {
+				t.Errorf("deliver: %v", err)
+			}
+		})
+		return due.Delivery.ID
+	}
+	var stuck, passed []string
+	for range endpoints {
+		endpoint := b.exchange(t, func(s *postback.EndpointSpec) { s.Timeout = time.Minute })
+		for range 3 {
+			stuck = append(stuck, send(endpoint.ID))
+		}
+	}
+	for range share {
+		testkit.Receive(t, "a request", arrived)
+	}
+	for range 30 {
+		passed = append(passed, send(well.ID))
+	}
+	b.expectStates(t, passed, map[string]int{"succeeded  1": 30})
+	b.expectStates(t, stuck, map[string]int{"pending  0": share, "parked over_limit 0": endpoints*3 - share})
+	close(hold)
+	group.Wait()
+	b.expectStates(t, stuck, map[string]int{"succeeded  1": share, "parked over_limit 0": endpoints*3 - share})
+}

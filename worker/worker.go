@@ -81,7 +81,8 @@ type Sweeper interface {
 	Wake()
 }
 
-// Options are the parts of a Worker; all but Now and Alerts are required.
+// Options are the parts of a Worker; all but Now, Alerts and the limits
+// of publishers are required.
 type Options struct {
 	Ledger    Ledger
 	Endpoints Endpoints
@@ -104,6 +105,12 @@ type Options struct {
 	// unless the endpoint has a number of its own, which counts up to MostInFlight
 	// (0: any): no endpoint is to hold all workers of its shard.
 	MaxInFlight, MostInFlight int
+	// MaxInFlightPublisher is how many attempts to the endpoints of one publisher
+	// in one shard this worker makes at once (0: any): no publisher is to hold all
+	// workers of a shard, however many endpoints it has.
+	MaxInFlightPublisher int
+	// Shards is over how many shards the endpoints are spread. Zero means one.
+	Shards int
 	// Random gives numbers in [0, 1) for jitter.
 	Random func() float64
 	// Alerts tells operators what only they can mend. Nil: nobody is told.
@@ -120,6 +127,7 @@ type Worker struct {
 	now      func() time.Time
 	underWay underWay
 	flights  *flights
+	shares   *flights // of publishers
 	uses     uses
 	expected expectations
 	alerted  alerted
@@ -148,7 +156,7 @@ func New(options Options) (*Worker, error) {
 	}
 	return &Worker{
 		Options: options, metrics: instruments, now: options.Now,
-		underWay: underWay{refs: map[postback.Ref]bool{}}, flights: newFlights(flightPatience), uses: uses{noted: map[use]time.Time{}},
+		underWay: underWay{refs: map[postback.Ref]bool{}}, flights: newFlights(flightPatience), shares: newFlights(flightPatience), uses: uses{noted: map[use]time.Time{}},
 		expected:  expectations{compiled: map[string]expectation{}},
 		alerted:   alerted{at: map[block]time.Time{}},
 		limitAway: rate.Sometimes{Interval: limitLogPause},
@@ -202,10 +210,11 @@ func (w *Worker) handle(ctx context.Context, due postback.Due) postback.Transiti
 	if !open {
 		return move
 	}
-	if !w.flights.enter(ctx, endpoint.ID, w.places(endpoint)) {
+	leave, entered := w.enter(ctx, endpoint)
+	if !entered {
 		return moveTo(due.Delivery, w.now(), postback.Parked, postback.ReasonOverLimit)
 	}
-	defer w.flights.leave(endpoint.ID)
+	defer leave()
 	if move, slot := w.slot(ctx, endpoint, due.Delivery); !slot {
 		return move
 	}

@@ -223,6 +223,7 @@ func (s *server) buildDispatcher(context.Context) (err error) {
 		Ledger: s.ledger, Waiting: s.ledger, Parking: s.ledger, Replays: s.ledger,
 		Endpoints: s.registry, Carrier: s.endpoints, Circuits: s.breaker, Limits: s.limits, Queue: s.queue, Epochs: s.queue,
 		Tracer: s.telemetry.Tracer(), Logger: s.log, MaxQueued: backlog, MaxInFlight: s.cfg.MaxInFlight, MostInFlight: s.mostInFlight(),
+		MaxInFlightPublisher: s.publisherShare() * s.queue.Shards(),
 	})
 	return err //nolint:wrapcheck // it says what it makes
 }
@@ -236,8 +237,16 @@ func (s *server) buildWorker(context.Context) (err error) {
 		Ledger: s.ledger, Endpoints: s.registry, Circuits: s.breaker, Limits: s.limits, Traffic: s.traffic, Schemes: s.schemes, Secrets: s.keyring, Uses: s.ledger, Switch: s.endpoints, Sender: s.egress, Acceptor: s.dispatcher, Sweeper: s.dispatcher, Alerts: s.teller,
 		Tracer: s.telemetry.Tracer(), Meter: s.telemetry.Meter(), Logger: s.log,
 		StoredBody: s.cfg.StoredBody, Random: rand.Float64, MaxInFlight: s.cfg.MaxInFlight, MostInFlight: s.mostInFlight(),
+		MaxInFlightPublisher: s.publisherShare(), Shards: s.queue.Shards(),
 	})
 	return err //nolint:wrapcheck // it says what it makes
+}
+
+// publisherShare is how many attempts to a publisher's endpoints may be in flight
+// in each shard: its part of the setting, and no more than half of the workers of
+// the lane that has fewer.
+func (s *server) publisherShare() int {
+	return max(1, min(s.cfg.MaxInFlightPublisher/s.queue.Shards(), s.mostInFlight()))
 }
 
 // mostInFlight is how many attempts an endpoint may ask to have in flight: half

@@ -75,13 +75,15 @@ type Config struct {
 	LogLevel  slog.Level
 	LogFormat string // LogText or LogJSON
 
-	DeliverConcurrency int           // first attempts in flight at once
-	RetryConcurrency   int           // later attempts, and deliveries that were parked, in flight at once
-	MaxInFlight        int           // attempts to one endpoint in flight at once, unless it has a number of its own
-	DrainDelay         time.Duration // how long a stop waits for others to notice, still serving
-	DrainTimeout       time.Duration // how long a stop waits for attempts in flight
-	StoredBody         int           // bytes of each response's body that are kept
-	Retention          time.Duration // how long history is kept after its end; 0 keeps all of it
+	DeliverConcurrency int // first attempts in flight at once
+	RetryConcurrency   int // later attempts, and deliveries that were parked, in flight at once
+	MaxInFlight        int // attempts to one endpoint in flight at once, unless it has a number of its own
+	// MaxInFlightPublisher is how many attempts to all endpoints of one publisher are in flight at once.
+	MaxInFlightPublisher int
+	DrainDelay           time.Duration // how long a stop waits for others to notice, still serving
+	DrainTimeout         time.Duration // how long a stop waits for attempts in flight
+	StoredBody           int           // bytes of each response's body that are kept
+	Retention            time.Duration // how long history is kept after its end; 0 keeps all of it
 
 	DisableAfter    time.Duration // for how long an endpoint may do nothing but fail; 0: for ever
 	DisableFailures int           // in that time, at least
@@ -101,6 +103,7 @@ func Default() Config {
 		DeliverConcurrency:    1024,
 		RetryConcurrency:      1024,
 		MaxInFlight:           16,
+		MaxInFlightPublisher:  512,
 		DrainTimeout:          30 * time.Second,
 		StoredBody:            2 << 10,
 		Retention:             90 * day,

@@ -138,6 +138,14 @@ func paceSettings() []setting {
 			},
 			show: func(c Config) string { return strconv.Itoa(c.MaxInFlight) },
 		},
+		{
+			name: "max-in-flight-publisher", placeholder: "COUNT",
+			usage: "attempts in flight at once from this process to all endpoints of one publisher; half of its workers at most",
+			parse: func(c *Config, v []string) error {
+				return parseCount(&c.MaxInFlightPublisher, v[0], 1, MaxConcurrency)
+			},
+			show: func(c Config) string { return strconv.Itoa(c.MaxInFlightPublisher) },
+		},
 	}
 }
 
