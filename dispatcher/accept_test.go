@@ -244,7 +244,7 @@ func TestWhatTheOutboxCannotHoldIsFoundByTheSweeper(t *testing.T) {
 	b := setup(t, func(o *dispatcher.Options) { o.MaxQueued = 10 * dispatcher.OutboxSize })
 	b.offer(t)
 	b.swept(t)
-	inOutbox := b.many(t, dispatcher.OutboxSize/2) // and nobody empties it yet
+	inOutbox := b.many(t, dispatcher.OutboxSize) // and nobody empties it yet
 	beyond := b.accept(t, event(t, "tx-beyond")).Deliveries[0]
 	if waits := b.read(t, beyond.ID); !waits.SweepAt.Equal(b.clock.now()) {
 		t.Errorf("swept in %s, want at once", waits.SweepAt.Sub(b.clock.now()))

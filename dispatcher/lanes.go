@@ -1,6 +1,8 @@
 package dispatcher
 
 import (
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/waybillhq/waybill/internal/task"
@@ -16,7 +18,7 @@ type lanes struct {
 	most  int // how many may be promised room at once
 
 	open     bool            // the queue was looked at, and takes attempts
-	behind   map[string]bool // endpoints with more due than may enter: new deliveries wait behind those
+	behind   map[string]bool // endpoints that have new deliveries due in the ledger: others wait behind those
 	depth    task.Depth      // at the last look
 	deliver  []*lane         // by shard
 	retry    []*lane
@@ -33,16 +35,21 @@ func newLanes(options Options) *lanes {
 func (l *lanes) reserve(endpointID string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.open || l.behind[endpointID] || l.promised >= l.most {
-		return false
-	}
-	lane := l.deliver[l.depth.Shard(endpointID)]
-	if lane.room(endpointID, l.boundOf()-l.promised) <= l.reserved[endpointID] {
+	if !l.roomFor(endpointID) {
+		l.behind[endpointID] = true
 		return false
 	}
 	l.reserved[endpointID]++
 	l.promised++
 	return true
+}
+
+func (l *lanes) roomFor(endpointID string) bool {
+	if !l.open || l.behind[endpointID] || l.promised >= l.most {
+		return false
+	}
+	lane := l.deliver[l.depth.Shard(endpointID)]
+	return lane.room(endpointID, l.boundOf()-l.promised) > l.reserved[endpointID]
 }
 
 func (l *lanes) unreserve(endpointID string) {
@@ -68,17 +75,37 @@ func (l *lanes) entered(attempt task.Delivery) {
 	of[l.depth.Shard(attempt.EndpointID)].add(attempt.EndpointID)
 }
 
-// room is how many of an endpoint's due deliveries may enter. They may be for
-// either lane.
-func (l *lanes) room(endpointID string) int {
+// full are the endpoints of which no more may enter either lane: a part would
+// exceed their share, or its lane's bound. Of a lane that is full only those
+// endpoints may enter that have nothing in there.
+func (l *lanes) full() []string {
+	part := l.part()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.deliver) == 0 {
-		return 0
+	full := map[string]bool{}
+	for shard := range l.deliver {
+		for _, lane := range []*lane{l.deliver[shard], l.retry[shard]} {
+			for endpointID := range lane.of {
+				if lane.room(endpointID, l.boundOf()) < part {
+					full[endpointID] = true
+				}
+			}
+		}
 	}
-	shard := l.depth.Shard(endpointID)
-	fresh := l.deliver[shard].room(endpointID, l.boundOf()-l.promised) - l.reserved[endpointID]
-	return max(0, min(fresh, l.retry[shard].room(endpointID, l.boundOf())))
+	for endpointID, reserved := range l.reserved {
+		if lane := l.deliver[l.depth.Shard(endpointID)]; lane.room(endpointID, l.boundOf())-reserved < part {
+			full[endpointID] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(full))
+}
+
+// part is how many of an endpoint enter at once: half of what may be in a lane,
+// so that it is filled again before it has run dry.
+func (l *lanes) part() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return max(1, min(l.share, l.boundOf())/2)
 }
 
 // close lets no new delivery in before the next look.
@@ -88,12 +115,13 @@ func (l *lanes) close() {
 	l.open = false
 }
 
-// leave notes which endpoints have deliveries left that are due, and lets new
-// deliveries of the others in.
-func (l *lanes) leave(behind map[string]bool) {
+// leave ends a look that let in all that was due, but of the endpoints that are
+// full. New deliveries of the others need not wait for any before them.
+func (l *lanes) leave(full []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.open, l.behind = true, behind
+	l.open = true
+	maps.DeleteFunc(l.behind, func(id string, _ bool) bool { return !slices.Contains(full, id) })
 }
 
 // count looks at the queue. What entered it while it was asked counts as well.
@@ -132,17 +160,6 @@ func at(list []int, place int) int {
 		return list[place]
 	}
 	return 0
-}
-
-// free is how many more attempts may enter, whichever lane they are for.
-func (l *lanes) free() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	free := l.bound - l.promised
-	for shard := range l.deliver {
-		free -= l.deliver[shard].length + l.retry[shard].length
-	}
-	return max(0, free)
 }
 
 // boundOf is the bound of one shard of a lane.

@@ -14,7 +14,7 @@ import (
 // Waiting is what the sweeper needs of the store.
 type Waiting interface {
 	Identity(ctx context.Context) (string, error)
-	Claim(ctx context.Context, now, next time.Time, limit int) ([]postback.Due, error)
+	Claim(ctx context.Context, claim postback.Claim) ([]postback.Due, error)
 	Requeue(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
@@ -87,27 +87,26 @@ func (d *Dispatcher) sweep(ctx context.Context) error {
 	return nil
 }
 
-// feed moves due deliveries from the ledger to the queue while there is room. It
-// counts before each step, for other processes fill the same queue: together
-// they exceed its bound by no more than a step each.
+// feed moves due deliveries from the ledger to the queue, each endpoint in its
+// turn, as far as their lanes have room. It counts before each step, for other
+// processes fill the same queue: each of them keeps an endpoint to its share.
 func (d *Dispatcher) feed(ctx context.Context) error {
 	for {
 		err := d.lanes.count(func() (task.Depth, error) { return d.Queue.Depth(ctx) })
 		if err != nil {
 			return fmt.Errorf("count queue: %w", err)
 		}
-		free := d.lanes.free()
-		if free == 0 || d.outbox.refused() || d.outbox.foreign.Load() {
-			d.lanes.close() // the rest stays due where it is
+		if d.outbox.refused() || d.outbox.foreign.Load() {
+			d.lanes.close() // all that is due stays where it is
 			return nil
 		}
-		now := d.now()
-		due, err := d.Waiting.Claim(ctx, now, now.Add(d.Grace), min(free, step))
+		now, full := d.now(), d.lanes.full()
+		due, err := d.Waiting.Claim(ctx, postback.Claim{Now: now, Next: now.Add(d.Grace), Limit: step, Each: d.lanes.part(), Except: full})
 		if err != nil {
 			return fmt.Errorf("claim due deliveries: %w", err)
 		}
 		if len(due) == 0 {
-			d.lanes.leave(map[string]bool{})
+			d.lanes.leave(full)
 			return nil
 		}
 		d.enqueueAll(ctx, due)

@@ -145,6 +145,17 @@ type Due struct {
 	Event    Event
 }
 
+// Claim says which of the deliveries that are due are claimed. When more are due
+// than it takes, each endpoint has its turn.
+type Claim struct {
+	// Now is the time by which they are due, and Next when they are due again,
+	// unless they have moved on by then.
+	Now, Next time.Time
+	Limit     int
+	Each      int      // of one endpoint; 0: as many as the limit
+	Except    []string // endpoints of which none is claimed
+}
+
 // Acceptance is an event with the deliveries made for it: what the ledger is
 // asked to write, and how it answered.
 type Acceptance struct {

@@ -101,7 +101,7 @@ func (b *bench) probe(t *testing.T, endpoint postback.Endpoint) (postback.Delive
 	if err := b.Breaker.Probe(t.Context(), endpoint, b.clock.now()); err != nil {
 		t.Fatal(err)
 	}
-	claimed, err := b.Ledger.Claim(t.Context(), b.clock.now(), b.clock.now().Add(time.Minute), 100)
+	claimed, err := b.Ledger.Claim(t.Context(), postback.Claim{Now: b.clock.now(), Next: b.clock.now().Add(time.Minute), Limit: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +171,7 @@ func TestAProbeOfAPausedEndpointIsNotSent(t *testing.T) {
 	if err := b.Breaker.Probe(t.Context(), endpoint, b.clock.now()); err != nil {
 		t.Fatal(err)
 	}
-	claimed, err := b.Ledger.Claim(t.Context(), b.clock.now(), b.clock.now().Add(time.Minute), 100)
+	claimed, err := b.Ledger.Claim(t.Context(), postback.Claim{Now: b.clock.now(), Next: b.clock.now().Add(time.Minute), Limit: 100})
 	if err != nil {
 		t.Fatal(err)
 	}

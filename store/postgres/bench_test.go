@@ -56,7 +56,7 @@ func BenchmarkIdleClaim(b *testing.B) {
 	ledger := synced(b)
 	before := cpu()
 	for b.Loop() {
-		if _, err := ledger.Claim(b.Context(), storetest.Noon(), storetest.Noon(), 100); err != nil {
+		if _, err := ledger.Claim(b.Context(), postback.Claim{Now: storetest.Noon(), Next: storetest.Noon(), Limit: 100}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -13,17 +13,35 @@ import (
 // claimBytes bounds the event data that one Claim holds in memory.
 const claimBytes = 16 << 20
 
+// claimLook is how many deliveries that are due are looked at to see which
+// endpoints have any.
+const claimLook = 500
+
 const (
-	anyOverdue = `SELECT EXISTS (SELECT FROM waiting WHERE sweep_at <= $1)`
+	overdueLook = `SELECT endpoint_id, sweep_at FROM waiting WHERE sweep_at >= $1 AND sweep_at <= $2 ORDER BY sweep_at, id LIMIT $3`
+
+	// With more due than that, it steps from one endpoint to the next in the index:
+	// a million deliveries of one endpoint cost one look.
+	overdueEndpoints = `WITH RECURSIVE turns (id) AS (
+			SELECT min(endpoint_id) FROM waiting WHERE sweep_at IS NOT NULL
+			UNION ALL
+			SELECT (SELECT min(endpoint_id) FROM waiting WHERE sweep_at IS NOT NULL AND endpoint_id > turns.id)
+			FROM turns WHERE turns.id IS NOT NULL
+		) SELECT id FROM turns WHERE id IS NOT NULL AND (
+			SELECT true FROM waiting WHERE endpoint_id = turns.id AND sweep_at >= $1 AND sweep_at <= $2 ORDER BY sweep_at LIMIT 1)`
 
 	// What another process is just claiming is passed over. What is beyond the
 	// bound stays as it is for the next time.
 	claimOverdue = `WITH
-		overdue AS (SELECT endpoint_id, id, sweep_at, bytes FROM waiting WHERE sweep_at <= $1 ORDER BY sweep_at, id LIMIT $3 FOR UPDATE SKIP LOCKED),
+		overdue AS (
+			SELECT w.* FROM unnest($4::text[]) turns (id) CROSS JOIN LATERAL (
+				SELECT endpoint_id, id, sweep_at, bytes FROM waiting
+				WHERE endpoint_id = turns.id AND sweep_at >= $1 AND sweep_at <= $2
+				ORDER BY sweep_at, id LIMIT $5 FOR UPDATE SKIP LOCKED) w),
 		summed AS (SELECT *, sum(bytes) OVER (ORDER BY sweep_at, id) - bytes AS before FROM overdue),
 		claimed AS (
-			UPDATE waiting w SET sweep_at = $2 FROM summed s
-			WHERE w.endpoint_id = s.endpoint_id AND w.id = s.id AND s.before < $4
+			UPDATE waiting w SET sweep_at = $3 FROM summed s
+			WHERE w.endpoint_id = s.endpoint_id AND w.id = s.id AND s.before < $6
 			RETURNING w.id, s.sweep_at)
 		SELECT id FROM claimed ORDER BY sweep_at, id`
 
@@ -36,17 +54,19 @@ const (
 )
 
 // Claim returns overdue deliveries, earliest first, and sets their SweepAt to
-// next. It stops before the limit when their events' data exceeds 16 MiB.
-func (l *Ledger) Claim(ctx context.Context, now, next time.Time, limit int) (claimed []postback.Due, err error) {
+// the time that the claim says. It stops early when their events' data exceeds
+// 16 MiB.
+func (l *Ledger) Claim(ctx context.Context, claim postback.Claim) (claimed []postback.Due, err error) {
 	ctx, cancel := bound(ctx)
 	defer cancel()
 	// Mostly there is nothing: that costs one look at an index.
-	found, err := single(ctx, l.pool, "overdue deliveries", one[bool], anyOverdue, now)
-	if err != nil || !found {
+	found, err := l.overdueEndpoints(ctx, claim.Now)
+	chosen, each := l.turns.Next(found, claim)
+	if err != nil || len(chosen) == 0 {
 		return nil, err
 	}
 	err = l.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		ids, err := collect(ctx, tx, one[string], claimOverdue, now, next, limit, claimBytes)
+		ids, err := collect(ctx, tx, one[string], claimOverdue, l.floor.known(), claim.Now, claim.Next, chosen, each, claimBytes)
 		if err != nil {
 			return fmt.Errorf("claim deliveries: %w", err)
 		}
@@ -56,9 +76,39 @@ func (l *Ledger) Claim(ctx context.Context, now, next time.Time, limit int) (cla
 	return claimed, err
 }
 
+// overdueOne is a delivery that is due.
+type overdueOne struct {
+	endpointID string
+	sweepAt    time.Time
+}
+
+// overdueEndpoints lists the endpoints that have deliveries due, some of them
+// more than once.
+func (l *Ledger) overdueEndpoints(ctx context.Context, now time.Time) ([]string, error) {
+	from := l.floor.from()
+	found, err := collect(ctx, l.pool, func(o *overdueOne) []any { return []any{&o.endpointID, instant{&o.sweepAt}} }, overdueLook, from, now, claimLook)
+	if err != nil {
+		return nil, fmt.Errorf("look for overdue deliveries: %w", err)
+	}
+	if len(found) == 0 {
+		l.floor.set(now)
+		return nil, nil
+	}
+	l.floor.set(found[0].sweepAt)
+	if len(found) < claimLook {
+		return column(found, func(o overdueOne) string { return o.endpointID }), nil
+	}
+	ids, err := collect(ctx, l.pool, one[string], overdueEndpoints, l.floor.known(), now)
+	if err != nil {
+		return nil, fmt.Errorf("list endpoints with overdue deliveries: %w", err)
+	}
+	return ids, nil
+}
+
 // Requeue makes up to limit deliveries whose task was in a queue that is gone
 // overdue at the time of their next attempt, the earliest ones first, and says
 // how many. What was claimed until after before stays.
 func (l *Ledger) Requeue(ctx context.Context, before time.Time, limit int) (int, error) {
+	defer l.floor.set(time.Time{}) // they were due some time ago
 	return l.change(ctx, "requeue deliveries", requeue, before, limit)
 }

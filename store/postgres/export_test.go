@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/pressly/goose/v3"
 
 	"github.com/waybillhq/waybill/postback"
@@ -85,8 +86,9 @@ func OneDayStatements(id string, at time.Time) map[string]Statement {
 // QueueStatements touch no partition at all.
 func QueueStatements(at time.Time) map[string]Statement {
 	return map[string]Statement{
-		"any":     {anyOverdue, []any{at}},
-		"claim":   {claimOverdue, []any{at, at, 100, claimBytes}},
+		"any":     {overdueLook, []any{beginning(), at, claimLook}},
+		"turns":   {overdueEndpoints, []any{beginning(), at}},
+		"claim":   {claimOverdue, []any{beginning(), at, at, []string{"ep_1"}, 100, claimBytes}},
 		"requeue": {requeue, []any{at, 100}},
 		"parked":  {parkedEndpoints, nil},
 		"release": {releasable, []any{"ep_1", at, 100, 100}},
@@ -115,4 +117,30 @@ func ListStatements(filter postback.DeliveryFilter, after string) []Statement {
 func Explain(ctx context.Context, l *Ledger, s Statement) (string, error) {
 	lines, err := collect(ctx, l.pool, one[string], "EXPLAIN (COSTS OFF) "+s.Query, s.Args...)
 	return strings.Join(lines, "\n"), err
+}
+
+// Analyze runs a statement and returns its plan, with the pages that it read.
+func Analyze(ctx context.Context, l *Ledger, s Statement) (string, error) {
+	lines, err := collect(ctx, l.pool, one[string], "EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) "+s.Query, s.Args...)
+	return strings.Join(lines, "\n"), err
+}
+
+// LookFrom is a look for what is due that begins at a time.
+func LookFrom(from, now time.Time) Statement {
+	return Statement{overdueLook, []any{from, now, claimLook}}
+}
+
+// NextLook is what a ledger looks with next.
+func NextLook(l *Ledger, now time.Time) Statement { return LookFrom(l.floor.from(), now) }
+
+// HoldSnapshot begins a transaction that goes on seeing all as it is now.
+func HoldSnapshot(ctx context.Context, l *Ledger) (release func(), err error) {
+	tx, err := l.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := tx.Exec(ctx, "SELECT count(*) FROM waiting"); err != nil {
+		return nil, err
+	}
+	return func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }, nil
 }

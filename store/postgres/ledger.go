@@ -49,6 +49,8 @@ type Ledger struct {
 	logger *slog.Logger
 	schema store.Schema
 	types  knownTypes
+	turns  store.Turns
+	floor  floor
 
 	intake  *committer[[]postback.Acceptance, []postback.Acceptance]
 	ordered *committer[[]postback.Acceptance, []postback.Acceptance] // of what stands in rows: the others never wait for a row's place

@@ -63,7 +63,7 @@ func TestPlans(t *testing.T) {
 	checkListings(t, ledger)
 	before := time.Now()
 	for range 200 {
-		if _, err := ledger.Claim(t.Context(), storetest.Noon().Add(-time.Hour), storetest.Noon(), 100); err != nil {
+		if _, err := ledger.Claim(t.Context(), postback.Claim{Now: storetest.Noon().Add(-time.Hour), Next: storetest.Noon(), Limit: 100}); err != nil {
 			t.Fatal(err)
 		}
 	}

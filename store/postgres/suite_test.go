@@ -147,8 +147,8 @@ func (p *pair) Record(ctx context.Context, move postback.Transition) error {
 	return p.next().Record(ctx, move)
 }
 
-func (p *pair) Claim(ctx context.Context, now, next time.Time, limit int) ([]postback.Due, error) {
-	return p.next().Claim(ctx, now, next, limit)
+func (p *pair) Claim(ctx context.Context, claim postback.Claim) ([]postback.Due, error) {
+	return p.next().Claim(ctx, claim)
 }
 
 func (p *pair) Reopen(ctx context.Context, ids []string, at, sweepAt time.Time) ([]storetest.Reopened, error) {

@@ -1,8 +1,10 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
@@ -11,48 +13,91 @@ import (
 // claimBytes bounds the event data that one Claim or Reopen holds in memory.
 const claimBytes = 16 << 20
 
-const overdue = `SELECT ` + dueColumns + `
-	FROM deliveries d INDEXED BY deliveries_due CROSS JOIN events e ON e.id = d.event_id
-	WHERE d.sweep_at <= ? ORDER BY d.sweep_at, d.id LIMIT ?`
+// claimLook is how many deliveries that are due are looked at to see which
+// endpoints have any.
+const claimLook = 500
+
+const (
+	overdueEndpoints = `SELECT endpoint_id FROM deliveries INDEXED BY deliveries_due WHERE sweep_at <= ? ORDER BY sweep_at LIMIT ?`
+
+	// With more due than that, it steps from one endpoint to the next in the index:
+	// a million deliveries of one endpoint cost one look.
+	allOverdueEndpoints = `WITH RECURSIVE turns (id) AS (
+			SELECT min(endpoint_id) FROM deliveries INDEXED BY deliveries_next WHERE next_attempt_at IS NOT NULL
+			UNION ALL
+			SELECT (SELECT min(endpoint_id) FROM deliveries INDEXED BY deliveries_next WHERE next_attempt_at IS NOT NULL AND endpoint_id > turns.id)
+			FROM turns WHERE turns.id IS NOT NULL
+		) SELECT id FROM turns WHERE id IS NOT NULL AND EXISTS (
+			SELECT 1 FROM deliveries INDEXED BY deliveries_next WHERE endpoint_id = turns.id AND next_attempt_at <= ?1 AND sweep_at <= ?1)`
+
+	// What is due and is in the queue comes first in the index: that is no more
+	// than an endpoint's share.
+	overdue = `SELECT ` + dueColumns + `
+		FROM deliveries d INDEXED BY deliveries_next CROSS JOIN events e ON e.id = d.event_id
+		WHERE d.endpoint_id = ?1 AND d.next_attempt_at <= ?2 AND d.sweep_at <= ?2 ORDER BY d.next_attempt_at LIMIT ?3`
+)
 
 const requeue = `UPDATE deliveries SET sweep_at = next_attempt_at WHERE seq IN (
 	SELECT seq FROM deliveries INDEXED BY deliveries_queued WHERE sweep_at > next_attempt_at AND sweep_at <= ?
 	ORDER BY next_attempt_at LIMIT ?)`
 
 // Claim returns overdue deliveries, earliest first, and sets their SweepAt to
-// next. It stops before the limit when their events' data exceeds 16 MiB.
-func (l *Ledger) Claim(ctx context.Context, now, next time.Time, limit int) ([]postback.Due, error) {
-	return write(ctx, l.writer, limit, func(ctx context.Context, db *session) ([]postback.Due, error) {
-		claimed, err := readOverdue(ctx, db, now, limit)
+// the time that the claim says. It stops early when their events' data exceeds
+// 16 MiB.
+func (l *Ledger) Claim(ctx context.Context, claim postback.Claim) ([]postback.Due, error) {
+	return write(ctx, l.writer, claim.Limit, func(ctx context.Context, db *session) ([]postback.Due, error) {
+		ids, err := endpointsOverdue(ctx, db, claim.Now)
+		if err != nil {
+			return nil, fmt.Errorf("read endpoints with overdue deliveries: %w", err)
+		}
+		chosen, each := l.turns.Next(ids, claim)
+		claimed, err := readOverdue(ctx, db, claim.Now, chosen, each)
 		if err != nil {
 			return nil, fmt.Errorf("read overdue deliveries: %w", err)
 		}
 		for i := range claimed {
-			if _, err := db.exec(ctx, `UPDATE deliveries SET sweep_at = ? WHERE id = ?`, micros(next), claimed[i].Delivery.ID); err != nil {
+			if _, err := db.exec(ctx, `UPDATE deliveries SET sweep_at = ? WHERE id = ?`, micros(claim.Next), claimed[i].Delivery.ID); err != nil {
 				return nil, fmt.Errorf("claim delivery: %w", err)
 			}
-			claimed[i].Delivery.SweepAt = next
+			claimed[i].Delivery.SweepAt = claim.Next
 		}
 		return claimed, nil
 	})
 }
 
-func readOverdue(ctx context.Context, db querier, now time.Time, limit int) ([]postback.Due, error) {
-	rows, err := db.QueryContext(ctx, overdue, now.UnixMicro(), limit)
-	if err != nil {
-		return nil, err //nolint:wrapcheck // Claim says what it was reading
+// endpointsOverdue lists the endpoints that have deliveries due, some of them
+// more than once.
+func endpointsOverdue(ctx context.Context, db querier, now time.Time) ([]string, error) {
+	dest := func(id *string) []any { return []any{id} }
+	ids, err := collect(ctx, db, dest, overdueEndpoints, now.UnixMicro(), claimLook)
+	if err != nil || len(ids) < claimLook {
+		return ids, err
 	}
-	defer rows.Close()
+	return collect(ctx, db, dest, allOverdueEndpoints, now.UnixMicro())
+}
+
+func readOverdue(ctx context.Context, db querier, now time.Time, endpoints []string, each int) ([]postback.Due, error) {
 	var found []postback.Due
-	for size := 0; size < claimBytes && rows.Next(); {
-		var due postback.Due
-		if err := rows.Scan(dueDest(&due)...); err != nil {
-			return nil, err //nolint:wrapcheck // Claim says what it was reading
+	size := 0
+	for _, endpointID := range endpoints {
+		some, err := collect(ctx, db, dueDest, overdue, endpointID, now.UnixMicro(), each)
+		if err != nil {
+			return nil, err
 		}
-		size += len(due.Event.Data)
-		found = append(found, due)
+		for _, due := range some {
+			if size < claimBytes {
+				found = append(found, due)
+			}
+			size += len(due.Event.Data)
+		}
+		if size >= claimBytes {
+			break
+		}
 	}
-	return found, rows.Err() //nolint:wrapcheck // Claim says what it was reading
+	slices.SortFunc(found, func(a, b postback.Due) int {
+		return cmp.Or(a.Delivery.SweepAt.Compare(b.Delivery.SweepAt), cmp.Compare(a.Delivery.ID, b.Delivery.ID))
+	})
+	return found, nil
 }
 
 // Requeue makes up to limit deliveries whose task was in a queue that is gone

@@ -37,6 +37,7 @@ type Ledger struct {
 	due       *sql.Stmt // what every attempt reads, prepared
 	writer    *writer
 	schema    store.Schema
+	turns     store.Turns
 	close     func() error
 }
 

@@ -141,7 +141,7 @@ func acceptDead(k kit) {
 	waiting, err := k.Waiting(k.ctx(), "ep_2", 10)
 	k.must(err)
 	same(k, "number that waits", waiting.Pending+waiting.Retrying+len(waiting.Parked), 0)
-	due, err := k.Claim(k.ctx(), After(time.Hour), After(2*time.Hour), 10)
+	due, err := k.Claim(k.ctx(), postback.Claim{Now: After(time.Hour), Next: After(2 * time.Hour), Limit: 10})
 	k.must(err)
 	same(k, "number that is due", len(due), 1)
 	behind := Acceptance(Event("evt_3"), "ep_2")

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -14,7 +15,21 @@ func claimTests() []test {
 		{"gives a claimed delivery to nobody else before its time", claimOnce},
 		{"leaves what is not due, parked or ended", claimLeaves},
 		{"keeps to the limit", claimLimit},
+		{"gives each endpoint its turn", claimTurns},
+		{"gives each endpoint its turn behind many of one", claimBehindMany},
+		{"lets more endpoints than the limit take turns", claimMoreEndpoints},
+		{"takes none of endpoints that are excepted, and no more of one than asked for", claimExcept},
 	}
+}
+
+// due writes a delivery to an endpoint that is due at a time.
+func (k kit) due(endpointID string, at time.Time) postback.Delivery {
+	k.Helper()
+	item := Acceptance(Event(NewID("evt", Noon())), endpointID)
+	item.Deliveries[0].NextAttemptAt, item.Deliveries[0].SweepAt = at, at
+	_, err := k.Accept(k.ctx(), []postback.Acceptance{item})
+	k.must(err)
+	return item.Deliveries[0]
 }
 
 // at writes a delivery that is swept at a time.
@@ -28,11 +43,11 @@ func (k kit) at(sweep time.Time) postback.Delivery {
 }
 
 func claimOrder(k kit) {
-	late, early := k.at(After(time.Second)), k.at(Noon())
-	same1, same2 := k.at(After(time.Millisecond)), k.at(After(time.Millisecond))
+	late, early := k.due("ep_1", After(time.Second)), k.due("ep_1", Noon())
+	same1, same2 := k.due("ep_1", After(time.Millisecond)), k.due("ep_1", After(time.Millisecond))
 	ties := []string{same1.ID, same2.ID}
 	slices.Sort(ties)
-	claimed, err := k.Claim(k.ctx(), After(time.Second), After(time.Minute), 10)
+	claimed, err := k.Claim(k.ctx(), postback.Claim{Now: After(time.Second), Next: After(time.Minute), Limit: 10})
 	k.must(err)
 	same(k, "claimed", dueIDs(claimed), []string{early.ID, ties[0], ties[1], late.ID})
 }
@@ -40,7 +55,7 @@ func claimOrder(k kit) {
 func claimReturns(k kit) {
 	event := Event("evt_1")
 	want := k.accept(event, "ep_1")[0]
-	claimed, err := k.Claim(k.ctx(), Noon(), After(time.Minute), 10)
+	claimed, err := k.Claim(k.ctx(), postback.Claim{Now: Noon(), Next: After(time.Minute), Limit: 10})
 	k.must(err)
 	want.SweepAt = After(time.Minute)
 	same(k, "claimed", claimed, []postback.Due{{Delivery: want, Event: event}})
@@ -58,7 +73,7 @@ func claimOnce(k kit) {
 		{After(time.Minute - time.Microsecond), After(time.Minute), nil},
 		{After(time.Minute), After(time.Hour), []string{d.ID}},
 	} {
-		claimed, err := k.Claim(k.ctx(), step.now, step.next, 10)
+		claimed, err := k.Claim(k.ctx(), postback.Claim{Now: step.now, Next: step.next, Limit: 10})
 		k.must(err)
 		same(k, "claimed", dueIDs(claimed), step.want)
 	}
@@ -69,11 +84,11 @@ func claimLeaves(k kit) {
 	for _, state := range []postback.State{postback.Parked, postback.Succeeded, postback.Dead, postback.Cancelled} {
 		k.in(state)
 	}
-	claimed, err := k.Claim(k.ctx(), Noon(), After(time.Hour), 10)
+	claimed, err := k.Claim(k.ctx(), postback.Claim{Now: Noon(), Next: After(time.Hour), Limit: 10})
 	k.must(err)
 	same(k, "claimed", dueIDs(claimed), nil)
 	retrying := k.in(postback.Retrying)
-	claimed, err = k.Claim(k.ctx(), retrying.SweepAt, After(24*time.Hour), 10)
+	claimed, err = k.Claim(k.ctx(), postback.Claim{Now: retrying.SweepAt, Next: After(24 * time.Hour), Limit: 10})
 	k.must(err)
 	same(k, "number claimed", len(claimed), 2)
 }
@@ -81,13 +96,77 @@ func claimLeaves(k kit) {
 func claimLimit(k kit) {
 	var all []string
 	for i := range 5 {
-		all = append(all, k.at(After(time.Duration(i)*time.Second)).ID)
+		all = append(all, k.due("ep_1", After(time.Duration(i)*time.Second)).ID)
 	}
 	for _, want := range [][]string{all[:2], all[2:4], all[4:], nil} {
-		claimed, err := k.Claim(k.ctx(), After(time.Minute), After(time.Hour), 2)
+		claimed, err := k.Claim(k.ctx(), postback.Claim{Now: After(time.Minute), Next: After(time.Hour), Limit: 2})
 		k.must(err)
 		same(k, "claimed", dueIDs(claimed), want)
 	}
+}
+
+// claims is what a claim takes, by endpoint.
+func (k kit) claims(claim postback.Claim) map[string]int {
+	k.Helper()
+	claim.Now, claim.Next = After(time.Minute), After(time.Hour)
+	claimed, err := k.Claim(k.ctx(), claim)
+	k.must(err)
+	count := map[string]int{}
+	for _, due := range claimed {
+		count[due.Delivery.EndpointID]++
+	}
+	return count
+}
+
+func claimTurns(k kit) {
+	for i := range 5 {
+		k.due("ep_1", After(time.Duration(i)*time.Second))
+	}
+	k.due("ep_2", After(10*time.Second))
+	same(k, "first claim", k.claims(postback.Claim{Limit: 4}), map[string]int{"ep_1": 2, "ep_2": 1})
+	same(k, "second claim", k.claims(postback.Claim{Limit: 4}), map[string]int{"ep_1": 3})
+	same(k, "third claim", len(k.claims(postback.Claim{Limit: 4})), 0)
+}
+
+func claimBehindMany(k kit) {
+	const many = 600
+	items := make([]postback.Acceptance, many)
+	for i := range items {
+		items[i] = Acceptance(Event(NewID("evt", Noon())), "ep_1")
+	}
+	_, err := k.Accept(k.ctx(), items)
+	k.must(err)
+	k.due("ep_2", After(10*time.Second))
+	k.due("ep_3", After(11*time.Second))
+	same(k, "first claim", k.claims(postback.Claim{Limit: 30}), map[string]int{"ep_1": 10, "ep_2": 1, "ep_3": 1})
+	same(k, "second claim", k.claims(postback.Claim{Limit: 30}), map[string]int{"ep_1": 30})
+}
+
+func claimMoreEndpoints(k kit) {
+	want := map[string]int{}
+	for i := range 5 {
+		id := fmt.Sprintf("ep_%d", i)
+		k.due(id, After(time.Second))
+		k.due(id, After(2*time.Second))
+		want[id] = 2
+	}
+	got := map[string]int{}
+	for range 5 {
+		for id, count := range k.claims(postback.Claim{Limit: 2, Except: []string{"ep_9"}}) {
+			got[id] += count
+		}
+	}
+	same(k, "claimed in five turns of two", got, want)
+}
+
+func claimExcept(k kit) {
+	for i := range 4 {
+		k.due("ep_1", After(time.Duration(i)*time.Second))
+		k.due("ep_2", After(time.Duration(i)*time.Second))
+	}
+	same(k, "claimed", k.claims(postback.Claim{Limit: 10, Each: 3, Except: []string{"ep_1"}}), map[string]int{"ep_2": 3})
+	same(k, "claimed", k.claims(postback.Claim{Limit: 10, Except: []string{"ep_2"}}), map[string]int{"ep_1": 4})
+	same(k, "number claimed", len(k.claims(postback.Claim{Limit: 10, Except: []string{"ep_2"}})), 0)
 }
 
 func requeueTests() []test {
@@ -140,7 +219,7 @@ func requeueLimit(k kit) {
 		k.must(err)
 		same(k, "requeued", n, want)
 	}
-	claimed, err := k.Claim(k.ctx(), Noon(), After(time.Minute), 10)
+	claimed, err := k.Claim(k.ctx(), postback.Claim{Now: Noon(), Next: After(time.Minute), Limit: 10})
 	k.must(err)
 	same(k, "number claimed", len(claimed), 5)
 }

@@ -128,13 +128,13 @@ func concurrentRecord(k kit) {
 func concurrentClaim(k kit) {
 	var want []string
 	for i := range callers {
-		want = append(want, k.at(After(time.Duration(i)*time.Millisecond)).ID)
+		want = append(want, k.due("ep_1", After(time.Duration(i)*time.Millisecond)).ID)
 	}
 	var mu sync.Mutex
 	var got []string
 	together(8, func(int) {
 		for {
-			claimed, err := k.Claim(k.ctx(), After(time.Minute), After(time.Hour), 7)
+			claimed, err := k.Claim(k.ctx(), postback.Claim{Now: After(time.Minute), Next: After(time.Hour), Limit: 7})
 			if err != nil || len(claimed) == 0 {
 				if err != nil {
 					k.Errorf("claim: %v", err)

@@ -71,11 +71,15 @@ type Queue interface {
 	// CodeConflict. An attempt that is there already (same generation, number
 	// and start) is not appended again. CodeNotFound: nothing was written.
 	Record(ctx context.Context, move postback.Transition) error
-	// Claim returns up to limit pending or retrying deliveries whose SweepAt is
-	// not after now, earliest first (then by id), and sets their SweepAt to
-	// next, so that no other caller gets them before. It may return fewer than
-	// there are (to bound memory); none means that there is none.
-	Claim(ctx context.Context, now, next time.Time, limit int) ([]postback.Due, error)
+	// Claim returns pending or retrying deliveries whose SweepAt is not after Now,
+	// earliest first (then by id), and sets their SweepAt to Next, so that no other
+	// caller gets them before. When more are due than Limit it takes as many of each
+	// endpoint, those that have been due longest; when more endpoints have some than
+	// Limit, they take turns. What it costs does not depend on how many are due. It
+	// may return fewer than there are (to bound memory); none means that there is
+	// none of the endpoints that it may take from. One that was written long after
+	// it fell due may be found late, by up to a tenth of that time.
+	Claim(ctx context.Context, claim postback.Claim) ([]postback.Due, error)
 	// Requeue sets SweepAt back to NextAttemptAt for up to limit waiting
 	// deliveries whose task was in a queue that is gone (SweepAt is after
 	// NextAttemptAt, and not after before: what was claimed later is in the new

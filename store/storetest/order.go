@@ -70,7 +70,7 @@ func orderParks(k kit) {
 	first, second := k.inRow("ep_1", "tx-1", 0), k.inRow("ep_1", "tx-1", time.Second)
 	same(k, "states", k.states(first, second), "pending parked:ordered ")
 	same(k, "times of the one that waits", [2]time.Time{second.NextAttemptAt, second.SweepAt}, [2]time.Time{})
-	claimed, err := k.Claim(k.ctx(), After(time.Hour), After(2*time.Hour), 10)
+	claimed, err := k.Claim(k.ctx(), postback.Claim{Now: After(time.Hour), Next: After(2 * time.Hour), Limit: 10})
 	k.must(err)
 	same(k, "claimed", dueIDs(claimed), []string{first.ID})
 	n, err := k.Release(k.ctx(), "ep_1", After(time.Hour), 10, 10)
@@ -197,7 +197,7 @@ func orderConcurrent(k kit) {
 	under := 0
 	// work ends what is due until nothing is left.
 	work := func() error {
-		claimed, err := k.Claim(k.ctx(), After(24*time.Hour), After(48*time.Hour), 3)
+		claimed, err := k.Claim(k.ctx(), postback.Claim{Now: After(24 * time.Hour), Next: After(48 * time.Hour), Limit: 3})
 		if err != nil {
 			return err
 		}

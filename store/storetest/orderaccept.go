@@ -35,7 +35,7 @@ func (k kit) goes() []string {
 	k.Helper()
 	var gone []string
 	for {
-		claimed, err := k.Claim(k.ctx(), After(24*time.Hour), After(24*time.Hour), 10)
+		claimed, err := k.Claim(k.ctx(), postback.Claim{Now: After(24 * time.Hour), Next: After(24 * time.Hour), Limit: 10})
 		k.must(err)
 		if len(claimed) == 0 {
 			return gone

@@ -105,7 +105,7 @@ func (c *crowd) work(random *rand.Rand) {
 }
 
 func (c *crowd) finish(how func(postback.Ref) postback.Transition) {
-	claimed, err := c.Claim(c.ctx(), After(24*time.Hour), After(24*time.Hour), 20)
+	claimed, err := c.Claim(c.ctx(), postback.Claim{Now: After(24 * time.Hour), Next: After(24 * time.Hour), Limit: 20})
 	c.check("claim", err)
 	var group sync.WaitGroup
 	for _, due := range claimed {

@@ -45,7 +45,7 @@ func releaseOldest(k kit) {
 		n, err := k.Release(k.ctx(), "ep_1", at, 3+i, 10)
 		k.must(err)
 		same(k, "released", n, step)
-		claimed, err := k.Claim(k.ctx(), at, After(24*time.Hour), 10)
+		claimed, err := k.Claim(k.ctx(), postback.Claim{Now: at, Next: After(24 * time.Hour), Limit: 10})
 		k.must(err)
 		same(k, "number claimed", len(claimed), step)
 		for _, due := range claimed {

@@ -25,7 +25,7 @@ func reopenDeleted(k kit) {
 		k.fails(answers[i].Err, postback.CodeEndpointDeleted)
 		same(k, "delivery", k.stored(want.ID), want)
 	}
-	claimed, err := k.Claim(k.ctx(), After(24*time.Hour), After(48*time.Hour), 10)
+	claimed, err := k.Claim(k.ctx(), postback.Claim{Now: After(24 * time.Hour), Next: After(48 * time.Hour), Limit: 10})
 	k.must(err)
 	same(k, "number claimed", len(claimed), 0)
 }

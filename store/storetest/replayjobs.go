@@ -179,7 +179,7 @@ func replayAdvances(k kit) {
 		job, err = k.AdvanceReplay(k.ctx(), job.ID, 3*i, 3, at)
 		k.must(err)
 		same(k, "replayed", job.Replayed, 3*i+step)
-		claimed, err := k.Claim(k.ctx(), at, After(24*time.Hour), 100)
+		claimed, err := k.Claim(k.ctx(), postback.Claim{Now: at, Next: After(24 * time.Hour), Limit: 100})
 		k.must(err)
 		got = append(got, dueIDs(claimed)...)
 	}

@@ -93,7 +93,7 @@ func troubleProbes(k kit) {
 	old.NextAttemptAt, old.SweepAt = After(6*time.Second), After(6*time.Second)
 	same(k, "probe", k.stored(old.ID), old)
 	same(k, "the other", k.stored(young.ID), young)
-	claimed, err := k.Claim(k.ctx(), After(6*time.Second), After(time.Hour), 10)
+	claimed, err := k.Claim(k.ctx(), postback.Claim{Now: After(6 * time.Second), Next: After(time.Hour), Limit: 10})
 	k.must(err)
 	same(k, "claimed as a probe", len(claimed) == 1 && claimed[0].Delivery.Probe, true)
 	due, err := k.Due(k.ctx(), old.Ref())
