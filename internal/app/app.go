@@ -128,6 +128,10 @@ func (s *server) buildSchemes(ctx context.Context) error {
 	if err := s.schemes.Refresh(ctx); err != nil {
 		return fmt.Errorf("load schemes: %w", err)
 	}
+	for _, warning := range s.schemes.Warnings() {
+		s.log.WarnContext(ctx, "scheme of the ledger hides another or is unusable",
+			slog.String("scheme", warning.Scheme), slog.Any("error", warning.Err))
+	}
 	s.warnOfMissingSchemes(ctx)
 	return nil
 }

@@ -57,7 +57,7 @@ func checkLedger(ctx context.Context, cfg config.Config) []Check {
 		if err := checkWritable(filepath.Dir(path)); err != nil {
 			return []Check{bad(name, err, "make the directory writable for this user, or name another file with --database sqlite:PATH")}
 		}
-		return []Check{good(name, "%s does not exist; the first start creates it", path), checkNewKeyring(cfg)}
+		return []Check{good(name, "%s does not exist; the first start creates it", path), checkNewKeyring(cfg), checkSchemes(ctx, cfg, nil)}
 	}
 	opened, err := openLedger(ctx, cfg, slog.New(slog.DiscardHandler))
 	if postback.CodeOf(err) == sqlite.CodeInUse {
@@ -67,7 +67,7 @@ func checkLedger(ctx context.Context, cfg config.Config) []Check {
 		return []Check{bad(name, err, "")}
 	}
 	defer func() { _ = opened.Close() }()
-	return []Check{good(name, "opens, and its schema is current"), checkKeyring(ctx, cfg, opened)}
+	return []Check{good(name, "opens, and its schema is current"), checkKeyring(ctx, cfg, opened), checkSchemes(ctx, cfg, opened)}
 }
 
 // checkKeyring opens every secret that signs.

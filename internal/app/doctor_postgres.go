@@ -27,7 +27,7 @@ func checkPostgres(ctx context.Context, cfg config.Config) []Check {
 	}
 	defer func() { _ = opened.Close() }()
 	return append(checks, good("ledger schema", "version %d is current, and the role may use it", opened.Schema().Current),
-		checkPartitions(state), checkKeyring(ctx, cfg, opened))
+		checkPartitions(state), checkKeyring(ctx, cfg, opened), checkSchemes(ctx, cfg, opened))
 }
 
 func checkVersion(state postgres.State) Check {

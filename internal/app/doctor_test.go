@@ -124,6 +124,7 @@ func TestDoctorFailsWhereAServerWould(t *testing.T) {
 		"the port is in use":               {func(c *config.Config) { c.Listen = used.Addr().String() }, "listen address", []string{"in use", "--listen"}},
 		"the health port is in use":        {func(c *config.Config) { c.HealthListen = used.Addr().String() }, "health-listen address", []string{"in use", "--health-listen"}},
 		"the ledger's place is impossible": {func(c *config.Config) { c.Database = "sqlite:" + filepath.Join(file, "x.db") }, "ledger", []string{"--database"}},
+		"a scheme's file is wrong":         {func(c *config.Config) { c.Schemes = []string{wrongSchemes(t)} }, "schemes", []string{"--schemes"}},
 		"the keyring's place is":           {func(c *config.Config) { c.Keyring = filepath.Join(file, "ring") }, "keyring", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -179,6 +180,16 @@ func TestAnIncompleteKeyringIsRefused(t *testing.T) {
 	}
 	cfg.Keyring = ringOf(t, 1, 2)
 	expectCheck(t, cfg, "keyring", true)
+}
+
+// wrongSchemes is a directory with a declaration that does not compile.
+func wrongSchemes(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "x.yaml"), []byte("name: x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // ringOf writes a keyring of these keys, the first of which seals.

@@ -35,6 +35,15 @@ type Live struct {
 
 	refreshing sync.Mutex
 	revision   int64 // the last scheme seen; under refreshing
+
+	warned   sync.Mutex
+	warnings []Warning // of the ledger's schemes; under warned
+}
+
+// Warning is what an operator should know of a scheme of the ledger.
+type Warning struct {
+	Scheme string
+	Err    error
 }
 
 // NewLive makes a live catalogue over one that was loaded; Refresh takes in the
@@ -45,9 +54,10 @@ func NewLive(loaded *Catalogue, ledger Ledger) *Live {
 	return l
 }
 
-// Refresh takes in the schemes that were declared since the last call. The
-// error names those that cannot be used: because this program no longer
-// compiles them, or a file has taken the name. The others are taken in.
+// Refresh takes in the schemes that were declared since the last call. A scheme
+// of the ledger stands before one of the same name that this program or a file
+// brings: endpoints were made with it. That, and declarations which this program
+// does not compile, are Warnings.
 func (l *Live) Refresh(ctx context.Context) error {
 	l.refreshing.Lock()
 	defer l.refreshing.Unlock()
@@ -59,18 +69,59 @@ func (l *Live) Refresh(ctx context.Context) error {
 		return nil
 	}
 	next := &Catalogue{known: slices.Clone(l.current.Load().known)}
-	var wrong []error
 	for _, scheme := range added {
-		from := "the ledger's scheme " + scheme.Name
-		definition, err := Parse(from, scheme.Declaration)
-		if err == nil {
-			err = next.add(entry{definition, from, postback.SchemeAPI})
+		if err := next.take(scheme); err != nil {
+			l.warn(scheme.Name, err)
 		}
-		wrong = append(wrong, err)
 		l.revision = scheme.Revision
 	}
 	l.current.Store(next)
-	return errors.Join(wrong...)
+	return nil
+}
+
+// take puts a scheme of the ledger into the catalogue. The error says that it
+// cannot be used, or what it hides.
+func (c *Catalogue) take(scheme postback.DeclaredScheme) error {
+	from := "the ledger's scheme " + scheme.Name
+	definition, err := Parse(from, scheme.Declaration)
+	if err != nil {
+		return err
+	}
+	taken := entry{definition, from, postback.SchemeAPI}
+	at, found := c.search(scheme.Name)
+	if !found {
+		c.known = slices.Insert(c.known, at, taken)
+		return nil
+	}
+	hidden := c.known[at]
+	c.known[at] = taken
+	if hidden.origin == postback.SchemeAPI {
+		return nil
+	}
+	return fmt.Errorf("the ledger has a scheme %s, which is used instead of the one from %s", scheme.Name, hidden.from)
+}
+
+func (l *Live) warn(scheme string, err error) {
+	l.warned.Lock()
+	defer l.warned.Unlock()
+	l.warnings = append(l.warnings, Warning{Scheme: scheme, Err: err})
+}
+
+// Warnings are those of all schemes that were taken in so far.
+func (l *Live) Warnings() []Warning {
+	l.warned.Lock()
+	defer l.warned.Unlock()
+	return slices.Clone(l.warnings)
+}
+
+// unusable is why the ledger's scheme of that name cannot be used, if so.
+func (l *Live) unusable(name string) error {
+	for _, warning := range l.Warnings() {
+		if warning.Scheme == name {
+			return warning.Err
+		}
+	}
+	return nil
 }
 
 // Define returns what is known of a scheme, with the errors of
@@ -84,10 +135,16 @@ func (l *Live) Define(name string) (*signer.Definition, error) {
 	defer cancel()
 	failed := l.Refresh(ctx)
 	definition, err := l.current.Load().Define(name)
-	if err != nil && failed != nil {
+	if err == nil {
+		return definition, nil
+	}
+	if failed == nil {
+		failed = l.unusable(name)
+	}
+	if failed != nil {
 		return nil, failed
 	}
-	return definition, err
+	return nil, err
 }
 
 // Create keeps a new scheme, declared in JSON. The same declaration again is no

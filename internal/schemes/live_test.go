@@ -154,9 +154,24 @@ func TestLiveNamesWhatCannotBeUsed(t *testing.T) {
 		{Name: "acme", Declaration: json.RawMessage(declare(t, "acme")), Revision: 3},
 	}}
 	live := schemes.NewLive(load(t), ledger)
-	err := live.Refresh(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "the ledger's scheme old:1: ") || !strings.Contains(err.Error(), "there is a scheme tapjoy already") {
+	for range 2 {
+		if err := live.Refresh(t.Context()); err != nil {
+			t.Fatalf("it stops the server: %v", err)
+		}
+	}
+	warnings := live.Warnings()
+	if len(warnings) != 2 || !strings.Contains(warnings[0].Err.Error(), "the ledger's scheme old:1: ") ||
+		!strings.Contains(warnings[1].Err.Error(), "the ledger has a scheme tapjoy, which is used instead of") {
+		t.Errorf("got %v", warnings)
+	}
+	if _, err := live.Define("old"); err == nil || !strings.Contains(err.Error(), "the ledger's scheme old:1: ") {
 		t.Errorf("got %v", err)
+	}
+	if got, err := live.Scheme(t.Context(), "tapjoy"); err != nil || got.Origin != postback.SchemeAPI {
+		t.Errorf("the ledger's declaration does not win: %+v, %v", got, err)
+	}
+	if all, err := live.List(t.Context()); err != nil || len(all) == 0 {
+		t.Errorf("got %v, %v", all, err)
 	}
 	if _, err := live.Define("acme"); err != nil {
 		t.Error(err)
