@@ -78,7 +78,7 @@ type requestView struct {
 }
 
 type responseView struct {
-	Headers map[string]string `json:"headers,omitempty"`
+	Headers map[string]string `json:"headers,omitempty" doc:"Values that look like credentials are masked"`
 	BodyView
 	Truncated bool `json:"truncated" doc:"The body was longer than what is kept"`
 }
@@ -98,7 +98,7 @@ func attemptOf(a postback.Attempt) attemptView {
 		if a.Response.Truncated {
 			body = wholeRunes(body)
 		}
-		view.Response = &responseView{Headers: a.Response.Headers, BodyView: bodyOf(body), Truncated: a.Response.Truncated}
+		view.Response = &responseView{Headers: maskHeaders(a.Response.Headers), BodyView: bodyOf(body), Truncated: a.Response.Truncated}
 	}
 	return view
 }

@@ -2,14 +2,13 @@ package api
 
 import (
 	"maps"
-	"strings"
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
 )
 
 // maskedValue stands for a header's value that looks like a credential.
-const maskedValue = "[masked]"
+const maskedValue = postback.MaskedHeader
 
 // EndpointView is an endpoint as the API shows it: never its secret.
 type EndpointView struct {
@@ -109,19 +108,9 @@ func retryOf(p postback.RetryPolicy) retryBody {
 func maskHeaders(headers map[string]string) map[string]string {
 	shown := maps.Clone(headers)
 	for name := range shown {
-		if sensitive(name) {
+		if postback.HoldsCredential(name) {
 			shown[name] = maskedValue
 		}
 	}
 	return shown
-}
-
-func sensitive(header string) bool {
-	header = strings.ToLower(header)
-	for _, part := range []string{"authorization", "cookie", "key", "token", "secret", "password", "credential"} {
-		if strings.Contains(header, part) {
-			return true
-		}
-	}
-	return false
 }

@@ -169,7 +169,7 @@ func (w *Worker) fill(attempt *postback.Attempt, result egress.Result, verdict v
 	}
 	body := result.Body[:min(len(result.Body), w.StoredBody)]
 	attempt.Response = &postback.Response{
-		Headers: flat(result.Header), Body: slices.Clone(body),
+		Headers: received(result.Header), Body: slices.Clone(body),
 		Truncated: result.Truncated || len(body) < len(result.Body),
 	}
 }
@@ -184,6 +184,18 @@ func flat(header http.Header) map[string]string {
 		flattened[name] = strings.Join(values, ", ")
 	}
 	return flattened
+}
+
+// received are a response's headers as the history keeps them: a receiver may
+// answer with credentials, which nobody reads there.
+func received(header http.Header) map[string]string {
+	shown := flat(header)
+	for name := range shown {
+		if postback.HoldsCredential(name) {
+			shown[name] = postback.MaskedHeader
+		}
+	}
+	return shown
 }
 
 // addCustom adds an operator's headers to a request, none of which replaces one

@@ -247,3 +247,26 @@ func TestAnOverlapSignsWithBothSecrets(t *testing.T) {
 		verifySigned(t, "standard-webhooks", b.expectRequests(t, 1)[0], secret.Reveal())
 	}
 }
+
+func TestCredentialsInAResponseAreMasked(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	secrets := map[string]string{"Set-Cookie": "session=cr3dential", "Authorization": "Bearer cr3dential", "X-Api-Key": "cr3dential", "X-Auth-Token": "cr3dential"}
+	b.receiver.Answer(func(w http.ResponseWriter, _ *http.Request) {
+		for name, value := range secrets {
+			w.Header().Set(name, value)
+		}
+		w.Header().Set("X-Request-Id", "shown")
+	})
+	delivery, _ := b.once(t, b.exchange(t).ID)
+	_, attempts := b.read(t, delivery.ID)
+	headers := attempts[0].Response.Headers
+	if headers["X-Request-Id"] != "shown" {
+		t.Errorf("got %v", headers)
+	}
+	for name := range secrets {
+		if headers[name] != postback.MaskedHeader {
+			t.Errorf("%s is %q in the ledger", name, headers[name])
+		}
+	}
+}
