@@ -98,7 +98,7 @@ func exactly(r io.Reader, n int) []byte {
 
 func TestProxyGetsCheckedAddresses(t *testing.T) {
 	t.Parallel()
-	certificate := issue(t, "receiver.example.com", time.Now().Add(time.Hour))
+	certificate := issue(t, time.Now().Add(time.Hour))
 	plain := receiver(t, ok)
 	encrypted := secure(t, tlsWith(certificate), ok)
 	for _, server := range []string{plain.URL, encrypted.URL} {
@@ -237,7 +237,7 @@ func TestEnvironmentIsIgnored(t *testing.T) {
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"} {
 		t.Setenv(name, proxy)
 	}
-	certificate := issue(t, "receiver.example.com", time.Now().Add(time.Hour))
+	certificate := issue(t, time.Now().Add(time.Hour))
 	client := newClient(t, trusting(local(), certificate.Leaf))
 	for _, server := range []string{
 		receiver(t, ok).URL, secure(t, tlsWith(certificate), ok).URL,

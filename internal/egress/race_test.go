@@ -3,6 +3,7 @@ package egress_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -40,19 +41,23 @@ func TestDeadAddressesDelayABit(t *testing.T) {
 		"none is cut before that":   {append(slices.Clone(dead6), "9.9.9.1"), nil, 250 * time.Millisecond, 2},
 		"refused at once": {
 			[]string{"9.9.9.2", "9.9.9.3", "9.9.9.1"},
-			map[string]answer{"9.9.9.2": refused, "9.9.9.3": refused}, 0, 3,
+			map[string]answer{"9.9.9.2": refused, "9.9.9.3": refused},
+			0, 3,
 		},
 		"slow, but the first": {
 			[]string{"9.9.9.2", "9.9.9.3"},
-			map[string]answer{"9.9.9.2": serves(300*time.Millisecond, fine)}, 300 * time.Millisecond, 2,
+			map[string]answer{"9.9.9.2": serves(300*time.Millisecond, fine)},
+			300 * time.Millisecond, 2,
 		},
 		"the second overtakes": {
 			[]string{"9.9.9.2", "9.9.9.1"},
-			map[string]answer{"9.9.9.2": serves(300*time.Millisecond, fine)}, 250 * time.Millisecond, 2,
+			map[string]answer{"9.9.9.2": serves(300*time.Millisecond, fine)},
+			250 * time.Millisecond, 2,
 		},
 		"a source that is gone": {
 			[]string{"2a00::1", "9.9.9.1"},
-			map[string]answer{"2a00::1": fails("bind", syscall.EADDRNOTAVAIL)}, 0, 2,
+			map[string]answer{"2a00::1": fails("bind", syscall.EADDRNOTAVAIL)},
+			0, 2,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -61,9 +66,7 @@ func TestDeadAddressesDelayABit(t *testing.T) {
 				there := &network{at: map[string]answer{
 					"9.9.9.1": serves(0, fine), "2a00::5": serves(0, fine),
 				}}
-				for addr, answer := range test.at {
-					there.at[addr] = answer
-				}
+				maps.Copy(there.at, test.at)
 				result := get(t, over(t, there, egress.Options{}, test.addrs...), "http://receiver.example.com/")
 				expectStatus(t, result, http.StatusOK)
 				if result.Duration != test.took || len(there.tried) != test.tried {
@@ -182,37 +185,50 @@ func TestNoRoute(t *testing.T) {
 		code              string
 	}{
 		"this host is off the network": {
-			[]string{"9.9.9.1", "2a00::1"}, []string{"192.168.1.2", "2a00::2"},
+			[]string{"9.9.9.1", "2a00::1"},
+			[]string{"192.168.1.2", "2a00::2"},
 			replies{"9.9.9.1": noRoute, "udp 9.9.9.1": noRoute, "2a00::1": noRoute, "udp 2a00::1": noRoute},
 			egress.Infrastructure, egress.CodeNoRoute,
 		},
 		"and has been since it started": {
-			[]string{"9.9.9.1"}, []string{"127.0.0.1", "::1", "fe80::1"},
-			replies{"9.9.9.1": noRoute, "udp 9.9.9.1": noRoute}, egress.Infrastructure, egress.CodeNoRoute,
+			[]string{"9.9.9.1"},
+			[]string{"127.0.0.1", "::1", "fe80::1"},
+			replies{"9.9.9.1": noRoute, "udp 9.9.9.1": noRoute},
+			egress.Infrastructure, egress.CodeNoRoute,
 		},
 		"a router says so": {
-			[]string{"9.9.9.1"}, []string{"192.168.1.2"},
-			replies{"9.9.9.1": noRoute, "udp 9.9.9.1": routed}, egress.Failed, egress.CodeConnectUnreachable,
+			[]string{"9.9.9.1"},
+			[]string{"192.168.1.2"},
+			replies{"9.9.9.1": noRoute, "udp 9.9.9.1": routed},
+			egress.Failed, egress.CodeConnectUnreachable,
 		},
 		"no IPv6 here": {
-			[]string{"2a00::1"}, []string{"192.168.1.2", "fe80::1"},
-			replies{"2a00::1": fails("connect", syscall.EADDRNOTAVAIL), "udp 2a00::1": noRoute}, egress.Failed, egress.CodeFamily,
+			[]string{"2a00::1"},
+			[]string{"192.168.1.2", "fe80::1"},
+			replies{"2a00::1": fails("connect", syscall.EADDRNOTAVAIL), "udp 2a00::1": noRoute},
+			egress.Failed, egress.CodeFamily,
 		},
 		"no IPv6 here, and IPv4 is off": {
-			[]string{"2a00::1", "9.9.9.1"}, []string{"192.168.1.2"},
+			[]string{"2a00::1", "9.9.9.1"},
+			[]string{"192.168.1.2"},
 			replies{"2a00::1": noRoute, "udp 2a00::1": noRoute, "9.9.9.1": noRoute, "udp 9.9.9.1": noRoute},
 			egress.Infrastructure, egress.CodeNoRoute,
 		},
 		"no IPv6 here, and IPv4 refuses": {
-			[]string{"2a00::1", "9.9.9.1"}, []string{"192.168.1.2", "2a00::2"},
-			replies{"2a00::1": noRoute, "udp 2a00::1": noRoute, "9.9.9.1": refused}, egress.Failed, egress.CodeConnectRefused,
+			[]string{"2a00::1", "9.9.9.1"},
+			[]string{"192.168.1.2", "2a00::2"},
+			replies{"2a00::1": noRoute, "udp 2a00::1": noRoute, "9.9.9.1": refused},
+			egress.Failed, egress.CodeConnectRefused,
 		},
 		"no ports left": {
-			[]string{"9.9.9.1"}, []string{"192.168.1.2"},
-			replies{"9.9.9.1": fails("connect", syscall.EADDRNOTAVAIL), "udp 9.9.9.1": routed}, egress.Infrastructure, egress.CodeExhausted,
+			[]string{"9.9.9.1"},
+			[]string{"192.168.1.2"},
+			replies{"9.9.9.1": fails("connect", syscall.EADDRNOTAVAIL), "udp 9.9.9.1": routed},
+			egress.Infrastructure, egress.CodeExhausted,
 		},
 		"no descriptors left": {
-			[]string{"9.9.9.1", "2a00::1"}, []string{"192.168.1.2"},
+			[]string{"9.9.9.1", "2a00::1"},
+			[]string{"192.168.1.2"},
 			replies{"9.9.9.1": fails("socket", syscall.EMFILE), "2a00::1": fails("socket", syscall.EMFILE)},
 			egress.Infrastructure, egress.CodeExhausted,
 		},

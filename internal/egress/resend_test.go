@@ -242,9 +242,9 @@ func TestReceiverThatClosesAfterEachAnswer(t *testing.T) {
 func TestClosedConnectionsAreSeen(t *testing.T) {
 	t.Parallel()
 	for name, act := range map[string]func(*net.TCPConn){
-		"closed":         func(accepted *net.TCPConn) { accepted.Close() },
+		"closed":         func(accepted *net.TCPConn) { _ = accepted.Close() },
 		"half closed":    func(accepted *net.TCPConn) { _ = accepted.CloseWrite() },
-		"reset":          func(accepted *net.TCPConn) { _ = accepted.SetLinger(0); accepted.Close() },
+		"reset":          func(accepted *net.TCPConn) { _ = accepted.SetLinger(0); _ = accepted.Close() },
 		"spoken to":      func(accepted *net.TCPConn) { _, _ = accepted.Write([]byte("x")) },
 		"open and quiet": func(*net.TCPConn) {},
 	} {

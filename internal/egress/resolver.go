@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -43,8 +44,8 @@ func newSystemResolver(dial dialFunc) *systemResolver {
 	return s
 }
 
-// LookupNetIP gives IPv4 addresses in their plain form: the system's may come
-// mapped, which says nothing about how the DNS spelled them.
+// LookupNetIP gives IPv4 addresses in their plain form, but for those that come
+// mapped from the DNS, in an AAAA record.
 func (s *systemResolver) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
 	before := s.heard.Load()
 	lookup, cancel := context.WithTimeout(ctx, remaining(ctx)-min(probePatience, remaining(ctx)/4))
@@ -53,13 +54,24 @@ func (s *systemResolver) LookupNetIP(ctx context.Context, network, host string) 
 	if err != nil {
 		return nil, s.explain(ctx, err, before)
 	}
-	for i, addr := range addrs {
-		addrs[i] = addr.Unmap()
+	if slices.ContainsFunc(addrs, netip.Addr.Is4In6) {
+		s.unmapHosts(lookup, host, addrs)
 	}
 	if !s.learned.Swap(true) {
 		_ = s.root(ctx) // to know whether it can be asked when a lookup fails
 	}
 	return addrs, nil
+}
+
+// unmapHosts gives the plain form to addresses of the hosts file, which come
+// mapped whatever is asked for. IPv4 addresses of the DNS never do.
+func (s *systemResolver) unmapHosts(ctx context.Context, host string, addrs []netip.Addr) {
+	known, err := s.resolver.LookupNetIP(ctx, "ip4", strings.TrimSuffix(host, "."))
+	for i, addr := range addrs {
+		if err == nil && addr.Is4In6() && slices.Contains(known, addr) {
+			addrs[i] = addr.Unmap()
+		}
+	}
 }
 
 // explain tells a name that does not resolve from a resolver that is down: one

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/netip"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -20,6 +22,8 @@ const (
 	silent  = dnsmessage.RCode(99)
 	theRoot = "."
 	theName = "receiver.example.com."
+
+	mappedName = "mapped.example.com." // has an AAAA record with an IPv4 address
 )
 
 // nameServer answers over UDP: a name that is fine is 127.0.0.1.
@@ -44,7 +48,10 @@ func nameServer(t *testing.T, answers *atomic.Pointer[zone]) string {
 			}
 		}
 	}()
-	t.Cleanup(func() { server.Close(); <-ended })
+	t.Cleanup(func() {
+		_ = server.Close()
+		<-ended
+	})
 	return server.LocalAddr().String()
 }
 
@@ -66,8 +73,11 @@ func replyTo(packet []byte, answers zone) []byte {
 	header := dnsmessage.ResourceHeader{Name: asked.Name, Class: dnsmessage.ClassINET, TTL: 60}
 	switch {
 	case code != dnsmessage.RCodeSuccess:
-	case asked.Type == dnsmessage.TypeA:
+	case asked.Type == dnsmessage.TypeA && asked.Name.String() == theName:
 		message.Answers = []dnsmessage.Resource{{Header: header, Body: &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}}}}
+	case asked.Type == dnsmessage.TypeAAAA && asked.Name.String() == mappedName:
+		mapped := dnsmessage.AAAAResource{AAAA: netip.MustParseAddr("::ffff:127.0.0.1").As16()}
+		message.Answers = []dnsmessage.Resource{{Header: header, Body: &mapped}}
 	case asked.Type == dnsmessage.TypeNS:
 		server := dnsmessage.MustNewName("ns.example.com.")
 		message.Answers = []dnsmessage.Resource{{Header: header, Body: &dnsmessage.NSResource{NS: server}}}
@@ -123,6 +133,25 @@ func TestFailedLookups(t *testing.T) {
 	}
 }
 
+// An IPv4 address in an AAAA record is no way around the policy, even where the
+// address itself is allowed.
+func TestMappedAddressInTheDNS(t *testing.T) {
+	t.Parallel()
+	var answers atomic.Pointer[zone]
+	answers.Store(&zone{mappedName: dnsmessage.RCodeSuccess, theRoot: dnsmessage.RCodeSuccess})
+	client := resolvingAt(t, nameServer(t, &answers))
+	expectFailure(t, get(t, client, "http://mapped.example.com/"), egress.Refused, egress.CodeDenied)
+}
+
+func TestAddressesOfTheHostsFileArePlain(t *testing.T) {
+	t.Parallel()
+	resolver := egress.NewSystemResolver((&net.Dialer{}).DialContext)
+	found, err := resolver.LookupNetIP(t.Context(), "ip", "localhost")
+	if err != nil || slices.ContainsFunc(found, netip.Addr.Is4In6) || !slices.Contains(found, netip.MustParseAddr("127.0.0.1")) {
+		t.Errorf("got %v, %v", found, err)
+	}
+}
+
 func TestResolverThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	var config net.ListenConfig
@@ -130,7 +159,7 @@ func TestResolverThatIsNotThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nobody.Close()
+	_ = nobody.Close()
 	client := resolvingAt(t, nobody.LocalAddr().String())
 	expectFailure(t, get(t, client, "http://receiver.example.com/"), egress.Infrastructure, egress.CodeResolver)
 }

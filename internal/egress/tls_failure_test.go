@@ -118,7 +118,7 @@ func TestTLSFailures(t *testing.T) {
 		"not valid yet":       {tlsWith(root.leaf(t, early)), egress.CodeTLSExpired, "valid only from "},
 		"wrong host":          {tlsWith(root.leaf(t, otherHost)), egress.CodeTLSHost, "not for receiver.example.com but for other.example.com"},
 		"for another use":     {tlsWith(root.leaf(t, forMail)), egress.CodeTLSCertificate, "key usage"},
-		"self-signed":         {tlsWith(issue(t, "receiver.example.com", time.Now().Add(time.Hour))), egress.CodeTLSSelfSigned, "self-signed"},
+		"self-signed":         {tlsWith(issue(t, time.Now().Add(time.Hour))), egress.CodeTLSSelfSigned, "self-signed"},
 		"intermediate absent": {tlsWith(middle.leaf(t, nil)), egress.CodeTLSIncomplete, "Middle"},
 		"unknown authority":   {tlsWith(foreign.leaf(t, nil, foreign)), egress.CodeTLSAuthority, "Foreign Root"},
 		"unknown, by another": {tlsWith(foreignMiddle.leaf(t, nil, foreignMiddle)), egress.CodeTLSAuthority, "Foreign Root"},
@@ -156,7 +156,7 @@ func TestTLSFailures(t *testing.T) {
 // certificate, and the alert that says so may be lost with the connection.
 func TestClientCertificateWantedLate(t *testing.T) {
 	t.Parallel()
-	certificate := issue(t, "receiver.example.com", time.Now().Add(time.Hour))
+	certificate := issue(t, time.Now().Add(time.Hour))
 	config := tlsWith(certificate)
 	config.ClientAuth = tls.RequireAnyClientCert
 	server := secure(t, config, func(http.ResponseWriter, *http.Request) { t.Error("the request arrived") })
@@ -167,7 +167,7 @@ func TestClientCertificateWantedLate(t *testing.T) {
 // A certificate that is asked for and not needed changes nothing.
 func TestClientCertificateIsOptional(t *testing.T) {
 	t.Parallel()
-	certificate := issue(t, "receiver.example.com", time.Now().Add(time.Hour))
+	certificate := issue(t, time.Now().Add(time.Hour))
 	config := tlsWith(certificate)
 	config.ClientAuth = tls.RequestClientCert
 	server := secure(t, config, ok)

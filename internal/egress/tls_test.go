@@ -23,9 +23,10 @@ func trusting(options egress.Options, authority *x509.Certificate) egress.Option
 	return options
 }
 
-// issue makes a certificate that is its own authority.
-func issue(t *testing.T, host string, notAfter time.Time) tls.Certificate {
+// issue makes a certificate for the receiver that is its own authority.
+func issue(t *testing.T, notAfter time.Time) tls.Certificate {
 	t.Helper()
+	const host = "receiver.example.com"
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +64,7 @@ func secure(t *testing.T, config *tls.Config, handler http.HandlerFunc) *httptes
 
 func TestTLSVersions(t *testing.T) {
 	t.Parallel()
-	certificate := issue(t, "receiver.example.com", time.Now().Add(time.Hour))
+	certificate := issue(t, time.Now().Add(time.Hour))
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		server := secure(t, &tls.Config{
 			Certificates: []tls.Certificate{certificate}, MinVersion: version, MaxVersion: version,
@@ -77,7 +78,7 @@ func TestTLSVersions(t *testing.T) {
 func TestNamesOfThePinnedAddress(t *testing.T) {
 	t.Parallel()
 	sni, host, proto := make(chan string, 1), make(chan string, 1), make(chan string, 1)
-	certificate := issue(t, "receiver.example.com", time.Now().Add(time.Hour))
+	certificate := issue(t, time.Now().Add(time.Hour))
 	server := secure(t, &tls.Config{
 		Certificates: []tls.Certificate{certificate},
 		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
@@ -103,7 +104,7 @@ func TestNamesOfThePinnedAddress(t *testing.T) {
 func TestHTTP2Failures(t *testing.T) {
 	t.Parallel()
 	var seen atomic.Int32
-	certificate := issue(t, "receiver.example.com", time.Now().Add(time.Hour))
+	certificate := issue(t, time.Now().Add(time.Hour))
 	server := secure(t, &tls.Config{Certificates: []tls.Certificate{certificate}},
 		func(_ http.ResponseWriter, r *http.Request) {
 			switch seen.Add(1); r.Header.Get("Do") {
