@@ -42,7 +42,7 @@ hangs first; it is then resumed in every phase but the one without bad endpoints
 The target is a p99 of at most %g times the one alone. The exit code is 1 when a healthy
 delivery is missing, came twice or is forged; a ratio counts only with --max-ratio.`, target),
 		Example: `  waybill bench isolation
-  waybill bench isolation --shares "" --scenarios drip
+  waybill bench isolation --shares 50 --scenarios drip
   waybill bench isolation --redis redis://127.0.0.1:6379/9
   waybill bench isolation --backlog 1000000 --redis redis://127.0.0.1:6379/9
   waybill bench isolation --duration 2m --rounds 6 --max-ratio 1.2`,
