@@ -17,6 +17,7 @@ import (
 // Options are what the API is made of. Metrics and Tracer may be nil.
 type Options struct {
 	Intake          Intake
+	Rematcher       Rematcher
 	EndpointManager EndpointManager
 	EndpointSwitch  EndpointSwitch
 	EndpointReader  EndpointReader
@@ -44,7 +45,7 @@ type Options struct {
 
 func (o Options) validate() error {
 	required := map[string]any{
-		"Intake": o.Intake, "EndpointManager": o.EndpointManager, "EndpointSwitch": o.EndpointSwitch,
+		"Intake": o.Intake, "Rematcher": o.Rematcher, "EndpointManager": o.EndpointManager, "EndpointSwitch": o.EndpointSwitch,
 		"EndpointReader": o.EndpointReader, "EndpointHealth": o.EndpointHealth, "History": o.History, "Exports": o.Exports, "Replayer": o.Replayer,
 		"Examples": o.Examples, "Diagnoser": o.Diagnoser, "Keys": o.Keys, "Schemes": o.Schemes,
 	}

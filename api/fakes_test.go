@@ -45,6 +45,8 @@ type fakes struct {
 	page     postback.Page
 	health   map[string]postback.Health
 	changes  []change
+
+	rematched []postback.EventFilter
 }
 
 // change is how a service that changes something was called.

@@ -60,7 +60,7 @@ func TestOpenAPI(t *testing.T) {
 		"GET /v1/endpoints", "GET /v1/endpoints/{id}", "GET /v1/endpoints/{id}/health", "GET /v1/events", "GET /v1/events/{id}", "GET /v1/keys", "GET /v1/replays", "GET /v1/replays/{id}", "GET /v1/schemes", "GET /v1/schemes/{name}",
 		"PATCH /v1/endpoints/{id}", "POST /v1/deliveries/{id}/replay", "POST /v1/endpoints",
 		"POST /v1/endpoints/{id}/enable", "POST /v1/endpoints/{id}/example", "POST /v1/endpoints/{id}/pause", "POST /v1/endpoints/{id}/resume", "POST /v1/endpoints/{id}/rotate-secret",
-		"POST /v1/events", "POST /v1/events/batch", "POST /v1/keys", "POST /v1/replays", "POST /v1/replays/{id}/cancel", "POST /v1/schemes",
+		"POST /v1/events", "POST /v1/events/batch", "POST /v1/events/deliver", "POST /v1/keys", "POST /v1/replays", "POST /v1/replays/{id}/cancel", "POST /v1/schemes",
 	}
 	if !slices.Equal(routes, want) {
 		t.Errorf("got  %v\nwant %v", routes, want)

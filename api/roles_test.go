@@ -25,6 +25,8 @@ func accessTable() []access {
 	return []access{
 		{"POST", "/v1/events", event, 202, "admin producer", ""},
 		{"POST", "/v1/events/batch", `{"events":[` + event + `]}`, 200, "admin producer", ""},
+		{"POST", "/v1/events/deliver", `{"filter":{"unmatched":true}}`, 200, "admin publisher other", ""},
+		{"POST", "/v1/events/deliver", `{"filter":{"publisher":"pub_1"}}`, 200, "admin publisher", ""},
 		{"GET", "/v1/events", "", 200, "admin viewer publisher other", ""},
 		{"GET", "/v1/events/e%2F1%3Fx=%23%25", "", 200, "admin viewer publisher", "other"},
 		{"POST", "/v1/endpoints", endpoint, 201, "admin publisher", ""},

@@ -19,6 +19,13 @@ type Intake interface {
 	Accept(ctx context.Context, events []postback.Event) ([]postback.Acceptance, error)
 }
 
+// Rematcher matches recorded events again.
+type Rematcher interface {
+	// DeliverEvents makes the deliveries that recorded events lack; with dryRun it
+	// counts them. It does a part, and says where the next one begins.
+	DeliverEvents(ctx context.Context, filter postback.EventFilter, cursor string, dryRun bool) (postback.Rematch, error)
+}
+
 // EndpointManager makes and changes endpoints.
 type EndpointManager interface {
 	Create(ctx context.Context, spec postback.EndpointSpec) (postback.Endpoint, postback.Secret, []postback.Warning, error)

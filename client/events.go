@@ -152,3 +152,42 @@ func (c *Client) Events(ctx context.Context, filter EventFilter) iter.Seq2[Store
 		return c.ListEvents(ctx, filter, page)
 	})
 }
+
+// Rematch says what a part of the events came to that were matched again.
+type Rematch struct {
+	Events     int    `json:"events"`                // that were looked at
+	Deliveries int    `json:"deliveries"`            // that were made, or would be
+	Unmatched  int    `json:"unmatched"`             // events that no endpoint wants still
+	Unsendable int    `json:"unsendable"`            // events that no endpoint that wants them can carry
+	NextCursor string `json:"next_cursor,omitempty"` // asks for the next part; empty at the end
+}
+
+// DeliverEvents matches recorded events that the filter picks with the endpoints
+// as they are now, and makes the deliveries that are missing; with dryRun it
+// counts them. It does a part: call it again with NextCursor until that is empty.
+// No endpoint gets an event twice, whatever fails in between. Rejected is of no
+// use here: such events are never delivered.
+func (c *Client) DeliverEvents(ctx context.Context, filter EventFilter, cursor string, dryRun bool) (Rematch, error) {
+	body := map[string]any{"filter": filter.body()}
+	if cursor != "" {
+		body["cursor"] = cursor
+	}
+	if dryRun {
+		body["dry_run"] = true
+	}
+	var answer Rematch
+	err := c.do(ctx, call{method: http.MethodPost, path: "/v1/events/deliver", body: body}, &answer)
+	return answer, err
+}
+
+func (f EventFilter) body() map[string]any {
+	body := map[string]any{}
+	for name, values := range f.query() {
+		body[name] = values[0]
+	}
+	delete(body, "rejected")
+	if f.Unmatched {
+		body["unmatched"] = true
+	}
+	return body
+}

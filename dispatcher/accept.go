@@ -45,6 +45,7 @@ func (d *Dispatcher) Accept(ctx context.Context, events []postback.Event) ([]pos
 		span.SetStatus(codes.Error, "ledger unreachable")
 		return nil, err
 	}
+	d.events.count(ctx, answers)
 	return answers, nil
 }
 
@@ -76,7 +77,7 @@ func (d *Dispatcher) write(ctx context.Context, answers []postback.Acceptance) e
 	}
 	for i, item := range written {
 		if item.Duplicate {
-			item.Warnings = recorded(item)
+			item.Warnings = d.recorded(item)
 		}
 		answers[places[i]] = item
 	}
@@ -98,7 +99,7 @@ func (d *Dispatcher) recall(ctx context.Context, events []postback.Event, answer
 			return fmt.Errorf("look up refused event: %w", err)
 		default:
 			answers[i] = answers[i].Answer(known, deliveries)
-			answers[i].Warnings = recorded(answers[i])
+			answers[i].Warnings = d.recorded(answers[i])
 		}
 	}
 	return nil
@@ -132,6 +133,9 @@ func (d *Dispatcher) prepare(event postback.Event, at time.Time) postback.Accept
 	if refusal != nil && len(item.Warnings) == len(item.Deliveries) {
 		return postback.Acceptance{Event: event, Err: refusal}
 	}
+	if len(item.Deliveries) == 0 {
+		item.Warnings = append(item.Warnings, d.unwanted(event))
+	}
 	return item
 }
 
@@ -162,7 +166,9 @@ func (d *Dispatcher) newDelivery(event postback.Event, endpoint postback.Endpoin
 // told. The error is for a ledger that could not be reached.
 func (d *Dispatcher) AcceptQueued(ctx context.Context, payload []byte) error {
 	event, err := postback.ParseEvent(payload)
-	if err == nil {
+	if err != nil {
+		d.events.add(ctx, outcomeRefused)
+	} else {
 		var answers []postback.Acceptance
 		answers, callErr := d.Accept(ctx, []postback.Event{event})
 		if callErr != nil {

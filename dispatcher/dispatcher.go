@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/waybillhq/waybill/internal/task"
@@ -17,13 +19,19 @@ import (
 // Ledger is what accepting events needs of the store.
 type Ledger interface {
 	Accept(ctx context.Context, items []postback.Acceptance) ([]postback.Acceptance, error)
+	// Deliver adds deliveries to a recorded event, for endpoints that have none of
+	// it, and returns those that it wrote.
+	Deliver(ctx context.Context, eventID string, deliveries []postback.Delivery) ([]postback.Delivery, error)
 	// Event returns one event with its deliveries; CodeNotFound.
 	Event(ctx context.Context, id string) (postback.Event, []postback.Delivery, error)
+	Events(ctx context.Context, filter postback.EventFilter, page postback.Page) ([]postback.Event, string, error)
 }
 
 // Endpoints says who wants an event.
 type Endpoints interface {
 	Matching(publisher, eventType string) []postback.Endpoint
+	// Has reports whether a publisher has any endpoint.
+	Has(publisher string) bool
 	Endpoint(id string) (postback.Endpoint, bool)
 }
 
@@ -64,6 +72,7 @@ type Options struct {
 	Queue     Queue
 	Epochs    Epochs
 	Tracer    trace.Tracer
+	Meter     metric.Meter // nil: nothing is counted
 	Logger    *slog.Logger
 	// MaxQueued bounds how many attempts are in each lane of the queue at once, in
 	// all shards together; the rest waits in the ledger.
@@ -96,6 +105,7 @@ type Options struct {
 type Dispatcher struct {
 	Options
 
+	events   eventCounter
 	outbox   *outbox
 	lanes    *lanes
 	busy     busy
@@ -129,6 +139,10 @@ func New(options Options) (*Dispatcher, error) {
 	}
 	options = options.withDefaults()
 	d := &Dispatcher{Options: options, outbox: newOutbox(options.Handoff), lanes: newLanes(options), busy: busy{until: map[postback.Ref]pending{}}, paces: paces{}, wake: make(chan struct{}, 1), now: options.Now}
+	var err error
+	if d.events, err = newEventCounter(options.Meter); err != nil {
+		return nil, err
+	}
 	d.backlogs.Store(&map[string]bool{})
 	return d, nil
 }
@@ -140,6 +154,9 @@ func (o Options) withDefaults() Options {
 	o.Share = cmp.Or(o.Share, defaultShare)
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Meter == nil {
+		o.Meter = noop.Meter{}
 	}
 	return o
 }

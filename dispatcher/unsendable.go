@@ -22,7 +22,7 @@ func unsendable(delivery postback.Delivery, cause error) postback.Delivery {
 		delivery.LastError += fieldMark + refused.Field
 	}
 	delivery.NextAttemptAt, delivery.SweepAt = time.Time{}, time.Time{}
-	delivery.CompletedAt = delivery.CreatedAt
+	delivery.CompletedAt = delivery.OpenedAt
 	return delivery
 }
 
@@ -35,8 +35,23 @@ func warning(delivery postback.Delivery, cause string) postback.Warning {
 	}
 }
 
+// unwanted warns that nobody gets an event.
+func (d *Dispatcher) unwanted(event postback.Event) postback.Warning {
+	found := fmt.Sprintf("no endpoint of publisher %q takes %s", event.Publisher, event.Type)
+	if !d.Endpoints.Has(event.Publisher) {
+		found = fmt.Sprintf("publisher %q has no endpoint: check its spelling", event.Publisher)
+	}
+	return postback.Warning{
+		Code: postback.WarnNoEndpoint, Field: "publisher",
+		Message: found + "; the event is recorded and nothing is sent: when there is an endpoint for it, deliver it with POST /v1/events/deliver",
+	}
+}
+
 // recorded are the warnings of an event that was accepted before.
-func recorded(item postback.Acceptance) []postback.Warning {
+func (d *Dispatcher) recorded(item postback.Acceptance) []postback.Warning {
+	if len(item.Deliveries) == 0 && item.Event.Rejection == "" {
+		return []postback.Warning{d.unwanted(item.Event)}
+	}
 	var warnings []postback.Warning
 	for _, delivery := range item.Deliveries {
 		if delivery.State == postback.Dead && delivery.Reason == postback.ReasonUnsendable {

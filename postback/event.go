@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Limits of an event as accepted.
@@ -114,7 +115,7 @@ func requireType(eventType *string) (string, error) {
 }
 
 // RequireName checks a required name such as a publisher: 1 to 200 bytes of
-// text without control characters.
+// text without control characters, and without white space at either end.
 func RequireName(field string, name *string) (string, error) {
 	if name == nil || *name == "" {
 		return "", Invalid(field, CodeInvalid, "is required")
@@ -122,8 +123,11 @@ func RequireName(field string, name *string) (string, error) {
 	if len(*name) > maxNameBytes {
 		return "", Invalid(field, CodeInvalid, "may be %d bytes at most", maxNameBytes)
 	}
-	if strings.ContainsFunc(*name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+	if strings.ContainsFunc(*name, unicode.IsControl) {
 		return "", Invalid(field, CodeInvalid, "holds a control character; remove it")
+	}
+	if strings.TrimSpace(*name) != *name {
+		return "", Invalid(field, CodeInvalid, "begins or ends with white space; remove it")
 	}
 	return *name, nil
 }

@@ -226,7 +226,7 @@ func (s *server) buildDispatcher(context.Context) (err error) {
 	s.dispatcher, err = dispatcher.New(dispatcher.Options{
 		Ledger: s.ledger, Waiting: s.ledger, Parking: s.ledger, Replays: s.ledger,
 		Endpoints: s.registry, Carrier: s.endpoints, Circuits: s.breaker, Limits: s.limits, Queue: s.queue, Epochs: s.queue,
-		Tracer: s.telemetry.Tracer(), Logger: s.log, MaxQueued: backlog, MaxInFlight: s.cfg.MaxInFlight, MostInFlight: s.mostInFlight(),
+		Tracer: s.telemetry.Tracer(), Meter: s.telemetry.Meter(), Logger: s.log, MaxQueued: backlog, MaxInFlight: s.cfg.MaxInFlight, MostInFlight: s.mostInFlight(),
 		MaxInFlightPublisher: s.publisherShare() * s.queue.Shards(),
 	})
 	return err //nolint:wrapcheck // it says what it makes

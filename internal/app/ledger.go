@@ -26,6 +26,7 @@ import (
 
 // ledger is what the parts together need of a store.
 type ledger interface { //nolint:interfacebloat // the sum of what each part declares for itself
+	dispatcher.Ledger
 	dispatcher.Waiting
 	dispatcher.Parking
 	dispatcher.Replays

@@ -126,7 +126,7 @@ func (s *server) handler() (http.Handler, error) {
 		addresses = append(addresses, addr.String())
 	}
 	handler, err := api.New(api.Options{
-		Intake: s.dispatcher, EndpointManager: s.endpoints, EndpointSwitch: s.endpoints, EndpointReader: s.ledger, EndpointHealth: traffic.Reader{Sources: s.ledger, Now: time.Now},
+		Intake: s.dispatcher, Rematcher: s.dispatcher, EndpointManager: s.endpoints, EndpointSwitch: s.endpoints, EndpointReader: s.ledger, EndpointHealth: traffic.Reader{Sources: s.ledger, Now: time.Now},
 		History: s.ledger, Exports: s.ledger, Replayer: s.dispatcher, Examples: s.worker, Diagnoser: s.worker, Keys: s.keys, Schemes: s.schemes,
 		Ready: s.ready, Metrics: s.telemetry.Handler(), Egress: addresses,
 		Logger: s.log, Tracer: s.telemetry.Tracer(), Now: time.Now, Version: Version(),

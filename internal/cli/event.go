@@ -10,9 +10,9 @@ import (
 )
 
 func (p *program) eventCommand() *cobra.Command {
-	group := p.group("event", "List and show events",
+	group := p.group("event", "List, show and deliver events",
 		"Events as they were accepted, those that no endpoint wanted and those that were refused\non the queue too.")
-	group.AddCommand(p.eventList(), p.eventShow())
+	group.AddCommand(p.eventList(), p.eventShow(), p.eventDeliver())
 	return group
 }
 

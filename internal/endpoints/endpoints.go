@@ -252,8 +252,8 @@ func origin(rawURL string) string {
 const minTimeout = time.Millisecond
 
 func checkRest(endpoint *postback.Endpoint) error {
-	if _, err := postback.RequireName("publisher", &endpoint.Publisher); err != nil {
-		return fmt.Errorf("check endpoint: %w", err)
+	if _, err := postback.RequireName("publisher", &endpoint.Publisher); err != nil && endpoint.Revision == 0 {
+		return fmt.Errorf("check endpoint: %w", err) // an old one keeps the name that it was made with
 	}
 	if endpoint.Publisher == postback.Operator && endpoint.Scheme != postback.OperatorScheme {
 		return postback.Invalid("scheme", postback.CodeInvalid, "what an operator is told goes out as %s; choose that", postback.OperatorScheme)

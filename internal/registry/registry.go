@@ -107,6 +107,13 @@ func (r *Registry) All() []postback.Endpoint {
 	return slices.Collect(maps.Values(r.byID))
 }
 
+// Has reports whether a publisher has an endpoint that is not deleted.
+func (r *Registry) Has(publisher string) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return len(r.byPublisher[publisher]) > 0
+}
+
 // Matching lists the endpoints that want a publisher's events of a type.
 func (r *Registry) Matching(publisher, eventType string) []postback.Endpoint {
 	r.mu.RLock()

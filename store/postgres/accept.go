@@ -39,7 +39,14 @@ const acceptEvents = `WITH
 		INSERT INTO events (id, seq, type, publisher, data, occurred_at, accepted_at, digest, traceparent, test, rejection, unmatched)
 		SELECT e.id, fresh.seq, e.type, e.publisher, e.data, e.occurred_at, e.accepted_at, e.digest, e.traceparent, e.test, e.rejection, e.unmatched
 		FROM e JOIN fresh ON fresh.id = e.id),
-	delivered AS (
+` + writeDeliveries + `,
+	types AS (INSERT INTO event_types (type) SELECT unnest($33::text[]) ON CONFLICT DO NOTHING)
+	SELECT id, seq FROM fresh`
+
+// writeDeliveries writes the deliveries d of the events in fresh: those that
+// wait into their table, too, and those that are dead letters from the start into
+// that of dead letters, of which postback.MaxNamedDead are named.
+const writeDeliveries = `	delivered AS (
 		INSERT INTO deliveries (id, event_id, event_at, event_seq, event_type, publisher, endpoint_id, reference, order_key, state, reason, test,
 			generation, attempts, attempts_before, last_status_code, last_error, created_at, opened_at, completed_at)
 		SELECT d.id, d.event_id, fresh.accepted_at, fresh.seq, d.event_type, d.publisher, d.endpoint_id, d.reference, d.order_key, d.state, d.reason, d.test,
@@ -51,10 +58,8 @@ const acceptEvents = `WITH
 		FROM d JOIN fresh ON fresh.id = d.event_id WHERE d.state IN ('pending', 'retrying', 'parked')),
 	dead AS (
 		INSERT INTO deaths (endpoint_id, reason, count, first_at, last_at, deliveries)
-		SELECT d.endpoint_id, d.reason, count(*), min(d.completed_at), max(d.completed_at), to_json((array_agg(d.id ORDER BY d.place))[:$35])::text
-		FROM d JOIN fresh ON fresh.id = d.event_id WHERE d.state = 'dead' AND NOT d.test GROUP BY d.endpoint_id, d.reason),
-	types AS (INSERT INTO event_types (type) SELECT unnest($33::text[]) ON CONFLICT DO NOTHING)
-	SELECT id, seq FROM fresh`
+		SELECT d.endpoint_id, d.reason, count(*), min(d.completed_at), max(d.completed_at), to_json((array_agg(d.id ORDER BY d.place))[:5])::text
+		FROM d JOIN fresh ON fresh.id = d.event_id WHERE d.state = 'dead' AND NOT d.test GROUP BY d.endpoint_id, d.reason)`
 
 // Accept writes each event with its deliveries. An event whose id is stored
 // already is answered with what is stored, or with CodeConflict when its content
@@ -140,7 +145,7 @@ func insertEvents(ctx context.Context, db querier, items []postback.Acceptance, 
 		id  string
 		seq int64
 	}
-	written, err := collect(ctx, db, func(e *event) []any { return []any{&e.id, &e.seq} }, acceptEvents, append(args, unknown, inOrder, postback.MaxNamedDead)...)
+	written, err := collect(ctx, db, func(e *event) []any { return []any{&e.id, &e.seq} }, acceptEvents, append(args, unknown, inOrder)...)
 	if err != nil {
 		return nil, err
 	}

@@ -54,6 +54,12 @@ func insertInRows(ctx context.Context, tx pgx.Tx, items []postback.Acceptance, u
 	if err != nil {
 		return nil, err
 	}
+	return written, letHeadsGo(ctx, tx, all, written)
+}
+
+// letHeadsGo lets those of new deliveries go that stand at the head. The others
+// are not of new events, or stay as they were written: waiting.
+func letHeadsGo(ctx context.Context, tx pgx.Tx, all []comer, written fresh) error {
 	var coming []*standing
 	byID := make(map[string]comer, len(all))
 	for _, one := range all {
@@ -64,7 +70,7 @@ func insertInRows(ctx context.Context, tx pgx.Tx, items []postback.Acceptance, u
 	}
 	heads, err := lineUp(ctx, tx, coming)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	moved := make(map[string]*standing, len(heads))
 	for _, s := range heads {
@@ -73,7 +79,7 @@ func insertInRows(ctx context.Context, tx pgx.Tx, items []postback.Acceptance, u
 		s.nextAttemptAt, s.sweepAt = first.NextAttemptAt, first.SweepAt
 		*byID[s.id].Delivery, moved[s.id] = first, s
 	}
-	return written, writeIn(ctx, tx, moved)
+	return writeIn(ctx, tx, moved)
 }
 
 // wait puts a delivery behind others.

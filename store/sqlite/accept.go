@@ -53,24 +53,29 @@ func accept(ctx context.Context, db *session, item postback.Acceptance) (postbac
 	}
 	item.Deliveries = slices.Clone(item.Deliveries) // the caller's stay as they are
 	for i := range item.Deliveries {
-		d := &item.Deliveries[i]
-		if err := lineUp(ctx, db, d); err != nil {
+		if err := writeDelivery(ctx, db, &item.Deliveries[i]); err != nil {
 			return item, err
-		}
-		_, err := db.exec(ctx, insertDelivery, d.ID, d.EventID, d.EventType, d.Publisher, d.EndpointID, d.Reference, d.OrderKey,
-			string(d.State), string(d.Reason), d.Test, d.Generation, d.Attempts, d.AttemptsBefore,
-			d.LastStatusCode, d.LastError, micros(d.CreatedAt), micros(d.OpenedAt),
-			micros(d.NextAttemptAt), micros(d.CompletedAt), micros(d.SweepAt))
-		if err != nil {
-			return item, fmt.Errorf("write delivery: %w", err)
-		}
-		if d.State == postback.Dead {
-			if err := bury(ctx, db, d.ID); err != nil {
-				return item, err
-			}
 		}
 	}
 	return item, nil
+}
+
+// writeDelivery writes a new delivery, which may have to wait for others.
+func writeDelivery(ctx context.Context, db *session, d *postback.Delivery) error {
+	if err := lineUp(ctx, db, d); err != nil {
+		return err
+	}
+	_, err := db.exec(ctx, insertDelivery, d.ID, d.EventID, d.EventType, d.Publisher, d.EndpointID, d.Reference, d.OrderKey,
+		string(d.State), string(d.Reason), d.Test, d.Generation, d.Attempts, d.AttemptsBefore,
+		d.LastStatusCode, d.LastError, micros(d.CreatedAt), micros(d.OpenedAt),
+		micros(d.NextAttemptAt), micros(d.CompletedAt), micros(d.SweepAt))
+	if err != nil {
+		return fmt.Errorf("write delivery: %w", err)
+	}
+	if d.State == postback.Dead {
+		return bury(ctx, db, d.ID)
+	}
+	return nil
 }
 
 // repeated answers for an event whose id is stored already.

@@ -18,6 +18,8 @@ func acceptTests() []test {
 		{"refuses other content under a known id alone", acceptConflict},
 		{"keeps an event that nobody wanted and a rejected one", acceptWithout},
 		{"writes a delivery that is a dead letter from the start", acceptDead},
+		{"adds what a recorded event lacks", acceptLater},
+		{"adds it once for many callers", acceptLaterOnce},
 		{"takes an empty call", acceptNothing},
 		{"writes nothing when it fails", acceptAtomic},
 	}

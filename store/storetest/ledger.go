@@ -54,6 +54,12 @@ type Intake interface {
 	// When the one before it has ended, the next becomes due then; or it is parked
 	// with those of its endpoint that are parked for other reasons, for theirs.
 	Accept(ctx context.Context, items []postback.Acceptance) ([]postback.Acceptance, error)
+	// Deliver adds deliveries to an event that is recorded, for endpoints that have
+	// none of it, and returns those that it wrote, as Accept does; CodeNotFound. The
+	// event is not unmatched then. However many callers do so at once, no endpoint
+	// gets a second delivery of it. The ids are of the time at which the event was
+	// accepted, as is CreatedAt.
+	Deliver(ctx context.Context, eventID string, deliveries []postback.Delivery) ([]postback.Delivery, error)
 }
 
 // Queue moves deliveries on.

@@ -1,0 +1,64 @@
+package api
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// deliverFilter is a filter of events as JSON.
+type deliverFilter struct {
+	Publisher string `json:"publisher,omitempty" minLength:"1"`
+	Type      string `json:"type,omitempty" minLength:"1" doc:"An event type or a pattern such as conversion.*"`
+	Unmatched bool   `json:"unmatched,omitempty" doc:"Only events that no endpoint wanted"`
+	Since     string `json:"since,omitempty" minLength:"1" doc:"Accepted at or after: RFC 3339, a date, or an age (90m, 7d, 1w)"`
+	Until     string `json:"until,omitempty" minLength:"1" doc:"Accepted before"`
+}
+
+type deliverInput struct {
+	Body struct {
+		Filter deliverFilter `json:"filter" doc:"At least one"`
+		Cursor string        `json:"cursor,omitempty" doc:"next_cursor of the part before"`
+		DryRun bool          `json:"dry_run,omitempty" doc:"Only count"`
+	} `nameHint:"DeliverBody"`
+}
+
+type deliverOutput struct {
+	Body rematchView
+}
+
+// rematchView says what a part of the events came to.
+type rematchView struct {
+	Events     int    `json:"events" doc:"Events that were looked at"`
+	Deliveries int    `json:"deliveries" doc:"Deliveries that were made, or would be with dry_run"`
+	Unmatched  int    `json:"unmatched" doc:"Events that no endpoint wants still"`
+	Unsendable int    `json:"unsendable" doc:"Events that no endpoint that wants them can carry"`
+	NextCursor string `json:"next_cursor,omitempty" doc:"Asks for the next part; absent at the end"`
+}
+
+func (s *server) deliverEvents(ctx context.Context, input *deliverInput) (*deliverOutput, error) {
+	asked := input.Body.Filter
+	if asked == (deliverFilter{}) {
+		return nil, postback.Invalid("filter", postback.CodeInvalid, `filters nothing; name at least one filter, such as "unmatched": true`)
+	}
+	publisher, err := scope(ctx, "filter.publisher", asked.Publisher)
+	if err != nil {
+		return nil, err
+	}
+	if err := readType("filter.type", asked.Type); err != nil {
+		return nil, err
+	}
+	since, until, err := readSpan("filter.", asked.Since, asked.Until, s.Now())
+	if err != nil {
+		return nil, err
+	}
+	filter := postback.EventFilter{Publisher: publisher, EventType: asked.Type, Unmatched: asked.Unmatched, Since: since, Until: until}
+	done, err := s.Rematcher.DeliverEvents(ctx, filter, input.Body.Cursor, input.Body.DryRun)
+	if err != nil {
+		return nil, fmt.Errorf("deliver events: %w", err)
+	}
+	return &deliverOutput{Body: rematchView{
+		Events: done.Events, Deliveries: done.Deliveries, Unmatched: done.Unmatched, Unsendable: done.Unsendable, NextCursor: done.Next,
+	}}, nil
+}

@@ -1,0 +1,107 @@
+package dispatcher
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+const (
+	// rematchStep is how many events are listed at once, and maxRematch after how
+	// many a call ends: the next one goes on at its cursor.
+	rematchStep, maxRematch = 100, 1000
+	// rematchTimeout is after how long a call ends, so that somebody hears of it.
+	rematchTimeout = 10 * time.Second
+)
+
+// DeliverEvents matches recorded events that a filter picks with the endpoints as
+// they are now, and makes the deliveries that are missing; no endpoint gets a
+// second one of an event. With dryRun it only counts. It ends after a while, with
+// the cursor to go on at. What it did stays done when it fails or is killed, and
+// calling it again with the same filter does the rest.
+func (d *Dispatcher) DeliverEvents(ctx context.Context, filter postback.EventFilter, cursor string, dryRun bool) (postback.Rematch, error) {
+	done := postback.Rematch{Next: cursor}
+	for began := d.now(); ; {
+		listed, next, err := d.Ledger.Events(ctx, filter, postback.Page{Cursor: done.Next, Limit: rematchStep})
+		if err != nil {
+			return done, fmt.Errorf("list events: %w", err)
+		}
+		for _, event := range listed {
+			if event.Rejection != "" || event.Test || event.Publisher == postback.Operator && filter.Publisher != postback.Operator {
+				continue
+			}
+			if err := d.deliverEvent(ctx, event.ID, dryRun, &done); err != nil {
+				return done, err
+			}
+		}
+		done.Next = next
+		if next == "" || done.Events >= maxRematch || d.now().Sub(began) >= rematchTimeout {
+			return done, nil
+		}
+	}
+}
+
+func (d *Dispatcher) deliverEvent(ctx context.Context, eventID string, dryRun bool, done *postback.Rematch) error {
+	event, have, err := d.Ledger.Event(ctx, eventID)
+	if postback.CodeOf(err) == postback.CodeNotFound {
+		return nil // purged just now
+	}
+	if err != nil {
+		return fmt.Errorf("read event: %w", err)
+	}
+	done.Events++
+	item := d.rematch(event, have)
+	switch {
+	case item.Err != nil:
+		done.Unsendable++
+		return nil
+	case len(item.Deliveries) == 0:
+		if len(have) == 0 {
+			done.Unmatched++
+		}
+		return nil
+	case dryRun:
+		done.Deliveries += len(item.Deliveries)
+		return nil
+	}
+	reserved := d.reserve([]postback.Acceptance{item})
+	item.Deliveries, err = d.Ledger.Deliver(ctx, event.ID, item.Deliveries)
+	d.handOver(reserved, []postback.Acceptance{item})
+	if err != nil {
+		return fmt.Errorf("deliver event: %w", err)
+	}
+	done.Deliveries += len(item.Deliveries)
+	return nil
+}
+
+// rematch makes the deliveries that an event lacks. Its Err says that no endpoint
+// that wants the event can carry it.
+func (d *Dispatcher) rematch(event postback.Event, have []postback.Delivery) postback.Acceptance {
+	at := d.now()
+	item := postback.Acceptance{Event: event}
+	carried := len(have) > 0
+	var refusal error
+	for _, endpoint := range d.Endpoints.Matching(event.Publisher, event.Type) {
+		if slices.ContainsFunc(have, func(one postback.Delivery) bool { return one.EndpointID == endpoint.ID }) {
+			continue
+		}
+		delivery := d.newDelivery(event, endpoint)
+		delivery.OpenedAt = at // its id and CreatedAt are of the event's day, with which it is kept
+		if delivery.State == postback.Pending {
+			delivery.NextAttemptAt, delivery.SweepAt = at, at
+		}
+		if err := d.Carrier.Carries(endpoint, event); err != nil {
+			delivery, refusal = unsendable(delivery, err), err
+		} else {
+			carried = true
+		}
+		item.Deliveries = append(item.Deliveries, delivery)
+	}
+	if refusal != nil && !carried {
+		item.Err = refusal
+	}
+	return item
+}

@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/waybillhq/waybill/client"
+)
+
+// deliverFlags say which events to match again.
+type deliverFlags struct {
+	filter client.EventFilter
+	span   timeSpan
+	dryRun bool
+	json   bool
+}
+
+func (p *program) eventDeliver() *cobra.Command {
+	var flags deliverFlags
+	cmd := &cobra.Command{
+		Use: "deliver --FILTER...", Short: "Deliver recorded events to endpoints that did not get them",
+		Long: `Match recorded events with the endpoints as they are now, and make the deliveries that
+are missing: for events that reached nobody because of a typo, a late endpoint or a
+narrow pattern. No endpoint gets a second delivery of an event, so running the command
+again is safe, also after it was interrupted.
+
+An event that no endpoint wants, or that no endpoint that wants it can carry, stays as
+it is and is counted.`,
+		Example: `  waybill event deliver --unmatched --publisher pub_1 --since 24h --dry-run
+  waybill event deliver --unmatched --publisher pub_1 --since 24h
+  waybill event deliver --publisher pub_1 --type 'conversion.*' --since 7d`,
+		Args: takes(),
+	}
+	add := cmd.Flags()
+	add.StringVar(&flags.filter.Publisher, "publisher", "", "only those of this `PUBLISHER`")
+	add.StringVar(&flags.filter.Type, "type", "", "only those whose type matches this `PATTERN`")
+	add.BoolVar(&flags.filter.Unmatched, "unmatched", false, "only those that no endpoint wanted")
+	add.BoolVar(&flags.dryRun, "dry-run", false, "only count")
+	filters(cmd, "publisher", "type")
+	flags.span.add(cmd)
+	jsonFlag(cmd, &flags.json)
+	return p.online(cmd, func(ctx context.Context, c *client.Client, _ []string) error {
+		return p.deliverEvents(ctx, c, &flags)
+	})
+}
+
+func (p *program) deliverEvents(ctx context.Context, c *client.Client, flags *deliverFlags) error {
+	filter := flags.filter
+	var err error
+	if filter.Since, filter.Until, err = flags.span.read(); err != nil {
+		return err
+	}
+	if filter == (client.EventFilter{}) {
+		return usagef("missing a filter: give --unmatched, --publisher, --type, --since or --until")
+	}
+	var total client.Rematch
+	for more := true; more; more = total.NextCursor != "" {
+		part, err := c.DeliverEvents(ctx, filter, total.NextCursor, flags.dryRun)
+		if err != nil {
+			return fmt.Errorf("deliver events: %w", err)
+		}
+		total.Events += part.Events
+		total.Deliveries += part.Deliveries
+		total.Unmatched += part.Unmatched
+		total.Unsendable += part.Unsendable
+		total.NextCursor = part.NextCursor
+	}
+	if flags.json {
+		return p.printJSON(total)
+	}
+	made := "deliveries made"
+	if flags.dryRun {
+		made = "deliveries to make"
+	}
+	p.printf("events: %d; %s: %d; still unmatched: %d; unsendable: %d\n", total.Events, made, total.Deliveries, total.Unmatched, total.Unsendable)
+	return nil
+}
