@@ -92,7 +92,7 @@ func (s *server) build(ctx context.Context) error {
 		return fmt.Errorf("make data directory: %w", err)
 	}
 	steps := []func(context.Context) error{
-		s.buildTelemetry, s.buildLedger, s.buildBreaker, s.buildSchemes, s.buildKeyring, s.buildEgress, s.buildQueue, s.buildDispatcher, s.buildAlerts, s.buildWorker, s.buildRetention,
+		s.buildTelemetry, s.buildLedger, s.buildBreaker, s.buildSchemes, s.buildKeyring, s.buildEgress, s.buildQueue, s.buildDispatcher, s.buildAlerts, s.buildWorker, s.buildParts, s.buildRetention,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -14,22 +13,12 @@ import (
 // probePatience bounds how long readiness may take to tell.
 const probePatience = 5 * time.Second
 
-// ready reports whether work should be given to this process. An API that
-// lost Redis still accepts events; a worker without it has nothing to do.
+// ready reports whether work should be given to this process.
 func (s *server) ready(ctx context.Context) error {
 	if s.draining.Load() {
 		return errors.New("the server is stopping")
 	}
-	if err := s.ledger.Ping(ctx); err != nil {
-		return fmt.Errorf("reach ledger: %w", err)
-	}
-	if s.roles.API {
-		return nil
-	}
-	if _, err := s.queue.Epoch(ctx); err != nil {
-		return fmt.Errorf("reach queue: %w", err)
-	}
-	return nil
+	return s.parts().ready(ctx)
 }
 
 // probes answers /healthz, /readyz and /metrics, and asks for no key. They say
