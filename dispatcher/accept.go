@@ -121,16 +121,20 @@ func (d *Dispatcher) prepare(event postback.Event, at time.Time) postback.Accept
 	}
 	item := postback.Acceptance{Event: event}
 	var refusal error
+	carried := false
 	for _, endpoint := range d.Endpoints.Matching(event.Publisher, event.Type) {
 		delivery := d.newDelivery(event, endpoint)
 		if err := d.Carrier.Carries(endpoint, event); err != nil {
 			delivery = unsendable(delivery, err)
 			item.Warnings = append(item.Warnings, warning(delivery, err.Error()))
 			refusal = cmp.Or(refusal, fmt.Errorf("endpoint %s: %w", endpoint.ID, err))
+		} else {
+			carried = true
+			item.Warnings = append(item.Warnings, d.Carrier.Empty(endpoint, event)...)
 		}
 		item.Deliveries = append(item.Deliveries, delivery)
 	}
-	if refusal != nil && len(item.Warnings) == len(item.Deliveries) {
+	if refusal != nil && !carried {
 		return postback.Acceptance{Event: event, Err: refusal}
 	}
 	if len(item.Deliveries) == 0 {

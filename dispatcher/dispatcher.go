@@ -40,6 +40,8 @@ type Carrier interface {
 	// Carries says whether an endpoint's scheme can carry an event. The error
 	// names the field of the event that it cannot carry.
 	Carries(endpoint postback.Endpoint, event postback.Event) error
+	// Empty warns of what the endpoint gets without a value.
+	Empty(endpoint postback.Endpoint, event postback.Event) []postback.Warning
 	// Reference is what the delivery of an event to an endpoint is looked up by;
 	// empty when the event has nothing that fits.
 	Reference(endpoint postback.Endpoint, event postback.Event) string

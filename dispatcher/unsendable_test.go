@@ -94,3 +94,33 @@ func TestARepeatIsARepeatWhateverHasChangedSince(t *testing.T) {
 		t.Errorf("the repeat of a task is recorded as rejected: %+v", rejected)
 	}
 }
+
+// A receiver that answers 200 to an empty value has credited nobody: the producer
+// is told.
+func TestAMacroWithoutAValueIsWarnedOf(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	endpoint := b.offer(t, func(s *postback.EndpointSpec) {
+		s.Scheme, s.URL = "bitlabs", s.URL+"?uid=[%UID%]&val=[%VAL%]&tx=[%TX%]&again=[%UID%]"
+	})
+	tests := map[string]string{
+		`{"uid":"u1","val":1.50,"tx":"t1"}`: "",
+		`{"val":1.50,"tx":"t1"}`:            "data.uid",
+		`{"uid":null,"val":1.50,"tx":"t1"}`: "data.uid",
+		`{"uid":"","val":0,"tx":"t1"}`:      "data.uid",
+		`{"uid":"u1"}`:                      "data.val data.tx",
+	}
+	for data, fields := range tests {
+		answer := b.accept(t, parse(t, `{"type":"conversion.completed","publisher":"pub_1","data":`+data+`}`))
+		var got []string
+		for _, warning := range answer.Warnings {
+			if warning.Code != postback.WarnEmptyMacro || warning.EndpointID != endpoint.ID || !strings.Contains(warning.Message, "[%") {
+				t.Errorf("%s: warned %+v", data, warning)
+			}
+			got = append(got, warning.Field)
+		}
+		if strings.Join(got, " ") != fields || len(answer.Deliveries) != 1 {
+			t.Errorf("%s: warned of %v, want %q", data, got, fields)
+		}
+	}
+}

@@ -4,6 +4,7 @@ package postback
 const (
 	WarnNoEndpoint = "no_endpoint" // nobody gets it
 	WarnUnsendable = "unsendable"  // an endpoint does not get it: its scheme cannot carry it
+	WarnEmptyMacro = "empty_macro" // a macro of an endpoint's URL is sent empty
 )
 
 // Warning says what will go wrong, or will trip common receivers, though it is
