@@ -200,6 +200,10 @@ func (f fakeReplays) StartReplay(ctx context.Context, filter postback.DeliveryFi
 	return job, nil
 }
 
+func (f fakeReplays) ReplayOutcomes(context.Context, string) (postback.ReplayOutcomes, error) {
+	return postback.ReplayOutcomes{Succeeded: 1, Dead: 1}, nil
+}
+
 func (f fakeReplays) Replay(_ context.Context, id string) (postback.ReplayJob, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -79,19 +79,22 @@ type replayInput struct {
 
 // replayView is a replay job as the API shows it.
 type replayView struct {
-	ID        string               `json:"id"`
-	State     postback.ReplayState `json:"state" enum:"running,done,cancelled"`
-	Filter    replayFilterView     `json:"filter"`
-	Rate      float64              `json:"rate,omitempty"`
-	DryRun    bool                 `json:"dry_run,omitempty"`
-	Matched   int                  `json:"matched" doc:"Deliveries that the filter picked when the job was made; grows until collected"`
-	Collected bool                 `json:"collected" doc:"All that the filter picked is known, so matched is final"`
-	Replayed  int                  `json:"replayed" doc:"Deliveries that this job opened again"`
-	Skipped   int                  `json:"skipped" doc:"Deliveries that were not opened again when their turn came"`
-	Skips     postback.ReplaySkips `json:"skipped_reasons,omitzero" doc:"Why: endpoint_deleted, moved_on (replayed otherwise before), removed (purged before)"`
-	Remaining int                  `json:"remaining" doc:"Deliveries of matched whose turn has not come"`
-	CreatedAt timestamp            `json:"created_at"`
-	EndedAt   timestamp            `json:"ended_at,omitzero"`
+	ID        string                   `json:"id"`
+	State     postback.ReplayState     `json:"state" enum:"running,done,cancelled"`
+	Filter    replayFilterView         `json:"filter"`
+	Rate      float64                  `json:"rate,omitempty"`
+	DryRun    bool                     `json:"dry_run,omitempty"`
+	Matched   int                      `json:"matched" doc:"Deliveries that the filter picked when the job was made; grows until collected"`
+	Collected bool                     `json:"collected" doc:"All that the filter picked is known, so matched is final"`
+	Replayed  int                      `json:"replayed" doc:"Deliveries that this job opened again"`
+	Skipped   int                      `json:"skipped" doc:"Deliveries that were not opened again when their turn came"`
+	Skips     postback.ReplaySkips     `json:"skipped_reasons,omitzero" doc:"Why: endpoint_deleted, moved_on (replayed otherwise before), removed (purged before)"`
+	Groups    []postback.DeliveryGroup `json:"groups,omitempty" nullable:"false" doc:"Of a dry run: what it counted, by endpoint, state and reason, the largest first; 1000 at most"`
+	// Outcomes are of one job that is asked for.
+	Outcomes  *postback.ReplayOutcomes `json:"outcomes,omitempty" doc:"What became of the deliveries that were opened again; not in listings"`
+	Remaining int                      `json:"remaining" doc:"Deliveries of matched whose turn has not come"`
+	CreatedAt timestamp                `json:"created_at"`
+	EndedAt   timestamp                `json:"ended_at,omitzero"`
 }
 
 type replayFilterView struct {
@@ -114,7 +117,7 @@ func replayOf(job postback.ReplayJob) replayView {
 	filter := job.Filter
 	view := replayView{
 		ID: job.ID, State: job.State, Rate: job.Rate, DryRun: job.DryRun,
-		Matched: job.Matched, Collected: job.Collected, Replayed: job.Replayed, Skipped: job.Skipped, Skips: job.Skips,
+		Matched: job.Matched, Collected: job.Collected, Replayed: job.Replayed, Skipped: job.Skipped, Skips: job.Skips, Groups: job.Groups,
 		CreatedAt: stamp(job.CreatedAt), EndedAt: stamp(job.EndedAt),
 		Filter: replayFilterView{
 			State: filter.States, Endpoint: filter.EndpointID, Publisher: filter.Publisher, Event: filter.EventID,
@@ -199,12 +202,26 @@ func (s *server) ownReplay(ctx context.Context, id string) (postback.ReplayJob, 
 	return job, nil
 }
 
-func (s *server) getReplay(ctx context.Context, input *IDInput) (*replayOutput, error) {
+type getReplayInput struct {
+	IDInput
+	Brief bool `query:"brief" doc:"Leave outcomes out, which look at each delivery that was opened: for who asks often"`
+}
+
+func (s *server) getReplay(ctx context.Context, input *getReplayInput) (*replayOutput, error) {
 	job, err := s.ownReplay(ctx, input.ID)
 	if err != nil {
 		return nil, err
 	}
-	return &replayOutput{Body: replayOf(job)}, nil
+	view := replayOf(job)
+	if job.DryRun || input.Brief {
+		return &replayOutput{Body: view}, nil
+	}
+	outcomes, err := s.Replayer.ReplayOutcomes(ctx, job.ID)
+	if err != nil {
+		return nil, fmt.Errorf("read outcomes: %w", err)
+	}
+	view.Outcomes = &outcomes
+	return &replayOutput{Body: view}, nil
 }
 
 func (s *server) cancelReplay(ctx context.Context, input *IDInput) (*replayOutput, error) {

@@ -239,6 +239,12 @@ func TestReplays(t *testing.T) {
 	if err != nil || job.Matched != 7 || !job.DryRun || job.Rate != 2.5 || !slices.Equal(job.Filter.States, []postback.State{postback.Dead}) || *job.Filter.Endpoint != "ep_1" {
 		t.Errorf("got %+v, %v", job, err)
 	}
+	if got, err := c.GetReplay(ctx, "rpl_9"); err != nil || got.Outcomes == nil || *got.Outcomes != (postback.ReplayOutcomes{Succeeded: 1, Dead: 1}) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if got, err := c.ReplayProgress(ctx, "rpl_9"); err != nil || got.Outcomes != nil {
+		t.Errorf("got %+v, %v", got, err)
+	}
 	if got, err := c.GetReplay(ctx, job.ID); err != nil || got.State != postback.ReplayRunning || got.Remaining != 0 {
 		t.Errorf("got %+v, %v", got, err)
 	}

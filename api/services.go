@@ -87,6 +87,7 @@ type Replayer interface {
 // ReplayReader reads replay jobs.
 type ReplayReader interface {
 	Replay(ctx context.Context, id string) (postback.ReplayJob, error)
+	ReplayOutcomes(ctx context.Context, id string) (postback.ReplayOutcomes, error)
 	ListReplays(ctx context.Context, filter postback.ReplayFilter, page postback.Page) ([]postback.ReplayJob, string, error)
 }
 

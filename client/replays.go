@@ -29,8 +29,12 @@ type ReplayJob struct {
 	Skipped   int                  `json:"skipped"` // not opened again when their turn came
 	Skips     postback.ReplaySkips `json:"skipped_reasons,omitzero"`
 	Remaining int                  `json:"remaining"` // of Matched
-	CreatedAt Time                 `json:"created_at"`
-	EndedAt   Time                 `json:"ended_at,omitzero"`
+	// Groups are what a dry run counted, the largest first.
+	Groups []postback.DeliveryGroup `json:"groups,omitempty"`
+	// Outcomes say what became of what was opened again; GetReplay fills them in.
+	Outcomes  *postback.ReplayOutcomes `json:"outcomes,omitempty"`
+	CreatedAt Time                     `json:"created_at"`
+	EndedAt   Time                     `json:"ended_at,omitzero"`
 }
 
 // StartReplay starts a replay job; a dry run only counts.
@@ -40,10 +44,18 @@ func (c *Client) StartReplay(ctx context.Context, request ReplayRequest) (Replay
 	return answer, err
 }
 
-// GetReplay returns a replay job with its progress.
+// GetReplay returns a replay job with its progress, and with what became of each
+// delivery that it opened again.
 func (c *Client) GetReplay(ctx context.Context, id string) (ReplayJob, error) {
 	var answer ReplayJob
 	err := c.do(ctx, call{method: http.MethodGet, path: "/v1/replays/" + url.PathEscape(id)}, &answer)
+	return answer, err
+}
+
+// ReplayProgress is GetReplay without outcomes: cheap, for who asks often.
+func (c *Client) ReplayProgress(ctx context.Context, id string) (ReplayJob, error) {
+	var answer ReplayJob
+	err := c.do(ctx, call{method: http.MethodGet, path: "/v1/replays/" + url.PathEscape(id), query: url.Values{"brief": {"true"}}}, &answer)
 	return answer, err
 }
 

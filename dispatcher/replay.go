@@ -21,7 +21,7 @@ type Replays interface {
 // Reopener counts deliveries and opens ended ones again.
 type Reopener interface {
 	Reopen(ctx context.Context, ids []string, at, sweepAt time.Time) ([]postback.Reopened, error)
-	CountDeliveries(ctx context.Context, filter postback.DeliveryFilter) (int, error)
+	GroupDeliveries(ctx context.Context, filter postback.DeliveryFilter) ([]postback.DeliveryGroup, error)
 }
 
 // ReplayJobs keeps replay jobs and their snapshots.
@@ -36,6 +36,7 @@ type ReplayJobs interface {
 type ReplayReader interface {
 	Replay(ctx context.Context, id string) (postback.ReplayJob, error)
 	ReplayJobs(ctx context.Context, filter postback.ReplayFilter, page postback.Page) ([]postback.ReplayJob, string, error)
+	ReplayOutcomes(ctx context.Context, id string) (postback.ReplayOutcomes, error)
 	RunningReplays(ctx context.Context) ([]postback.ReplayJob, error)
 }
 
@@ -81,11 +82,14 @@ func (d *Dispatcher) StartReplay(ctx context.Context, filter postback.DeliveryFi
 		State: postback.ReplayRunning, CreatedAt: now,
 	}
 	if dryRun {
-		matched, err := d.Replays.CountDeliveries(ctx, filter)
+		groups, err := d.Replays.GroupDeliveries(ctx, filter)
 		if err != nil {
 			return postback.ReplayJob{}, fmt.Errorf("count deliveries to replay: %w", err)
 		}
-		job.Matched, job.State, job.EndedAt = matched, postback.ReplayDone, now
+		for _, group := range groups {
+			job.Matched += group.Count
+		}
+		job.Groups, job.State, job.EndedAt = groups[:min(len(groups), postback.MaxGroups)], postback.ReplayDone, now
 	}
 	if err := d.Replays.CreateReplay(ctx, job); err != nil {
 		return postback.ReplayJob{}, fmt.Errorf("record replay: %w", err)
@@ -117,6 +121,16 @@ func (d *Dispatcher) Replay(ctx context.Context, jobID string) (postback.ReplayJ
 		return postback.ReplayJob{}, fmt.Errorf("read replay: %w", err)
 	}
 	return job, nil
+}
+
+// ReplayOutcomes counts what became of what a job reopened. It looks at each of
+// those.
+func (d *Dispatcher) ReplayOutcomes(ctx context.Context, jobID string) (postback.ReplayOutcomes, error) {
+	outcomes, err := d.Replays.ReplayOutcomes(ctx, jobID)
+	if err != nil {
+		return outcomes, fmt.Errorf("read outcomes of replay: %w", err)
+	}
+	return outcomes, nil
 }
 
 // ListReplays lists replay jobs, newest first, and the next cursor.

@@ -199,7 +199,7 @@ func TestADryRunOnlyCounts(t *testing.T) {
 	b.offer(t)
 	made := b.dead(t, 5)
 	job, err := b.StartReplay(t.Context(), postback.DeliveryFilter{}, 0, true)
-	if err != nil || job.Matched != 5 || job.State != postback.ReplayDone || !job.DryRun {
+	if err != nil || job.Matched != 5 || job.State != postback.ReplayDone || !job.DryRun || len(job.Groups) != 1 || job.Groups[0].Count != 5 {
 		t.Errorf("got %+v, %v", job, err)
 	}
 	if job = b.turn(t, job.ID); job.Replayed != 0 {

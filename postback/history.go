@@ -91,8 +91,35 @@ type ReplayJob struct {
 	Replayed  int // of the snapshot, reopened by this job
 	Skipped   int // of the snapshot, not reopened when their turn came
 	Skips     ReplaySkips
+	Groups    []DeliveryGroup // of a dry run: what was counted, the largest first
 	CreatedAt time.Time
 	EndedAt   time.Time
+}
+
+// MaxGroups is how many groups a dry run keeps; smaller ones are left out.
+const MaxGroups = 1000
+
+// DeliveryGroup counts deliveries of an endpoint that are in the same state for
+// the same reason.
+type DeliveryGroup struct {
+	EndpointID string `json:"endpoint"`
+	State      State  `json:"state"`
+	Reason     Reason `json:"reason,omitempty"`
+	// EndpointDeleted says that a replay would skip them.
+	EndpointDeleted bool `json:"endpoint_deleted,omitempty"`
+	Count           int  `json:"count"`
+}
+
+// ReplayOutcomes counts what became of the deliveries that a replay job opened.
+type ReplayOutcomes struct {
+	Succeeded     int `json:"succeeded"`
+	Dead          int `json:"dead"`           // failed again
+	Waiting       int `json:"waiting"`        // for an attempt that is set for a time
+	Parked        int `json:"parked"`         // wait in the ledger alone
+	Cancelled     int `json:"cancelled"`      // the endpoint was deleted after an attempt
+	Unsent        int `json:"unsent"`         // ended before an attempt, as they had ended before
+	ReplayedAgain int `json:"replayed_again"` // another replay has opened them since
+	Purged        int `json:"purged"`         // removed with what is old
 }
 
 // ReplaySkips counts the deliveries that a replay job did not reopen, by reason.

@@ -112,25 +112,36 @@ itself: --secret-env names the variable.`,
 }
 
 func (p *program) endpointDelete() *cobra.Command {
-	var yes bool
+	var yes, dryRun bool
 	cmd := &cobra.Command{
 		Use: "delete ENDPOINT", Short: "Delete an endpoint",
 		Long: `Delete an endpoint. Deliveries that wait for it are cancelled; its history stays.
-On a terminal it asks first.`,
+Replayed deliveries that wait and were not sent again take back how they had ended.
+On a terminal it asks first; --dry-run only says what waits, by state and reason.`,
 		Example: "  waybill endpoint delete " + exampleEndpoint + " --yes",
 		Args:    takes("ENDPOINT"),
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be cancelled")
 	return p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
+		health, err := c.EndpointHealth(ctx, args[0], "")
+		if err != nil {
+			return fmt.Errorf("read what waits: %w", err)
+		}
+		waits := escapeLine(waitingLine(health.Waiting))
+		if dryRun {
+			p.printf("%s would be deleted; waiting deliveries to cancel: %s\n", escapeLine(args[0]), waits)
+			return nil
+		}
 		if !yes && p.interactive() {
-			if err := p.confirm(ctx, "Delete "+args[0]+" and cancel what waits for it?"); err != nil {
+			if err := p.confirm(ctx, "Delete "+args[0]+" and cancel what waits for it ("+waits+")?"); err != nil {
 				return err
 			}
 		}
 		if err := c.DeleteEndpoint(ctx, args[0]); err != nil {
 			return fmt.Errorf("delete endpoint: %w", err)
 		}
-		p.printf("%s is deleted\n", escapeLine(args[0]))
+		p.printf("%s is deleted; waiting deliveries that were cancelled: %s\n", escapeLine(args[0]), waits)
 		return nil
 	})
 }

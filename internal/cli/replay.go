@@ -123,6 +123,9 @@ func (p *program) replayFiltered(ctx context.Context, c *client.Client, cmd *cob
 		if job, err = p.watch(ctx, c, job); err != nil {
 			return err
 		}
+		if job, err = c.GetReplay(ctx, job.ID); err != nil {
+			return fmt.Errorf("get replay: %w", err)
+		}
 	}
 	return p.showReplay(job, flags.json)
 }
@@ -133,5 +136,6 @@ func (p *program) confirmReplay(ctx context.Context, c *client.Client, request c
 	if err != nil {
 		return fmt.Errorf("count deliveries: %w", err)
 	}
-	return p.confirm(ctx, fmt.Sprintf("Replay %d deliveries?", counted.Matched))
+	showGroups(p.err, counted)
+	return p.confirm(ctx, "Replay them?")
 }

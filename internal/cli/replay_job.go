@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,11 +19,59 @@ func (p *program) showReplay(job client.ReplayJob, asJSON bool) error {
 	case asJSON:
 		return p.printJSON(job)
 	case job.DryRun:
-		p.printf("%d deliveries would be replayed\n", job.Matched)
+		showGroups(p.out, job)
 	default:
 		p.printf("%s is %s: %s\n", escapeLine(job.ID), job.State, progressOf(job))
+		if job.Outcomes != nil && job.Replayed > 0 {
+			p.printf("of the replayed: %s\n", outcomesOf(*job.Outcomes))
+		}
 	}
 	return nil
+}
+
+// showGroups says what a dry run counted.
+func showGroups(to io.Writer, job client.ReplayJob) {
+	kept := 0
+	rows := make([][]string, 0, len(job.Groups))
+	for _, group := range job.Groups {
+		note := ""
+		if group.EndpointDeleted {
+			kept += group.Count
+			note = "skipped: the endpoint is deleted"
+		}
+		rows = append(rows, []string{strconv.Itoa(group.Count), group.EndpointID, string(group.State), string(group.Reason), note})
+	}
+	fmt.Fprintf(to, "%d deliveries would be replayed\n", job.Matched-kept)
+	if kept > 0 {
+		fmt.Fprintf(to, "%d deliveries would be skipped\n", kept)
+	}
+	if len(rows) > 0 {
+		fmt.Fprintln(to)
+		printTable(to, []string{"count", "endpoint", "state", "reason", "note"}, rows)
+	}
+}
+
+// outcomesOf says what became of what a job opened, without what became of none.
+func outcomesOf(outcomes postback.ReplayOutcomes) string {
+	var texts []string
+	for _, one := range []struct {
+		count int
+		what  string
+	}{
+		{outcomes.Succeeded, "succeeded"},
+		{outcomes.Dead, "failed again"},
+		{outcomes.Waiting, "waiting"},
+		{outcomes.Parked, "parked"},
+		{outcomes.Cancelled, "cancelled"},
+		{outcomes.Unsent, "not sent (as they had ended)"},
+		{outcomes.ReplayedAgain, "replayed again"},
+		{outcomes.Purged, "purged"},
+	} {
+		if one.count > 0 {
+			texts = append(texts, fmt.Sprintf("%d %s", one.count, one.what))
+		}
+	}
+	return strings.Join(texts, ", ")
 }
 
 // progressOf says how far a job is.
@@ -123,7 +172,10 @@ func (p *program) replayWatch() *cobra.Command {
 		if err != nil {
 			return job, fmt.Errorf("get replay: %w", err)
 		}
-		return p.watch(ctx, c, job)
+		if job, err = p.watch(ctx, c, job); err != nil {
+			return job, err
+		}
+		return c.GetReplay(ctx, id) //nolint:wrapcheck // replayJob says what it was doing
 	})
 }
 

@@ -30,7 +30,7 @@ func (p *program) watch(ctx context.Context, c *client.Client, started client.Re
 			return job, unwatched(job, errors.New(interrupted))
 		case <-ticker.C:
 		}
-		seen, err := c.GetReplay(ctx, job.ID)
+		seen, err := c.ReplayProgress(ctx, job.ID)
 		if err != nil {
 			return job, unwatched(job, err)
 		}

@@ -272,12 +272,23 @@ func (b branch) list(f postback.DeliveryFilter, limit int) (string, []any) {
 
 // count is the statement that counts a branch.
 func (b branch) count(f postback.DeliveryFilter, within span) (string, []any) {
+	from, args := b.from(f, within)
+	return `SELECT count(*)` + from, args
+}
+
+func (b branch) groups(f postback.DeliveryFilter, within span) (string, []any) {
+	from, args := b.from(f, within)
+	return `SELECT d.endpoint_id, d.state, d.reason, count(*)` + from + ` GROUP BY 1, 2, 3`, args
+}
+
+// from is what is counted.
+func (b branch) from(f postback.DeliveryFilter, within span) (string, []any) {
 	if b.waiting {
 		b.addRest(f)
 		b.addIDs(`d.id`, f, within) // says which partitions the join is with
-		return `SELECT count(*) FROM waiting w JOIN deliveries d ON d.id = w.id ` + b.sql(), b.args
+		return ` FROM waiting w JOIN deliveries d ON d.id = w.id ` + b.sql(), b.args
 	}
-	return `SELECT count(*) FROM deliveries d ` + b.sql(), b.args
+	return ` FROM deliveries d ` + b.sql(), b.args
 }
 
 // statesOf are the states without repetition.

@@ -14,20 +14,21 @@ import (
 
 const (
 	insertReplay = `INSERT INTO replays
-		(id, filter, publisher, rate, dry_run, state, matched, collected, replayed, skipped, skips, last, created_at, ended_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, '', $12, $13)`
+		(id, filter, publisher, rate, dry_run, state, matched, collected, replayed, skipped, skips, groups, last, created_at, ended_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, '', $13, $14)`
 	insertItems = `INSERT INTO replay_items (replay, delivery, generation) SELECT $1, * FROM unnest($2::text[], $3::integer[])`
 	moveReplay  = `UPDATE replays SET last = $2, matched = matched + $3 WHERE id = $1`
 	countItems  = `SELECT count(*) FROM replay_items WHERE replay = $1`
 	endCollect  = `UPDATE replays SET collected = true, matched = $2, state = $3, ended_at = $4 WHERE id = $1`
-	nextItems   = `SELECT delivery, generation FROM replay_items WHERE replay = $1 ORDER BY delivery LIMIT $2`
-	dropItems   = `DELETE FROM replay_items WHERE replay = $1 AND delivery <= $2`
+	nextItems   = `SELECT delivery, generation FROM replay_items WHERE replay = $1 AND opened IS NULL ORDER BY delivery LIMIT $2`
+	openItems   = `UPDATE replay_items SET opened = generation + 1 WHERE replay = $1 AND delivery = ANY($2)`
+	dropItems   = `DELETE FROM replay_items WHERE replay = $1 AND delivery <= $2 AND opened IS NULL`
 	countReplay = `UPDATE replays SET replayed = $2, skipped = $3, skips = $4, state = $5, ended_at = $6 WHERE id = $1`
 	endReplay   = `UPDATE replays SET state = 'cancelled', ended_at = $2 WHERE id = $1`
 )
 
 const (
-	selectReplays = `SELECT r.id, r.filter, r.rate, r.dry_run, r.state, r.matched, r.collected, r.replayed, r.skipped, r.skips,
+	selectReplays = `SELECT r.id, r.filter, r.rate, r.dry_run, r.state, r.matched, r.collected, r.replayed, r.skipped, r.skips, r.groups,
 		r.created_at, r.ended_at, r.last, r.seq FROM replays r `
 	readReplay = selectReplays + `WHERE r.id = $1`
 	// lockReplay makes those who work on a job take turns.
@@ -51,6 +52,7 @@ func replayDest(r *replayRow) []any {
 		&r.Rate, &r.DryRun, &r.State,
 		&r.Matched, &r.Collected, &r.Replayed, &r.Skipped,
 		decoded{&r.Skips},
+		decoded{&r.Groups},
 		instant{&r.CreatedAt},
 		instant{&r.EndedAt},
 		&r.last, &r.seq,
@@ -67,8 +69,12 @@ func (l *Ledger) CreateReplay(ctx context.Context, job postback.ReplayJob) error
 	if err != nil {
 		return err
 	}
+	groups, err := encode(job.Groups)
+	if err != nil {
+		return err
+	}
 	_, err = l.change(ctx, "write replay", insertReplay, job.ID, filter, clean(job.Filter.Publisher), job.Rate, job.DryRun, string(job.State),
-		job.Matched, job.Collected, job.Replayed, job.Skipped, skips, moment(job.CreatedAt), moment(job.EndedAt))
+		job.Matched, job.Collected, job.Replayed, job.Skipped, skips, groups, moment(job.CreatedAt), moment(job.EndedAt))
 	return err
 }
 
@@ -191,6 +197,9 @@ func reopenItems(ctx context.Context, tx pgx.Tx, job *postback.ReplayJob, limit 
 	ended := replayable(job, items, found, deleted)
 	if err := reopenAll(ctx, tx, ended, at, at); err != nil {
 		return 0, err
+	}
+	if _, err := tx.Exec(ctx, openItems, job.ID, column(ended, func(s *standing) string { return s.id })); err != nil {
+		return 0, fmt.Errorf("note what was opened: %w", err)
 	}
 	if _, err := tx.Exec(ctx, dropItems, job.ID, items[len(items)-1].delivery); err != nil {
 		return 0, fmt.Errorf("take off replay's snapshot: %w", err)

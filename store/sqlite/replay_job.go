@@ -12,19 +12,20 @@ import (
 
 const (
 	insertReplay = `INSERT INTO replays
-		(id, filter, rate, dry_run, state, matched, collected, replayed, skipped, skips, cursor, created_at, ended_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?)`
+		(id, filter, rate, dry_run, state, matched, collected, replayed, skipped, skips, groups, cursor, created_at, ended_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?)`
 	insertItem = `INSERT INTO replay_items (replay, position, delivery, generation)
 		SELECT ?1, coalesce(max(position) + 1, 0), ?2, ?3 FROM replay_items WHERE replay = ?1`
 	moveCursor   = `UPDATE replays SET cursor = ?, matched = matched + ? WHERE id = ? AND cursor = ? AND collected = 0 AND state = 'running'`
 	endCollect   = `UPDATE replays SET collected = 1, matched = ?, state = ?, ended_at = ? WHERE id = ? AND collected = 0 AND state = 'running'`
-	nextItems    = `SELECT position, delivery, generation FROM replay_items WHERE replay = ? ORDER BY position DESC LIMIT ?`
-	dropItems    = `DELETE FROM replay_items WHERE replay = ? AND position >= ?`
+	nextItems    = `SELECT position, delivery, generation FROM replay_items WHERE replay = ? AND opened IS NULL ORDER BY position DESC LIMIT ?`
+	openItem     = `UPDATE replay_items SET opened = generation + 1 WHERE replay = ? AND position = ?`
+	dropItems    = `DELETE FROM replay_items WHERE replay = ? AND position >= ? AND opened IS NULL`
 	countReplay  = `UPDATE replays SET replayed = ?, skipped = ?, skips = ?, state = ?, ended_at = ? WHERE id = ?`
 	cancelReplay = `UPDATE replays SET state = 'cancelled', ended_at = ? WHERE id = ? AND state = 'running'`
 )
 
-const replayColumns = `r.id, r.filter, r.rate, r.dry_run, r.state, r.matched, r.collected, r.replayed, r.skipped, r.skips, r.created_at, r.ended_at, r.cursor, r.seq`
+const replayColumns = `r.id, r.filter, r.rate, r.dry_run, r.state, r.matched, r.collected, r.replayed, r.skipped, r.skips, r.groups, r.created_at, r.ended_at, r.cursor, r.seq`
 
 // replayRow is a job with how far it has collected, and what orders it among
 // others of the same time.
@@ -43,6 +44,7 @@ func replayDest(r *replayRow) []any {
 		&r.Rate, &r.DryRun, &r.State,
 		&r.Matched, &r.Collected, &r.Replayed, &r.Skipped,
 		decoded{&r.Skips},
+		decoded{&r.Groups},
 		instant{&r.CreatedAt},
 		instant{&r.EndedAt},
 		&r.cursor, &r.seq,
@@ -63,8 +65,12 @@ func (l *Ledger) CreateReplay(ctx context.Context, job postback.ReplayJob) error
 	if err != nil {
 		return err
 	}
+	groups, err := encode(job.Groups)
+	if err != nil {
+		return err
+	}
 	_, err = l.change(ctx, "write replay", 1, insertReplay, job.ID, filter, job.Rate, job.DryRun, string(job.State),
-		job.Matched, job.Collected, job.Replayed, job.Skipped, skips, micros(job.CreatedAt), micros(job.EndedAt))
+		job.Matched, job.Collected, job.Replayed, job.Skipped, skips, groups, micros(job.CreatedAt), micros(job.EndedAt))
 	return err
 }
 
@@ -225,6 +231,9 @@ func reopenItem(ctx context.Context, db *session, job *postback.ReplayJob, item 
 		return nil
 	}
 	job.Replayed++
+	if _, err := db.exec(ctx, openItem, job.ID, item.position); err != nil {
+		return fmt.Errorf("note what was opened: %w", err)
+	}
 	return reopenIn(ctx, db, item.delivery, at, at)
 }
 

@@ -261,6 +261,9 @@ type Replays interface {
 	Reopen(ctx context.Context, ids []string, at, sweepAt time.Time) ([]Reopened, error)
 	// CountDeliveries counts what a filter picks.
 	CountDeliveries(ctx context.Context, filter postback.DeliveryFilter) (int, error)
+	// GroupDeliveries counts it by endpoint, state and reason, the largest group
+	// first (then in the order of the three), and says which endpoints are deleted.
+	GroupDeliveries(ctx context.Context, filter postback.DeliveryFilter) ([]postback.DeliveryGroup, error)
 	ReplayJobs
 	ReplayReader
 }
@@ -299,6 +302,9 @@ type ReplayReader interface {
 	Replay(ctx context.Context, id string) (postback.ReplayJob, error)
 	// ReplayJobs lists jobs, newest first, and the next cursor.
 	ReplayJobs(ctx context.Context, filter postback.ReplayFilter, page postback.Page) ([]postback.ReplayJob, string, error)
+	// ReplayOutcomes counts what became of what a job reopened. It looks at each of
+	// those; a job that is not there has none.
+	ReplayOutcomes(ctx context.Context, id string) (postback.ReplayOutcomes, error)
 	// RunningReplays lists the jobs that are not ended, oldest first.
 	RunningReplays(ctx context.Context) ([]postback.ReplayJob, error)
 }

@@ -161,3 +161,60 @@ func replayDeleted(k kit) {
 	same(k, "delivery", k.stored(gone[0]), before)
 	same(k, "state of the other", k.stored(kept.ID).State, postback.Pending)
 }
+
+func replayOutcomes(k kit) {
+	saved := k.save(Endpoint("ep_2"))
+	gone := k.record(Die(k.accept(Event(NewID("evt", Noon())), saved.ID)[0].Ref()))
+	found := k.deads(6)
+	k.replay("rpl_1")
+	k.collect("rpl_1", 10)
+	_, err := k.AdvanceReplay(k.ctx(), "rpl_1", 0, 3, After(time.Hour))
+	k.must(err)
+	_, err = k.AdvanceReplay(k.ctx(), "rpl_1", 3, 10, After(time.Hour))
+	k.must(err)
+	k.remove(saved)
+	_, err = k.Cancel(k.ctx(), saved.ID, postback.ReasonEndpointDeleted, After(2*time.Hour), 10)
+	k.must(err)
+	k.takenBack(gone)
+	k.record(Succeed(k.stored(found[0]).Ref()))
+	k.record(Die(k.stored(found[1]).Ref()))
+	k.record(Retry(k.stored(found[2]).Ref()))
+	k.record(Park(k.stored(found[3]).Ref()))
+	k.record(Die(k.stored(found[4]).Ref()))
+	_, err = k.Reopen(k.ctx(), found[4:5], After(3*time.Hour), After(3*time.Hour))
+	k.must(err)
+	got, err := k.ReplayOutcomes(k.ctx(), "rpl_1")
+	k.must(err)
+	same(k, "outcomes", got, postback.ReplayOutcomes{Succeeded: 1, Dead: 1, Waiting: 2, Parked: 1, Unsent: 1, ReplayedAgain: 1})
+	got, err = k.ReplayOutcomes(k.ctx(), "rpl_unknown")
+	k.must(err)
+	same(k, "outcomes of an unknown job", got, postback.ReplayOutcomes{})
+}
+
+func replayGroups(k kit) {
+	k.remove(k.save(Endpoint("ep_2")))
+	var event string
+	for range 3 {
+		event = k.in(postback.Dead).EventID
+	}
+	k.in(postback.Succeeded)
+	k.in(postback.Parked)
+	for range 2 {
+		k.record(Die(k.accept(Event(NewID("evt", Noon())), "ep_2")[0].Ref()))
+	}
+	dead := postback.DeliveryGroup{EndpointID: "ep_1", State: postback.Dead, Reason: postback.ReasonExhausted, Count: 3}
+	other := postback.DeliveryGroup{EndpointID: "ep_2", State: postback.Dead, Reason: postback.ReasonExhausted, EndpointDeleted: true, Count: 2}
+	done := postback.DeliveryGroup{EndpointID: "ep_1", State: postback.Succeeded, Count: 1}
+	for _, tt := range []struct {
+		filter postback.DeliveryFilter
+		want   []postback.DeliveryGroup
+	}{
+		{postback.DeliveryFilter{States: []postback.State{postback.Dead, postback.Succeeded}}, []postback.DeliveryGroup{dead, other, done}},
+		{postback.DeliveryFilter{States: []postback.State{postback.Cancelled}}, nil},
+		{postback.DeliveryFilter{EventID: event}, []postback.DeliveryGroup{{EndpointID: "ep_1", State: postback.Dead, Reason: postback.ReasonExhausted, Count: 1}}},
+	} {
+		got, err := k.GroupDeliveries(k.ctx(), tt.filter)
+		k.must(err)
+		same(k, "groups", got, tt.want)
+	}
+}

@@ -18,6 +18,8 @@ func replayTests() []test {
 		{"that collect nothing are done", replayNothing},
 		{"reopen their snapshot, oldest first, each once", replayAdvances},
 		{"skip what moved on", replaySkips},
+		{"say what became of what they reopened", replayOutcomes},
+		{"count what would be replayed by endpoint, state and reason", replayGroups},
 		{"skip what was for an endpoint that is deleted", replayDeleted},
 		{"take a step for one of many only", replayStepsOnce},
 		{"are cancelled once, and then rest", replayCancelled},
@@ -67,7 +69,8 @@ func (k kit) deads(n int) []string {
 func replayKeeps(k kit) {
 	full := postback.ReplayJob{
 		ID: "rpl_1", Rate: 2.5, DryRun: true, State: postback.ReplayRunning, Matched: 7, Replayed: 3, Skipped: 6, Collected: true, CreatedAt: Noon(),
-		Skips: postback.ReplaySkips{EndpointDeleted: 3, MovedOn: 2, Removed: 1},
+		Skips:  postback.ReplaySkips{EndpointDeleted: 3, MovedOn: 2, Removed: 1},
+		Groups: []postback.DeliveryGroup{{EndpointID: "ep_1", State: postback.Dead, Reason: postback.ReasonExhausted, EndpointDeleted: true, Count: 7}},
 		Filter: postback.DeliveryFilter{
 			States: []postback.State{postback.Dead}, EndpointID: "ep_1", Publisher: "pub_1", EventID: "evt_1", EventType: "conversion.*",
 			StatusCode: 500, Reference: "tx-1", Since: Noon(), Until: After(time.Hour), EndedBefore: After(time.Minute), NoTests: true,

@@ -1,0 +1,63 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
+)
+
+const (
+	readOutcomes = `SELECT ` + store.OutcomeCase + `, count(*) FROM replay_items i LEFT JOIN deliveries d ON d.id = i.delivery
+		WHERE i.replay = ? AND i.opened IS NOT NULL GROUP BY 1`
+	deletedAmong = `SELECT id FROM endpoints WHERE state = 'deleted' AND id IN (SELECT value FROM json_each(?))`
+)
+
+// ReplayOutcomes counts what became of what a job reopened.
+func (l *Ledger) ReplayOutcomes(ctx context.Context, id string) (postback.ReplayOutcomes, error) {
+	type outcome struct {
+		name  string
+		count int
+	}
+	var all postback.ReplayOutcomes
+	found, err := collect(ctx, l.readPool, func(o *outcome) []any { return []any{&o.name, &o.count} }, readOutcomes, id)
+	if err != nil {
+		return all, fmt.Errorf("read outcomes of replay: %w", err)
+	}
+	for _, one := range found {
+		store.Outcome(&all, one.name, one.count)
+	}
+	return all, nil
+}
+
+// GroupDeliveries counts what a filter picks by endpoint, state and reason.
+func (l *Ledger) GroupDeliveries(ctx context.Context, filter postback.DeliveryFilter) ([]postback.DeliveryGroup, error) {
+	var counts []postback.DeliveryGroup
+	var deleted []string
+	err := l.snapshot(ctx, func(db querier) error {
+		for _, state := range statesOf(filter) {
+			index, where := deliveryQuery(filter, state)
+			query := `SELECT d.endpoint_id, d.state, d.reason, count(*) FROM deliveries d INDEXED BY ` + index + ` ` + where.sql() + ` GROUP BY 1, 2, 3`
+			found, err := collect(ctx, db, groupDest, query, where.args...)
+			if err != nil {
+				return fmt.Errorf("count deliveries: %w", err)
+			}
+			counts = append(counts, found...)
+		}
+		ids, err := encode(store.EndpointsOf(counts))
+		if err != nil {
+			return err
+		}
+		deleted, err = collect(ctx, db, func(id *string) []any { return []any{id} }, deletedAmong, ids)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return store.Groups(counts, deleted), nil
+}
+
+func groupDest(g *postback.DeliveryGroup) []any {
+	return []any{&g.EndpointID, &g.State, &g.Reason, &g.Count}
+}
