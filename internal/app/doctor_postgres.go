@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/waybillhq/waybill/internal/config"
@@ -21,6 +22,9 @@ func checkPostgres(ctx context.Context, cfg config.Config) []Check {
 		return []Check{bad("ledger", err, "")}
 	}
 	checks := []Check{checkVersion(state), checkClock(state), checkDisk(state), checkConnections(state, cfg.DatabaseConnections)}
+	if state.Pooled {
+		checks = append(checks, checkSettings(state))
+	}
 	opened, err := openLedger(ctx, cfg, options.Logger)
 	if err != nil {
 		return append(checks, bad("ledger schema", err, ""))
@@ -60,6 +64,16 @@ func checkDisk(state postgres.State) Check {
 	default:
 		return good(name, "commits wait for the disk")
 	}
+}
+
+// checkSettings compares the settings in force with those that are wanted, where a
+// pooler may keep them from the server.
+func checkSettings(state postgres.State) Check {
+	const name = "ledger settings"
+	if len(state.Lacking) > 0 {
+		return risky(name, "a connection pooler such as PgBouncer keeps settings of Waybill's connections from the server", strings.Join(state.Lacking, "; "))
+	}
+	return good(name, "in force, through a connection pooler")
 }
 
 func checkConnections(state postgres.State, pool int) Check {

@@ -33,7 +33,7 @@ type cluster struct {
 }
 
 // logins lets the superuser in without a password and nobody else.
-const logins = "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
+const logins = "host all postgres 127.0.0.1/32 trust\nhost replication postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
 
 func newCluster(settings []string) (*cluster, error) {
 	c := &cluster{settings: settings}
@@ -61,6 +61,9 @@ func newCluster(settings []string) (*cluster, error) {
 // the path.
 func findPostgres() (string, error) {
 	if found, err := exec.LookPath("initdb"); err == nil {
+		if real, err := filepath.EvalSymlinks(found); err == nil {
+			found = real // The other programs are beside it.
+		}
 		return filepath.Dir(found), nil
 	}
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -31,6 +33,11 @@ const (
 	unknownDatabase       = "3D000"
 	deadlockDetected      = "40P01"
 	checkViolation        = "23514"
+	protocolViolation     = "08P01"
+	readOnlyTransaction   = "25006"
+	featureNotSupported   = "0A000"
+	classConnection       = "08"
+	classShutdown         = "57P"
 	classDataException    = "22"
 	classConstraint       = "23"
 )
@@ -48,7 +55,6 @@ func poolConfig(options Options) (*pgxpool.Config, error) {
 	}
 	config.MaxConnIdleTime = 5 * time.Minute
 	config.PingTimeout = connectWait
-	settle(config.ConnConfig)
 	return config, nil
 }
 
@@ -57,7 +63,6 @@ func connConfig(url string) (*pgx.ConnConfig, error) {
 	if err != nil {
 		return nil, badURL()
 	}
-	settle(config)
 	return config, nil
 }
 
@@ -67,42 +72,21 @@ func badURL() error {
 		`is not a PostgreSQL URL; write "postgres://user:password@host:5432/database?sslmode=verify-full"`)
 }
 
-// settle sets what the server must know. Plans are made for the values at hand,
-// because those say which partition it is, and from indexes, because a table that
-// was empty when the statistics were made may hold a million rows now. JIT
-// compilation costs far more than any of the statements.
-func settle(config *pgx.ConnConfig) {
-	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = connectWait
-	}
-	wait := strconv.FormatInt(statementWait.Milliseconds(), 10)
-	for name, value := range map[string]string{
-		"application_name":                    "waybill",
-		"timezone":                            "UTC",
-		"statement_timeout":                   wait,
-		"idle_in_transaction_session_timeout": wait,
-		"tcp_user_timeout":                    wait,
-		"synchronous_commit":                  "on",
-		"default_transaction_isolation":       "read committed",
-		"plan_cache_mode":                     "force_custom_plan",
-		"jit":                                 "off",
-		"enable_seqscan":                      "off",
-	} {
-		if _, said := config.RuntimeParams[name]; !said {
-			config.RuntimeParams[name] = value
-		}
-	}
-}
-
 // explain says what to do about an error that a ledger cannot be opened or
 // changed for; other errors stay as they are.
 func explain(config *pgx.ConnConfig, err error) error {
 	if _, told := errors.AsType[*postback.Error](err); told {
 		return err
 	}
-	place := net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port))) + "/" + config.Database
+	place := hostsOf(config)
+	if errors.Is(err, pgconn.ErrReadOnlyConnection) {
+		return readOnly(config)
+	}
 	if failure, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch failure.Code {
+		case protocolViolation:
+			return postback.Failure(CodeUnreachable, "what answers at %s is no PostgreSQL server but a pooler such as PgBouncer, and it refuses (%s); "+
+				"see its log and settings, or connect to the server directly", place, failure.Message)
 		case insufficientPrivilege:
 			return lacking(config, failure.Message)
 		case invalidPassword, invalidLogin:
@@ -116,6 +100,22 @@ func explain(config *pgx.ConnConfig, err error) error {
 		return postback.Failure(CodeUnreachable, "PostgreSQL at %s does not answer (%v); check host, port and sslmode in the database URL, and that the server runs", place, errors.Unwrap(failure))
 	}
 	return err
+}
+
+// hostsOf names the hosts of a URL and its database.
+func hostsOf(config *pgx.ConnConfig) string {
+	hosts := []string{net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port)))}
+	for _, other := range config.Fallbacks {
+		if host := net.JoinHostPort(other.Host, strconv.Itoa(int(other.Port))); !slices.Contains(hosts, host) {
+			hosts = append(hosts, host)
+		}
+	}
+	return strings.Join(hosts, ",") + "/" + config.Database
+}
+
+func readOnly(config *pgx.ConnConfig) error {
+	return postback.Failure(CodeUnreachable, "PostgreSQL at %s takes no writes: it is a standby, or default_transaction_read_only is on; "+
+		"name the primary in the database URL, or all hosts of which one is (postgres://user@host1,host2/database): the one that takes writes is used", hostsOf(config))
 }
 
 func lacking(config *pgx.ConnConfig, what string) error {
@@ -141,8 +141,9 @@ func hasCode(err error, code string) bool {
 func (l *Ledger) transact(ctx context.Context, do func(ctx context.Context, tx pgx.Tx) error) error {
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	err := pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error { return do(ctx, tx) })
-	return err //nolint:wrapcheck // callers say what they were doing
+	return replanned(func() error { //nolint:wrapcheck // callers say what they were doing
+		return pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error { return do(ctx, tx) })
+	})
 }
 
 // persist is transact for what others may be in the way of.
@@ -158,7 +159,7 @@ func (l *Ledger) persist(ctx context.Context, do func(ctx context.Context, tx pg
 func undisturbed(do func() error) (err error) {
 	const tries = 10
 	for range tries {
-		if err = do(); !hasCode(err, deadlockDetected) && !hasCode(err, checkViolation) {
+		if err = replanned(do); !hasCode(err, deadlockDetected) && !hasCode(err, checkViolation) {
 			return err
 		}
 	}
@@ -169,7 +170,11 @@ func undisturbed(do func() error) (err error) {
 func (l *Ledger) change(ctx context.Context, doing, query string, args ...any) (int, error) {
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	tag, err := l.pool.Exec(ctx, query, args...)
+	var tag pgconn.CommandTag
+	err := replanned(func() (err error) {
+		tag, err = l.pool.Exec(ctx, query, args...)
+		return err //nolint:wrapcheck // it is wrapped below
+	})
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", doing, err)
 	}

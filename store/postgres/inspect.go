@@ -18,6 +18,8 @@ type State struct {
 	Connections    int           // that roles like ours may have open, all together
 	Owner          bool          // the role may make and drop the partitions of days
 	DaysAhead      int           // days after today that have partitions
+	Pooled         bool          // a connection pooler stands between
+	Lacking        []string      // statements that would put settings in force that a pooler does not pass on
 }
 
 // minVersion is the oldest server that Waybill works with, as
@@ -40,8 +42,12 @@ func Inspect(ctx context.Context, options Options) (State, error) {
 	}
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	db, err := pgx.ConnectConfig(ctx, config)
+	db, found, err := approach(ctx, config)
 	if err != nil {
+		return State{}, explain(config, err)
+	}
+	_ = db.Close(ctx) // It has shown the way.
+	if db, err = pgx.ConnectConfig(ctx, config); err != nil {
 		return State{}, explain(config, err)
 	}
 	defer func() { _ = db.Close(ctx) }() // it has read all it wanted
@@ -49,6 +55,7 @@ func Inspect(ctx context.Context, options Options) (State, error) {
 	if err != nil {
 		return State{}, explain(config, err)
 	}
+	state.Pooled, state.Lacking = found.pooled, found.mend(config)
 	return state, nil
 }
 

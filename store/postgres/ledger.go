@@ -70,10 +70,19 @@ func Open(ctx context.Context, options Options) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
+	first, found, err := approach(ctx, config.ConnConfig)
+	if err != nil {
+		return nil, fmt.Errorf("open ledger: %w", explain(config.ConnConfig, err))
+	}
+	_ = first.Close(ctx) // It has shown the way.
+	found.warn(ctx, options.Logger, config.ConnConfig)
+	renew := &renewer{}
+	config.ConnConfig.Tracer = renew
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
+	renew.pool.Store(pool)
 	ledger := &Ledger{pool: pool, logger: options.Logger, types: knownTypes{seen: map[string]bool{}}}
 	if ledger.schema, err = checkSchema(ctx, config.ConnConfig, pool); err != nil {
 		pool.Close()
@@ -101,9 +110,18 @@ func (l *Ledger) Identity(ctx context.Context) (string, error) {
 	return single(ctx, l.pool, "identity", one[string], `SELECT value FROM meta WHERE name = 'identity'`)
 }
 
-// Ping reports whether the ledger answers.
+// takesWrites reads what must be there, and whether it could be changed.
+const takesWrites = `SELECT current_setting('transaction_read_only') = 'off' FROM meta WHERE name = 'identity'`
+
+// Ping reports whether the ledger answers, and takes writes.
 func (l *Ledger) Ping(ctx context.Context) error {
-	_, err := l.Identity(ctx)
+	ctx, cancel := bound(ctx)
+	defer cancel()
+	writes, err := single(ctx, l.pool, "identity", one[bool], takesWrites)
+	if err == nil && !writes {
+		l.pool.Reset() // Another host may take them by now.
+		err = readOnly(l.pool.Config().ConnConfig)
+	}
 	return err
 }
 

@@ -42,13 +42,16 @@ func migrate(ctx context.Context, options Options, apply migration) (schema stor
 	if err != nil {
 		return store.Schema{}, err
 	}
-	// A migration may take as long as it needs.
-	config.RuntimeParams["statement_timeout"] = "0"
-	db := stdlib.OpenDB(*config)
-	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := db.PingContext(ctx); err != nil {
+	first, _, err := approach(ctx, config)
+	if err != nil {
 		return store.Schema{}, fmt.Errorf("migrate ledger: %w", explain(config, err))
 	}
+	_ = first.Close(ctx) // It has shown the way.
+	if _, passed := config.RuntimeParams["statement_timeout"]; passed {
+		config.RuntimeParams["statement_timeout"] = "0" // A migration may take as long as it needs.
+	}
+	db := stdlib.OpenDB(*config)
+	defer func() { err = errors.Join(err, db.Close()) }()
 	unlock, err := lockMigrations(ctx, db)
 	if err != nil {
 		return store.Schema{}, fmt.Errorf("migrate ledger: %w", explain(config, err))

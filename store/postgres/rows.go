@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/waybillhq/waybill/postback"
 )
@@ -20,12 +21,21 @@ type querier interface {
 }
 
 // collect reads all rows of a query, each into what dest points at.
-func collect[T any](ctx context.Context, db querier, dest func(*T) []any, query string, args ...any) ([]T, error) {
-	rows, err := db.Query(ctx, query, args...)
-	if err != nil {
-		return nil, err //nolint:wrapcheck // callers say what they were reading
+func collect[T any](ctx context.Context, db querier, dest func(*T) []any, query string, args ...any) (all []T, err error) {
+	read := func() error {
+		rows, err := db.Query(ctx, query, args...)
+		if err != nil {
+			return err //nolint:wrapcheck // callers say what they were reading
+		}
+		all, err = scanAll(rows, dest)
+		return err
 	}
-	return scanAll(rows, dest)
+	if _, alone := db.(*pgxpool.Pool); alone {
+		err = replanned(read)
+		return all, err
+	}
+	err = read()
+	return all, err
 }
 
 // scanAll reads all rows and closes them.

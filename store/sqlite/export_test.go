@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
@@ -11,6 +12,37 @@ import (
 func Panic(ctx context.Context, l *Ledger, reason string) error {
 	_, err := write(ctx, l.writer, 1, func(context.Context, *session) (int, error) { panic(reason) })
 	return err
+}
+
+// HoldSearches takes every connection that reads history until the function that
+// it returns is called.
+func HoldSearches(ctx context.Context, l *Ledger) (release func(), err error) {
+	var held []*sql.Conn
+	release = func() {
+		for _, conn := range held {
+			_ = conn.Close()
+		}
+	}
+	for range searchers {
+		conn, err := l.searchPool.Conn(ctx)
+		if err != nil {
+			return release, err
+		}
+		held = append(held, conn)
+	}
+	return release, nil
+}
+
+// SetSearchWait sets how long a search may take.
+func SetSearchWait(l *Ledger, wait time.Duration) { l.searchWait = wait }
+
+// SearchForEver is a search that never ends by itself.
+func SearchForEver(ctx context.Context, l *Ledger) error {
+	return l.search(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		_, err := collect(ctx, tx, func(n *int) []any { return []any{n} },
+			`WITH RECURSIVE all_of (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM all_of) SELECT count(*) FROM all_of`)
+		return err
+	})
 }
 
 // Setting is a setting of the connection that writes.

@@ -21,7 +21,7 @@ func (l *Ledger) Histories(ctx context.Context, filter postback.DeliveryFilter, 
 	size := store.Size(page)
 	var rows []deliveryRow
 	var histories []postback.History
-	err = l.inSnapshot(ctx, func(tx *sql.Tx) error {
+	err = l.search(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if rows, err = readDeliveries(ctx, tx, filter, after, size+1); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 
@@ -50,7 +51,11 @@ func (l *Ledger) Events(ctx context.Context, filter postback.EventFilter, page p
 	}
 	query, args := listEvents(filter, after)
 	size := store.Size(page)
-	rows, err := collect(ctx, l.readPool, eventRowDest, query, append(args, size+1)...)
+	var rows []eventRow
+	err = l.search(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		rows, err = collect(ctx, tx, eventRowDest, query, append(args, size+1)...)
+		return err
+	})
 	if err != nil {
 		return nil, "", fmt.Errorf("read events: %w", err)
 	}
@@ -96,8 +101,8 @@ func (l *Ledger) Deliveries(ctx context.Context, filter postback.DeliveryFilter,
 	}
 	size := store.Size(page)
 	var rows []deliveryRow
-	err = l.snapshot(ctx, func(db querier) error {
-		rows, err = readDeliveries(ctx, db, filter, after, size+1)
+	err = l.search(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		rows, err = readDeliveries(ctx, tx, filter, after, size+1)
 		return err
 	})
 	if err != nil {
@@ -151,11 +156,11 @@ func statesOf(filter postback.DeliveryFilter) []postback.State {
 // CountDeliveries counts what a filter picks.
 func (l *Ledger) CountDeliveries(ctx context.Context, filter postback.DeliveryFilter) (int, error) {
 	total := 0
-	err := l.snapshot(ctx, func(db querier) error {
+	err := l.search(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		for _, state := range statesOf(filter) {
 			index, where := deliveryQuery(filter, state)
 			query := `SELECT count(*) FROM deliveries d INDEXED BY ` + index + ` ` + where.sql()
-			counts, err := collect(ctx, db, func(n *int) []any { return []any{n} }, query, where.args...)
+			counts, err := collect(ctx, tx, func(n *int) []any { return []any{n} }, query, where.args...)
 			if err != nil {
 				return fmt.Errorf("count deliveries: %w", err)
 			}

@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/waybillhq/waybill/store"
 )
@@ -31,14 +32,16 @@ type Options struct {
 
 // Ledger is an open ledger. It is safe for concurrent use.
 type Ledger struct {
-	lock      *os.File
-	writePool *sql.DB // one connection, the writer's
-	readPool  *sql.DB
-	due       *sql.Stmt // what every attempt reads, prepared
-	writer    *writer
-	schema    store.Schema
-	turns     store.Turns
-	close     func() error
+	lock       *os.File
+	writePool  *sql.DB // one connection, the writer's
+	readPool   *sql.DB
+	searchPool *sql.DB // for history
+	searchWait time.Duration
+	due        *sql.Stmt // what every attempt reads, prepared
+	writer     *writer
+	schema     store.Schema
+	turns      store.Turns
+	close      func() error
 }
 
 // Open opens the ledger and applies the migrations it lacks. It refuses, with a
@@ -60,7 +63,7 @@ func Open(ctx context.Context, options Options) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	ledger := &Ledger{lock: held}
+	ledger := &Ledger{lock: held, searchWait: searchWait}
 	ledger.close = sync.OnceValue(ledger.closeAll)
 	if err := ledger.open(ctx, path, options.Logger); err != nil {
 		return nil, errors.Join(err, ledger.closeAll())
@@ -89,6 +92,9 @@ func (l *Ledger) open(ctx context.Context, path string, logger *slog.Logger) err
 		return err
 	}
 	if l.readPool, err = openPool(path, readers, reading()); err != nil {
+		return err
+	}
+	if l.searchPool, err = openPool(path, searchers, reading()); err != nil {
 		return err
 	}
 	if l.due, err = l.readPool.PrepareContext(ctx, readDue); err != nil {
@@ -177,6 +183,9 @@ func (l *Ledger) closeAll() error {
 	}
 	if l.due != nil {
 		failures = append(failures, l.due.Close())
+	}
+	if l.searchPool != nil {
+		failures = append(failures, l.searchPool.Close())
 	}
 	if l.readPool != nil {
 		failures = append(failures, l.readPool.Close())

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 	"time"
@@ -87,8 +88,8 @@ func (l *Ledger) CollectReplay(ctx context.Context, id string, limit int, at tim
 		return job.ReplayJob, err
 	}
 	var rows []deliveryRow
-	err = l.snapshot(ctx, func(db querier) error {
-		rows, err = readDeliveries(ctx, db, job.Filter, after, limit)
+	err = inSnapshot(ctx, l.searchPool, func(tx *sql.Tx) error { // for as long as it takes
+		rows, err = readDeliveries(ctx, tx, job.Filter, after, limit)
 		return err
 	})
 	if err != nil {
@@ -99,8 +100,8 @@ func (l *Ledger) CollectReplay(ctx context.Context, id string, limit int, at tim
 		if err := collectItems(ctx, db, job, part, at); err != nil {
 			return job.ReplayJob, err
 		}
-		job, err = readReplay(ctx, db, id)
-		return job.ReplayJob, err
+		now, err := readReplay(ctx, db, id) // job stays, for another try
+		return now.ReplayJob, err
 	})
 }
 

@@ -57,17 +57,7 @@ func missing(kind string) error {
 
 // snapshot reads several times from one state of the ledger.
 func (l *Ledger) snapshot(ctx context.Context, read func(db querier) error) error {
-	return l.inSnapshot(ctx, func(tx *sql.Tx) error { return read(tx) })
-}
-
-// inSnapshot is snapshot for readers that prepare statements.
-func (l *Ledger) inSnapshot(ctx context.Context, read func(tx *sql.Tx) error) error {
-	tx, err := l.readPool.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return fmt.Errorf("begin read: %w", err)
-	}
-	defer tx.Rollback()
-	return read(tx)
+	return inSnapshot(ctx, l.readPool, func(tx *sql.Tx) error { return read(tx) })
 }
 
 // micros is a time as it is stored; a zero time is NULL.
