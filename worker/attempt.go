@@ -168,8 +168,12 @@ func (w *Worker) fill(attempt *postback.Attempt, result egress.Result, verdict v
 		return
 	}
 	body := result.Body[:min(len(result.Body), w.StoredBody)]
+	headers, cut := bounded(received(result.Header))
+	if cut != "" {
+		attempt.Notes = append(attempt.Notes, cut)
+	}
 	attempt.Response = &postback.Response{
-		Headers: received(result.Header), Body: slices.Clone(body),
+		Headers: headers, Body: slices.Clone(body),
 		Truncated: result.Truncated || len(body) < len(result.Body),
 	}
 }

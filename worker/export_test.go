@@ -71,3 +71,6 @@ func (f *Flights) Known() int {
 	defer f.mu.Unlock()
 	return len(f.byID)
 }
+
+// Bounded is what is kept of an answer's headers.
+func Bounded(headers map[string]string) (map[string]string, string) { return bounded(headers) }
