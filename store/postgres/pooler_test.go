@@ -57,7 +57,7 @@ func TestPooler(t *testing.T) {
 			if _, _, err := ledger.Deliveries(t.Context(), postback.DeliveryFilter{EndpointID: "ep_1"}, postback.Page{}); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := ledger.Claim(t.Context(), time.Now(), time.Now(), 10); err != nil {
+			if _, err := ledger.Claim(t.Context(), postback.Claim{Now: time.Now(), Next: time.Now(), Limit: 10}); err != nil {
 				t.Fatal(err)
 			}
 			wantLacking(t, direct, at)
