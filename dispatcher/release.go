@@ -92,10 +92,12 @@ func (d *Dispatcher) releaseParked(ctx context.Context) error {
 		return fmt.Errorf("list endpoints with parked deliveries: %w", err)
 	}
 	flows := make(map[string]flow, len(ids))
+	behind := make(map[string]bool, len(ids))
 	for _, id := range ids {
-		flows[id] = d.releases.flows[id]
+		flows[id], behind[id] = d.releases.flows[id], true
 	}
-	d.releases.flows, d.releases.behind = flows, d.countByPublisher(ids)
+	d.releases.flows = flows
+	d.backlogs.Store(&behind) // new ones wait behind those, until the next look
 	var failures []error
 	total := 0
 	for _, id := range ids {
@@ -108,7 +110,7 @@ func (d *Dispatcher) releaseParked(ctx context.Context) error {
 	if total > 0 {
 		failures = append(failures, d.sweep(ctx)) // what is due now need not wait for the sweeper's turn
 	}
-	return errors.Join(append(failures, d.noteBacklogs(ctx, len(ids) > 0))...)
+	return errors.Join(failures...)
 }
 
 // countByPublisher counts endpoints by publisher.
@@ -131,23 +133,6 @@ func (d *Dispatcher) places(endpoint postback.Endpoint) int {
 		return places
 	}
 	return min(places, max(1, d.MaxInFlightPublisher/max(1, d.releases.behind[endpoint.Publisher])))
-}
-
-// noteBacklogs remembers which endpoints have deliveries parked still: new ones
-// wait behind those.
-func (d *Dispatcher) noteBacklogs(ctx context.Context, some bool) error {
-	behind := map[string]bool{}
-	if some {
-		ids, err := d.Parking.ParkedEndpoints(ctx)
-		if err != nil {
-			return fmt.Errorf("list endpoints with parked deliveries: %w", err)
-		}
-		for _, id := range ids {
-			behind[id] = true
-		}
-	}
-	d.backlogs.Store(&behind)
-	return nil
 }
 
 // releaseFor does for one endpoint what is to be done with its parked
