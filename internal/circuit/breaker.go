@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/waybillhq/waybill/internal/loop"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -279,19 +280,5 @@ func (b *Breaker) Probe(ctx context.Context, endpoint postback.Endpoint, now tim
 // Follow refreshes at every interval until ctx ends, and logs what an outage
 // makes fail once.
 func (b *Breaker) Follow(ctx context.Context, interval time.Duration) {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	failing := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		err := b.Refresh(ctx)
-		if err != nil && !failing && ctx.Err() == nil {
-			b.Logger.WarnContext(ctx, "circuits may be out of date", slog.Any("error", err))
-		}
-		failing = err != nil
-	}
+	loop.Run(ctx, loop.Job{Name: "follow circuits", Every: interval, Do: b.Refresh, Logger: b.Logger})
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/waybillhq/waybill/internal/loop"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -67,21 +68,7 @@ func NewDisabler(options DisablerOptions) (*Disabler, error) {
 // Run looks at every interval until ctx ends, and logs what an outage makes fail
 // once.
 func (d *Disabler) Run(ctx context.Context, interval time.Duration) {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	failing := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		err := d.Look(ctx)
-		if err != nil && !failing && ctx.Err() == nil {
-			d.Logger.WarnContext(ctx, "an endpoint that has failed for too long is not disabled", slog.Any("error", err))
-		}
-		failing = err != nil
-	}
+	loop.Run(ctx, loop.Job{Name: "disable endpoints that keep failing", Every: interval, Do: d.Look, Logger: d.Logger})
 }
 
 // Look disables the endpoints that have reached the limit now. Before it does it

@@ -267,7 +267,7 @@ func TestDisablingIsTriedAgain(t *testing.T) {
 				one := b.process(t, func(o *circuit.Options) { o.Ledger, o.Prober = there, there })
 				refresh(t, one)
 				runs(t, b.disabler(t, one, s), s, tt.err)
-				if lines := b.logs.With("an endpoint that has failed for too long is not disabled"); len(lines) != tt.logged {
+				if lines := b.logs.With("background job failing, will retry"); len(lines) != tt.logged {
 					t.Errorf("the log says %s", b.logs)
 				}
 				s.expect(t, "ep_1 of revision 7: failing", "ep_1 of revision 7: failing")

@@ -148,7 +148,7 @@ func TestFollowing(t *testing.T) {
 		}
 		cancel()
 		<-ended
-		if got := len(logs.With("circuits may be out of date")); got != 2 || there.asked.Load() != 40 {
+		if got := len(logs.With("background job failing, will retry")); got != 2 || there.asked.Load() != 40 {
 			t.Errorf("%d lines about two outages, asked %d times", got, there.asked.Load())
 		}
 	})

@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/waybillhq/waybill/internal/loop"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -89,21 +90,8 @@ func New(options Options) (*Teller, error) {
 // Run looks every second until ctx ends, and logs what an outage makes fail
 // once.
 func (t *Teller) Run(ctx context.Context) {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	failing := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case now := <-ticker.C:
-			err := t.Look(ctx, now)
-			if err != nil && !failing && ctx.Err() == nil {
-				t.Logger.WarnContext(ctx, "an operator is not told what happens; trying again", slog.Any("error", err))
-			}
-			failing = err != nil
-		}
-	}
+	look := func(ctx context.Context) error { return t.Look(ctx, time.Now()) }
+	loop.Run(ctx, loop.Job{Name: "notify operators", Every: interval, Do: look, Logger: t.Logger})
 }
 
 // Look tells what there is to tell now. It is not safe for concurrent use.

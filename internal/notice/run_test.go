@@ -82,7 +82,7 @@ func TestRunning(t *testing.T) {
 		}
 		cancel()
 		<-ended
-		if lines := logs.With("an operator is not told what happens; trying again"); len(lines) != 2 {
+		if lines := logs.With("background job failing, will retry"); len(lines) != 2 {
 			t.Errorf("%d lines about two outages", len(lines))
 		}
 	})

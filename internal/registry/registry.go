@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/waybillhq/waybill/internal/loop"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -78,18 +79,7 @@ func (r *Registry) put(endpoint postback.Endpoint) {
 
 // Follow refreshes at every interval until ctx ends.
 func (r *Registry) Follow(ctx context.Context, interval time.Duration, log *slog.Logger) {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			if err := r.Refresh(ctx); err != nil && ctx.Err() == nil {
-				log.WarnContext(ctx, "endpoints may be out of date", slog.Any("error", err))
-			}
-		}
-	}
+	loop.Run(ctx, loop.Job{Name: "follow endpoints", Every: interval, Do: r.Refresh, Logger: log})
 }
 
 // Endpoint looks an endpoint up by its id; deleted ones are found too.

@@ -1,0 +1,71 @@
+package loop_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/waybillhq/waybill/internal/loop"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestAnOutageIsToldOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		var log strings.Builder
+		away := errors.New("the ledger is away")
+		results := []error{nil, away, away, away, nil, nil, away, nil}
+		done := 0
+		loop.Run(ctx, loop.Job{
+			Name: "sweep", Every: time.Second, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+			Do: func(ctx context.Context) error {
+				if done == len(results) {
+					stop() // What fails for that is no outage.
+					return ctx.Err()
+				}
+				done++
+				return results[done-1]
+			},
+		})
+		if done != len(results) {
+			t.Errorf("done %d times", done)
+		}
+		var said []string
+		for line := range strings.Lines(log.String()) {
+			_, message, _ := strings.Cut(strings.TrimSpace(line), "msg=")
+			said = append(said, message)
+		}
+		want := `"background job failing, will retry" job=sweep error="the ledger is away"
+"background job recovered" job=sweep failed_for=3s
+"background job failing, will retry" job=sweep error="the ledger is away"
+"background job recovered" job=sweep failed_for=1s`
+		if got := strings.Join(said, "\n"); got != want {
+			t.Errorf("got\n%s\nwant\n%s", got, want)
+		}
+	})
+}
+
+func TestAJobIsWoken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		wake := make(chan struct{}, 1)
+		wake <- struct{}{}
+		began := time.Now()
+		loop.Run(ctx, loop.Job{
+			Name: "sweep", Every: time.Hour, Wake: wake, Logger: slog.New(slog.DiscardHandler),
+			Do: func(context.Context) error { stop(); return nil },
+		})
+		if time.Since(began) != 0 {
+			t.Error("it waited")
+		}
+	})
+}
