@@ -4,6 +4,7 @@ LINT     := $(GO) tool -modfile=internal/tools/go.mod golangci-lint
 TIMEOUT  ?= 8m
 FUZZTIME ?= 20s
 BENCH    ?= .
+SEEDS    ?= 500
 
 .DEFAULT_GOAL := help
 
@@ -40,6 +41,10 @@ bench: ## run the benchmarks that match BENCH (all)
 e2e: ## run the end-to-end tests alone
 	@.ci/install
 	$(GO) test -race -shuffle=on -count=1 -timeout=$(TIMEOUT) ./internal/e2e
+
+.PHONY: sim
+sim: ## run SEEDS (500) seeds of the simulation of the delivery engine
+	$(GO) test -count=1 -timeout=60m -run=TestSeeds ./internal/sim -sim.seeds=$(SEEDS)
 
 .PHONY: tidy
 tidy: ## tidy both modules and format the code

@@ -78,6 +78,7 @@ func rules() []rule {
 			"internal/circuit", "internal/egress", "internal/endpoints", "internal/registry", "internal/schemes", "internal/seal",
 		}},
 		{pkg: "internal/e2e"},
+		{pkg: "internal/sim", stdOnly: true},
 		{pkg: "signer/receivertest"},
 	}
 }

@@ -30,8 +30,8 @@ type Ledger interface {
 type Registry struct {
 	ledger Ledger
 
-	refreshing sync.Mutex // one reader of changes at a time
-	revision   int64      // the last change seen; under refreshing
+	refreshing chan struct{} // full while somebody reads changes: one at a time
+	revision   int64         // the last change seen; while refreshing
 
 	mu          sync.RWMutex
 	byID        map[string]postback.Endpoint
@@ -42,15 +42,21 @@ type Registry struct {
 func New(ledger Ledger) *Registry {
 	return &Registry{
 		ledger:      ledger,
+		refreshing:  make(chan struct{}, 1),
 		byID:        map[string]postback.Endpoint{},
 		byPublisher: map[string][]string{},
 	}
 }
 
-// Refresh takes in every change since the last call.
+// Refresh takes in every change since the last call. It waits for another one
+// under way no longer than ctx lets it.
 func (r *Registry) Refresh(ctx context.Context) error {
-	r.refreshing.Lock()
-	defer r.refreshing.Unlock()
+	select {
+	case r.refreshing <- struct{}{}:
+	case <-ctx.Done():
+		return fmt.Errorf("wait for another refresh: %w", context.Cause(ctx))
+	}
+	defer func() { <-r.refreshing }()
 	changed, err := r.ledger.EndpointsSince(ctx, r.revision)
 	if err != nil {
 		return fmt.Errorf("read changed endpoints: %w", err)

@@ -1,0 +1,151 @@
+package sim_test
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// model is what is believed: what was promised to producers and what endpoints
+// saw, by the one true clock.
+type model struct {
+	mu         sync.Mutex
+	names      *names
+	promised   []string             // events that a producer was told are accepted
+	acceptedAt map[string]time.Time // events in the ledger
+	order      []postback.Delivery  // in the order of acceptance
+	attempts   []attempt            // in the order in which endpoints saw them
+	open       map[string]int       // attempts that were made and are not recorded, by process and delivery
+	excused    map[string]int       // those that crashes kept from being recorded, by delivery
+	repeated   map[string]int       // those under way when the queue forgot who has what
+	flying     map[string]int       // by process and endpoint
+	slots      map[string][]time.Time
+	rates      map[string]postback.RateLimit
+	reopenings int  // asked for, each of which may reopen a delivery once
+	redisLost  bool // the queue was wiped
+	refills    int  // queued deliveries that were made due again
+	broken     []string
+}
+
+// attempt is a request that an endpoint saw.
+type attempt struct {
+	delivery string
+	endpoint *endpoint
+	at       time.Time
+	took     bool // it answered 200 in time
+}
+
+func newModel(n *names) *model {
+	return &model{
+		names: n, acceptedAt: map[string]time.Time{}, open: map[string]int{}, excused: map[string]int{}, repeated: map[string]int{},
+		flying: map[string]int{}, slots: map[string][]time.Time{}, rates: map[string]postback.RateLimit{},
+	}
+}
+
+// breaks notes what must not happen.
+func (m *model) breaks(format string, args ...any) {
+	if text := fmt.Sprintf(format, args...); len(m.broken) < 6 {
+		m.broken = append(m.broken, text)
+	}
+}
+
+// written notes what the ledger took.
+func (m *model) written(answers []postback.Acceptance) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, answer := range answers {
+		if _, known := m.acceptedAt[answer.Event.ID]; known || answer.Err != nil {
+			continue
+		}
+		m.acceptedAt[answer.Event.ID] = time.Now()
+		m.order = append(m.order, answer.Deliveries...)
+	}
+}
+
+func (m *model) acked(eventID string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.promised = append(m.promised, eventID)
+}
+
+// sent notes that an endpoint sees a request, and says how many it saw of the
+// delivery before.
+func (m *model) sent(p *process, e *endpoint, delivery string) (before int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, one := range m.attempts {
+		if one.delivery == delivery {
+			before++
+		}
+	}
+	m.attempts = append(m.attempts, attempt{delivery: delivery, endpoint: e, at: time.Now()})
+	m.open[p.name+delivery]++
+	m.flying[p.name+e.name]++
+	if flying := m.flying[p.name+e.name]; flying > maxInFlight {
+		m.breaks("%s has %d attempts to %s in flight, more than %d", p.name, flying, e.name, maxInFlight)
+	}
+	return before
+}
+
+func (m *model) answered(p *process, e *endpoint, delivery string, took bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.flying[p.name+e.name]--
+	for i := len(m.attempts) - 1; took && i >= 0; i-- {
+		if m.attempts[i].delivery == delivery {
+			m.attempts[i].took = true
+			return
+		}
+	}
+}
+
+func (m *model) recorded(p *process, a postback.Attempt) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.open, p.name+a.DeliveryID)
+}
+
+// crashed excuses what a process had under way.
+func (m *model) crashed(p *process) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, d := range m.order {
+		if n := m.open[p.name+d.ID]; n > 0 {
+			m.excused[d.ID] += n
+		}
+	}
+}
+
+// forgotten notes that the queue forgot who has what: what is under way may be
+// sent once more.
+func (m *model) forgotten(processes []*process) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, p := range processes {
+		for _, d := range m.order {
+			m.repeated[d.ID] += m.open[p.name+d.ID]
+		}
+	}
+}
+
+func (m *model) slot(endpointID string, rate postback.RateLimit, at time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.slots[endpointID] = append(m.slots[endpointID], at)
+	m.rates[endpointID] = rate
+}
+
+// requeued notes that queued deliveries were made due again.
+func (m *model) requeued(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.refills += n
+}
+
+func (m *model) mayReopen() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.reopenings++
+}

@@ -1,0 +1,201 @@
+package sim_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/cryptotest"
+	"testing/synctest"
+	"time"
+
+	"github.com/waybillhq/waybill/internal/schemes"
+	"github.com/waybillhq/waybill/internal/seal"
+	"github.com/waybillhq/waybill/internal/testkit"
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store/sqlite"
+)
+
+// patience is how long after all is well again the last delivery may end.
+const patience = 150 * time.Second
+
+// world is one run of a scenario.
+type world struct {
+	scenario scenario
+	chance   chance
+	start    time.Time
+	schemes  *schemes.Catalogue
+	keyring  *seal.Keyring
+	ledger   *sqlite.Ledger
+	queue    *queue
+	limits   *scriptRedis
+	names    *names
+	model    *model
+	trace    *trace
+	clients  sync.WaitGroup
+
+	mu        sync.Mutex
+	arrived   []*call // at the gate, and not yet seen by the scheduler
+	repeat    []func()
+	producers map[string]context.Context // by the first event that they send
+	bell      chan struct{}              // rings when somebody came to the gate
+
+	// Of whoever goes on: one at a time.
+	changes  int // that the ledger may have had
+	readings map[string]known
+
+	// The scheduler's own.
+	parked       []*call
+	plans        []plan
+	counts       map[string]int // of calls by their names
+	processes    []*process
+	old          []*process
+	queueNames   []string
+	looks, boots int
+	disturbances []disturbance
+	ends         map[string]postback.Delivery
+	over         bool
+}
+
+// outcome is what came of a run.
+type outcome struct {
+	broken   []string
+	trace    string
+	sum      uint64
+	steps    int
+	took     time.Duration // of virtual time
+	scenario scenario
+}
+
+// kit is what all runs of a test share.
+type kit struct {
+	schemes *schemes.Catalogue
+	keyring *seal.Keyring
+	empty   string // the file of an empty ledger
+}
+
+func newKit(t *testing.T) *kit {
+	t.Helper()
+	loaded, err := schemes.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := &kit{schemes: loaded, keyring: testkit.NewKeyring(t), empty: filepath.Join(t.TempDir(), "empty.db")}
+	ledger, err := sqlite.Open(t.Context(), sqlite.Options{Path: k.empty, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ledger.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// run runs a seed in a world of its own.
+func (k *kit) run(t *testing.T, seed uint64, s scenario) (result outcome) {
+	t.Helper()
+	dir, err := os.MkdirTemp(memory(), "sim")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "ledger.db")
+	content, err := os.ReadFile(k.empty)
+	if err == nil {
+		err = os.WriteFile(path, content, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	cryptotest.SetGlobalRandom(t, seed)
+	synctest.Test(t, func(t *testing.T) { result = k.inBubble(t, seed, s, path) })
+	return result
+}
+
+// memory is a directory that is kept in memory, where there is one.
+func memory() string {
+	if info, err := os.Stat("/dev/shm"); err == nil && info.IsDir() {
+		return "/dev/shm"
+	}
+	return ""
+}
+
+func (k *kit) inBubble(t *testing.T, seed uint64, s scenario, path string) outcome {
+	ledger, err := sqlite.Open(context.Background(), sqlite.Options{Path: path, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := &names{byID: map[string]string{}}
+	w := &world{
+		scenario: s, chance: chance{seed}, start: time.Now(), schemes: k.schemes, keyring: k.keyring, ledger: ledger,
+		names: all, model: newModel(all), trace: &trace{start: time.Now(), loud: flagOf("sim.trace") == "true"},
+		bell: make(chan struct{}, 1), counts: map[string]int{}, producers: map[string]context.Context{}, readings: map[string]known{}, ends: map[string]postback.Delivery{},
+	}
+	w.queue = newQueue(w, s.shards)
+	for _, lane := range []string{"deliver", "retry"} {
+		for shard := range s.shards {
+			w.queueNames = append(w.queueNames, fmt.Sprintf("%s-%d", lane, shard))
+		}
+	}
+	w.limits = newScriptRedis()
+	w.live()
+	w.check()
+	took := time.Since(w.start)
+	w.end()
+	if err := ledger.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return outcome{broken: w.model.broken, trace: w.trace.String(), sum: w.trace.sum, steps: w.trace.all, took: took, scenario: s}
+}
+
+// live runs the scenario until every delivery has ended, or long after.
+func (w *world) live() {
+	w.makeEndpoints()
+	for place := range w.scenario.skews {
+		w.processes = append(w.processes, &process{crashed: true})
+		what := "boot" + strings.Repeat("i", place)
+		w.in(w.chance.between(what, time.Millisecond, 400*time.Millisecond), what, func() { w.boot(place) })
+	}
+	w.planWork()
+	w.planFaults()
+	w.in(time.Second, "audit", w.audits)
+	w.in(forwardEvery, "forward", w.forwards)
+	w.in(recoverEvery, "recover", w.recovers)
+	w.run(func() bool { return w.over })
+}
+
+func (w *world) audits() {
+	ended := w.audit()
+	since := time.Since(w.start)
+	w.over = ended && since > w.scenario.heal+2*time.Second || since > w.scenario.heal+patience || len(w.model.broken) > 0
+	w.in(time.Second+137*time.Microsecond, "audit", w.audits)
+}
+
+func (w *world) forwards() {
+	w.queue.forward()
+	w.in(forwardEvery+59*time.Microsecond, "forward", w.forwards)
+}
+
+func (w *world) recovers() {
+	for _, p := range w.processes {
+		if !p.crashed {
+			w.queue.recoverExpired(p)
+		}
+	}
+	w.in(recoverEvery+31*time.Microsecond, "recover", w.recovers)
+}
+
+// end stops all processes and waits for what is left of them.
+func (w *world) end() {
+	for _, p := range w.processes {
+		w.stop(p)
+	}
+	for _, p := range append(w.old, w.processes...) {
+		p.group.Wait()
+	}
+	w.clients.Wait()
+}
