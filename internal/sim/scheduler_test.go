@@ -9,6 +9,9 @@ import (
 	"time"
 )
 
+// maxSteps is more than any run takes that does not turn in circles.
+const maxSteps = 40_000
+
 // plan is something that the scheduler does at a time.
 type plan struct {
 	at   time.Time
@@ -30,6 +33,10 @@ func (w *world) run(done func() bool) {
 		w.admit()
 		w.repeatBatches()
 		w.offer()
+		if w.trace.all > maxSteps {
+			w.model.breaks("it does not come to rest: %d steps", w.trace.all)
+			return
+		}
 		if done() {
 			return
 		}
