@@ -13,8 +13,13 @@ import (
 // Parking is what releasing parked deliveries needs of the store.
 type Parking interface {
 	ParkedLister
+	ParkedEnder
 	Mender
 	Release(ctx context.Context, endpointID string, at time.Time, window, limit int) (int, error)
+}
+
+// ParkedEnder ends parked deliveries that nobody waits for any more.
+type ParkedEnder interface {
 	Cancel(ctx context.Context, endpointID string, reason postback.Reason, at time.Time, limit int) (int, error)
 	Expire(ctx context.Context, endpointID string, openedBefore, at time.Time, limit int) (int, error)
 }
@@ -96,7 +101,7 @@ func (d *Dispatcher) releaseParked(ctx context.Context) error {
 	for _, id := range ids {
 		flows[id], behind[id] = d.releases.flows[id], true
 	}
-	d.releases.flows = flows
+	d.releases.flows, d.releases.behind = flows, d.countByPublisher(ids)
 	d.backlogs.Store(&behind) // new ones wait behind those, until the next look
 	var failures []error
 	total := 0

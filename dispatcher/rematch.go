@@ -46,10 +46,10 @@ func (d *Dispatcher) DeliverEvents(ctx context.Context, filter postback.EventFil
 
 func (d *Dispatcher) deliverEvent(ctx context.Context, eventID string, dryRun bool, done *postback.Rematch) error {
 	event, have, err := d.Ledger.Event(ctx, eventID)
-	if postback.CodeOf(err) == postback.CodeNotFound {
+	switch {
+	case postback.CodeOf(err) == postback.CodeNotFound:
 		return nil // purged just now
-	}
-	if err != nil {
+	case err != nil:
 		return fmt.Errorf("read event: %w", err)
 	}
 	done.Events++

@@ -41,7 +41,7 @@ func ParseAge(text string) (time.Duration, error) {
 			continue
 		}
 		n, err := strconv.ParseUint(count, 10, 32)
-		if err != nil || n > uint64((maxAge-sum)/unit.length) {
+		if err != nil || n > uint64((maxAge-sum)/unit.length) { //nolint:gosec // sum never exceeds maxAge
 			return 0, fmt.Errorf("invalid duration %q: "+UseAge, text)
 		}
 		rest, sum = after, sum+time.Duration(n)*unit.length

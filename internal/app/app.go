@@ -106,7 +106,7 @@ func (s *server) build(ctx context.Context) error {
 }
 
 func (s *server) buildTelemetry(ctx context.Context) (err error) {
-	telemetry.LogTo(s.log)
+	telemetry.LogTo(s.log) //nolint:contextcheck // what it installs is called without one
 	task.LogTo(s.log)
 	if s.telemetry, err = telemetry.New(ctx, Version(), s.log); err != nil {
 		return fmt.Errorf("set up telemetry: %w", err)
@@ -172,7 +172,7 @@ func (s *server) buildBreaker(ctx context.Context) (err error) {
 }
 
 func (s *server) buildEgress(context.Context) (err error) {
-	s.egress, err = egress.New(egress.Options{
+	s.egress, err = egress.New(egress.Options{ //nolint:contextcheck // binding an address waits for nothing
 		Addresses:  s.cfg.EgressIPs,
 		Advertised: s.cfg.EgressAdvertise,
 		Proxy:      s.cfg.EgressProxy,
@@ -223,7 +223,7 @@ func (s *server) buildDispatcher(context.Context) (err error) {
 	if s.cfg.Redis == "" {
 		backlog = embeddedBacklog
 	}
-	s.dispatcher, err = dispatcher.New(dispatcher.Options{
+	s.dispatcher, err = dispatcher.New(dispatcher.Options{ //nolint:contextcheck // it sets counters to zero
 		Ledger: s.ledger, Waiting: s.ledger, Parking: s.ledger, Replays: s.ledger,
 		Endpoints: s.registry, Carrier: s.endpoints, Circuits: s.breaker, Limits: s.limits, Queue: s.queue, Epochs: s.queue,
 		Tracer: s.telemetry.Tracer(), Meter: s.telemetry.Meter(), Logger: s.log, MaxQueued: backlog, MaxInFlight: s.cfg.MaxInFlight, MostInFlight: s.mostInFlight(),

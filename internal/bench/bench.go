@@ -111,7 +111,7 @@ func (r *run) openSink(ctx context.Context) (err error) {
 	if err := r.sink.open(ctx); err != nil {
 		return err
 	}
-	r.onClose(func(context.Context) error { return r.sink.close() })
+	r.onClose(r.sink.close)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"testing"
 	"time"
 )
@@ -95,7 +96,7 @@ func OpenOffenders(t testing.TB) (url string, letGo func()) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := o.close(); err != nil {
+		if err := o.close(context.WithoutCancel(t.Context())); err != nil {
 			t.Error(err)
 		}
 	})

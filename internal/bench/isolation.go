@@ -49,7 +49,7 @@ func (i *isolation) open(ctx context.Context) (err error) {
 	if err := i.offenders.open(ctx); err != nil {
 		return err
 	}
-	i.onClose(func(context.Context) error { return i.offenders.close() })
+	i.onClose(i.offenders.close)
 	if err := i.run.open(ctx); err != nil {
 		return err
 	}

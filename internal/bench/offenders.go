@@ -74,7 +74,7 @@ func (o *offenders) open(ctx context.Context) error {
 }
 
 // close stops the receiver and waits for its end.
-func (o *offenders) close() error { return closeReceiver(o.server) }
+func (o *offenders) close(ctx context.Context) error { return closeReceiver(ctx, o.server) }
 
 // hang holds a request until its client gives up, or all are let go.
 func (o *offenders) hang(w http.ResponseWriter, request *http.Request) {

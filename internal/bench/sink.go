@@ -56,10 +56,10 @@ func openReceiver(ctx context.Context, handler http.Handler) (*listen.Server, er
 }
 
 // close stops the receiver and waits for its end.
-func (s *sink) close() error { return closeReceiver(s.server) }
+func (s *sink) close(ctx context.Context) error { return closeReceiver(ctx, s.server) }
 
-func closeReceiver(server *listen.Server) error {
-	if err := server.Stop(context.Background(), 0); err != nil {
+func closeReceiver(ctx context.Context, server *listen.Server) error {
+	if err := server.Stop(context.WithoutCancel(ctx), 0); err != nil {
 		return fmt.Errorf("close receiver: %w", err)
 	}
 	return nil

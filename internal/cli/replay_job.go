@@ -175,7 +175,7 @@ func (p *program) replayWatch() *cobra.Command {
 		if job, err = p.watch(ctx, c, job); err != nil {
 			return job, err
 		}
-		return c.GetReplay(ctx, id) //nolint:wrapcheck // replayJob says what it was doing
+		return c.GetReplay(ctx, id)
 	})
 }
 

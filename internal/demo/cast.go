@@ -64,17 +64,17 @@ func gather(ctx context.Context, book *book, meddle func(*receiver)) (cast, erro
 			meddle(r)
 		}
 		if err := r.open(ctx); err != nil {
-			return nil, errors.Join(err, all.close())
+			return nil, errors.Join(err, all.close(ctx))
 		}
 		all = append(all, r)
 	}
 	return all, nil
 }
 
-func (c cast) close() error {
+func (c cast) close(ctx context.Context) error {
 	var failed []error
 	for _, r := range c {
-		failed = append(failed, r.close())
+		failed = append(failed, r.close(ctx))
 	}
 	return errors.Join(failed...)
 }

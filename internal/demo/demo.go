@@ -43,7 +43,7 @@ func Run(ctx context.Context, options Options) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, cast.close()) }()
+	defer func() { err = errors.Join(err, cast.close(ctx)) }()
 	engine, err := startEngine(ctx, home.dir, giveUp)
 	if err != nil {
 		return err

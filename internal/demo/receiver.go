@@ -49,8 +49,8 @@ func (r *receiver) open(ctx context.Context) error {
 }
 
 // close stops the receiver and waits for its end.
-func (r *receiver) close() error {
-	if err := r.server.Stop(context.Background(), 0); err != nil {
+func (r *receiver) close(ctx context.Context) error {
+	if err := r.server.Stop(context.WithoutCancel(ctx), 0); err != nil {
 		return fmt.Errorf("close receiver %s: %w", r.name, err)
 	}
 	return nil

@@ -83,20 +83,26 @@ func (p *peer) post() {
 	p.send("POST / HTTP/1.1", "Host: h", "Content-Length: 1000", "", "x")
 }
 
-func (p *peer) expect(status int) *http.Response {
+func (p *peer) expect(status int) answer {
 	p.t.Helper()
-	answer, err := http.ReadResponse(p.reader, nil)
+	got, err := http.ReadResponse(p.reader, nil)
 	if err != nil {
 		p.t.Fatalf("no answer: %v", err)
 	}
-	defer func() { _ = answer.Body.Close() }()
-	if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+	defer func() { _ = got.Body.Close() }()
+	if _, err := io.Copy(io.Discard, got.Body); err != nil {
 		p.t.Fatalf("no whole answer: %v", err)
 	}
-	if answer.StatusCode != status {
-		p.t.Fatalf("got %s, want %d", answer.Status, status)
+	if got.StatusCode != status {
+		p.t.Fatalf("got %s, want %d", got.Status, status)
 	}
-	return answer
+	return answer{closes: got.Close, header: got.Header}
+}
+
+// answer is what a peer was told.
+type answer struct {
+	closes bool
+	header http.Header
 }
 
 // expectClosed waits until the server has closed the connection.
@@ -150,7 +156,7 @@ func TestDeadlines(t *testing.T) {
 
 func expectGoodbye(p *peer) {
 	p.t.Helper()
-	if answer := p.expect(http.StatusUnauthorized); !answer.Close {
+	if answer := p.expect(http.StatusUnauthorized); !answer.closes {
 		p.t.Error("the answer does not say that the connection closes")
 	}
 }
@@ -237,7 +243,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 			second.get()
 			<-begun
 			third := dial(t, server)
-			if answer := third.expect(http.StatusServiceUnavailable); answer.Header.Get("Retry-After") == "" {
+			if answer := third.expect(http.StatusServiceUnavailable); answer.header.Get("Retry-After") == "" {
 				t.Error("no Retry-After")
 			}
 			third.expectClosed()
@@ -293,7 +299,7 @@ func TestStopWaitsForRequestsThatHaveArrived(t *testing.T) {
 	times := unhurried()
 	times.Grace = 10 * time.Millisecond
 	begun, release := make(chan struct{}), make(chan struct{})
-	server := open(t, times, listen.Options{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := open(t, times, listen.Options{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		begun <- struct{}{}
 		if _, err := io.Copy(io.Discard, r.Body); err == nil {
 			<-release

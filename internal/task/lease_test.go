@@ -57,7 +57,7 @@ func TestLeasesAreTimesOfRedis(t *testing.T) {
 	// asynq's own clock is right, so what is added to it shows.
 	shifted := func(ctx context.Context) bool {
 		score, err := queue.Redis().ZScore(ctx, lease, id).Result()
-		return err == nil && time.Unix(int64(score), 0).Sub(time.Now()) > behind
+		return err == nil && time.Until(time.Unix(int64(score), 0)) > behind
 	}
 	if !shifted(t.Context()) {
 		t.Error("the lease of a task that was taken is a time of this host")

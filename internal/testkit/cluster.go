@@ -61,8 +61,8 @@ func newCluster(settings []string) (*cluster, error) {
 // the path.
 func findPostgres() (string, error) {
 	if found, err := exec.LookPath("initdb"); err == nil {
-		if real, err := filepath.EvalSymlinks(found); err == nil {
-			found = real // The other programs are beside it.
+		if resolved, err := filepath.EvalSymlinks(found); err == nil {
+			found = resolved // The other programs are beside it.
 		}
 		return filepath.Dir(found), nil
 	}

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -29,9 +30,7 @@ func StartPgBouncer(t testing.TB, database string, settings ...string) string {
 	port := strconv.Itoa(20_000 + rand.IntN(10_000)) //nolint:gosec // any port will do
 	text := fmt.Sprintf("[databases]\n* = host=%s port=%s user=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = %s\nunix_socket_dir =\nauth_type = any\n",
 		parsed.Hostname(), parsed.Port(), port)
-	for _, setting := range settings {
-		text += setting + "\n"
-	}
+	text += strings.Join(settings, "\n") + "\n"
 	path := filepath.Join(directory, "pgbouncer.ini")
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil { //nolint:gosec // another user reads it
 		t.Fatal(err)
@@ -55,7 +54,7 @@ func runPooler(t testing.TB, directory, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log, err := os.Create(filepath.Join(directory, "log")) //nolint:gosec // a test's own
+	log, err := os.Create(filepath.Join(directory, "log"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -141,7 +141,7 @@ func hasCode(err error, code string) bool {
 func (l *Ledger) transact(ctx context.Context, do func(ctx context.Context, tx pgx.Tx) error) error {
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	return replanned(func() error { //nolint:wrapcheck // callers say what they were doing
+	return replanned(func() error {
 		return pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error { return do(ctx, tx) })
 	})
 }

@@ -64,7 +64,7 @@ func (a *address) url(t *testing.T, at string) string {
 func acceptOne(ctx context.Context, ledger *postgres.Ledger) error {
 	item := storetest.Acceptance(storetest.Event(storetest.NewID("evt", time.Now())), "ep_1")
 	_, err := ledger.Accept(ctx, []postback.Acceptance{item})
-	return err //nolint:wrapcheck // the test says what it did
+	return err
 }
 
 // demotions are the ways in which a primary comes to take no writes, each before

@@ -19,7 +19,7 @@ func (l *Ledger) snapshot(ctx context.Context, read func(ctx context.Context, db
 	ctx, cancel := bound(ctx)
 	defer cancel()
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	return replanned(func() error { //nolint:wrapcheck // callers say what they were reading
+	return replanned(func() error {
 		return pgx.BeginTxFunc(ctx, l.pool, options, func(tx pgx.Tx) error { return read(ctx, tx) })
 	})
 }

@@ -37,7 +37,7 @@ func standingDest(s *standing) []any {
 }
 
 func (s standing) refuse(id string) error {
-	return store.RefuseReplay(id, s.state, s.endpointID, s.deleted)
+	return store.RefuseReplay(id, s.state, s.endpointID, s.deleted) //nolint:wrapcheck // a domain error
 }
 
 // Reopen opens the next generation of ended deliveries and answers for each id.

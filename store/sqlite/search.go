@@ -26,7 +26,7 @@ func (l *Ledger) search(ctx context.Context, read func(ctx context.Context, tx *
 	defer cancel()
 	err := inSnapshot(ctx, l.searchPool, func(tx *sql.Tx) error { return read(ctx, tx) })
 	if err != nil && context.Cause(ctx) == tooLong { //nolint:errorlint // this very one
-		return tooLong //nolint:wrapcheck // a domain error
+		return tooLong
 	}
 	return err
 }

@@ -122,6 +122,7 @@ type Secrets interface {
 // ledger free for others: call each until it answers 0.
 type Parking interface {
 	ParkedLister
+	ParkedEnder
 	Mender
 	// Release moves up to limit of the endpoint's oldest parked deliveries, other than
 	// those that are parked as ordered, back to pending (no attempt in this generation yet)
@@ -130,6 +131,10 @@ type Parking interface {
 	// the given time), and says how many it moved. Several at once free no more
 	// than one alone.
 	Release(ctx context.Context, endpointID string, at time.Time, window, limit int) (int, error)
+}
+
+// ParkedEnder ends parked deliveries that nobody waits for any more.
+type ParkedEnder interface {
 	// Cancel ends up to limit waiting deliveries (pending, retrying, parked) of
 	// the endpoint as cancelled.
 	Cancel(ctx context.Context, endpointID string, reason postback.Reason, at time.Time, limit int) (int, error)
@@ -259,13 +264,18 @@ type Replays interface {
 	// reason and the CompletedAt with which it had ended, in its new generation,
 	// and is no new dead letter.
 	Reopen(ctx context.Context, ids []string, at, sweepAt time.Time) ([]Reopened, error)
+	DeliveryCounter
+	ReplayJobs
+	ReplayReader
+}
+
+// DeliveryCounter says what a replay would be about.
+type DeliveryCounter interface {
 	// CountDeliveries counts what a filter picks.
 	CountDeliveries(ctx context.Context, filter postback.DeliveryFilter) (int, error)
 	// GroupDeliveries counts it by endpoint, state and reason, the largest group
 	// first (then in the order of the three), and says which endpoints are deleted.
 	GroupDeliveries(ctx context.Context, filter postback.DeliveryFilter) ([]postback.DeliveryGroup, error)
-	ReplayJobs
-	ReplayReader
 }
 
 // Reopened is one answer of Reopen.
