@@ -44,11 +44,8 @@ func (i *isolation) fillBacklog(ctx context.Context) (*Backlog, error) {
 	if err != nil {
 		return nil, err
 	}
-	fill := &load{
-		api: i.bad, dialect: i.dialect, naming: i.backlog, journal: newJournal(i.plan.Backlog),
-		batch: fillBatch, endpoints: 1, limit: newLimit(0, fillBatch),
-	}
-	if err := fill.run(ctx, fillSenders, 0); err != nil {
+	fill, err := i.fill(ctx, i.backlog, i.plan.Backlog)
+	if err != nil {
 		return nil, err
 	}
 	took := time.Duration(fill.journal.now())
@@ -60,6 +57,15 @@ func (i *isolation) fillBacklog(ctx context.Context) (*Backlog, error) {
 	}
 	filled := int(fill.journal.acceptances.Load())
 	return backlogOf(filled, took, before, after, most), ctx.Err()
+}
+
+// fill sends events for one endpoint as fast as they are accepted.
+func (i *isolation) fill(ctx context.Context, names naming, count int) (*load, error) {
+	fill := &load{
+		api: i.bad, dialect: i.dialect, naming: names, journal: newJournal(count),
+		batch: fillBatch, endpoints: 1, limit: newLimit(0, fillBatch),
+	}
+	return fill, fill.run(ctx, fillSenders, 0)
 }
 
 func backlogOf(filled int, took time.Duration, before, after snapshot, most peaks) *Backlog {

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// The scenarios of many endpoints that misbehave alike, beside the healthy ones.
+// The scenarios of many endpoints that misbehave alike, beside the healthy ones;
+// [ScenarioReplay] is another one.
 const (
 	// ScenarioDrip: endpoints of as many publishers answer 200 at once, and
 	// their bodies never end.
@@ -29,7 +30,7 @@ const (
 )
 
 // Scenarios lists what Isolation.Scenarios may name.
-func Scenarios() []string { return []string{ScenarioDrip, ScenarioPublisher} }
+func Scenarios() []string { return []string{ScenarioDrip, ScenarioPublisher, ScenarioReplay} }
 
 // checkScenarios says what is wrong, by the name of the flag.
 func checkScenarios(names []string) error {
@@ -43,15 +44,22 @@ func checkScenarios(names []string) error {
 
 // scenarioTitle names the phase of a scenario.
 func scenarioTitle(name string) string {
-	if name == ScenarioDrip {
+	switch name {
+	case ScenarioDrip:
 		return fmt.Sprintf("%d drip", dripping)
+	case ScenarioReplay:
+		return "one is replayed"
+	default:
+		return fmt.Sprintf("%d of one hang", hanging)
 	}
-	return fmt.Sprintf("%d of one hang", hanging)
 }
 
-// crowdFor makes the endpoints of a scenario. They get as many deliveries as
+// crowdFor makes the endpoints of a scenario. Those that misbehave get as many deliveries as
 // all healthy endpoints together.
 func (i *isolation) crowdFor(ctx context.Context, scenario string) (*part, error) {
+	if scenario == ScenarioReplay {
+		return i.replayPart(), nil
+	}
 	p := &part{offender: &i.offenders.drips, rate: i.plan.Rate, deliveries: 1}
 	size := dripping
 	if scenario == ScenarioPublisher {

@@ -16,17 +16,18 @@ func TestCrowdsMisbehaveBesideTheHealthy(t *testing.T) {
 	t.Parallel()
 	plan := brief(t)
 	plan.Shares, plan.Scenarios, plan.Rounds, plan.Duration, plan.Rate = nil, bench.Scenarios(), 1, time.Second, 64
+	plan.Replay = 40
 	report, err := bench.RunIsolation(t.Context(), plan)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := report.Healthy, (bench.Healthy{Accepted: 3 * 80, Received: 3 * 80}); got != want {
+	if got, want := report.Healthy, (bench.Healthy{Accepted: 4 * 80, Received: 4 * 80}); got != want {
 		t.Errorf("healthy: %+v, want %+v", got, want)
 	}
 	want := []struct {
 		name, scenario, offender string
 		accepted                 int64
-	}{{"alone", "", "", 0}, {"8 drip", "drip", "drips", 64}, {"64 of one hang", "publisher", "hangs", 1}}
+	}{{"alone", "", "", 0}, {"8 drip", "drip", "drips", 64}, {"64 of one hang", "publisher", "hangs", 1}, {"one is replayed", "replay", "takes", 40}}
 	if len(report.Phases) != len(want) {
 		t.Fatalf("%d phases", len(report.Phases))
 	}
@@ -71,7 +72,7 @@ func TestDripBeginsAndDoesNotEnd(t *testing.T) {
 
 func TestScenariosCountInTheVerdict(t *testing.T) {
 	t.Parallel()
-	report := bench.IsolationReport{Phases: []bench.Phase{{Name: "alone", Ratio: 1}, {Scenario: "drip", Ratio: 1.3}}}
+	report := bench.IsolationReport{Phases: []bench.Phase{{Name: "alone", Ratio: 1}, {Scenario: "replay", Ratio: 1.3}}}
 	if err := report.Verdict(1.2); err == nil || report.Worst() != 1.3 {
 		t.Errorf("worst %g, verdict %v", report.Worst(), err)
 	}

@@ -20,9 +20,10 @@ type isolation struct {
 	watch     *watch
 	backlog   naming // of the events that wait, and of their publisher
 	hoard     string // the endpoint that they wait for; empty without a backlog
-	measured  int    // healthy events of the phases so far
-	offended  int    // events for offenders so far, without the backlog
-	turns     int    // so far
+	history   history
+	measured  int // healthy events of the phases so far
+	offended  int // events for offenders so far, without the backlog
+	turns     int // so far
 }
 
 // RunIsolation measures what bad endpoints cost the healthy ones. The report is
@@ -78,6 +79,11 @@ func (i *isolation) measure(ctx context.Context) (IsolationReport, error) {
 		}
 		var err error
 		if report.Backlog, err = i.fillBacklog(ctx); err != nil {
+			return report, err
+		}
+	}
+	if i.replays() {
+		if err := i.fillHistory(ctx); err != nil {
 			return report, err
 		}
 	}
@@ -150,10 +156,10 @@ func (i *isolation) makeOffender(ctx context.Context, one *offender, publisher s
 	return made.ID, nil
 }
 
-// calm waits until nothing is due or parked for endpoints that were deleted.
-func (i *isolation) calm(ctx context.Context, deleted []string) error {
+// settle waits until nothing is due or parked for endpoints.
+func (i *isolation) settle(ctx context.Context, ids []string) error {
 	deadline := time.Now().Add(i.Patience)
-	for _, id := range deleted {
+	for _, id := range ids {
 		filter := client.DeliveryFilter{Endpoint: &id, States: []postback.State{postback.Pending, postback.Parked}}
 		for {
 			page, err := i.api.ListDeliveries(ctx, filter, client.PageRequest{Limit: 1})
@@ -164,27 +170,25 @@ func (i *isolation) calm(ctx context.Context, deleted []string) error {
 				break
 			}
 			if time.Now().After(deadline) {
-				return fmt.Errorf("deliveries of an endpoint that was deleted are %s after %s", page.Items[0].State, i.Patience)
+				return fmt.Errorf("deliveries of an endpoint that misbehaved are %s after %s", page.Items[0].State, i.Patience)
 			}
 			pause(ctx, 10*glance)
 		}
 	}
-	pause(ctx, i.plan.lead())
 	return ctx.Err()
 }
 
-// dismiss deletes the endpoints of a phase that misbehave; the one with the
-// backlog is paused.
+// dismiss deletes the endpoints of a phase that misbehave, but of parts that are
+// dismissed in another way.
 func (i *isolation) dismiss(ctx context.Context, cast []*part) error {
 	var failed []error
 	var deleted []string
 	for _, one := range cast {
+		if one.dismiss != nil {
+			failed = append(failed, one.dismiss(ctx))
+			continue
+		}
 		for _, id := range one.ids {
-			if id == i.hoard {
-				_, err := i.api.PauseEndpoint(ctx, id)
-				failed = append(failed, err)
-				continue
-			}
 			deleted = append(deleted, id)
 			failed = append(failed, i.api.DeleteEndpoint(ctx, id))
 		}
@@ -193,7 +197,8 @@ func (i *isolation) dismiss(ctx context.Context, cast []*part) error {
 		return fmt.Errorf("dismiss endpoints: %w", err)
 	}
 	i.offenders.letGo()
-	err := i.calm(ctx, deleted)
+	err := i.settle(ctx, deleted)
+	pause(ctx, i.plan.lead())
 	i.offenders.well.Store(false)
 	return err
 }

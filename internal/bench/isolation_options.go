@@ -10,6 +10,7 @@ import (
 // Bounds of an isolation run.
 const (
 	MaxBacklog = 1_000_000
+	MaxReplay  = 1_000_000
 	MaxShare   = 90
 	MaxRounds  = 50
 	// MaxPhase bounds how long each phase is measured, over all rounds.
@@ -33,7 +34,7 @@ type Isolation struct {
 	// Shares of the traffic that the endpoint that hangs gets, in percent: one
 	// phase for each. All other endpoints share the rest evenly.
 	Shares []int
-	// Scenarios of many endpoints that misbehave alike, one phase for each.
+	// Scenarios beside the shares, one phase for each.
 	Scenarios []string
 	Duration  time.Duration // how long each phase is measured, over all rounds
 	Rounds    int           // the phases take turns so often
@@ -42,16 +43,17 @@ type Isolation struct {
 	// MaxInFlight is how many attempts at once the endpoint that hangs asks for;
 	// 0 leaves it to the engine.
 	MaxInFlight int
+	Replay      int           // deliveries that are replayed in the scenario of that name
 	Backlog     int           // deliveries that are parked for the endpoint that hangs, before
 	Scheme      string        // of the endpoints: besitos, bitlabs or simpleswap
 	Patience    time.Duration // without any delivery, until the missing ones count as lost
 }
 
-// IsolationDefaults is a run of six minutes.
+// IsolationDefaults is a run of about ten minutes.
 func IsolationDefaults() Isolation {
 	return Isolation{
 		Rate: 200, Endpoints: 50, Shares: []int{10, 50}, Scenarios: Scenarios(), Duration: time.Minute, Rounds: 3,
-		Deadline: postback.DefaultTimeout, Slow: 2 * time.Second, Scheme: "besitos", Patience: time.Minute,
+		Deadline: postback.DefaultTimeout, Slow: 2 * time.Second, Replay: 60_000, Scheme: "besitos", Patience: time.Minute,
 	}
 }
 
@@ -65,6 +67,7 @@ func (i Isolation) Validate() error {
 		{"endpoints", i.Endpoints, offending + 1, MaxEndpoints},
 		{"rounds", i.Rounds, 1, MaxRounds},
 		{"backlog", i.Backlog, 0, MaxBacklog},
+		{"replay", i.Replay, 1, MaxReplay},
 		{"shares", len(i.Shares) + len(i.Scenarios), 1, 10},
 		{"max-in-flight", i.MaxInFlight, 0, postback.MaxInFlight},
 	} {

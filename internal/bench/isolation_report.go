@@ -33,6 +33,7 @@ type IsolationSettings struct {
 	SlowFor   string   `json:"slow"`
 	InFlight  int      `json:"max_in_flight,omitempty"` // that the one that hangs asks for
 	Backlog   int      `json:"backlog"`
+	Replay    int      `json:"replay,omitempty"` // deliveries of the endpoint that is replayed
 	Shares    []int    `json:"shares"`
 	Scenarios []string `json:"scenarios,omitempty"`
 	Endpoints int      `json:"endpoints"`
@@ -98,12 +99,16 @@ type Offender struct {
 
 func (i *isolation) settings() IsolationSettings {
 	base := i.run.settings()
-	return IsolationSettings{
+	settings := IsolationSettings{
 		Engine: base.Engine, Flags: base.Flags, Scheme: base.Scheme, Healthy: base.Endpoints, Rate: i.plan.Rate,
 		Rounds: i.plan.Rounds, Slot: i.plan.slot().String(), Lead: i.plan.lead().String(),
 		Deadline: i.plan.Deadline.String(), SlowFor: i.plan.Slow.String(), InFlight: i.plan.MaxInFlight, Backlog: i.plan.Backlog,
 		Shares: i.plan.Shares, Scenarios: i.plan.Scenarios, Endpoints: i.plan.Endpoints,
 	}
+	if i.replays() {
+		settings.Replay = i.plan.Replay
+	}
+	return settings
 }
 
 // report works out the figures.

@@ -19,6 +19,7 @@ func TestIsolationValidate(t *testing.T) {
 		{"defaults", func(*bench.Isolation) {}, ""},
 		{"a million parked", func(i *bench.Isolation) { i.Backlog = 1_000_000 }, ""},
 		{"more parked", func(i *bench.Isolation) { i.Backlog = 1_000_001 }, "backlog: "},
+		{"nothing to replay", func(i *bench.Isolation) { i.Replay = 0 }, "replay: "},
 		{"no healthy endpoint", func(i *bench.Isolation) { i.Endpoints = 3 }, "endpoints: "},
 		{"no rounds", func(i *bench.Isolation) { i.Rounds = 0 }, "rounds: "},
 		{"no shares", func(i *bench.Isolation) { i.Shares, i.Scenarios = nil, nil }, "shares: "},

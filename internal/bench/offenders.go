@@ -40,6 +40,7 @@ func (o *offender) leave() { o.underWay.Add(-1) }
 // is not that of the others.
 type offenders struct {
 	hangs, fails, slow, drips offender
+	takes                     offender      // answers at once
 	delay                     time.Duration // of the slow one
 
 	url    string
@@ -54,6 +55,7 @@ type offenders struct {
 func newOffenders(delay time.Duration) *offenders {
 	return &offenders{
 		hangs: offender{name: "hangs"}, fails: offender{name: "fails"}, slow: offender{name: "slow"}, drips: offender{name: "drips"},
+		takes: offender{name: "takes"},
 		delay: delay, held: make(chan struct{}),
 	}
 }
@@ -65,6 +67,7 @@ func (o *offenders) open(ctx context.Context) error {
 	mux.HandleFunc("/"+o.fails.name, o.fail)
 	mux.HandleFunc("/"+o.slow.name, o.dawdle)
 	mux.HandleFunc("/"+o.drips.name, o.dribble)
+	mux.HandleFunc("/"+o.takes.name, o.take)
 	var err error
 	if o.server, err = openReceiver(ctx, mux); err != nil {
 		return err
@@ -125,6 +128,11 @@ func (o *offenders) dawdle(_ http.ResponseWriter, request *http.Request) {
 	o.slow.enter()
 	defer o.slow.leave()
 	pause(request.Context(), o.delay)
+}
+
+func (o *offenders) take(http.ResponseWriter, *http.Request) {
+	o.takes.enter()
+	o.takes.leave()
 }
 
 // seen is what an offender saw since it was asked last.

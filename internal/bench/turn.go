@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +25,9 @@ type part struct {
 	rate            float64  // events per second
 	accepted        atomic.Int64
 	saw             seen
+
+	begin   func(context.Context) error // what is done when its turn counts; nil for nothing more
+	dismiss func(context.Context) error // what is done in the end; nil deletes the endpoints
 }
 
 // turn is a phase in one round.
@@ -76,7 +78,7 @@ func (i *isolation) healthyStream(one turn) *stream {
 // castFor makes the endpoints that misbehave in a turn.
 func (i *isolation) castFor(ctx context.Context, one *turn) error {
 	if one.phase.after {
-		one.cast = []*part{{offender: &i.offenders.hangs, ids: []string{i.hoard}, deliveries: 1}}
+		one.cast = []*part{i.hoarding(&part{offender: &i.offenders.hangs, deliveries: 1}, true)}
 		return nil
 	}
 	if one.phase.scenario != "" {
@@ -95,7 +97,7 @@ func (i *isolation) castFor(ctx context.Context, one *turn) error {
 	}
 	for _, p := range one.cast {
 		if p.offender == &i.offenders.hangs && i.hoard != "" {
-			p.ids, p.publishers = []string{i.hoard}, []string{i.backlog.publisher(0)}
+			i.hoarding(p, false).publishers = []string{i.backlog.publisher(0)}
 			continue
 		}
 		publisher := fmt.Sprintf("%s-%s-%d", i.naming.run, p.name, i.turns)
@@ -106,6 +108,18 @@ func (i *isolation) castFor(ctx context.Context, one *turn) error {
 		p.ids, p.publishers = []string{id}, []string{publisher}
 	}
 	return nil
+}
+
+// hoarding gives a part the endpoint with the backlog, which is resumed for the
+// turn and then paused.
+func (i *isolation) hoarding(p *part, well bool) *part {
+	p.ids = []string{i.hoard}
+	p.begin = func(ctx context.Context) error { return i.resume(ctx, well) }
+	p.dismiss = func(ctx context.Context) error {
+		_, err := i.api.PauseEndpoint(ctx, i.hoard)
+		return err //nolint:wrapcheck // dismiss says what it was doing
+	}
+	return p
 }
 
 // play lets the offenders have their part from when the turn counts until its
@@ -122,8 +136,8 @@ func (i *isolation) play(ctx context.Context, one *turn) (err error) {
 	}
 	group, playing := errgroup.WithContext(ctx)
 	for _, p := range one.cast {
-		if slices.Contains(p.ids, i.hoard) {
-			group.Go(func() error { return i.resume(playing, one.phase.after) })
+		if p.begin != nil {
+			group.Go(func() error { return p.begin(playing) })
 		}
 		bad := i.offences(p, one)
 		group.Go(func() error { return bad.run(playing) })

@@ -30,9 +30,10 @@ until the deadline and gets a share of all traffic (10 %%, then 50 %%), one fail
 one answers in 2 s. Report how long the healthy deliveries took from the API's answer
 to the receipt of the request with a valid signature, side by side.
 
-Two more phases have a crowd of bad endpoints, with as many deliveries as the healthy ones:
-8 endpoints that answer 200 and let their bodies drip, and one publisher with 64 endpoints
-that all hang (--scenarios drip,publisher).
+Three more phases are scenarios (--scenarios drip,publisher,replay): 8 endpoints that answer
+200 and let their bodies drip; one publisher with 64 endpoints that all hang; both with as
+many deliveries as the healthy ones; and a replay of 60,000 deliveries of one endpoint
+(--replay), which are delivered before the first round.
 
 The phases take turns in rounds, on one engine of its own; every round has bad endpoints
 that are new, so that it begins before their circuits open. Events are sent by the clock,
@@ -64,7 +65,8 @@ func (f *isolationFlags) add(cmd *cobra.Command) {
 	add.Float64Var(&plan.Rate, "rate", plan.Rate, "`EVENTS` per second for the healthy endpoints together")
 	add.IntVar(&plan.Endpoints, "endpoints", plan.Endpoints, "`COUNT` of endpoints, three of them bad")
 	add.IntSliceVar(&plan.Shares, "shares", plan.Shares, "`PERCENT` of all traffic that the endpoint that hangs gets, a phase for each")
-	add.StringSliceVar(&plan.Scenarios, "scenarios", plan.Scenarios, "`NAMES` of crowds of bad endpoints, a phase for each: drip, publisher")
+	add.StringSliceVar(&plan.Scenarios, "scenarios", plan.Scenarios, "`NAMES` of scenarios, a phase for each: drip, publisher, replay")
+	add.IntVar(&plan.Replay, "replay", plan.Replay, "`COUNT` of deliveries of one endpoint that the scenario replay replays")
 	add.DurationVar(&plan.Duration, "duration", plan.Duration, "measure each phase for this `TIME`, over all rounds")
 	add.IntVar(&plan.Rounds, "rounds", plan.Rounds, "`COUNT` of turns that each phase has")
 	add.DurationVar(&plan.Deadline, "deadline", plan.Deadline, "`TIME` after which an attempt to the endpoint that hangs is given up")
