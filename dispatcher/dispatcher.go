@@ -100,6 +100,9 @@ type Options struct {
 	// Share is how many attempts of one endpoint may be in a lane of the queue at
 	// once. Zero means 256.
 	Share int
+	// ReplayWindow is how many of the deliveries that a replay job reopened may be
+	// due in the ledger at once. Zero means 1000.
+	ReplayWindow int
 }
 
 // Dispatcher accepts events and keeps the queue filled. It is safe for
@@ -128,6 +131,9 @@ const (
 	// endpoint has in there is what the others wait for: no more than the workers
 	// of a shard see to in a moment.
 	defaultShare = 256
+	// More than the queue takes in until the next turn, and few enough to be
+	// counted at each.
+	defaultReplayWindow = 1000
 )
 
 // New makes a Dispatcher. Run has to be called for it to fill the queue.
@@ -154,6 +160,7 @@ func (o Options) withDefaults() Options {
 	o.Senders = cmp.Or(o.Senders, defaultSenders)
 	o.Handoff = cmp.Or(o.Handoff, defaultHandoff)
 	o.Share = cmp.Or(o.Share, defaultShare)
+	o.ReplayWindow = cmp.Or(o.ReplayWindow, defaultReplayWindow)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -69,7 +69,7 @@ func (b *bench) options() dispatcher.Options {
 		Ledger: b.Ledger, Waiting: b.Ledger, Parking: b.Ledger, Replays: b.Ledger,
 		Endpoints: b.Registry, Carrier: b.Endpoints, Circuits: b.Breaker, Limits: limitless{}, Queue: b.queue, Epochs: b.queue,
 		Tracer: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(b.spans)).Tracer("test"),
-		Logger: b.Logger, MaxQueued: 1000, MaxInFlight: 16, Grace: grace, Share: 10_000,
+		Logger: b.Logger, MaxQueued: 1000, MaxInFlight: 16, Grace: grace, Share: 10_000, ReplayWindow: 100_000,
 	}
 }
 

@@ -21,6 +21,9 @@ type Replays interface {
 // Reopener counts deliveries and opens ended ones again.
 type Reopener interface {
 	Reopen(ctx context.Context, ids []string, at, sweepAt time.Time) ([]postback.Reopened, error)
+	// ReopenedDue counts which of the last deliveries that a job reopened are due
+	// in the ledger.
+	ReopenedDue(ctx context.Context, jobID string, last int, at time.Time) (int, error)
 	GroupDeliveries(ctx context.Context, filter postback.DeliveryFilter) ([]postback.DeliveryGroup, error)
 }
 

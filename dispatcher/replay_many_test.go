@@ -154,10 +154,53 @@ func TestACancelledReplayLeavesTheRestToTheNext(t *testing.T) {
 	b.pass(t, job.ID, time.Second)
 	b.expectGenerations(t, map[int]int{1: count - cancelled.Replayed, 2: cancelled.Replayed})
 	next := b.start(t, postback.DeliveryFilter{}, 0)
-	if next = b.turn(t, next.ID); next.State != postback.ReplayDone || next.Replayed != count-cancelled.Replayed || next.Skipped != 0 {
+	if next = b.finish(t, next.ID); next.State != postback.ReplayDone || next.Replayed != count-cancelled.Replayed || next.Skipped != 0 {
 		t.Errorf("got %+v", next)
 	}
 	b.expectGenerations(t, map[int]int{2: count})
+}
+
+// However large a job is, no more of it than its window is due in the ledger at
+// once, whichever process works on it, and it goes on as the queue takes those in.
+func TestAReplayKeepsToItsWindow(t *testing.T) {
+	t.Parallel()
+	const count, window = 1000, 250
+	narrow := func(o *dispatcher.Options) { o.ReplayWindow = window }
+	b := setup(t, narrow)
+	deadMany(t, b.Ledger, count, b.clock.now())
+	job := b.start(t, postback.DeliveryFilter{}, 0)
+	other := b.twin(t, narrow)
+	for opened := window; opened <= count; opened += window {
+		for range 3 {
+			b.turn(t, job.ID)
+			if err := other.WorkOnReplays(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if job = b.job(t, job.ID); job.Replayed != opened {
+			t.Fatalf("%d are reopened, want %d", job.Replayed, opened)
+		}
+		if got := b.swept(t); got != window {
+			t.Fatalf("%d tasks came in, want %d", got, window)
+		}
+		b.queue.work(window)
+	}
+	if job.State != postback.ReplayDone {
+		t.Errorf("got %+v", job)
+	}
+}
+
+// A turn leaves the ledger to others after some small steps, whatever is left.
+func TestATurnOfReplaysHasAnEnd(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	deadMany(t, b.Ledger, 1500, b.clock.now())
+	var noted diary
+	b.restart(t, func(o *dispatcher.Options) { noted.Replays, o.Replays = b.Ledger, &noted })
+	job := b.start(t, postback.DeliveryFilter{}, 0)
+	if job = b.turn(t, job.ID); len(noted.steps) > 10 || job.Replayed == 0 || job.Replayed > 1000 || job.State != postback.ReplayRunning {
+		t.Errorf("%d steps, got %+v", len(noted.steps), job)
+	}
 }
 
 // slow is a ledger whose history is too long to be looked through at once.
@@ -207,12 +250,12 @@ func TestReplaysTakeTurns(t *testing.T) {
 	large := b.start(t, postback.DeliveryFilter{}, 0)
 	b.clock.advance(time.Second)
 	small := b.start(t, postback.DeliveryFilter{EventID: "tx-002999"}, 0)
-	large = b.turn(t, large.ID)
+	large = b.finish(t, large.ID)
 	small = b.job(t, small.ID)
 	if large.State != postback.ReplayDone || small.State != postback.ReplayDone || large.Replayed+small.Replayed != 3000 {
 		t.Errorf("got %+v and %+v", large, small)
 	}
-	if noted.steps[0] != small.ID || len(noted.steps) != 7 {
+	if noted.steps[0] != small.ID || len(noted.steps) != 31 {
 		t.Errorf("the steps were %q, where %s is the small one", noted.steps, small.ID)
 	}
 }
@@ -232,11 +275,8 @@ func BenchmarkReplay(b *testing.B) {
 			b.Fatal(err)
 		}
 		answered := time.Since(started)
-		if err := parts.WorkOnReplays(b.Context()); err != nil {
-			b.Fatal(err)
-		}
-		if job, err = parts.Replay(b.Context(), job.ID); err != nil || job.Replayed != count {
-			b.Fatalf("got %+v, %v", job, err)
+		if job = parts.finish(b, job.ID); job.Replayed != count {
+			b.Fatalf("got %+v", job)
 		}
 		b.ReportMetric(float64(answered.Milliseconds()), "ms-to-answer")
 		b.ReportMetric(count/time.Since(started).Seconds(), "deliveries/s")

@@ -48,6 +48,25 @@ func (b *bench) turn(t *testing.T, id string) postback.ReplayJob {
 	return b.job(t, id)
 }
 
+// finish makes turns until the job is done.
+func (b *bench) finish(t testing.TB, id string) postback.ReplayJob {
+	t.Helper()
+	for range 1000 {
+		if err := b.WorkOnReplays(t.Context()); err != nil {
+			t.Fatalf("work on replays: %v", err)
+		}
+		job, err := b.Replay(t.Context(), id)
+		if err != nil {
+			t.Fatalf("read replay: %v", err)
+		}
+		if job.State == postback.ReplayDone {
+			return job
+		}
+	}
+	t.Fatal("the replay does not end")
+	return postback.ReplayJob{}
+}
+
 // pass lets time pass, with the turns that come with it.
 func (b *bench) pass(t *testing.T, id string, span time.Duration) postback.ReplayJob {
 	t.Helper()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
@@ -13,6 +14,14 @@ import (
 // replayInterval is how even a paced replay is: what its rate allows for so
 // long goes at once.
 const replayInterval = 100 * time.Millisecond
+
+const (
+	// replayStep is how many deliveries a job reopens in one transaction: few,
+	// because others that write wait for it.
+	replayStep = 100
+	// replaySteps is how many steps a job takes in a turn at most.
+	replaySteps = 10
+)
 
 // replayTurns is the work on replays of each replayInterval, which looks for new
 // jobs once a second when there are none.
@@ -30,56 +39,90 @@ func (d *Dispatcher) replayTurns() func(context.Context) error {
 	}
 }
 
-// workOnReplays moves every running job on by what its rate allows by now, and
-// says how many there are. Every process does so: a step that another one took is
-// not taken again. The jobs take turns of one step each, so that a large one
-// keeps no other waiting, and one that fails keeps no other from going on.
+// workOnReplays moves every running job on by what its rate and its window allow
+// by now, and says how many there are. Every process does so: a step that another
+// one took is not taken again. The jobs take turns of one step each, so that a
+// large one keeps no other waiting, and one that fails keeps no other from going
+// on. After some steps the ledger is left to others until the next turn.
 func (d *Dispatcher) workOnReplays(ctx context.Context) (running int, err error) {
-	for more := true; more && ctx.Err() == nil; {
-		jobs, err := d.Replays.RunningReplays(ctx)
-		if err != nil {
-			return 0, fmt.Errorf("list replays: %w", err)
-		}
-		running, more = len(jobs), false
-		d.paces.keep(jobs)
-		var failed []error
-		for _, job := range jobs {
-			again, err := d.moveReplay(ctx, job)
-			if postback.CodeOf(err) == postback.CodeConflict {
-				continue // another process works on it, or it was cancelled
-			}
-			if err != nil {
-				failed = append(failed, fmt.Errorf("work on replay %s: %w", job.ID, err))
-			}
-			more = more || again
-		}
-		if err := errors.Join(failed...); err != nil {
-			return running, err
-		}
+	jobs, err := d.Replays.RunningReplays(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("list replays: %w", err)
 	}
-	return running, nil
+	d.paces.keep(jobs)
+	moves := make([]*replayMove, len(jobs))
+	for i, job := range jobs {
+		moves[i] = &replayMove{job: job}
+	}
+	var failed []error
+	for range replaySteps {
+		moves = slices.DeleteFunc(moves, func(move *replayMove) bool {
+			again, err := d.moveReplay(ctx, move)
+			if err != nil && postback.CodeOf(err) != postback.CodeConflict { // another process works on it, or it was cancelled
+				failed = append(failed, fmt.Errorf("work on replay %s: %w", move.job.ID, err))
+			}
+			return err != nil || !again
+		})
+	}
+	return len(jobs), errors.Join(failed...)
 }
 
-// moveReplay takes the job's next step, and says whether it may take another at
-// once: it collects its snapshot, and then works through it.
-func (d *Dispatcher) moveReplay(ctx context.Context, job postback.ReplayJob) (again bool, err error) {
-	if !job.Collected {
-		if job, err = d.Replays.CollectReplay(ctx, job.ID, step, d.now()); err != nil {
+// replayMove is a job in one turn.
+type replayMove struct {
+	job    postback.ReplayJob
+	looked bool
+	room   int // how many more may be reopened in this turn, once it was looked
+}
+
+// moveReplay takes the job's next step, and says whether it may take another in
+// this turn: it collects its snapshot, and then works through it.
+func (d *Dispatcher) moveReplay(ctx context.Context, move *replayMove) (again bool, err error) {
+	if !move.job.Collected {
+		if move.job, err = d.Replays.CollectReplay(ctx, move.job.ID, step, d.now()); err != nil {
 			return false, fmt.Errorf("collect deliveries: %w", err)
 		}
-		return job.State == postback.ReplayRunning, nil
+		return move.job.State == postback.ReplayRunning, nil
 	}
-	allowed := d.paces.allowed(job, d.now())
-	if allowed == 0 {
+	if !move.looked {
+		if err := d.lookAtReplay(ctx, move); err != nil {
+			return false, err
+		}
+	}
+	if move.room <= 0 {
 		return false, nil
 	}
-	if job, err = d.Replays.AdvanceReplay(ctx, job.ID, job.Handled(), min(allowed, step), d.now()); err != nil {
+	return d.reopenSome(ctx, move)
+}
+
+// lookAtReplay finds out how many deliveries a job may reopen in this turn: what
+// its rate allows, and no more than keeps its window full. So a job never has
+// more than that waiting in the ledger, however large it is; what waits for its
+// endpoint, parked, does not count, for it holds up no other.
+func (d *Dispatcher) lookAtReplay(ctx context.Context, move *replayMove) error {
+	move.looked = true
+	if move.room = d.paces.allowed(move.job, d.now()); move.room == 0 {
+		return nil
+	}
+	due, err := d.Replays.ReopenedDue(ctx, move.job.ID, d.ReplayWindow, d.now())
+	if err != nil {
+		return fmt.Errorf("count reopened deliveries: %w", err)
+	}
+	move.room = min(move.room, d.ReplayWindow-due)
+	return nil
+}
+
+// reopenSome is one step of a job that has room.
+func (d *Dispatcher) reopenSome(ctx context.Context, move *replayMove) (again bool, err error) {
+	size := min(move.room, replayStep)
+	job, err := d.Replays.AdvanceReplay(ctx, move.job.ID, move.job.Handled(), size, d.now())
+	if err != nil {
 		return false, fmt.Errorf("reopen deliveries: %w", err)
 	}
 	d.paces.spend(job)
+	move.job, move.room = job, move.room-size
 	if job.State == postback.ReplayDone {
 		d.Logger.InfoContext(ctx, "replay done", slog.String("replay", job.ID),
 			slog.Int("replayed", job.Replayed), slog.Int("skipped", job.Skipped))
 	}
-	return job.State == postback.ReplayRunning && allowed > step, nil
+	return job.State == postback.ReplayRunning && move.room > 0, nil
 }

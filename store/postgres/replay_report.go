@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/store"
@@ -13,6 +14,25 @@ import (
 const readOutcomes = `SELECT ` + store.OutcomeCase + `, count(*) FROM replay_items i LEFT JOIN LATERAL (
 		SELECT d.id, d.generation, d.attempts, d.attempts_before, d.state, d.completed_at FROM deliveries d WHERE d.id = i.delivery LIMIT 1) d ON true
 	WHERE i.replay = $1 AND i.opened IS NOT NULL GROUP BY 1`
+
+// reopenedDue goes back from the next one in the snapshot, through the key. The
+// deliveries are looked up as for the outcomes.
+const reopenedDue = `SELECT count(*) FROM (SELECT delivery, opened FROM replay_items WHERE replay = $1
+		AND delivery < (SELECT min(delivery) FROM replay_items WHERE replay = $1 AND opened IS NULL)
+		ORDER BY delivery DESC LIMIT $2) i
+	JOIN LATERAL (SELECT d.endpoint_id, d.generation FROM deliveries d WHERE d.id = i.delivery LIMIT 1) d ON d.generation = i.opened
+	JOIN waiting w ON w.endpoint_id = d.endpoint_id AND w.id = i.delivery AND w.state = 'pending' AND w.sweep_at <= $3`
+
+// ReopenedDue counts which of the last deliveries that a job reopened are due.
+func (l *Ledger) ReopenedDue(ctx context.Context, jobID string, last int, at time.Time) (int, error) {
+	ctx, cancel := bound(ctx)
+	defer cancel()
+	due, err := single(ctx, l.pool, "reopened deliveries", one[int], reopenedDue, jobID, last, at)
+	if err != nil {
+		return 0, fmt.Errorf("count reopened deliveries: %w", err)
+	}
+	return due, nil
+}
 
 // ReplayOutcomes counts what became of what a job reopened.
 func (l *Ledger) ReplayOutcomes(ctx context.Context, id string) (postback.ReplayOutcomes, error) {

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/store"
@@ -11,8 +12,18 @@ import (
 const (
 	readOutcomes = `SELECT ` + store.OutcomeCase + `, count(*) FROM replay_items i LEFT JOIN deliveries d ON d.id = i.delivery
 		WHERE i.replay = ? AND i.opened IS NOT NULL GROUP BY 1`
+	// reopenedDue goes back from the next one in the snapshot, through the key.
+	reopenedDue = `SELECT count(*) FROM (SELECT delivery, opened FROM replay_items WHERE replay = ?1
+			AND position > (SELECT coalesce(max(position), -1) FROM replay_items WHERE replay = ?1 AND opened IS NULL)
+			ORDER BY position LIMIT ?2) i
+		JOIN deliveries d ON d.id = i.delivery WHERE d.generation = i.opened AND d.state = 'pending' AND d.sweep_at <= ?3`
 	deletedAmong = `SELECT id FROM endpoints WHERE state = 'deleted' AND id IN (SELECT value FROM json_each(?))`
 )
+
+// ReopenedDue counts which of the last deliveries that a job reopened are due.
+func (l *Ledger) ReopenedDue(ctx context.Context, jobID string, last int, at time.Time) (int, error) {
+	return single(ctx, l.readPool, "reopened deliveries", func(n *int) []any { return []any{n} }, reopenedDue, jobID, last, micros(at))
+}
 
 // ReplayOutcomes counts what became of what a job reopened.
 func (l *Ledger) ReplayOutcomes(ctx context.Context, id string) (postback.ReplayOutcomes, error) {

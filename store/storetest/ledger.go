@@ -264,6 +264,10 @@ type Replays interface {
 	// reason and the CompletedAt with which it had ended, in its new generation,
 	// and is no new dead letter.
 	Reopen(ctx context.Context, ids []string, at, sweepAt time.Time) ([]Reopened, error)
+	// ReopenedDue looks at the last deliveries that a running, collected job
+	// reopened, and counts those that are due (pending in the generation that it
+	// opened, SweepAt at the given time or before).
+	ReopenedDue(ctx context.Context, jobID string, last int, at time.Time) (int, error)
 	DeliveryCounter
 	ReplayJobs
 	ReplayReader

@@ -17,6 +17,7 @@ func replayTests() []test {
 		{"collect what had ended and matched, in steps", replayCollects},
 		{"that collect nothing are done", replayNothing},
 		{"reopen their snapshot, oldest first, each once", replayAdvances},
+		{"count the last ones that they reopened while those are due", replayDue},
 		{"skip what moved on", replaySkips},
 		{"say what became of what they reopened", replayOutcomes},
 		{"count what would be replayed by endpoint, state and reason", replayGroups},
@@ -193,6 +194,34 @@ func replayAdvances(k kit) {
 		fmt.Sprint(postback.Pending, 2, 1, After(time.Hour), true))
 	_, err = k.AdvanceReplay(k.ctx(), job.ID, 8, 3, Noon())
 	k.fails(err, postback.CodeConflict)
+}
+
+func replayDue(k kit) {
+	ids := k.deads(8)
+	k.replay("rpl_1")
+	k.collect("rpl_1", 10)
+	due := func(last int, at time.Time, want int) {
+		k.Helper()
+		found, err := k.ReopenedDue(k.ctx(), "rpl_1", last, at)
+		k.must(err)
+		same(k, "due", found, want)
+	}
+	due(5, After(time.Hour), 0)
+	_, err := k.AdvanceReplay(k.ctx(), "rpl_1", 0, 6, After(time.Hour))
+	k.must(err)
+	due(10, After(time.Minute), 0) // they are, an hour later
+	due(10, After(time.Hour), 6)
+	due(4, After(time.Hour), 4)
+	k.record(Die(k.stored(ids[5]).Ref())) // the last one of the six
+	due(4, After(time.Hour), 3)
+	_, err = k.Reopen(k.ctx(), ids[5:6], After(time.Hour), After(time.Hour)) // by hand
+	k.must(err)
+	due(4, After(time.Hour), 3)
+	claimed, err := k.Claim(k.ctx(), postback.Claim{Now: After(time.Hour), Next: After(2 * time.Hour), Limit: 100})
+	k.must(err)
+	same(k, "claimed", len(claimed), 6)
+	due(10, After(time.Hour), 0)
+	due(10, After(3*time.Hour), 5) // nobody made the attempts that were queued
 }
 
 func replaySkips(k kit) {
