@@ -89,7 +89,7 @@ type Options struct {
 	// Grace is how long a queued attempt may take before the sweeper looks
 	// after it. Zero means 45 s: longer than the lease of a dead worker.
 	Grace time.Duration
-	// Now is this process's clock. Nil means time.Now.
+	// Now is the ledger's clock. Nil means time.Now.
 	Now func() time.Time
 	// Senders is how many enqueues are under way at once; they share round
 	// trips. Zero means 32.

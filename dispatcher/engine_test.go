@@ -59,7 +59,7 @@ func newEngine(t *testing.T) *engine {
 		t.Fatal(err)
 	}
 	e.worker, err = worker.New(worker.Options{
-		Ledger: e.Ledger, Endpoints: e.Registry, Circuits: e.Breaker, Limits: limits, Traffic: traffic.NewRecorder(e.Ledger, e.Logger), Schemes: e.Schemes, Secrets: e.Keyring, Switch: e.Endpoints, Uses: e.Ledger, Sender: e.Egress, Acceptor: e.dispatcher, Sweeper: e.dispatcher,
+		Ledger: e.Ledger, Endpoints: e.Registry, Circuits: e.Breaker, Limits: limits, Traffic: traffic.NewRecorder(e.Ledger, time.Now, e.Logger), Schemes: e.Schemes, Secrets: e.Keyring, Switch: e.Endpoints, Uses: e.Ledger, Sender: e.Egress, Acceptor: e.dispatcher, Sweeper: e.dispatcher,
 		Tracer: tracer, Meter: nometric.NewMeterProvider().Meter(""), Logger: e.Logger, Random: rand.Float64, MaxInFlight: 16,
 	})
 	if err != nil {

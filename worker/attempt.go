@@ -152,7 +152,7 @@ func refusal(err error) *egress.Failure {
 
 // fill completes the attempt with what came back.
 func (w *Worker) fill(attempt *postback.Attempt, result egress.Result, verdict verdict) {
-	attempt.Duration = w.now().Sub(attempt.StartedAt)
+	attempt.Duration = max(w.now().Sub(attempt.StartedAt), 0) // a clock may be set back
 	attempt.StatusCode = result.StatusCode
 	attempt.Outcome, attempt.Error = verdict.outcome, verdict.failure
 	if result.Resent {

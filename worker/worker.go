@@ -115,7 +115,7 @@ type Options struct {
 	Random func() float64
 	// Alerts tells operators what only they can mend. Nil: nobody is told.
 	Alerts Alerts
-	// Now is this process's clock. Nil means time.Now.
+	// Now is the ledger's clock. Nil means time.Now.
 	Now func() time.Time
 }
 

@@ -23,7 +23,7 @@ func (s *server) buildAlerts(ctx context.Context) (err error) {
 	}
 	s.teller, err = notice.New(notice.Options{
 		Ledger: s.ledger, Endpoints: s.registry, Circuits: s.breaker, Intake: s.dispatcher, Identity: identity,
-		Window: s.cfg.AlertWindow, Meter: s.telemetry.Meter(), Logger: s.log,
+		Window: s.cfg.AlertWindow, Meter: s.telemetry.Meter(), Logger: s.log, Now: s.clock.Now,
 	})
 	return err //nolint:wrapcheck // it says what it makes
 }

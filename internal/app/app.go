@@ -15,6 +15,7 @@ import (
 
 	"github.com/waybillhq/waybill/dispatcher"
 	"github.com/waybillhq/waybill/internal/circuit"
+	"github.com/waybillhq/waybill/internal/clock"
 	"github.com/waybillhq/waybill/internal/config"
 	"github.com/waybillhq/waybill/internal/egress"
 	"github.com/waybillhq/waybill/internal/endpoints"
@@ -50,6 +51,7 @@ type server struct {
 	log        *slog.Logger
 	telemetry  *telemetry.Telemetry
 	ledger     ledger
+	clock      *clock.Follower
 	registry   *registry.Registry
 	breaker    *circuit.Breaker
 	traffic    *traffic.Recorder
@@ -92,7 +94,7 @@ func (s *server) build(ctx context.Context) error {
 		return fmt.Errorf("make data directory: %w", err)
 	}
 	steps := []func(context.Context) error{
-		s.buildTelemetry, s.buildLedger, s.buildBreaker, s.buildSchemes, s.buildKeyring, s.buildEgress, s.buildQueue, s.buildDispatcher, s.buildAlerts, s.buildWorker, s.buildParts, s.buildRetention,
+		s.buildTelemetry, s.buildLedger, s.buildClock, s.buildBreaker, s.buildSchemes, s.buildKeyring, s.buildEgress, s.buildQueue, s.buildDispatcher, s.buildAlerts, s.buildWorker, s.buildParts, s.buildRetention,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -160,6 +162,14 @@ func (s *server) buildLedger(ctx context.Context) (err error) {
 	return nil
 }
 
+// buildClock makes the clock that counts: the ledger's.
+func (s *server) buildClock(ctx context.Context) (err error) {
+	if s.clock, err = clock.New(clock.Options{Ledger: s.ledger, Host: clock.Host(), Logger: s.log}); err != nil {
+		return err //nolint:wrapcheck // it says what it makes
+	}
+	return s.clock.Measure(ctx) //nolint:wrapcheck // it says what it was doing
+}
+
 func (s *server) buildBreaker(ctx context.Context) (err error) {
 	s.breaker, err = circuit.NewBreaker(circuit.Options{
 		Ledger: s.ledger, Prober: s.ledger,
@@ -216,7 +226,7 @@ func openQueue(ctx context.Context, cfg config.Config) (*task.Queue, error) {
 
 func (s *server) buildDispatcher(context.Context) (err error) {
 	s.endpoints = endpoints.New(endpoints.Options{
-		Ledger: s.ledger, Registry: s.registry, Sealer: s.keyring, Reach: s.egress, Schemes: s.schemes, Past: s.ledger,
+		Ledger: s.ledger, Registry: s.registry, Sealer: s.keyring, Reach: s.egress, Schemes: s.schemes, Past: s.ledger, Now: s.clock.Now,
 	})
 	s.keys = keys.New(s.ledger)
 	backlog := redisBacklog
@@ -227,13 +237,13 @@ func (s *server) buildDispatcher(context.Context) (err error) {
 		Ledger: s.ledger, Waiting: s.ledger, Parking: s.ledger, Replays: s.ledger,
 		Endpoints: s.registry, Carrier: s.endpoints, Circuits: s.breaker, Limits: s.limits, Queue: s.queue, Epochs: s.queue,
 		Tracer: s.telemetry.Tracer(), Meter: s.telemetry.Meter(), Logger: s.log, MaxQueued: backlog, MaxInFlight: s.cfg.MaxInFlight, MostInFlight: s.mostInFlight(),
-		MaxInFlightPublisher: s.publisherShare() * s.queue.Shards(),
+		MaxInFlightPublisher: s.publisherShare() * s.queue.Shards(), Now: s.clock.Now,
 	})
 	return err //nolint:wrapcheck // it says what it makes
 }
 
 func (s *server) buildWorker(context.Context) (err error) {
-	s.traffic = traffic.NewRecorder(s.ledger, s.log)
+	s.traffic = traffic.NewRecorder(s.ledger, s.clock.Now, s.log)
 	if err := traffic.Gauge(s.telemetry.Meter(), s.ledger, s.log); err != nil {
 		return err //nolint:wrapcheck // it says what it makes
 	}
@@ -241,7 +251,7 @@ func (s *server) buildWorker(context.Context) (err error) {
 		Ledger: s.ledger, Endpoints: s.registry, Circuits: s.breaker, Limits: s.limits, Traffic: s.traffic, Schemes: s.schemes, Secrets: s.keyring, Uses: s.ledger, Switch: s.endpoints, Sender: s.egress, Acceptor: s.dispatcher, Sweeper: s.dispatcher, Alerts: s.teller,
 		Tracer: s.telemetry.Tracer(), Meter: s.telemetry.Meter(), Logger: s.log,
 		StoredBody: s.cfg.StoredBody, Random: rand.Float64, MaxInFlight: s.cfg.MaxInFlight, MostInFlight: s.mostInFlight(),
-		MaxInFlightPublisher: s.publisherShare(), Shards: s.queue.Shards(),
+		MaxInFlightPublisher: s.publisherShare(), Shards: s.queue.Shards(), Now: s.clock.Now,
 	})
 	return err //nolint:wrapcheck // it says what it makes
 }
@@ -262,7 +272,7 @@ func (s *server) mostInFlight() int {
 
 func (s *server) buildRetention(context.Context) (err error) {
 	s.retention, err = retention.New(retention.Options{
-		Ledger: s.ledger, Keep: s.cfg.Retention, Meter: s.telemetry.Meter(), Logger: s.log, Random: rand.Float64,
+		Ledger: s.ledger, Keep: s.cfg.Retention, Meter: s.telemetry.Meter(), Logger: s.log, Random: rand.Float64, Now: s.clock.Now,
 	})
 	return err //nolint:wrapcheck // it says what it makes
 }

@@ -7,13 +7,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/waybillhq/waybill/internal/clock"
 	"github.com/waybillhq/waybill/internal/config"
 	"github.com/waybillhq/waybill/store/postgres"
 )
-
-// maxClockGap is how far the clocks of a host and of the database may be apart
-// before the order and the times of deliveries suffer.
-const maxClockGap = time.Second
 
 func checkPostgres(ctx context.Context, cfg config.Config) []Check {
 	options := postgresOptions(cfg, slog.New(slog.DiscardHandler))
@@ -45,11 +42,11 @@ func checkVersion(state postgres.State) Check {
 func checkClock(state postgres.State) Check {
 	const name = "ledger clock"
 	gap := state.Ahead.Round(time.Millisecond)
-	if gap.Abs() > maxClockGap {
+	if gap.Abs() > clock.Noticeable {
 		return risky(name, fmt.Sprintf("the database's clock is %s from this host's", gap),
-			"keep the clocks of all hosts together with NTP: retries come early or late by the difference")
+			clock.Remedy)
 	}
-	return good(name, "within %s of this host's", maxClockGap)
+	return good(name, "within %s of this host's", clock.Noticeable)
 }
 
 func checkDisk(state postgres.State) Check {

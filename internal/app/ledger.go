@@ -9,6 +9,7 @@ import (
 	"github.com/waybillhq/waybill/api"
 	"github.com/waybillhq/waybill/dispatcher"
 	"github.com/waybillhq/waybill/internal/circuit"
+	"github.com/waybillhq/waybill/internal/clock"
 	"github.com/waybillhq/waybill/internal/config"
 	"github.com/waybillhq/waybill/internal/endpoints"
 	"github.com/waybillhq/waybill/internal/keys"
@@ -47,6 +48,7 @@ type ledger interface { //nolint:interfacebloat // the sum of what each part dec
 	api.Exports
 	api.EndpointReader
 	seal.Records
+	clock.Ledger
 	Schema() store.Schema
 	Close() error
 }

@@ -22,6 +22,7 @@ func (s *server) serve(ctx context.Context, ready func(api, health net.Addr)) (e
 	var group sync.WaitGroup
 	defer group.Wait()
 	defer stopBackground()
+	group.Go(func() { s.clock.Run(background) })
 	group.Go(func() { s.registry.Follow(background, followInterval, s.log) })
 	group.Go(func() { s.breaker.Follow(background, followInterval) })
 	group.Go(func() { s.dispatcher.Run(background) })
@@ -113,6 +114,7 @@ func (s *server) startWorkers() (*task.Servers, error) {
 		Events:  eventConcurrency,
 		Drain:   s.cfg.DrainTimeout,
 		Logger:  s.log,
+		Now:     s.clock.Now,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start workers: %w", err)
@@ -126,10 +128,10 @@ func (s *server) handler() (http.Handler, error) {
 		addresses = append(addresses, addr.String())
 	}
 	handler, err := api.New(api.Options{
-		Intake: s.dispatcher, Rematcher: s.dispatcher, EndpointManager: s.endpoints, EndpointSwitch: s.endpoints, EndpointReader: s.ledger, EndpointHealth: traffic.Reader{Sources: s.ledger, Now: time.Now},
+		Intake: s.dispatcher, Rematcher: s.dispatcher, EndpointManager: s.endpoints, EndpointSwitch: s.endpoints, EndpointReader: s.ledger, EndpointHealth: traffic.Reader{Sources: s.ledger, Now: s.clock.Now},
 		History: s.ledger, Exports: s.ledger, Replayer: s.dispatcher, Examples: s.worker, Diagnoser: s.worker, Keys: s.keys, Schemes: s.schemes,
 		Ready: s.ready, Metrics: s.telemetry.Handler(), Egress: addresses,
-		Logger: s.log, Tracer: s.telemetry.Tracer(), Now: time.Now, Version: Version(),
+		Logger: s.log, Tracer: s.telemetry.Tracer(), Now: s.clock.Now, Version: Version(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make API: %w", err)

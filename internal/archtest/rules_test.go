@@ -25,6 +25,7 @@ func rules() []rule {
 
 		// The parts, each of which knows the domain alone.
 		{pkg: "internal/config", imports: []string{"postback"}},
+		{pkg: "internal/clock", imports: []string{"internal/loop"}},
 		{pkg: "internal/circuit", imports: []string{"postback", "internal/loop"}},
 		{pkg: "internal/egress", imports: []string{"postback"}},
 		{pkg: "internal/jsonpath", imports: []string{"postback"}, stdOnly: true},

@@ -59,7 +59,7 @@ type Options struct {
 	Reach    Reach
 	Schemes  Schemes
 	Past     Past
-	// Now is this process's clock. Nil means time.Now.
+	// Now is the ledger's clock. Nil means time.Now.
 	Now func() time.Time
 }
 

@@ -54,7 +54,7 @@ type Intake interface {
 	Accept(ctx context.Context, events []postback.Event) ([]postback.Acceptance, error)
 }
 
-// Options are the parts of a Teller; all are required.
+// Options are the parts of a Teller; all but Now are required.
 type Options struct {
 	Ledger    Ledger
 	Endpoints Endpoints
@@ -66,6 +66,8 @@ type Options struct {
 	Window time.Duration
 	Meter  metric.Meter
 	Logger *slog.Logger
+	// Now is the ledger's clock. Nil means time.Now.
+	Now func() time.Time
 }
 
 // Teller tells an operator what the ledger notes. Any number of processes may do
@@ -83,6 +85,9 @@ func New(options Options) (*Teller, error) {
 		options.Identity == "" || options.Window <= 0 || options.Meter == nil || options.Logger == nil {
 		return nil, errors.New("make teller: a part is missing")
 	}
+	if options.Now == nil {
+		options.Now = time.Now
+	}
 	t := &Teller{Options: options}
 	return t, t.measure()
 }
@@ -90,7 +95,7 @@ func New(options Options) (*Teller, error) {
 // Run looks every second until ctx ends, and logs what an outage makes fail
 // once.
 func (t *Teller) Run(ctx context.Context) {
-	look := func(ctx context.Context) error { return t.Look(ctx, time.Now()) }
+	look := func(ctx context.Context) error { return t.Look(ctx, t.Now()) }
 	loop.Run(ctx, loop.Job{Name: "notify operators", Every: interval, Do: look, Logger: t.Logger})
 }
 

@@ -41,7 +41,7 @@ type Options struct {
 	Meter  metric.Meter
 	Logger *slog.Logger
 	Random func() float64 // from 0 to 1, 1 left out
-	// Now is this process's clock. Nil means time.Now.
+	// Now is the ledger's clock. Nil means time.Now.
 	Now func() time.Time
 }
 

@@ -29,6 +29,8 @@ type Options struct {
 	// Drain is how long Shutdown waits for tasks under way.
 	Drain  time.Duration
 	Logger *slog.Logger
+	// Now is the ledger's clock. Nil means time.Now.
+	Now func() time.Time
 }
 
 // Servers take tasks off the queue.
@@ -40,9 +42,12 @@ type Servers struct {
 
 // Serve starts taking tasks. While Redis is away the servers wait for it.
 func (q *Queue) Serve(handlers Handlers, options Options) (*Servers, error) {
+	if options.Now == nil {
+		options.Now = time.Now
+	}
 	mux := asynq.NewServeMux()
 	servers := &Servers{drain: options.Drain, inFlight: &atomic.Int64{}}
-	mux.HandleFunc(typeDeliver, servers.counting(deliverHandler(handlers, options.Logger)))
+	mux.HandleFunc(typeDeliver, servers.counting(deliverHandler(handlers, options)))
 	event := func(ctx context.Context, t *asynq.Task) error {
 		return handlers.Event(ctx, t.Type(), t.Payload(), t.Headers())
 	}
@@ -138,15 +143,15 @@ func retryDelay(failed int, err error, _ *asynq.Task) time.Duration {
 	return RetryDelay(failed)
 }
 
-func deliverHandler(handlers Handlers, log *slog.Logger) asynq.HandlerFunc {
+func deliverHandler(handlers Handlers, options Options) asynq.HandlerFunc {
 	return func(ctx context.Context, t *asynq.Task) error {
 		task, err := decode(t.Payload())
 		if err != nil {
 			// The ledger still has the delivery; the sweeper makes a good task.
-			log.ErrorContext(ctx, "dropping an unreadable task", slog.Any("error", err))
+			options.Logger.ErrorContext(ctx, "dropping an unreadable task", slog.Any("error", err))
 			return nil
 		}
-		if retried, ok := asynq.GetRetryCount(ctx); ok && retried > 0 || old(task, time.Now()) {
+		if retried, ok := asynq.GetRetryCount(ctx); ok && retried > 0 || old(task, options.Now()) {
 			task.Recheck = true
 		}
 		task.Headers = t.Headers()

@@ -106,7 +106,7 @@ func (l *ledger) writes() int {
 
 func newRecorder(over traffic.Ledger) (*traffic.Recorder, *testkit.Logs) {
 	logger, logs := testkit.NewLogger()
-	return traffic.NewRecorder(over, logger), logs
+	return traffic.NewRecorder(over, time.Now, logger), logs
 }
 
 // flush brings what a recorder counted to the ledger: its run begins and ends.

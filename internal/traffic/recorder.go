@@ -44,6 +44,7 @@ type Ledger interface {
 // Recorder counts the attempts of this process. It is safe for concurrent use.
 type Recorder struct {
 	ledger  Ledger
+	now     func() time.Time
 	logger  *slog.Logger
 	process string // names this one, of all that ever ran
 	room    int    // for counts
@@ -67,16 +68,17 @@ type count struct {
 	saved int
 }
 
-// NewRecorder makes a Recorder. Run brings what it counts to the ledger.
-func NewRecorder(ledger Ledger, logger *slog.Logger) *Recorder {
-	return &Recorder{ledger: ledger, logger: logger, process: rand.Text(), room: maxCounts, counts: map[place]*count{}}
+// NewRecorder makes a Recorder that goes by the given clock. Run brings what it
+// counts to the ledger.
+func NewRecorder(ledger Ledger, now func() time.Time, logger *slog.Logger) *Recorder {
+	return &Recorder{ledger: ledger, now: now, logger: logger, process: rand.Text(), room: maxCounts, counts: map[place]*count{}}
 }
 
 // Observe counts an attempt that was made and recorded.
 func (r *Recorder) Observe(endpointID string, attempt postback.Attempt) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.turn(time.Now())
+	r.turn(r.now())
 	at := place{endpointID, r.slot}
 	one, known := r.counts[at]
 	if !known {
@@ -192,7 +194,7 @@ func (r *Recorder) flush(ctx context.Context) error {
 func (r *Recorder) unsaved() []postback.Tally {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.turn(time.Now())
+	r.turn(r.now())
 	var all []postback.Tally
 	for at, one := range r.counts {
 		if one.saved < one.Attempts {
@@ -216,7 +218,7 @@ func (r *Recorder) settle(written []postback.Tally) {
 // prune forgets a batch of what is too old, once in a slot, or at every flush
 // while there is more.
 func (r *Recorder) prune(ctx context.Context) error {
-	slot := slotOf(time.Now())
+	slot := slotOf(r.now())
 	if !slot.After(r.pruned) {
 		return nil
 	}

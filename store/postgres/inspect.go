@@ -86,7 +86,7 @@ func inspect(ctx context.Context, db *pgx.Conn) (State, error) {
 // clockAhead compares the server's clock with ours in the middle of the call.
 func clockAhead(ctx context.Context, db *pgx.Conn) (time.Duration, error) {
 	asked := time.Now()
-	told, err := single(ctx, db, "clock", one[time.Time], `SELECT clock_timestamp()`)
+	told, err := single(ctx, db, "clock", one[time.Time], readClock)
 	if err != nil {
 		return 0, err
 	}

@@ -113,6 +113,15 @@ func (l *Ledger) Identity(ctx context.Context) (string, error) {
 // takesWrites reads what must be there, and whether it could be changed.
 const takesWrites = `SELECT current_setting('transaction_read_only') = 'off' FROM meta WHERE name = 'identity'`
 
+// Now is the time by the server's clock.
+func (l *Ledger) Now(ctx context.Context) (time.Time, error) {
+	ctx, cancel := bound(ctx)
+	defer cancel()
+	return single(ctx, l.pool, "clock", one[time.Time], readClock)
+}
+
+const readClock = `SELECT clock_timestamp()`
+
 // Ping reports whether the ledger answers, and takes writes.
 func (l *Ledger) Ping(ctx context.Context) error {
 	ctx, cancel := bound(ctx)

@@ -167,6 +167,9 @@ func (l *Ledger) Identity(ctx context.Context) (string, error) {
 	return identity, nil
 }
 
+// Now is the time by this host's clock, the only one there is.
+func (l *Ledger) Now(context.Context) (time.Time, error) { return time.Now().Round(0).UTC(), nil }
+
 // Ping reports whether the ledger answers.
 func (l *Ledger) Ping(ctx context.Context) error {
 	_, err := l.Identity(ctx)

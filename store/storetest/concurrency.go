@@ -239,6 +239,15 @@ func storeTests() []test {
 				k.Fatalf("identity is %q, then %q", first, second)
 			}
 		}},
+		{"tells a time that goes on", func(k kit) {
+			first, err := k.Now(k.ctx())
+			k.must(err)
+			second, err := k.Now(k.ctx())
+			k.must(err)
+			if first.IsZero() || second.Before(first) {
+				k.Fatalf("the time is %v, then %v", first, second)
+			}
+		}},
 		{"answers a ping until it is closed, and can be closed twice", func(k kit) {
 			k.must(k.Ping(k.ctx()))
 			k.must(k.Close())

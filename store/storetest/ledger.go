@@ -386,6 +386,8 @@ type Store interface {
 	// Identity is made once for a ledger: the queue that was filled from it
 	// bears it as its epoch.
 	Identity(ctx context.Context) (string, error)
+	// Now is the time by the ledger's clock, which all its processes share.
+	Now(ctx context.Context) (time.Time, error)
 	// Ping reports whether the ledger answers.
 	Ping(ctx context.Context) error
 	// Close ends the ledger after the writes under way; later calls fail.
