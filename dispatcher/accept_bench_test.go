@@ -27,7 +27,7 @@ func BenchmarkAccept(b *testing.B) {
 	q := &queue{}
 	d, err := dispatcher.New(dispatcher.Options{
 		Ledger: instant{}, Waiting: parts.Ledger, Parking: parts.Ledger, Replays: parts.Ledger,
-		Endpoints: parts.Registry, Carrier: parts.Endpoints, Circuits: parts.Breaker, Limits: limitless{}, Queue: q, Epochs: q,
+		Endpoints: parts.Registry, Carrier: parts.Endpoints, Circuits: parts.Breaker, Limits: limitless{}, Holds: &holds{}, Queue: q, Epochs: q,
 		Tracer: noop.NewTracerProvider().Tracer(""), Logger: slog.New(slog.DiscardHandler), MaxQueued: 1, MaxInFlight: 1, Grace: time.Minute,
 	})
 	if err != nil {

@@ -71,6 +71,7 @@ type Options struct {
 	Carrier   Carrier
 	Circuits  Circuits
 	Limits    Limits
+	Holds     Holds
 	Queue     Queue
 	Epochs    Epochs
 	Tracer    trace.Tracer
@@ -139,7 +140,7 @@ const (
 // New makes a Dispatcher. Run has to be called for it to fill the queue.
 func New(options Options) (*Dispatcher, error) {
 	if options.Ledger == nil || options.Waiting == nil || options.Parking == nil || options.Replays == nil || options.Endpoints == nil ||
-		options.Carrier == nil || options.Circuits == nil || options.Limits == nil || options.Queue == nil || options.Epochs == nil || options.Tracer == nil || options.Logger == nil {
+		options.Carrier == nil || options.Circuits == nil || options.Limits == nil || options.Holds == nil || options.Queue == nil || options.Epochs == nil || options.Tracer == nil || options.Logger == nil {
 		return nil, errors.New("make dispatcher: a part is missing")
 	}
 	if options.MaxQueued < 1 || options.MaxInFlight < 1 {

@@ -49,17 +49,17 @@ func newEngine(t *testing.T) *engine {
 		}
 	})
 	tracer := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(e.spans)).Tracer("test")
-	limits := limit.New(e.queue.Scripter())
+	limits, holds := limit.New(e.queue.Scripter()), limit.NewHolds(e.queue.Scripter())
 	e.dispatcher, err = dispatcher.New(dispatcher.Options{
 		Ledger: e.Ledger, Waiting: e.Ledger, Parking: e.Ledger, Replays: e.Ledger,
-		Endpoints: e.Registry, Carrier: e.Endpoints, Circuits: e.Breaker, Limits: limits, Queue: e.queue, Epochs: e.queue,
+		Endpoints: e.Registry, Carrier: e.Endpoints, Circuits: e.Breaker, Limits: limits, Holds: holds, Queue: e.queue, Epochs: e.queue,
 		Tracer: tracer, Logger: e.Logger, MaxQueued: 1000, MaxInFlight: 16,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	e.worker, err = worker.New(worker.Options{
-		Ledger: e.Ledger, Endpoints: e.Registry, Circuits: e.Breaker, Limits: limits, Traffic: traffic.NewRecorder(e.Ledger, time.Now, e.Logger), Schemes: e.Schemes, Secrets: e.Keyring, Switch: e.Endpoints, Uses: e.Ledger, Sender: e.Egress, Acceptor: e.dispatcher, Sweeper: e.dispatcher,
+		Ledger: e.Ledger, Endpoints: e.Registry, Circuits: e.Breaker, Limits: limits, Holds: holds, Traffic: traffic.NewRecorder(e.Ledger, time.Now, e.Logger), Schemes: e.Schemes, Secrets: e.Keyring, Switch: e.Endpoints, Uses: e.Ledger, Sender: e.Egress, Acceptor: e.dispatcher, Sweeper: e.dispatcher,
 		Tracer: tracer, Meter: nometric.NewMeterProvider().Meter(""), Logger: e.Logger, Random: rand.Float64, MaxInFlight: 16,
 	})
 	if err != nil {

@@ -48,6 +48,11 @@ type Limits interface {
 	GiveBack(ctx context.Context, endpointID string, limit postback.RateLimit, unused int) error
 }
 
+// Holds says which endpoints asked to be left alone for a while.
+type Holds interface {
+	Held(endpoint postback.Endpoint, now time.Time) bool
+}
+
 const (
 	// releaseInterval is how often parked deliveries are looked after.
 	releaseInterval = 100 * time.Millisecond
@@ -72,18 +77,32 @@ type releases struct {
 type flow struct {
 	window       int // how many might be due or under way at the last look
 	last, before int // how many got through until then, and until the look before
+	start        int // how wide the window is while it opens after a hold; 0: it is open
 }
+
+// slow is the flow of an endpoint that asked to be left alone: it gets one, then
+// twice as many each time that some got through.
+func slow() flow { return flow{start: 1} }
 
 // next is the window of this look: the places that the endpoint has with one
 // process, and as many more as get through in one and a half intervals. More
 // would wait in vain for a place, fewer would leave places free until the next
 // look.
-func (f flow) next(places int) int { return places + min((f.last+f.before)*3/4, maxAhead) }
+func (f flow) next(places int) int {
+	if f.start > 0 && f.start < places {
+		return f.start
+	}
+	return places + min((f.last+f.before)*3/4, maxAhead)
+}
 
 // after is what is known when so many were released. Those that a wider window
 // has room for did not get through.
 func (f flow) after(window, released int) flow {
-	return flow{window: window, last: max(0, released-max(0, window-f.window)), before: f.last}
+	now := flow{window: window, last: max(0, released-max(0, window-f.window)), before: f.last}
+	if window == f.start {
+		now.start = f.start * (1 + min(now.last, 1))
+	}
+	return now
 }
 
 // releaseParked frees what was parked for endpoints that take deliveries, as
@@ -161,6 +180,9 @@ func (d *Dispatcher) releaseFor(ctx context.Context, id string) (int, error) {
 	switch {
 	case held:
 		return 0, nil
+	case d.Holds.Held(endpoint, d.now()):
+		d.releases.flows[id] = slow()
+		return 0, nil
 	case d.Circuits.Open(id):
 		delete(d.releases.flows, id)                       // it begins slowly when it is well again
 		return 0, d.Circuits.Probe(ctx, endpoint, d.now()) //nolint:wrapcheck // it says what it was doing
@@ -228,6 +250,8 @@ func (d *Dispatcher) holds(endpoint postback.Endpoint) (postback.Reason, bool) {
 		return reason, true
 	case d.Circuits.Open(endpoint.ID):
 		return postback.ReasonCircuitOpen, true
+	case d.Holds.Held(endpoint, d.now()):
+		return postback.ReasonOverLimit, true
 	case (*d.backlogs.Load())[endpoint.ID]:
 		return postback.ReasonOverLimit, true // behind those that wait already
 	default:

@@ -28,6 +28,9 @@ func (w *Worker) try(ctx context.Context, endpoint postback.Endpoint, due postba
 	if verdict.next == blocked && !due.Delivery.Test {
 		w.alertBlocked(ctx, endpoint, verdict, attempt.StartedAt)
 	}
+	if !due.Delivery.Test {
+		w.heed(ctx, endpoint.ID, attempt.StatusCode, verdict)
+	}
 	move := w.settle(endpoint, due.Delivery, attempt, verdict)
 	w.note(ctx, endpoint, due, attempt, move)
 	w.noteUse(ctx, endpoint.ID, attempt.SecretVersion, attempt.StartedAt)

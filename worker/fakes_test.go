@@ -59,7 +59,7 @@ func (wellAll) Failed(context.Context, string, string, time.Time) {}
 func onFakes(t *testing.T, ledger worker.Ledger, out worker.Sender) *worker.Worker {
 	t.Helper()
 	made, err := worker.New(worker.Options{
-		Ledger: ledger, Endpoints: oneEndpoint{}, Circuits: wellAll{}, Limits: limitless{}, Traffic: &counted{}, Schemes: builtIn{}, Secrets: openSecret{}, Uses: unnoted{}, Switch: stuck{}, Sender: out, Acceptor: refusing{}, Sweeper: &sweeper{},
+		Ledger: ledger, Endpoints: oneEndpoint{}, Circuits: wellAll{}, Limits: limitless{}, Holds: &holds{}, Traffic: &counted{}, Schemes: builtIn{}, Secrets: openSecret{}, Uses: unnoted{}, Switch: stuck{}, Sender: out, Acceptor: refusing{}, Sweeper: &sweeper{},
 		Tracer: notrace.NewTracerProvider().Tracer(""), Meter: nometric.NewMeterProvider().Meter(""),
 		Logger: slog.New(slog.DiscardHandler), Random: func() float64 { return 0.5 }, MaxInFlight: places,
 	})

@@ -36,6 +36,8 @@ func (w *Worker) gate(delivery postback.Delivery) (endpoint postback.Endpoint, m
 		move = moveTo(delivery, now, postback.Cancelled, postback.ReasonEndpointDeleted)
 	case held:
 		move = moveTo(delivery, now, postback.Parked, reason)
+	case w.Holds.Held(endpoint, now):
+		move = moveTo(delivery, now, postback.Parked, postback.ReasonOverLimit)
 	case w.Circuits.Open(endpoint.ID) && !delivery.Probe:
 		move = moveTo(delivery, now, postback.Parked, postback.ReasonCircuitOpen)
 	case tried(delivery) && retry.Expired(endpoint.Retry, delivery.OpenedAt, now):

@@ -49,7 +49,7 @@ func setup(t *testing.T, alter ...func(*worker.Options)) *bench {
 		spans: tracetest.NewSpanRecorder(), metrics: metric.NewManualReader(), traffic: &counted{}, sweeper: &sweeper{},
 	}
 	options := worker.Options{
-		Ledger: b.Ledger, Endpoints: b.Registry, Circuits: b.Breaker, Limits: limitless{}, Traffic: b.traffic, Schemes: b.Schemes, Secrets: b.Keyring, Uses: b.Ledger, Switch: b.Endpoints, Sender: b.Egress, Acceptor: refusing{}, Sweeper: b.sweeper,
+		Ledger: b.Ledger, Endpoints: b.Registry, Circuits: b.Breaker, Limits: limitless{}, Holds: &holds{}, Traffic: b.traffic, Schemes: b.Schemes, Secrets: b.Keyring, Uses: b.Ledger, Switch: b.Endpoints, Sender: b.Egress, Acceptor: refusing{}, Sweeper: b.sweeper,
 		Tracer: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(b.spans)).Tracer("test"),
 		Meter:  metric.NewMeterProvider(metric.WithReader(b.metrics)).Meter("test"),
 		Logger: b.Logger, StoredBody: storedBody, Random: func() float64 { return 0.5 }, MaxInFlight: places,

@@ -60,6 +60,14 @@ type Limits interface {
 	Take(ctx context.Context, endpointID string, limit postback.RateLimit) (wait time.Duration, taken bool, err error)
 }
 
+// Holds knows the endpoints that asked to be left alone for a while, for all
+// processes together.
+type Holds interface {
+	Held(endpoint postback.Endpoint, now time.Time) bool
+	// Hold leaves the endpoint alone from a time on, for so long.
+	Hold(ctx context.Context, endpointID string, at time.Time, wait time.Duration) error
+}
+
 // Schemes knows the schemes that endpoints choose.
 type Schemes interface {
 	Define(name string) (*signer.Definition, error)
@@ -89,6 +97,7 @@ type Options struct {
 	Circuits  Circuits
 	Traffic   Traffic
 	Limits    Limits
+	Holds     Holds
 	Schemes   Schemes
 	Secrets   Opener
 	Uses      SecretUses
@@ -133,6 +142,8 @@ type Worker struct {
 	alerted  alerted
 	// limitAway says now and then that rate limits cannot be asked for.
 	limitAway rate.Sometimes
+	// holdAway says the same of holds that other processes do not hear of.
+	holdAway rate.Sometimes
 	// ledgerAway says that the last write failed: nothing is sent before the
 	// ledger answers again, since nothing could be recorded.
 	ledgerAway atomic.Bool
@@ -140,7 +151,7 @@ type Worker struct {
 
 // New makes a Worker.
 func New(options Options) (*Worker, error) {
-	if options.Ledger == nil || options.Endpoints == nil || options.Circuits == nil || options.Limits == nil || options.Traffic == nil || options.Schemes == nil || options.Secrets == nil || options.Uses == nil || options.Switch == nil || options.Sender == nil ||
+	if options.Ledger == nil || options.Endpoints == nil || options.Circuits == nil || options.Limits == nil || options.Holds == nil || options.Traffic == nil || options.Schemes == nil || options.Secrets == nil || options.Uses == nil || options.Switch == nil || options.Sender == nil ||
 		options.Acceptor == nil || options.Sweeper == nil || options.Tracer == nil || options.Meter == nil || options.Logger == nil || options.Random == nil {
 		return nil, errors.New("make worker: a part is missing")
 	}
@@ -160,6 +171,7 @@ func New(options Options) (*Worker, error) {
 		expected:  expectations{compiled: map[string]expectation{}},
 		alerted:   alerted{at: map[block]time.Time{}},
 		limitAway: rate.Sometimes{Interval: limitLogPause},
+		holdAway:  rate.Sometimes{Interval: limitLogPause},
 	}, nil
 }
 

@@ -60,6 +60,7 @@ type server struct {
 	egress     *egress.Client
 	queue      *task.Queue
 	limits     *limit.Limiter
+	holds      *limit.Holds
 	endpoints  *endpoints.Manager
 	keys       *keys.Keys
 	dispatcher *dispatcher.Dispatcher
@@ -201,7 +202,7 @@ func (s *server) buildQueue(ctx context.Context) (err error) {
 		return err
 	}
 	s.onClose(s.queue.Close)
-	s.limits = limit.New(s.queue.Scripter())
+	s.limits, s.holds = limit.New(s.queue.Scripter()), limit.NewHolds(s.queue.Scripter())
 	s.warnOfRedis(ctx)
 	if ownsQueue(s.cfg) {
 		s.log.WarnContext(ctx, "the queue is in this process: another one on the same ledger, be it only while it replaces this one, sends again what is queued here; set --redis to run several")
@@ -235,7 +236,7 @@ func (s *server) buildDispatcher(context.Context) (err error) {
 	}
 	s.dispatcher, err = dispatcher.New(dispatcher.Options{ //nolint:contextcheck // it sets counters to zero
 		Ledger: s.ledger, Waiting: s.ledger, Parking: s.ledger, Replays: s.ledger,
-		Endpoints: s.registry, Carrier: s.endpoints, Circuits: s.breaker, Limits: s.limits, Queue: s.queue, Epochs: s.queue,
+		Endpoints: s.registry, Carrier: s.endpoints, Circuits: s.breaker, Limits: s.limits, Holds: s.holds, Queue: s.queue, Epochs: s.queue,
 		Tracer: s.telemetry.Tracer(), Meter: s.telemetry.Meter(), Logger: s.log, MaxQueued: backlog, MaxInFlight: s.cfg.MaxInFlight, MostInFlight: s.mostInFlight(),
 		MaxInFlightPublisher: s.publisherShare() * s.queue.Shards(), Now: s.clock.Now,
 	})
@@ -248,7 +249,7 @@ func (s *server) buildWorker(context.Context) (err error) {
 		return err //nolint:wrapcheck // it says what it makes
 	}
 	s.worker, err = worker.New(worker.Options{
-		Ledger: s.ledger, Endpoints: s.registry, Circuits: s.breaker, Limits: s.limits, Traffic: s.traffic, Schemes: s.schemes, Secrets: s.keyring, Uses: s.ledger, Switch: s.endpoints, Sender: s.egress, Acceptor: s.dispatcher, Sweeper: s.dispatcher, Alerts: s.teller,
+		Ledger: s.ledger, Endpoints: s.registry, Circuits: s.breaker, Limits: s.limits, Holds: s.holds, Traffic: s.traffic, Schemes: s.schemes, Secrets: s.keyring, Uses: s.ledger, Switch: s.endpoints, Sender: s.egress, Acceptor: s.dispatcher, Sweeper: s.dispatcher, Alerts: s.teller,
 		Tracer: s.telemetry.Tracer(), Meter: s.telemetry.Meter(), Logger: s.log,
 		StoredBody: s.cfg.StoredBody, Random: rand.Float64, MaxInFlight: s.cfg.MaxInFlight, MostInFlight: s.mostInFlight(),
 		MaxInFlightPublisher: s.publisherShare(), Shards: s.queue.Shards(), Now: s.clock.Now,

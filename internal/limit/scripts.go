@@ -55,3 +55,48 @@ if count <= 0 then
 end
 pay("released", at + count * interval)
 return count`
+
+// holdsKey is where the holds of all endpoints are: since when and until when by
+// Redis' clock, in microseconds.
+const holdsKey = "waybill:holds"
+
+// holdTime begins both scripts. No hold is longer than the longest: one that is
+// has been set before the clock was set back.
+const holdTime = `
+local longest = tonumber(ARGV[3])
+local time = redis.call("TIME")
+local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+
+local function span(text)
+	local since, ends = string.match(text, "^(%d+) (%d+)$")
+	return tonumber(since or 0), math.min(tonumber(ends or 0), now + longest)
+end
+`
+
+// hold holds one endpoint, for no less time than it is held already.
+const hold = `
+local ends = now + tonumber(ARGV[2])
+local known = redis.call("HGET", KEYS[1], ARGV[1])
+if known then
+	local _, before = span(known)
+	ends = math.max(ends, before)
+end
+redis.call("HSET", KEYS[1], ARGV[1], string.format("%.0f %.0f", now, ends))
+redis.call("PEXPIRE", KEYS[1], string.format("%.0f", math.ceil(longest / 1000)))
+return 1`
+
+// listHolds answers of each endpoint that is held its id, for how long it has
+// been and for how long it will be, and forgets the others.
+const listHolds = `
+local all, answer = redis.call("HGETALL", KEYS[1]), {}
+for i = 1, #all, 2 do
+	local since, ends = span(all[i + 1])
+	if ends > now then
+		table.insert(answer, all[i])
+		table.insert(answer, string.format("%.0f", now - since))
+		table.insert(answer, string.format("%.0f", ends - now))
+	else
+		redis.call("HDEL", KEYS[1], all[i])
+	end
+end
+return answer`

@@ -1,0 +1,123 @@
+package limit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+const (
+	// LongestHold is how long an endpoint is held at most, whatever it asks for.
+	LongestHold = time.Hour
+	// holdPatience bounds how long Redis may take to hear of a hold.
+	holdPatience = time.Second
+)
+
+// Holds knows the endpoints that asked to be left alone for a while. What it
+// knows of other processes is as old as the last Refresh. It is safe for
+// concurrent use.
+type Holds struct {
+	redis      redis.Scripter
+	hold, list *redis.Script
+
+	mu   sync.Mutex
+	byID map[string]span
+}
+
+// span is from when until when an endpoint is held.
+type span struct{ since, until time.Time }
+
+// NewHolds makes Holds over a Redis, which all processes must share.
+func NewHolds(client redis.Scripter) *Holds {
+	return &Holds{redis: client, hold: redis.NewScript(holdTime + hold), list: redis.NewScript(holdTime + listHolds), byID: map[string]span{}}
+}
+
+// Held reports whether the endpoint is to be left alone. Who changed or resumed
+// it since it asked for that wants it tried.
+func (h *Holds) Held(endpoint postback.Endpoint, now time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	held, found := h.byID[endpoint.ID]
+	return found && held.until.After(now) && !endpoint.UpdatedAt.After(held.since)
+}
+
+// Hold has all processes leave the endpoint alone from a time on, for so long
+// and for LongestHold at most. A shorter hold ends none that is longer. After an
+// error only this process does so.
+func (h *Holds) Hold(ctx context.Context, endpointID string, at time.Time, wait time.Duration) error {
+	wait = min(wait, LongestHold)
+	h.mu.Lock()
+	h.keep(endpointID, span{since: at, until: at.Add(wait)})
+	h.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, holdPatience)
+	defer cancel()
+	if err := h.hold.Run(ctx, h.redis, []string{holdsKey}, endpointID, wait.Microseconds(), LongestHold.Microseconds()).Err(); err != nil {
+		return fmt.Errorf("hold endpoint: %w", err)
+	}
+	return nil
+}
+
+func (h *Holds) keep(endpointID string, held span) {
+	if known := h.byID[endpointID]; known.until.After(held.until) {
+		held.until = known.until
+	}
+	h.byID[endpointID] = held
+}
+
+// Refresh learns at a time of the holds of all processes, and forgets those that
+// are over.
+func (h *Holds) Refresh(ctx context.Context, now time.Time) error {
+	all, err := h.list.Run(ctx, h.redis, []string{holdsKey}, "", 0, LongestHold.Microseconds()).StringSlice()
+	if err != nil {
+		return fmt.Errorf("read holds: %w", err)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for id, held := range h.byID {
+		if !held.until.After(now) {
+			delete(h.byID, id)
+		}
+	}
+	for ; len(all) >= 3; all = all[3:] {
+		ago, err := micros(all[1])
+		left, wrong := micros(all[2])
+		if err := errors.Join(err, wrong); err != nil {
+			return fmt.Errorf("read holds: %w", err)
+		}
+		h.keep(all[0], span{since: now.Add(-ago), until: now.Add(left)})
+	}
+	return nil
+}
+
+func micros(text string) (time.Duration, error) {
+	count, err := strconv.ParseInt(text, 10, 64)
+	return time.Duration(count) * time.Microsecond, err //nolint:wrapcheck // Refresh says what it was doing
+}
+
+// Follow refreshes at every interval until ctx ends, and logs what an outage
+// makes fail once.
+func (h *Holds) Follow(ctx context.Context, interval time.Duration, log *slog.Logger) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		err := h.Refresh(ctx, time.Now())
+		if err != nil && !failing && ctx.Err() == nil {
+			log.WarnContext(ctx, "endpoints that ask other processes to be left alone are not known", slog.Any("error", err))
+		}
+		failing = err != nil
+	}
+}

@@ -1,0 +1,29 @@
+package worker
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/waybillhq/waybill/internal/retry"
+)
+
+// heed leaves the endpoint alone for as long as an answer asks for by which it
+// has too much to do. What other processes cannot be told they learn from an
+// answer of their own.
+func (w *Worker) heed(ctx context.Context, endpointID string, status int, given verdict) {
+	if status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable {
+		return
+	}
+	now := w.now()
+	wait, asked := retry.RetryAfter(given.retryAfter, now, maxRetryAfter)
+	if !asked {
+		return
+	}
+	if err := w.Holds.Hold(ctx, endpointID, now, wait); err != nil {
+		w.holdAway.Do(func() {
+			w.Logger.WarnContext(ctx, "cannot tell other processes that an endpoint asks to be left alone",
+				slog.String("endpoint", endpointID), slog.Any("error", err))
+		})
+	}
+}
