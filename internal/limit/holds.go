@@ -87,9 +87,9 @@ func (h *Holds) Refresh(ctx context.Context, now time.Time) error {
 		}
 	}
 	for ; len(all) >= 3; all = all[3:] {
-		ago, err := micros(all[1])
-		left, wrong := micros(all[2])
-		if err := errors.Join(err, wrong); err != nil {
+		ago, wrongAgo := micros(all[1])
+		left, wrongLeft := micros(all[2])
+		if err = errors.Join(wrongAgo, wrongLeft); err != nil {
 			return fmt.Errorf("read holds: %w", err)
 		}
 		h.keep(all[0], span{since: now.Add(-ago), until: now.Add(left)})
