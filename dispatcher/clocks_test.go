@@ -88,14 +88,14 @@ func (f *fleet) host(t *testing.T, ahead time.Duration) *host {
 	}
 	h.Dispatcher, err = dispatcher.New(dispatcher.Options{
 		Ledger: f.ledger, Waiting: f.ledger, Parking: f.ledger, Replays: f.ledger,
-		Endpoints: h.registry, Carrier: h.endpoints, Circuits: breaker, Limits: limitless{}, Queue: h.queue, Epochs: h.queue,
+		Endpoints: h.registry, Carrier: h.endpoints, Circuits: breaker, Limits: limitless{}, Holds: unheld{}, Queue: h.queue, Epochs: h.queue,
 		Tracer: noop.NewTracerProvider().Tracer(""), Logger: f.Logger, MaxQueued: 1000, MaxInFlight: 16, Grace: soon, Now: now,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.worker, err = worker.New(worker.Options{
-		Ledger: f.ledger, Endpoints: h.registry, Circuits: breaker, Limits: endless{}, Traffic: traffic.NewRecorder(f.ledger, now, f.Logger), Schemes: f.Schemes, Secrets: f.Keyring, Switch: h.endpoints, Uses: f.ledger, Sender: f.Egress, Acceptor: h.Dispatcher, Sweeper: h.Dispatcher,
+		Ledger: f.ledger, Endpoints: h.registry, Circuits: breaker, Limits: endless{}, Holds: unheld{}, Traffic: traffic.NewRecorder(f.ledger, now, f.Logger), Schemes: f.Schemes, Secrets: f.Keyring, Switch: h.endpoints, Uses: f.ledger, Sender: f.Egress, Acceptor: h.Dispatcher, Sweeper: h.Dispatcher,
 		Tracer: noop.NewTracerProvider().Tracer(""), Meter: nometric.NewMeterProvider().Meter(""), Logger: f.Logger, Random: rand.Float64, MaxInFlight: 16, Now: now,
 	})
 	if err != nil {
@@ -199,3 +199,10 @@ func TestHostsWhoseClocksAreApart(t *testing.T) {
 		t.Errorf("the receiver got %d requests, want 2", got)
 	}
 }
+
+// unheld holds no endpoint.
+type unheld struct{}
+
+func (unheld) Held(postback.Endpoint, time.Time) bool { return false }
+
+func (unheld) Hold(context.Context, string, time.Time, time.Duration) error { return nil }

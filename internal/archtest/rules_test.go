@@ -33,7 +33,7 @@ func rules() []rule {
 		{pkg: "internal/id"},
 		{pkg: "internal/listen", stdOnly: true},
 		{pkg: "internal/loop", stdOnly: true},
-		{pkg: "internal/limit", imports: []string{"postback"}},
+		{pkg: "internal/limit", imports: []string{"internal/loop", "postback"}},
 		{pkg: "internal/notice", imports: []string{"postback", "internal/loop"}},
 		{pkg: "internal/registry", imports: []string{"postback", "internal/loop"}},
 		{pkg: "internal/retention"},

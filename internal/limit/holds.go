@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/waybillhq/waybill/internal/loop"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -102,22 +103,9 @@ func micros(text string) (time.Duration, error) {
 	return time.Duration(count) * time.Microsecond, err //nolint:wrapcheck // Refresh says what it was doing
 }
 
-// Follow refreshes at every interval until ctx ends, and logs what an outage
-// makes fail once.
-func (h *Holds) Follow(ctx context.Context, interval time.Duration, log *slog.Logger) {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	failing := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		err := h.Refresh(ctx, time.Now())
-		if err != nil && !failing && ctx.Err() == nil {
-			log.WarnContext(ctx, "endpoints that ask other processes to be left alone are not known", slog.Any("error", err))
-		}
-		failing = err != nil
-	}
+// Follow refreshes at every interval until ctx ends, by the clock that its caller
+// gives to Held and Hold.
+func (h *Holds) Follow(ctx context.Context, interval time.Duration, now func() time.Time, log *slog.Logger) {
+	refresh := func(ctx context.Context) error { return h.Refresh(ctx, now()) }
+	loop.Run(ctx, loop.Job{Name: "follow holds of endpoints", Every: interval, Do: refresh, Logger: log})
 }

@@ -141,9 +141,10 @@ func (p *process) build() (err error) {
 func (p *process) buildEngine(log *slog.Logger) (err error) {
 	w, queue := p.world, client{p.world.queue, p}
 	limits := watchedLimits{Limiter: limit.New(limitScripts{process: p}), model: w.model}
+	holds := limit.NewHolds(limitScripts{process: p})
 	p.dispatcher, err = dispatcher.New(dispatcher.Options{
 		Ledger: p.ledger, Waiting: p.ledger, Parking: p.ledger, Replays: p.ledger,
-		Endpoints: p.registry, Carrier: p.endpoints, Circuits: p.breaker, Limits: limits, Queue: queue, Epochs: queue,
+		Endpoints: p.registry, Carrier: p.endpoints, Circuits: p.breaker, Limits: limits, Holds: holds, Queue: queue, Epochs: queue,
 		Tracer: traces.Tracer{}, Logger: log, MaxQueued: w.scenario.maxQueued, MaxInFlight: maxInFlight, MostInFlight: maxInFlight,
 		Grace: grace, Now: p.now, Senders: w.scenario.senders, Share: w.share(), Handoff: w.scenario.handoff,
 	})
@@ -151,7 +152,7 @@ func (p *process) buildEngine(log *slog.Logger) (err error) {
 		return err
 	}
 	p.worker, err = worker.New(worker.Options{
-		Ledger: p.ledger, Endpoints: p.registry, Circuits: p.breaker, Limits: limits, Traffic: uncounted{}, Schemes: w.schemes,
+		Ledger: p.ledger, Endpoints: p.registry, Circuits: p.breaker, Limits: limits, Holds: holds, Traffic: uncounted{}, Schemes: w.schemes,
 		Secrets: w.keyring, Uses: p.ledger, Switch: p.endpoints, Sender: sender{p}, Acceptor: p.dispatcher, Sweeper: p.dispatcher,
 		Tracer: traces.Tracer{}, Meter: metrics.Meter{}, Logger: log, StoredBody: 64, Random: p.random,
 		MaxInFlight: maxInFlight, MostInFlight: maxInFlight, Now: p.now,
