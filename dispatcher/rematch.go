@@ -57,7 +57,7 @@ func (d *Dispatcher) deliverEvent(ctx context.Context, eventID string, dryRun bo
 	switch {
 	case item.Err != nil:
 		done.Unsendable++
-		return nil
+		return nil //nolint:nilerr // it is counted
 	case len(item.Deliveries) == 0:
 		if len(have) == 0 {
 			done.Unmatched++

@@ -11,8 +11,8 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-// ScenarioReplay: all deliveries of an endpoint, which ended before, are
-// replayed as fast as the engine replays.
+// ScenarioReplay has all deliveries of an endpoint, which ended before, replayed
+// as fast as the engine replays.
 const ScenarioReplay = "replay"
 
 // history is the endpoint whose deliveries are replayed.

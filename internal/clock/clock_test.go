@@ -77,8 +77,9 @@ func look(t *testing.T, follower *clock.Follower) {
 }
 
 // near checks that the follower tells the ledger's time.
-func near(t *testing.T, w *world, follower *clock.Follower, within time.Duration) {
+func near(t *testing.T, w *world, follower *clock.Follower) {
 	t.Helper()
+	const within = time.Millisecond
 	if gap := follower.Now().Sub(w.ledger); gap.Abs() > within {
 		t.Fatalf("tells a time %v from the ledger's, want at most %v", gap, within)
 	}
@@ -89,9 +90,9 @@ func TestTellsTheLedgersTime(t *testing.T) {
 	for _, ahead := range []time.Duration{0, time.Minute, -time.Minute, 24 * time.Hour} {
 		w := newWorld(ahead)
 		follower, _ := follow(t, w)
-		near(t, w, follower, time.Millisecond)
+		near(t, w, follower)
 		w.pass(3 * time.Second)
-		near(t, w, follower, time.Millisecond)
+		near(t, w, follower)
 	}
 }
 
@@ -100,7 +101,7 @@ func TestOfSeveralTripsTheFastestCounts(t *testing.T) {
 	w := newWorld(time.Minute)
 	w.trips = []time.Duration{4 * time.Second, 300 * time.Millisecond, 2 * time.Millisecond, 9 * time.Second}
 	follower, _ := follow(t, w)
-	near(t, w, follower, time.Millisecond)
+	near(t, w, follower)
 	if w.asked != 3 {
 		t.Errorf("asked %d times, want no more once a trip was swift", w.asked)
 	}
@@ -113,7 +114,7 @@ func TestASlowTripMovesNothingThatItCannotKnow(t *testing.T) {
 	w.pass(time.Minute)
 	w.trips = []time.Duration{4 * time.Second, 4 * time.Second, 4 * time.Second, 4 * time.Second, 4 * time.Second}
 	look(t, follower)
-	near(t, w, follower, time.Millisecond)
+	near(t, w, follower)
 	if told := len(logs.With("this host's clock agrees with the ledger's again")); told != 0 {
 		t.Errorf("said that the clocks agree, which a slow trip cannot know")
 	}
@@ -133,7 +134,7 @@ func TestASmallDifferenceMovesNothing(t *testing.T) {
 	w.pass(time.Minute)
 	w.ledger = w.ledger.Add(-40 * time.Millisecond)
 	look(t, follower)
-	near(t, w, follower, time.Millisecond)
+	near(t, w, follower)
 }
 
 func TestAClockThatIsSetMovesNothing(t *testing.T) {
@@ -141,10 +142,10 @@ func TestAClockThatIsSetMovesNothing(t *testing.T) {
 	w := newWorld(0)
 	follower, _ := follow(t, w)
 	w.wall = w.wall.Add(-time.Hour)
-	near(t, w, follower, time.Millisecond)
+	near(t, w, follower)
 	asked := w.asked
 	look(t, follower)
-	near(t, w, follower, time.Millisecond)
+	near(t, w, follower)
 	if w.asked == asked {
 		t.Error("a clock that was set is not measured at once")
 	}
@@ -156,7 +157,7 @@ func TestAHostThatSleptAsksAtOnce(t *testing.T) {
 	follower, _ := follow(t, w)
 	w.wall, w.ledger = w.wall.Add(time.Hour), w.ledger.Add(time.Hour) // what counts the time since the start slept, too
 	look(t, follower)
-	near(t, w, follower, time.Millisecond)
+	near(t, w, follower)
 }
 
 func TestAsksNowAndThen(t *testing.T) {
@@ -185,11 +186,11 @@ func TestWhileTheLedgerIsAwayItsTimeGoesOn(t *testing.T) {
 	if err := follower.Look(t.Context()); !errors.Is(err, errAway) {
 		t.Fatalf("a ledger that is away is %v, want its error", err)
 	}
-	near(t, w, follower, time.Millisecond)
+	near(t, w, follower)
 	w.away = false
 	w.ledger = w.ledger.Add(time.Minute) // another took over, with another clock
 	look(t, follower)
-	near(t, w, follower, time.Millisecond)
+	near(t, w, follower)
 }
 
 func TestAClockThatIsOffIsToldOnce(t *testing.T) {

@@ -33,8 +33,8 @@ const (
 type process struct {
 	world   *world
 	name    string
-	skew    time.Duration // of its clock
-	ctx     context.Context
+	skew    time.Duration   // of its clock
+	ctx     context.Context //nolint:containedctx // its life, which a crash ends
 	cancel  context.CancelFunc
 	group   sync.WaitGroup
 	draws   atomic.Int64

@@ -35,7 +35,6 @@ func (k kind) steady() bool { return k == healthy || k == changed }
 type reply struct {
 	status int
 	after  time.Duration
-	header http.Header
 	lost   bool // the connection breaks
 }
 

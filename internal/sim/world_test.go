@@ -102,7 +102,7 @@ func (k *kit) run(t *testing.T, seed uint64, s scenario) (result outcome) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	path := filepath.Join(dir, "ledger.db")
 	content, err := os.ReadFile(k.empty)
 	if err == nil {

@@ -264,22 +264,22 @@ type Replays interface {
 	// reason and the CompletedAt with which it had ended, in its new generation,
 	// and is no new dead letter.
 	Reopen(ctx context.Context, ids []string, at, sweepAt time.Time) ([]Reopened, error)
-	// ReopenedDue looks at the last deliveries that a running, collected job
-	// reopened, and counts those that are due (pending in the generation that it
-	// opened, SweepAt at the given time or before).
-	ReopenedDue(ctx context.Context, jobID string, last int, at time.Time) (int, error)
 	DeliveryCounter
 	ReplayJobs
 	ReplayReader
 }
 
-// DeliveryCounter says what a replay would be about.
+// DeliveryCounter says what a replay would be about, and what it has under way.
 type DeliveryCounter interface {
 	// CountDeliveries counts what a filter picks.
 	CountDeliveries(ctx context.Context, filter postback.DeliveryFilter) (int, error)
 	// GroupDeliveries counts it by endpoint, state and reason, the largest group
 	// first (then in the order of the three), and says which endpoints are deleted.
 	GroupDeliveries(ctx context.Context, filter postback.DeliveryFilter) ([]postback.DeliveryGroup, error)
+	// ReopenedDue looks at the last deliveries that a running, collected job
+	// reopened, and counts those that are due (pending in the generation that it
+	// opened, SweepAt at the given time or before).
+	ReopenedDue(ctx context.Context, jobID string, last int, at time.Time) (int, error)
 }
 
 // Reopened is one answer of Reopen.
