@@ -1,7 +1,7 @@
 # Run `make` to see what there is.
 GO       ?= go
 LINT     := $(GO) tool -modfile=internal/tools/go.mod golangci-lint
-TIMEOUT  ?= 8m
+TIMEOUT  ?= 15m
 FUZZTIME ?= 20s
 BENCH    ?= .
 SEEDS    ?= 500
