@@ -33,7 +33,6 @@ func (s *secretFlags) add(cmd *cobra.Command, what string) {
 	s.flags.StringVar(&s.file, "secret-file", "", "read the secret from `FILE`")
 	s.flags.StringVar(&s.env, "secret-env", "", "read the secret from the environment variable `NAME`")
 	s.flags.BoolVar(&s.stdin, "secret-stdin", false, "read the secret from standard input")
-	cmd.MarkFlagsMutuallyExclusive("secret", "secret-file", "secret-env", "secret-stdin")
 }
 
 // read returns the secret, empty when none was given. The line break at the
@@ -47,9 +46,22 @@ func (s *secretFlags) read(p *program) (postback.Secret, error) {
 	return postback.NewSecret(text), err
 }
 
+// given counts the flags that hand over a secret.
+func (s *secretFlags) given() int {
+	count := 0
+	for _, name := range []string{"secret", "secret-file", "secret-env", "secret-stdin"} {
+		if s.flags.Changed(name) {
+			count++
+		}
+	}
+	return count
+}
+
 // text reads the secret, and says which flag it is from.
 func (s *secretFlags) text(p *program) (source, text string, err error) {
 	switch {
+	case s.given() > 1:
+		return "", "", usagef("give one of --secret, --secret-file, --secret-env and --secret-stdin")
 	case s.stdin:
 		read, err := readBounded("secret-stdin", p.in)
 		return "secret-stdin", string(read), err
