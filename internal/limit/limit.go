@@ -21,6 +21,9 @@ const (
 	maxAnswer = time.Second
 )
 
+// errLate is for an answer whose slot is lost.
+var errLate = errors.New("the answer came too late")
+
 // Limiter gives slots away. It is safe for concurrent use.
 type Limiter struct {
 	redis       redis.Scripter
@@ -50,7 +53,7 @@ func (l *Limiter) reserve(ctx context.Context, endpointID string, limit postback
 		err = fmt.Errorf("unexpected answer %v", answer)
 	}
 	if err == nil && time.Since(asked) > maxAnswer {
-		err = errors.New("the answer came too late")
+		err = errLate
 	}
 	if err != nil {
 		return 0, 0, fmt.Errorf("take slot: %w", err)

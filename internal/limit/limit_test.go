@@ -2,6 +2,7 @@ package limit_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -104,6 +105,9 @@ func wave(ctx context.Context, t *testing.T, open opener, rate postback.RateLimi
 			group.Go(func() {
 				for {
 					wait, slot, err := limiter.Reserve(ctx, idOf(t, rate), rate)
+					if errors.Is(err, limit.ErrLate) {
+						continue // on a slow machine; its slot is nobody's
+					}
 					if err != nil {
 						t.Errorf("reserve: %v", err)
 						return
