@@ -20,6 +20,7 @@ type floor struct {
 	mu    sync.Mutex
 	at    time.Time
 	looks int
+	whole bool // every look begins at the beginning
 }
 
 const (
@@ -32,7 +33,7 @@ func (f *floor) from() time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.looks++
-	if f.at.IsZero() || f.looks%floorWhole == 0 {
+	if f.whole || f.at.IsZero() || f.looks%floorWhole == 0 {
 		return beginning()
 	}
 	margin := floorMargin
@@ -46,7 +47,7 @@ func (f *floor) from() time.Time {
 func (f *floor) known() time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.at.IsZero() {
+	if f.whole || f.at.IsZero() {
 		return beginning()
 	}
 	return f.at

@@ -105,7 +105,7 @@ func TestLedger(t *testing.T) {
 	var databases leases
 	storetest.Run(t, func(t *testing.T) storetest.Ledger {
 		t.Helper()
-		return open(t, databases.lease(t))
+		return postgres.LookWhole(open(t, databases.lease(t)))
 	})
 }
 
@@ -116,7 +116,7 @@ func TestLedgerOverDays(t *testing.T) {
 	var databases leases
 	storetest.Run(t, func(t *testing.T) storetest.Ledger {
 		t.Helper()
-		ledger := open(t, databases.lease(t))
+		ledger := postgres.LookWhole(open(t, databases.lease(t)))
 		day := 24 * time.Hour
 		if err := postgres.PrepareDays(t.Context(), ledger, storetest.After(-2*day), storetest.After(11*day)); err != nil {
 			t.Fatal(err)
@@ -197,6 +197,6 @@ func TestTwoProcesses(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Ledger {
 		t.Helper()
 		url := databases.lease(t)
-		return &pair{Ledger: open(t, url), second: open(t, url)}
+		return &pair{Ledger: postgres.LookWhole(open(t, url)), second: postgres.LookWhole(open(t, url))}
 	})
 }
