@@ -121,7 +121,7 @@ func (s source) any(name string, limit int) member {
 		word := pick(s, []string{"true", "false", "null"})
 		return member{name, word, word, false}
 	case 1, 2:
-		number := pick(s, append(numbers(), strings.Repeat("7", 400)))
+		number := pick(s, append(numbers(), strings.Repeat("7", 300)))
 		return member{name, number, number, true}
 	case 3:
 		return member{name, fmt.Sprintf(`{"a":[%s,{}],%s:1.50}`, s.spell(s.text(50)), s.spell("k"+s.text(20))), "", true}
