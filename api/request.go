@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -18,25 +17,17 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-// Bounds of a request's body.
-const (
-	maxBody   = 1 << 20          // of a call that is not about events
-	bodyTimes = 60 * time.Second // from the call's start to the body's last byte
-)
+// maxBody bounds the body of a call that is not about events, in bytes.
+const maxBody = 1 << 20
 
-// readBody reads the body up to limit bytes, and unpacks it. The deadline is lifted again
-// after it: a read deadline that passes while a handler works would cancel the
-// request.
+// readBody reads the body up to limit bytes, and unpacks it. How long the body may
+// take is the listener's business.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	if r.ContentLength == 0 {
 		return nil, nil
 	}
 	if r.ContentLength > limit {
 		return nil, tooLarge(limit)
-	}
-	control := http.NewResponseController(w)
-	if control.SetReadDeadline(time.Now().Add(bodyTimes)) == nil {
-		defer func() { _ = control.SetReadDeadline(time.Time{}) }()
 	}
 	var body bytes.Buffer
 	body.Grow(int(min(max(r.ContentLength+bytes.MinRead, bytes.MinRead), 64<<10)))

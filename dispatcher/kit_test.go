@@ -304,6 +304,12 @@ func (b *bench) many(t *testing.T, count int) []postback.Delivery {
 	for i := range events {
 		events[i] = event(t, fmt.Sprintf("tx-%04d", i))
 	}
+	return b.made(t, events)
+}
+
+// made accepts events in one call and returns the deliveries that they call for.
+func (b *bench) made(t *testing.T, events []postback.Event) []postback.Delivery {
+	t.Helper()
 	answers, err := b.Accept(t.Context(), events)
 	if err != nil {
 		t.Fatal(err)
