@@ -101,32 +101,33 @@ func inspecting(act func(*asynq.Inspector, string) (int, error)) disturbance {
 	return func(ctx context.Context, t *testing.T, queue *testkit.Redis) func() {
 		t.Helper()
 		inspector := asynq.NewInspectorFromRedisClient(queue.Client())
-		names := queues(ctx, t, queue)
-		for _, name := range names {
+		paused := map[string]bool{}
+		for _, name := range queues(ctx, t, queue) {
+			shard := name[strings.LastIndexByte(name, '-'):] // Its other lane may have had no task yet.
+			paused["deliver"+shard], paused["retry"+shard] = true, true
+		}
+		for name := range paused {
 			if err := inspector.PauseQueue(name); err != nil {
 				t.Fatal(err)
 			}
 		}
-		return func() { actOnWaiting(t, inspector, names, act) }
-	}
-}
-
-func actOnWaiting(t *testing.T, inspector *asynq.Inspector, names []string, act func(*asynq.Inspector, string) (int, error)) {
-	t.Helper()
-	touched := 0
-	testkit.Eventually(t, "a task to wait", func() bool {
-		for _, name := range names {
-			count, err := act(inspector, name)
-			if err != nil {
-				t.Fatal(err)
+		return func() {
+			touched := 0
+			testkit.Eventually(t, "a task to wait", func() bool {
+				for _, name := range queues(ctx, t, queue) {
+					count, err := act(inspector, name)
+					if err != nil {
+						t.Fatal(err)
+					}
+					touched += count
+				}
+				return touched > 0
+			})
+			for name := range paused {
+				if err := inspector.UnpauseQueue(name); err != nil {
+					t.Fatal(err)
+				}
 			}
-			touched += count
-		}
-		return touched > 0
-	})
-	for _, name := range names {
-		if err := inspector.UnpauseQueue(name); err != nil {
-			t.Fatal(err)
 		}
 	}
 }

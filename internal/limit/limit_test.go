@@ -168,7 +168,9 @@ func (b *bucket) next(now float64) float64 {
 func eachSlotIsTheEarliest(t *testing.T, open opener) {
 	t.Helper()
 	limiter := open()
-	for _, rate := range []postback.RateLimit{{PerSecond: 200, Burst: 10}, {PerSecond: 0.5, Burst: 3}, {PerSecond: 30, Burst: 1}} {
+	// Slow enough that a slow machine asks faster, in multiples of a quarter of
+	// a microsecond.
+	for _, rate := range []postback.RateLimit{{PerSecond: 20, Burst: 10}, {PerSecond: 0.5, Burst: 3}, {PerSecond: 32, Burst: 1}} {
 		book := bucket{interval: second / rate.PerSecond, burst: float64(rate.Burst)}
 		refused := 0
 		for i := 0; i < 1000 && refused < 20; i++ {

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/waybillhq/waybill/internal/listen"
+	"github.com/waybillhq/waybill/internal/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -279,15 +280,21 @@ func TestSilentConnectionsMakeRoom(t *testing.T) {
 			limits.Handler = refusing()
 			server := open(t, unhurried(), limits)
 			idle, silent, refused := dial(t, server), dial(t, server), dial(t, server)
+			// answered returns when all three wait: an answer comes a little earlier.
+			answered := func(p *peer) {
+				t.Helper()
+				p.expect(http.StatusUnauthorized)
+				testkit.Eventually(t, "all to wait", func() bool { return server.Waiting() == 3 })
+			}
 			idle.get() // It waits anew from here.
-			idle.expect(http.StatusUnauthorized)
+			answered(idle)
 			refused.post() // Nobody waits for its body.
-			refused.expect(http.StatusUnauthorized)
+			answered(refused)
 			for _, evicted := range []*peer{silent, idle, refused} {
 				one := dial(t, server)
 				evicted.expectClosed()
 				one.get()
-				one.expect(http.StatusUnauthorized)
+				answered(one)
 			}
 			expectStats(t, server, listen.Stats{Open: 3, Opened: 6, Evicted: 3})
 		})

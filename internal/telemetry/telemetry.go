@@ -126,11 +126,11 @@ func (t *Telemetry) Close(ctx context.Context) error {
 		})
 	}
 	defer stop()
-	ctx = context.WithoutCancel(ctx) // AfterFunc ends it.
-	if err := t.traces.Shutdown(ctx); err != nil {
+	patient := context.WithoutCancel(ctx) // AfterFunc ends it.
+	if err := t.traces.Shutdown(patient); err != nil {
 		return fmt.Errorf("end traces: %w", err)
 	}
-	if err := t.metrics.Shutdown(ctx); err != nil {
+	if err := t.metrics.Shutdown(patient); err != nil {
 		return fmt.Errorf("end metrics: %w", err)
 	}
 	return nil
