@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"go.uber.org/goleak"
 
+	"github.com/waybillhq/waybill/internal/testkit"
 	"github.com/waybillhq/waybill/store/sqlite"
 	"github.com/waybillhq/waybill/store/storetest"
 )
@@ -25,7 +25,7 @@ func TestLedger(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) storetest.Ledger {
 		t.Helper()
-		return open(t, filepath.Join(t.TempDir(), "ledger.db"))
+		return open(t, testkit.LedgerFile(t))
 	})
 }
 
