@@ -109,22 +109,6 @@ func TestLedger(t *testing.T) {
 	})
 }
 
-// TestLedgerOverDays runs the suite over partitions of the days that its rows
-// are of.
-func TestLedgerOverDays(t *testing.T) {
-	t.Parallel()
-	var databases leases
-	storetest.Run(t, func(t *testing.T) storetest.Ledger {
-		t.Helper()
-		ledger := postgres.LookWhole(open(t, databases.lease(t)))
-		day := 24 * time.Hour
-		if err := postgres.PrepareDays(t.Context(), ledger, storetest.After(-2*day), storetest.After(11*day)); err != nil {
-			t.Fatal(err)
-		}
-		return ledger
-	})
-}
-
 // pair is two processes that share a database, each asked in turn.
 type pair struct {
 	storetest.Ledger // the first
@@ -191,12 +175,19 @@ func (p *pair) Prune(ctx context.Context, before time.Time) (int, error) {
 	return p.next().Prune(ctx, before)
 }
 
+// TestTwoProcesses runs the suite with two processes, over partitions of the days
+// that its rows are of; TestLedger's rows are in the partition for all others.
 func TestTwoProcesses(t *testing.T) {
 	t.Parallel()
 	var databases leases
+	const day = 24 * time.Hour
 	storetest.Run(t, func(t *testing.T) storetest.Ledger {
 		t.Helper()
 		url := databases.lease(t)
-		return &pair{Ledger: postgres.LookWhole(open(t, url)), second: postgres.LookWhole(open(t, url))}
+		first, second := open(t, url), open(t, url)
+		if err := postgres.PrepareDays(t.Context(), first, storetest.After(-2*day), storetest.After(11*day)); err != nil {
+			t.Fatal(err)
+		}
+		return &pair{Ledger: postgres.LookWhole(first), second: postgres.LookWhole(second)}
 	})
 }
