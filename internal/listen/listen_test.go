@@ -23,7 +23,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience bounds waiting for what must come.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // unhurried are times that never pass in a test.
 func unhurried() listen.Times {

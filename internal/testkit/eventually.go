@@ -7,7 +7,7 @@ import (
 
 const (
 	// patience is longer than anything that a test waits for on a busy machine.
-	patience = 30 * time.Second
+	patience = 2 * time.Minute
 	glance   = 5 * time.Millisecond
 )
 
