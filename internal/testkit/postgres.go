@@ -148,7 +148,9 @@ func (s *SharedPostgres) Close() error {
 
 func (s *SharedPostgres) started(t testing.TB) *cluster {
 	t.Helper()
-	s.once.Do(func() { s.cluster, s.err = newCluster([]string{"fsync=off", "full_page_writes=off", "shared_buffers=16MB"}) })
+	s.once.Do(func() {
+		s.cluster, s.err = newCluster([]string{"fsync=off", "full_page_writes=off", "shared_buffers=16MB"})
+	})
 	if s.err != nil {
 		t.Fatalf("start PostgreSQL: %v", s.err)
 	}
