@@ -212,15 +212,15 @@ func TestWhatIsAcceptedWhileRedisIsAwayComesLater(t *testing.T) {
 	b.queue.set(func(q *queue) { q.away = false })
 	testkit.Eventually(t, "every delivery is in the queue", func() bool { return len(b.queue.all()) >= 20 })
 	sweeps := 0
-	for _, line := range b.Logs.With("work is failing; trying on") {
-		if line["work"] == "sweep due deliveries" {
+	for _, line := range b.Logs.With("background job failing, will retry") {
+		if line["job"] == "sweep due deliveries" {
 			sweeps++
 		}
 	}
 	if sweeps != 1 {
 		t.Errorf("the sweeper's outage is logged %d times, want once", sweeps)
 	}
-	testkit.Eventually(t, "its end is logged", func() bool { return len(b.Logs.With("work goes on")) > 0 })
+	testkit.Eventually(t, "its end is logged", func() bool { return len(b.Logs.With("background job recovered")) > 0 })
 }
 
 func TestWhatTheQueueRefusedComesAsSoonAsItTakesTasks(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/waybillhq/waybill/internal/loop"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -26,10 +27,15 @@ func (d *Dispatcher) WorkOnReplays(ctx context.Context) error {
 	return err
 }
 
-// Woken does work whenever the dispatcher is woken, until ctx ends.
+// Woken does work whenever the sweeper is woken, until ctx ends.
 func (d *Dispatcher) Woken(ctx context.Context, work func(context.Context) error) {
-	d.everyOr(ctx, time.Hour, d.wake, "nothing", work)
+	sweeper := d.jobs()[0]
+	sweeper.Every, sweeper.Do = time.Hour, work
+	loop.Run(ctx, sweeper)
 }
+
+// KeepWorkingOnReplays works on replays until ctx ends.
+func (d *Dispatcher) KeepWorkingOnReplays(ctx context.Context) { loop.Run(ctx, d.replayWork()) }
 
 // ReplayInterval is how often a replay is worked on.
 const ReplayInterval = replayInterval

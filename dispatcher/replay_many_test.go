@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/waybillhq/waybill/dispatcher"
@@ -281,4 +282,52 @@ func BenchmarkReplay(b *testing.B) {
 		b.ReportMetric(float64(answered.Milliseconds()), "ms-to-answer")
 		b.ReportMetric(count/time.Since(started).Seconds(), "deliveries/s")
 	}
+}
+
+// noReplays is a ledger without replays, which can be away.
+type noReplays struct {
+	dispatcher.Replays
+	away  atomic.Bool
+	asked atomic.Int64
+}
+
+func (n *noReplays) RunningReplays(context.Context) ([]postback.ReplayJob, error) {
+	n.asked.Add(1)
+	if n.away.Load() {
+		return nil, errAway
+	}
+	return nil, nil
+}
+
+// An outage lasts until replays were looked for in vain no more: a turn in which
+// nothing was looked for is no recovery.
+func TestWorkOnReplaysHasRecoveredWhenItHas(t *testing.T) {
+	t.Parallel()
+	replays := &noReplays{}
+	b := setup(t, func(o *dispatcher.Options) { o.Replays = replays })
+	told := func(failing, recovered int) {
+		t.Helper()
+		if f, r := len(b.Logs.With("background job failing, will retry")), len(b.Logs.With("background job recovered")); f != failing || r != recovered {
+			t.Errorf("%d outages and %d recoveries are logged, want %d and %d", f, r, failing, recovered)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			b.KeepWorkingOnReplays(ctx)
+		}()
+		replays.away.Store(true)
+		<-time.After(10*time.Second + time.Millisecond)
+		told(1, 0)
+		replays.away.Store(false)
+		<-time.After(10 * time.Second)
+		told(1, 1)
+		if asked := replays.asked.Load(); asked != 20 {
+			t.Errorf("replays were looked for %d times in 20 s, want once a second", asked)
+		}
+		stop()
+		<-ended
+	})
 }

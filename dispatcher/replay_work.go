@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/waybillhq/waybill/internal/loop"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -23,19 +24,22 @@ const (
 	replaySteps = 10
 )
 
-// replayTurns is the work on replays of each replayInterval, which looks for new
-// jobs once a second when there are none.
-func (d *Dispatcher) replayTurns() func(context.Context) error {
-	rest := 0
-	return func(ctx context.Context) error {
-		if rest--; rest > 0 {
-			return nil
-		}
-		running, err := d.workOnReplays(ctx)
-		if running == 0 {
-			rest = int(watchInterval / replayInterval)
-		}
-		return err
+// replayWork moves replays on at each replayInterval, and looks for new ones once
+// a second when there are none.
+func (d *Dispatcher) replayWork() loop.Job {
+	running := 0
+	return loop.Job{
+		Name: "work on replays", Logger: d.Logger,
+		Do: func(ctx context.Context) (err error) {
+			running, err = d.workOnReplays(ctx)
+			return err
+		},
+		Pause: func(last loop.Turn) time.Duration {
+			if running == 0 {
+				return watchInterval
+			}
+			return max(0, replayInterval-last.Took)
+		},
 	}
 }
 

@@ -3,10 +3,10 @@ package dispatcher
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
+	"github.com/waybillhq/waybill/internal/loop"
 	"github.com/waybillhq/waybill/internal/task"
 	"github.com/waybillhq/waybill/postback"
 )
@@ -30,12 +30,21 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	for range d.Senders {
 		group.Go(func() { d.send(ctx) })
 	}
-	group.Go(func() { d.everyOr(ctx, sweepInterval, d.wake, "sweep due deliveries", d.sweep) })
-	group.Go(func() { d.every(ctx, watchInterval, "watch the queue", d.watch) })
-	group.Go(func() { d.every(ctx, releaseInterval, "release parked deliveries", d.releaseParked) })
-	group.Go(func() { d.every(ctx, rowsInterval, "look after rows", d.lookAfterRows) })
-	group.Go(func() { d.every(ctx, replayInterval, "work on replays", d.replayTurns()) })
+	for _, job := range d.jobs() {
+		group.Go(func() { loop.Run(ctx, job) })
+	}
 	group.Wait()
+}
+
+// jobs are what is done again and again.
+func (d *Dispatcher) jobs() []loop.Job {
+	return []loop.Job{
+		{Name: "sweep due deliveries", Every: sweepInterval, Wake: d.wake, Do: d.sweep, Logger: d.Logger},
+		{Name: "watch the queue", Every: watchInterval, Do: d.watch, Logger: d.Logger},
+		{Name: "release parked deliveries", Every: releaseInterval, Do: d.releaseParked, Logger: d.Logger},
+		{Name: "look after rows", Every: rowsInterval, Do: d.lookAfterRows, Logger: d.Logger},
+		d.replayWork(),
+	}
 }
 
 // Wake has what became due just now queued at once, and not in the sweeper's
@@ -44,35 +53,6 @@ func (d *Dispatcher) Wake() {
 	select {
 	case d.wake <- struct{}{}:
 	default: // it is about to look
-	}
-}
-
-// every calls work at each interval until ctx ends, and logs what an outage
-// makes fail once, not at every turn.
-func (d *Dispatcher) every(ctx context.Context, interval time.Duration, what string, work func(context.Context) error) {
-	d.everyOr(ctx, interval, nil, what, work)
-}
-
-// everyOr is every for work that may be woken before its time.
-func (d *Dispatcher) everyOr(ctx context.Context, interval time.Duration, wake <-chan struct{}, what string, work func(context.Context) error) {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	failing := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		case <-wake:
-		}
-		err := work(ctx)
-		if err != nil && !failing && ctx.Err() == nil {
-			d.Logger.WarnContext(ctx, "work is failing; trying on", slog.String("work", what), slog.Any("error", err))
-		}
-		if err == nil && failing {
-			d.Logger.InfoContext(ctx, "work goes on", slog.String("work", what))
-		}
-		failing = err != nil
 	}
 }
 

@@ -36,18 +36,18 @@ func rules() []rule {
 		{pkg: "internal/limit", imports: []string{"internal/loop", "postback"}},
 		{pkg: "internal/notice", imports: []string{"postback", "internal/loop"}},
 		{pkg: "internal/registry", imports: []string{"postback", "internal/loop"}},
-		{pkg: "internal/retention"},
+		{pkg: "internal/retention", imports: []string{"internal/loop"}},
 		{pkg: "internal/retry", imports: []string{"postback"}},
 		{pkg: "internal/seal", imports: []string{"postback"}, stdOnly: true},
 		{pkg: "internal/schemes", imports: []string{"postback", "signer"}},
 		{pkg: "internal/task", imports: []string{"postback"}},
 		{pkg: "internal/telemetry", imports: []string{"postback"}},
-		{pkg: "internal/traffic", imports: []string{"postback"}},
+		{pkg: "internal/traffic", imports: []string{"postback", "internal/loop"}},
 
 		{pkg: "internal/diagnose", imports: []string{"postback", "signer"}, stdOnly: true},
 
 		// The engine.
-		{pkg: "dispatcher", imports: []string{"postback", "signer", "internal/id", "internal/task"}},
+		{pkg: "dispatcher", imports: []string{"postback", "signer", "internal/id", "internal/loop", "internal/task"}},
 		{pkg: "worker", imports: []string{
 			"postback", "signer",
 			"internal/diagnose", "internal/egress", "internal/expect", "internal/id", "internal/registry", "internal/retry", "internal/task",

@@ -15,41 +15,68 @@ import (
 type Job struct {
 	Name   string // what it does, for the log
 	Every  time.Duration
-	Wake   <-chan struct{} // does it at once; nil for never
+	Pause  func(last Turn) time.Duration // before the next turn, instead of Every
+	Wake   <-chan struct{}               // does it at once; nil for never
 	Do     func(ctx context.Context) error
 	Logger *slog.Logger
 }
 
-// Run does the job at each interval until ctx ends.
+// Turn is what came of doing a job once. The zero Turn stands before the first.
+type Turn struct {
+	Number int // from 1
+	Took   time.Duration
+	Err    error
+}
+
+// Run does the job in turns until ctx ends.
 func Run(ctx context.Context, job Job) {
-	ticker := time.NewTicker(job.Every)
-	defer ticker.Stop()
-	var failing time.Time // since when; zero while the job succeeds
+	var turn Turn
+	var outage Outage
+	timer := time.NewTimer(job.pause(turn))
+	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-timer.C:
 		case <-job.Wake:
 		}
+		if ctx.Err() != nil {
+			return // both were ready
+		}
+		began := time.Now()
 		err := job.Do(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		failing = job.note(ctx, failing, err)
+		turn = Turn{Number: turn.Number + 1, Took: time.Since(began), Err: err}
+		outage.Note(ctx, job.Logger, job.Name, err)
+		timer.Reset(job.pause(turn))
 	}
 }
 
-// note logs that the job has begun to fail or recovered, and returns since when
-// it fails.
-func (j Job) note(ctx context.Context, failing time.Time, err error) time.Time {
-	switch {
-	case err == nil && !failing.IsZero():
-		j.Logger.InfoContext(ctx, "background job recovered", slog.String("job", j.Name), slog.Duration("failed_for", time.Since(failing)))
-		return time.Time{}
-	case err != nil && failing.IsZero():
-		j.Logger.WarnContext(ctx, "background job failing, will retry", slog.String("job", j.Name), slog.Any("error", err))
-		return time.Now()
+// pause is the time from a turn to the next. Every counts from the start of the
+// turn: what is done each second is done each second, however long it takes.
+func (j Job) pause(last Turn) time.Duration {
+	if j.Pause != nil {
+		return j.Pause(last)
 	}
-	return failing
+	return max(0, j.Every-last.Took)
+}
+
+// Outage follows whether a job fails, and logs each change once.
+type Outage struct {
+	since time.Time // zero while the job succeeds
+}
+
+// Note logs that the job has begun to fail or recovered.
+func (o *Outage) Note(ctx context.Context, logger *slog.Logger, job string, err error) {
+	switch {
+	case err == nil && !o.since.IsZero():
+		logger.InfoContext(ctx, "background job recovered", slog.String("job", job), slog.Duration("failed_for", time.Since(o.since)))
+		o.since = time.Time{}
+	case err != nil && o.since.IsZero():
+		logger.WarnContext(ctx, "background job failing, will retry", slog.String("job", job), slog.Any("error", err))
+		o.since = time.Now()
+	}
 }

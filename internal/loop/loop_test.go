@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -68,4 +69,42 @@ func TestAJobIsWoken(t *testing.T) {
 			t.Error("it waited")
 		}
 	})
+}
+
+func TestAJobKeepsItsPace(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		pause func(loop.Turn) time.Duration
+		takes time.Duration
+		want  []time.Duration // when each turn begins
+	}{
+		"every second, however long it takes": {nil, 400 * time.Millisecond, []time.Duration{1000, 2000, 3000}},
+		"at once when it took longer":         {nil, 1500 * time.Millisecond, []time.Duration{1000, 2500, 4000}},
+		"in pauses of its own": {func(last loop.Turn) time.Duration {
+			return time.Duration(last.Number)*time.Second + last.Took
+		}, 100 * time.Millisecond, []time.Duration{0, 1200, 3400}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				ctx, stop := context.WithCancel(t.Context())
+				start := time.Now()
+				var begun []time.Duration
+				loop.Run(ctx, loop.Job{
+					Name: "sweep", Every: time.Second, Pause: tt.pause, Logger: slog.New(slog.DiscardHandler),
+					Do: func(context.Context) error {
+						begun = append(begun, time.Since(start)/time.Millisecond)
+						if len(begun) == len(tt.want) {
+							stop()
+						}
+						<-time.After(tt.takes)
+						return nil
+					},
+				})
+				if !slices.Equal(begun, tt.want) {
+					t.Errorf("turns began after %d ms, want %d", begun, tt.want)
+				}
+			})
+		})
+	}
 }

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/waybillhq/waybill/internal/loop"
 )
 
 // The pace.
@@ -66,33 +68,20 @@ func New(options Options) (*Keeper, error) {
 	return &Keeper{Options: options, forgotten: forgotten}, nil
 }
 
-// Run works at once and then each hour until ctx ends. While the ledger fails it
-// says so once and tries again each minute.
+// Run works at once and then each hour until ctx ends; while the ledger fails,
+// each minute.
 func (k *Keeper) Run(ctx context.Context) {
-	failing := false
-	for {
-		err := k.pass(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		switch {
-		case err == nil && failing:
-			k.Logger.InfoContext(ctx, "forgetting what is old works again")
-		case err != nil && !failing:
-			k.Logger.WarnContext(ctx, "what is old is not forgotten; trying again each minute", slog.Any("error", err))
-		}
-		failing = err != nil
-		if !rest(ctx, k.wait(failing)) {
-			return
-		}
-	}
+	loop.Run(ctx, loop.Job{Name: "purge expired history", Pause: k.pause, Do: k.pass, Logger: k.Logger})
 }
 
-// wait is the time to the next pass. It varies, so that processes that started
+// pause is the time to the next pass. It varies, so that processes that started
 // together do not stay together.
-func (k *Keeper) wait(failing bool) time.Duration {
+func (k *Keeper) pause(last loop.Turn) time.Duration {
 	base := interval
-	if failing {
+	switch {
+	case last.Number == 0:
+		return 0
+	case last.Err != nil:
 		base = again
 	}
 	return time.Duration((0.9 + 0.2*k.Random()) * float64(base))
@@ -130,7 +119,7 @@ func (k *Keeper) prune(ctx context.Context, before time.Time) (total int, err er
 		total += n
 		k.forgotten.Add(ctx, int64(n))
 		if !rest(ctx, min(rests*time.Since(start), longest)) {
-			return total, context.Cause(ctx) //nolint:wrapcheck // Run knows it
+			return total, context.Cause(ctx) //nolint:wrapcheck // the loop knows it
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/waybillhq/waybill/internal/loop"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -33,14 +34,14 @@ type gauge struct {
 	ledger Backlog
 	logger *slog.Logger
 
-	mu      sync.Mutex
-	known   *postback.Waiting // nil when it could not be counted
-	until   time.Time         // then it is counted anew
-	failing bool
+	mu     sync.Mutex
+	known  *postback.Waiting // nil when it could not be counted
+	until  time.Time         // then it is counted anew
+	outage loop.Outage
 }
 
 // Gauge makes a metric of what waits in the whole ledger: every process tells
-// the same. When that cannot be counted, nothing is told, and it is logged once.
+// the same. When that cannot be counted, nothing is told, and the outage is logged.
 func Gauge(meter metric.Meter, ledger Backlog, logger *slog.Logger) error {
 	waiting, err := meter.Int64ObservableGauge("waybill.deliveries.waiting",
 		metric.WithDescription("Deliveries in the whole ledger that have not ended, by state, and of parked ones by reason."))
@@ -89,10 +90,7 @@ func (g *gauge) count(ctx context.Context) *postback.Waiting {
 	g.known = &counted
 	if err != nil {
 		g.known = nil
-		if !g.failing {
-			g.logger.WarnContext(ctx, "the metric of what waits is missing", slog.Any("error", err))
-		}
 	}
-	g.failing = err != nil
+	g.outage.Note(ctx, g.logger, "count waiting deliveries", err)
 	return g.known
 }

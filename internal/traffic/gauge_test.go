@@ -106,7 +106,8 @@ func TestGauge(t *testing.T) {
 			t.Errorf("afterwards it says %v", got)
 		}
 	})
-	if n := strings.Count(logs.String(), `"level"`); n != 1 {
+	failing, recovered := logs.With("background job failing, will retry"), logs.With("background job recovered")
+	if len(failing) != 1 || len(recovered) != 1 || recovered[0]["job"] != "count waiting deliveries" {
 		t.Errorf("the log says\n%s", logs)
 	}
 }

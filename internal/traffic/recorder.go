@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/waybillhq/waybill/internal/loop"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -137,28 +138,18 @@ func codeOf(attempt postback.Attempt) string {
 }
 
 // Run brings what is counted to the ledger every few seconds until ctx ends, and
-// then once more. That the ledger cannot be told is logged once; what is counted
-// meanwhile comes when it can.
+// then once more. What is counted while the ledger cannot be told comes when it
+// can.
 func (r *Recorder) Run(ctx context.Context) {
-	timer := time.NewTimer(soonest)
-	defer timer.Stop()
-	failing := false
-	for {
-		select {
-		case <-ctx.Done():
-			r.flushLast(ctx)
-			return
-		case <-timer.C:
-		}
-		began := time.Now()
-		err := r.flush(ctx)
-		timer.Reset(min(max(pauses*time.Since(began), soonest), latest))
-		if err != nil && !failing && ctx.Err() == nil {
-			r.logger.WarnContext(ctx, "what is shown of endpoints' traffic is out of date", slog.Any("error", err))
-		}
-		failing = err != nil
+	loop.Run(ctx, loop.Job{Name: "save attempt counts", Pause: untilNextFlush, Logger: r.logger, Do: func(ctx context.Context) error {
 		r.warnOfLost(ctx)
-	}
+		return r.flush(ctx)
+	}})
+	r.flushLast(ctx)
+}
+
+func untilNextFlush(last loop.Turn) time.Duration {
+	return min(max(pauses*last.Took, soonest), latest)
 }
 
 func (r *Recorder) flushLast(ctx context.Context) {
