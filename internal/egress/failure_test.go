@@ -79,6 +79,26 @@ func TestSwitchedProtocolEnds(t *testing.T) {
 	}
 }
 
+// Answers that are none yet may come without end; they are no progress.
+func TestInterimAnswersWithoutEnd(t *testing.T) {
+	t.Parallel()
+	for _, status := range []string{"100 Continue", "102 Processing", "103 Early Hints"} {
+		t.Run(status, func(t *testing.T) {
+			t.Parallel()
+			addr := listen(t, func(accepted *net.TCPConn) {
+				_, _ = readHead(bufio.NewReader(accepted))
+				for {
+					if _, err := fmt.Fprintf(accepted, "HTTP/1.1 %s\r\nX-A: %s\r\n\r\n", status, strings.Repeat("a", 1000)); err != nil {
+						return
+					}
+				}
+			})
+			result := get(t, newClient(t, local()), "http://"+addr+"/")
+			expectFailure(t, result, egress.Failed, egress.CodeInvalidResponse)
+		})
+	}
+}
+
 // answerOnce reads a request, answers and hangs up.
 func answerOnce(t *testing.T, text string, reset bool) func(*net.TCPConn) {
 	return func(accepted *net.TCPConn) {

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
@@ -189,7 +190,7 @@ func attemptArgs(a postback.Attempt) ([]any, error) {
 	failure := errorOf(a)
 	return []any{
 		a.DeliveryID, a.Generation, a.Number, string(a.Trigger), micros(a.StartedAt), int64(a.Duration / time.Nanosecond),
-		string(a.Outcome), a.StatusCode, failure.Code, failure.Message,
+		string(a.Outcome), a.StatusCode, failure.Code, strings.ToValidUTF8(failure.Message, "\uFFFD"),
 		requestText, a.Request.Body, responseText, responseBody,
 		a.SourceIP, a.TraceID, a.SecretVersion, notes,
 	}, nil

@@ -1,7 +1,10 @@
 package storetest
 
 import (
+	"bytes"
+	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/waybillhq/waybill/postback"
 )
@@ -57,6 +60,7 @@ func recordTests() []test {
 		{"appends the attempt and ends the delivery", recordSucceeds},
 		{"appends each attempt and keeps the last failure", recordRetries},
 		{"keeps every field of an attempt", recordKeepsFields},
+		{"keeps an answer of any bytes, and its texts as UTF-8", recordKeepsAnyBytes},
 		{"parks without an attempt", recordParks},
 		{"parks with the attempt, which a release follows up", recordParksWithAttempt},
 		{"puts off without an attempt", recordPutsOff},
@@ -108,6 +112,36 @@ func recordKeepsFields(k kit) {
 	}
 	k.record(move)
 	same(k, "attempts", k.attempts(ref.DeliveryID), []postback.Attempt{*move.Attempt})
+}
+
+// A receiver answers with whatever it likes.
+func recordKeepsAnyBytes(k kit) {
+	every := make([]byte, 1<<20)
+	for i := range every {
+		every[i] = byte(i)
+	}
+	move := Retry(k.one().Ref())
+	move.Attempt.Response = &postback.Response{
+		Headers: map[string]string{"X-Latin-1": "caf\xe9", "X-Nul": "a\x00b", "X-\xff": "cut \xe2\x82"}, Body: every,
+	}
+	move.Attempt.Error.Message, move.Attempt.Notes = "said \xc3\x28 and \x00", []string{"\x80 \x00"}
+	k.record(move)
+	got := k.attempts(move.Ref.DeliveryID)
+	if len(got) != 1 || got[0].Response == nil || got[0].Error == nil || !bytes.Equal(got[0].Response.Body, every) {
+		k.Fatalf("the attempts are %.200v", got)
+	}
+	texts := slices.Concat([]string{got[0].Error.Message}, got[0].Notes)
+	for name, value := range got[0].Response.Headers {
+		texts = append(texts, name, value)
+	}
+	for _, text := range texts {
+		if !utf8.ValidString(text) {
+			k.Errorf("%q is not UTF-8", text)
+		}
+	}
+	if len(texts) != 8 {
+		k.Errorf("the texts are %q", texts)
+	}
 }
 
 func recordParks(k kit) {
