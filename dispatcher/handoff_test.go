@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/waybillhq/waybill/dispatcher"
+	"github.com/waybillhq/waybill/internal/testkit"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -48,5 +49,24 @@ func TestAFullHandoffCostsItsDeliveriesAShortDelayAlone(t *testing.T) {
 	}
 	if later == 0 || later > dispatcher.OutboxSize {
 		t.Errorf("%d deliveries were handed over, want as many as there was room for", later)
+	}
+}
+
+// What waited for long in the handoff may have been taken for lost, queued by
+// another process and made: its worker asks the ledger first.
+func TestWhatWaitedInTheHandoffIsRechecked(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.offer(t)
+	waited := b.accept(t, event(t, "waited")).Deliveries[0]
+	b.clock.advance(time.Second)
+	fresh := b.accept(t, event(t, "fresh")).Deliveries[0]
+	stop := run(t, b.Dispatcher)
+	testkit.Eventually(t, "both to be queued", func() bool { return len(b.queue.all()) >= 2 })
+	stop()
+	for _, one := range b.queue.all() {
+		if want := one.Ref.DeliveryID == waited.ID; one.Recheck != want {
+			t.Errorf("of %s, fresh is %s: recheck is %t", one.Ref.DeliveryID, fresh.ID, one.Recheck)
+		}
 	}
 }

@@ -83,9 +83,12 @@ func (d *Dispatcher) sendRest(ctx context.Context) {
 	}
 }
 
+// enqueueReserved enqueues what was handed over. What had to wait for its turn,
+// because the queue was slow, may have been taken for lost and made meanwhile.
 func (d *Dispatcher) enqueueReserved(ctx context.Context, due postback.Due) {
 	defer d.lanes.unreserve(due.Delivery.EndpointID)
-	d.enqueue(ctx, due, false)
+	waited := d.now().Sub(due.Delivery.NextAttemptAt) > sweepInterval
+	d.enqueue(ctx, due, waited)
 }
 
 // enqueue puts one attempt into the queue. With recheck the worker asks the

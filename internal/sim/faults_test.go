@@ -1,6 +1,7 @@
 package sim_test
 
 import (
+	"fmt"
 	"strings"
 	"time"
 )
@@ -86,18 +87,31 @@ func (w *world) undisturbed(from, to time.Time) time.Duration {
 	return max(0, to.Sub(from))
 }
 
+// restartTime is the longest that a process is gone.
+const restartTime = 5 * time.Second
+
+// bootLater starts another process in the place of one that ended.
+func (w *world) bootLater(place int) {
+	what := fmt.Sprintf("restart of %s", w.processes[place].name)
+	w.in(w.chance.between(what, 50*time.Millisecond, restartTime), what, func() {
+		if w.processes[place].crashed {
+			w.boot(place)
+		}
+	})
+}
+
 // planFaults plans what the scenario has go wrong.
 func (w *world) planFaults() {
 	for i, at := range w.scenario.crashes {
 		place := i % len(w.processes)
 		w.in(at, "crash"+strings.Repeat("i", i), func() {
 			w.crash(place)
-			w.in(w.chance.between("restart"+strings.Repeat("i", i), 50*time.Millisecond, 5*time.Second), "restart"+strings.Repeat("i", i), func() {
-				if w.processes[place].crashed {
-					w.boot(place)
-				}
-			})
+			w.bootLater(place)
 		})
+	}
+	for i, at := range w.scenario.stops {
+		place := i % len(w.processes)
+		w.in(at, "stop"+strings.Repeat("i", i), func() { w.drain(place, func() { w.bootLater(place) }) })
 	}
 	for i, at := range w.scenario.wipes {
 		w.in(at, "wipe"+strings.Repeat("i", i), func() {

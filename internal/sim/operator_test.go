@@ -29,7 +29,7 @@ const maxTries = 5
 // later; one that goes away does not.
 func (w *world) produce(i int, one batch, try int) {
 	p := w.processes[one.place]
-	if p.crashed {
+	if !p.open() {
 		w.again(i, one, try)
 		return
 	}
@@ -48,7 +48,7 @@ func (w *world) produce(i int, one batch, try int) {
 		events[i] = e.event()
 	}
 	w.note("batch%d, try %d, goes to %s", i, try, p.name)
-	w.clients.Go(func() {
+	w.ask(p, func() {
 		defer cancel()
 		answers, err := p.dispatcher.Accept(ctx, events)
 		w.mu.Lock()
@@ -108,7 +108,7 @@ func (p produced) event() postback.Event {
 // replay has an operator replay what ended, or one delivery of it.
 func (w *world) replay(one replayed) {
 	p := w.processes[one.place]
-	if p.crashed {
+	if !p.open() {
 		return
 	}
 	filter := postback.DeliveryFilter{States: []postback.State{postback.Succeeded, postback.Dead}, Publisher: one.publisher}
@@ -131,11 +131,20 @@ func (w *world) replay(one replayed) {
 	})
 }
 
+// ask has a process work on a request.
+func (w *world) ask(p *process, do func()) {
+	p.requests.Add(1)
+	w.clients.Go(func() {
+		defer p.requests.Add(-1)
+		do()
+	})
+}
+
 // operate has an operator ask a process for something. An error is the
 // operator's to see.
 func (w *world) operate(p *process, what string, do func(context.Context) error) {
 	w.note("an operator of %s %s", p.name, what)
-	w.clients.Go(func() {
+	w.ask(p, func() {
 		err := do(context.Background())
 		if err != nil {
 			w.note("%s: %s: %v", p.name, what, err)
@@ -151,7 +160,7 @@ func (w *world) planOperator(e *endpoint) {
 	alive := func(do func(p *process)) func() {
 		return func() {
 			for _, p := range w.processes {
-				if !p.crashed {
+				if p.open() {
 					do(p)
 					return
 				}

@@ -31,15 +31,17 @@ const (
 // process is one process of Waybill, wired as internal/app wires it, from its
 // start to its crash.
 type process struct {
-	world   *world
-	name    string
-	skew    time.Duration   // of its clock
-	ctx     context.Context //nolint:containedctx // its life, which a crash ends
-	cancel  context.CancelFunc
-	group   sync.WaitGroup
-	draws   atomic.Int64
-	booting bool // its calls go straight through
-	crashed bool // under the world's mu
+	world    *world
+	name     string
+	skew     time.Duration   // of its clock
+	ctx      context.Context //nolint:containedctx // its life, which a crash ends
+	cancel   context.CancelFunc
+	group    sync.WaitGroup
+	draws    atomic.Int64
+	booting  bool         // its calls go straight through
+	draining bool         // it takes no more work
+	requests atomic.Int64 // of producers and operators, that it works on
+	crashed  bool         // under the world's mu
 
 	looking map[string]bool // the scheduler's: queues that it looks into just now
 
@@ -188,6 +190,78 @@ func (w *world) crash(place int) {
 	w.disturb(grace + 5*time.Second)
 	w.queue.crash(p)
 	w.stop(p)
+}
+
+// drainTime is what a process gets for each part of a stop: the longest timeout,
+// and time to record.
+const drainTime = timeout + 5*time.Second
+
+// drain stops a process as it is done on request: it takes no more work, finishes
+// what is under way, and then what goes on in the background.
+func (w *world) drain(place int, then func()) {
+	p := w.processes[place]
+	if !p.open() {
+		return
+	}
+	w.note("%s is asked to stop", p.name)
+	p.draining = true
+	if len(w.processes) == 1 {
+		w.disturb(2*drainTime + restartTime)
+	}
+	w.await(place, p.idle, func() {
+		p.cancel()
+		ended := make(chan struct{})
+		go func() { p.group.Wait(); close(ended) }()
+		w.await(place, func() bool { return isClosed(ended) }, func() {
+			w.note("%s has stopped", p.name)
+			w.stop(p)
+			then()
+		})
+	})
+}
+
+// await waits until something is done in a process that drains. One that takes
+// too long is killed.
+func (w *world) await(place int, done func() bool, then func()) {
+	p, deadline := w.processes[place], time.Now().Add(drainTime)
+	var look func()
+	look = func() {
+		switch {
+		case p.crashed:
+		case done():
+			then()
+		case time.Now().After(deadline):
+			w.crash(place)
+			w.bootLater(place)
+		default:
+			w.in(20*time.Millisecond, "look after the stop of "+p.name, look)
+		}
+	}
+	look()
+}
+
+func isClosed(c chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// open reports whether a process takes work.
+func (p *process) open() bool { return !p.crashed && !p.draining }
+
+// idle reports whether a process works on nothing that it took.
+func (p *process) idle() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, busy := range p.workers {
+		if busy > 0 {
+			return false
+		}
+	}
+	return p.requests.Load() == 0
 }
 
 // stop ends a process: its calls are refused from now on.

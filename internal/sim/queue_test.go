@@ -222,7 +222,7 @@ func (w *world) offer() {
 			continue
 		}
 		for _, p := range w.processes {
-			if p.crashed || p.booting || p.looking[name] || p.working(name) >= w.scenario.workers {
+			if !p.open() || p.booting || p.looking[name] || p.working(name) >= w.scenario.workers {
 				continue
 			}
 			p.looking[name] = true
@@ -236,7 +236,7 @@ func (w *world) offer() {
 // take has a worker of a process work on a task, if there is one still.
 func (w *world) take(p *process, name string) {
 	p.looking[name] = false
-	if p.crashed || w.redisAway(p.name+name) {
+	if !p.open() || w.redisAway(p.name+name) {
 		return
 	}
 	t := w.queue.take(p, name)

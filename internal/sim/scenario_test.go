@@ -60,6 +60,7 @@ type scenario struct {
 	replays   []replayed
 	outages   []outage
 	crashes   []time.Duration
+	stops     []time.Duration // of a process, which another one replaces
 	wipes     []time.Duration
 	losses    []time.Duration // of the newest tasks
 	skews     []time.Duration // of the processes' clocks; as many as there are processes
@@ -80,7 +81,7 @@ func (s scenario) String() string {
 	for _, e := range s.endpoints {
 		text += fmt.Sprintf("  %s of %s is %s\n", e.name, e.publisher, e.kind)
 	}
-	return text + fmt.Sprintf("  crashes=%v wipes=%v losses=%v outages=%v\n", s.crashes, s.wipes, s.losses, s.outages)
+	return text + fmt.Sprintf("  crashes=%v stops=%v wipes=%v losses=%v outages=%v\n", s.crashes, s.stops, s.wipes, s.losses, s.outages)
 }
 
 // draw makes the scenario of a seed.
@@ -99,6 +100,9 @@ func draw(seed uint64) scenario {
 	s.drawReplays(r)
 	if !s.calm {
 		s.drawFaults(r)
+	}
+	for range r.IntN(3) {
+		s.stops = append(s.stops, s.between(r))
 	}
 	return s
 }
