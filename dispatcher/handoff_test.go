@@ -58,6 +58,8 @@ func TestWhatWaitedInTheHandoffIsRechecked(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.offer(t)
+	b.watch(t)
+	b.swept(t)
 	waited := b.accept(t, event(t, "waited")).Deliveries[0]
 	b.clock.advance(time.Second)
 	fresh := b.accept(t, event(t, "fresh")).Deliveries[0]
