@@ -17,26 +17,43 @@ const (
 	NoticeDisabled  = "endpoint.disabled"  // it is disabled until somebody enables it
 	NoticeDead      = "deliveries.dead"    // some of its deliveries became dead letters
 	NoticeBlocked   = "endpoint.blocked"   // nothing can be sent to it until an operator mends its cause
+	NoticeDown      = "egress.down"        // our own way out is down: nothing can be sent
+	NoticeUp        = "egress.recovered"   // it works again, in all processes
 )
 
 // NoticeTypes are the types of the events that an operator is told.
 func NoticeTypes() []string {
-	return []string{NoticeFailing, NoticeRecovered, NoticeDisabled, NoticeDead, NoticeBlocked}
+	return []string{NoticeFailing, NoticeRecovered, NoticeDisabled, NoticeDead, NoticeBlocked, NoticeDown, NoticeUp}
 }
 
-// Notice is what an operator is to be told of an endpoint. The ledger writes it
-// together with what it tells of.
+// Notice is what an operator is to be told. The ledger writes it together with
+// what it tells of.
 type Notice struct {
-	ID         string // "op_" and 32 hexadecimal digits; the event's id, too
-	Type       string // one of NoticeTypes
-	EndpointID string
+	ID         string    // "op_" and 32 hexadecimal digits; the event's id, too
+	Type       string    // one of NoticeTypes
+	EndpointID string    // empty when it is about no endpoint
 	At         time.Time // when it happened; of dead letters: the last one
 	Since      time.Time // the first failure, or the first of the dead letters; zero when there was no failure
 	Count      int       // failures since then, roughly, or dead letters exactly
 	LastError  string    // the code of the last failure that was noted
 	Reason     string    // why the endpoint is disabled
 	Dead       *DeadSum  // of NoticeDead alone
+	Outage     *Outage   // of NoticeDown and NoticeUp alone
 }
+
+// Outage is an outage of a process's own way out: the fault of no endpoint.
+type Outage struct {
+	Process    string    `json:"process"` // its host, and a part that is random
+	Reason     string    `json:"reason"`  // a code, such as "egress_resolver_down"
+	Message    string    `json:"message"`
+	Since      time.Time `json:"since"`
+	At         time.Time `json:"at"`         // when the process said so last
+	Deliveries int       `json:"deliveries"` // that were held since then, up to MaxHeld
+	Endpoints  int       `json:"endpoints"`  // of those, up to MaxHeld
+}
+
+// MaxHeld is up to how many the deliveries and endpoints of an outage are counted.
+const MaxHeld = 10_000
 
 // Block is why nothing can be sent to an endpoint: not its fault, and nothing
 // that time mends.

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	selectNotices = `SELECT id, type, endpoint_id, at, since, count, last_error, reason, dead FROM notices ORDER BY seq LIMIT $1`
+	selectNotices = `SELECT id, type, endpoint_id, at, since, count, last_error, reason, dead, outage FROM notices ORDER BY seq LIMIT $1`
 	forgetNotice  = `DELETE FROM notices WHERE id = $1`
 	// noteDisabled tells of an endpoint that was saved as disabled.
 	noteDisabled = `INSERT INTO notices (type, endpoint_id, at, reason, since, count, last_error)
@@ -32,6 +32,7 @@ func noticeDest(n *postback.Notice) []any {
 		instant{&n.Since},
 		&n.Count, &n.LastError, &n.Reason,
 		decoded{&n.Dead},
+		decoded{&n.Outage},
 	}
 }
 

@@ -26,6 +26,7 @@ type Ledger interface {
 	Traffic
 	Backlog
 	Notices
+	Outages
 	Endpoints
 	Secrets
 	History
@@ -234,6 +235,22 @@ type Notices interface {
 	Notices(ctx context.Context, limit int) ([]postback.Notice, error)
 	// ForgetNotice removes one; true for one caller only.
 	ForgetNotice(ctx context.Context, id string) (bool, error)
+}
+
+// Outages keeps which processes cannot send, through no fault of an endpoint. All
+// of them together are one outage: it begins with the first process that is in it,
+// and ends with the last.
+type Outages interface {
+	// NoteOutage writes that a process is in one, or what has become of it. The
+	// first process is a notice (NoticeDown).
+	NoteOutage(ctx context.Context, outage postback.Outage) error
+	// EndOutage takes a process out of it at a time. The last one is a notice
+	// (NoticeUp) with the earliest Since of all that were in it, the reason and
+	// message of that one, and the most deliveries and endpoints that one held.
+	// A process that is in no outage changes nothing.
+	EndOutage(ctx context.Context, process string, at time.Time) error
+	// Outages lists the processes that are in one, by process.
+	Outages(ctx context.Context) ([]postback.Outage, error)
 }
 
 // History answers what happened. Cursors are opaque; a malformed one is

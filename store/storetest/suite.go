@@ -28,6 +28,7 @@ func Run(t *testing.T, open func(t *testing.T) Ledger) {
 		{"traffic", trafficTests()},
 		{"backlog", backlogTests()},
 		{"notices", noticeTests()},
+		{"outages", outageTests()},
 		{"endpoints", endpointTests()},
 		{"history", historyTests()},
 		{"filters", filterTests()},
