@@ -1,6 +1,9 @@
 package postback
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Operator is the publisher of the events by which Waybill tells its own
 // operator what became of endpoints and deliveries. No producer can send one,
@@ -81,4 +84,14 @@ type Deaths struct {
 	Count       int
 	First, Last time.Time
 	Deliveries  []string // the first MaxNamedDead
+}
+
+// HostOf is the host of a URL that may be a template, with its port. Nothing
+// else of it is told: not who logs in, and not what is asked for.
+func HostOf(rawURL string) string {
+	_, rest, _ := strings.Cut(rawURL, "://")
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		rest = rest[:end]
+	}
+	return rest[strings.LastIndex(rest, "@")+1:]
 }

@@ -26,9 +26,10 @@ func exampleStandard(eventType string) json.RawMessage {
 }
 
 // operatorExamples are data of the events by which Waybill tells its operator
-// what became of endpoints and deliveries.
+// what became of endpoints, deliveries and the way out.
 func operatorExamples() map[string]string {
 	const endpoint = `{"endpoint_id":"ep_0198c0de00007000800000000000ab12","publisher":"pub_1","host":"publisher.example.com",`
+	const outage = `{"process":"worker-1/K7QXW2AB","reason":"egress_resolver_down","message":"cannot resolve publisher.example.com: the resolver does not answer",`
 	return map[string]string{
 		"endpoint.failing": endpoint + `"state":"enabled","at":"2026-01-31T12:00:05.250Z","since":"2026-01-31T12:00:00.000Z",` +
 			`"failures":10,"last_error":"timeout"}`,
@@ -38,6 +39,8 @@ func operatorExamples() map[string]string {
 			`"failures":874,"last_error":"timeout"}`,
 		"endpoint.blocked": endpoint + `"cause":"secret_sealed","message":"the secret of endpoint ep_0198c0de00007000800000000000ab12 was sealed with key 2, ` +
 			`which the keyring lacks; add that key to the keyring","at":"2026-02-03T12:00:45.000Z"}`,
+		"egress.down": outage + `"at":"2026-02-03T12:00:05.000Z","since":"2026-02-03T12:00:00.000Z","held_deliveries":12,"held_endpoints":8}`,
+		"egress.recovered": outage + `"at":"2026-02-03T12:31:10.000Z","since":"2026-02-03T12:00:00.000Z","held_deliveries":4210,"held_endpoints":95}`,
 		"deliveries.dead": endpoint + `"count":7,"reasons":{"attempts_exhausted":6,"stopped":1},"first_at":"2026-02-03T11:59:02.000Z",` +
 			`"last_at":"2026-02-03T11:59:58.000Z","deliveries":["dlv_0198c0de00007000800000000000cd34","dlv_0198c0de00007000800000000000ef56"]}`,
 	}

@@ -63,6 +63,7 @@ func (w *Worker) attempt(ctx context.Context, endpoint postback.Endpoint, due po
 	if err != nil && verdict.next == notSent {
 		verdict.next = blocked
 	}
+	verdict = w.blame(endpoint, due.Delivery, attempt.StartedAt, result.Failure, verdict)
 	w.fill(&attempt, result, verdict)
 	describe(span, attempt)
 	return attempt, verdict

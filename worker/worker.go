@@ -89,7 +89,7 @@ type Sweeper interface {
 	Wake()
 }
 
-// Options are the parts of a Worker; all but Now, Alerts and the limits
+// Options are the parts of a Worker; all but Now, Alerts, Way and the limits
 // of publishers are required.
 type Options struct {
 	Ledger    Ledger
@@ -124,6 +124,9 @@ type Options struct {
 	Random func() float64
 	// Alerts tells operators what only they can mend. Nil: nobody is told.
 	Alerts Alerts
+	// Way tells failures of our own way out from those of endpoints. Nil: those
+	// that are ours beyond doubt alone are.
+	Way Way
 	// Now is the ledger's clock. Nil means time.Now.
 	Now func() time.Time
 }
@@ -160,6 +163,9 @@ func New(options Options) (*Worker, error) {
 	}
 	if options.Now == nil {
 		options.Now = time.Now
+	}
+	if options.Way == nil {
+		options.Way = open{}
 	}
 	instruments, err := newMetrics(options.Meter)
 	if err != nil {
@@ -233,7 +239,7 @@ func (w *Worker) handle(ctx context.Context, due postback.Due) postback.Transiti
 	if endpoint, move, open = w.gate(due.Delivery); !open {
 		return move
 	}
-	return w.try(ctx, endpoint, due)
+	return w.tryIfOpen(due, endpoint, func() postback.Transition { return w.try(ctx, endpoint, due) })
 }
 
 // observe counts an attempt, and tells the endpoint's circuit what came of it. An

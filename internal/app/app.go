@@ -22,6 +22,7 @@ import (
 	"github.com/waybillhq/waybill/internal/keys"
 	"github.com/waybillhq/waybill/internal/limit"
 	"github.com/waybillhq/waybill/internal/notice"
+	"github.com/waybillhq/waybill/internal/outage"
 	"github.com/waybillhq/waybill/internal/registry"
 	"github.com/waybillhq/waybill/internal/retention"
 	"github.com/waybillhq/waybill/internal/schemes"
@@ -68,6 +69,8 @@ type server struct {
 	retention  *retention.Keeper
 	disabler   *circuit.Disabler
 	teller     *notice.Teller
+	way        *outage.Monitor
+	outages    *outage.Keeper
 	draining   atomic.Bool // it stops: others should turn away from it
 
 	cleanups []func() error // in the order of the start
@@ -249,7 +252,7 @@ func (s *server) buildWorker(context.Context) (err error) {
 		return err //nolint:wrapcheck // it says what it makes
 	}
 	s.worker, err = worker.New(worker.Options{
-		Ledger: s.ledger, Endpoints: s.registry, Circuits: s.breaker, Limits: s.limits, Holds: s.holds, Traffic: s.traffic, Schemes: s.schemes, Secrets: s.keyring, Uses: s.ledger, Switch: s.endpoints, Sender: s.egress, Acceptor: s.dispatcher, Sweeper: s.dispatcher, Alerts: s.teller,
+		Ledger: s.ledger, Endpoints: s.registry, Circuits: s.breaker, Limits: s.limits, Holds: s.holds, Traffic: s.traffic, Schemes: s.schemes, Secrets: s.keyring, Uses: s.ledger, Switch: s.endpoints, Sender: s.egress, Acceptor: s.dispatcher, Sweeper: s.dispatcher, Alerts: s.teller, Way: s.way,
 		Tracer: s.telemetry.Tracer(), Meter: s.telemetry.Meter(), Logger: s.log,
 		StoredBody: s.cfg.StoredBody, Random: rand.Float64, MaxInFlight: s.cfg.MaxInFlight, MostInFlight: s.mostInFlight(),
 		MaxInFlightPublisher: s.publisherShare(), Shards: s.queue.Shards(), Now: s.clock.Now,

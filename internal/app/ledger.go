@@ -14,6 +14,7 @@ import (
 	"github.com/waybillhq/waybill/internal/endpoints"
 	"github.com/waybillhq/waybill/internal/keys"
 	"github.com/waybillhq/waybill/internal/notice"
+	"github.com/waybillhq/waybill/internal/outage"
 	"github.com/waybillhq/waybill/internal/registry"
 	"github.com/waybillhq/waybill/internal/retention"
 	"github.com/waybillhq/waybill/internal/schemes"
@@ -36,6 +37,7 @@ type ledger interface { //nolint:interfacebloat // the sum of what each part dec
 	circuit.Ledger
 	circuit.Prober
 	notice.Ledger
+	outage.Ledger
 	registry.Ledger
 	endpoints.Ledger
 	keys.Ledger

@@ -35,6 +35,7 @@ func rules() []rule {
 		{pkg: "internal/loop", stdOnly: true},
 		{pkg: "internal/limit", imports: []string{"internal/loop", "postback"}},
 		{pkg: "internal/notice", imports: []string{"postback", "internal/loop"}},
+		{pkg: "internal/outage", imports: []string{"postback", "internal/loop"}},
 		{pkg: "internal/registry", imports: []string{"postback", "internal/loop"}},
 		{pkg: "internal/retention", imports: []string{"internal/loop"}},
 		{pkg: "internal/retry", imports: []string{"postback"}},
@@ -50,7 +51,7 @@ func rules() []rule {
 		{pkg: "dispatcher", imports: []string{"postback", "signer", "internal/id", "internal/loop", "internal/task"}},
 		{pkg: "worker", imports: []string{
 			"postback", "signer",
-			"internal/diagnose", "internal/egress", "internal/expect", "internal/id", "internal/registry", "internal/retry", "internal/task",
+			"internal/diagnose", "internal/egress", "internal/expect", "internal/id", "internal/outage", "internal/registry", "internal/retry", "internal/task",
 		}},
 		{pkg: "internal/endpoints", imports: []string{
 			"postback", "signer",

@@ -54,7 +54,7 @@ func (t *Teller) Blocked(ctx context.Context, block postback.Block) error {
 func (t *Teller) blockedEvent(block postback.Block, endpoint postback.Endpoint) (postback.Event, error) {
 	at := block.At.UTC().Truncate(time.Microsecond)
 	data, err := postback.EncodeJSON(blockedData{
-		subject: subject{EndpointID: endpoint.ID, Publisher: endpoint.Publisher, Host: hostOf(endpoint.URL)},
+		subject: subject{EndpointID: endpoint.ID, Publisher: endpoint.Publisher, Host: postback.HostOf(endpoint.URL)},
 		Cause:   block.Cause, Message: block.Message, At: stamp{at},
 	})
 	if err != nil {

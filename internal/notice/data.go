@@ -3,7 +3,6 @@ package notice
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
@@ -37,6 +36,17 @@ type deadData struct {
 	Deliveries []string                `json:"deliveries"` // a few of them
 }
 
+// outageData is the data of the events about our own way out.
+type outageData struct {
+	Process    string `json:"process"` // that said so first
+	Reason     string `json:"reason"`
+	Message    string `json:"message"`
+	At         stamp  `json:"at"`
+	Since      stamp  `json:"since"`
+	Deliveries int    `json:"held_deliveries"` // until then
+	Endpoints  int    `json:"held_endpoints"`
+}
+
 // stamp is a time as the API spells it.
 type stamp struct{ time.Time }
 
@@ -47,14 +57,20 @@ func (s stamp) MarshalJSON() ([]byte, error) {
 
 // dataOf is what an event says.
 func dataOf(notice postback.Notice, endpoint postback.Endpoint) (json.RawMessage, error) {
-	of := subject{EndpointID: endpoint.ID, Publisher: endpoint.Publisher, Host: hostOf(endpoint.URL)}
+	of := subject{EndpointID: endpoint.ID, Publisher: endpoint.Publisher, Host: postback.HostOf(endpoint.URL)}
 	var data any
-	if notice.Dead != nil {
+	switch {
+	case notice.Outage != nil:
+		data = outageData{
+			Process: notice.Outage.Process, Reason: notice.Outage.Reason, Message: notice.Outage.Message,
+			At: stamp{notice.At}, Since: stamp{notice.Since}, Deliveries: notice.Outage.Deliveries, Endpoints: notice.Outage.Endpoints,
+		}
+	case notice.Dead != nil:
 		data = deadData{
 			subject: of, Count: notice.Count, Reasons: notice.Dead.Reasons,
 			FirstAt: stamp{notice.Since}, LastAt: stamp{notice.At}, Deliveries: notice.Dead.Deliveries,
 		}
-	} else {
+	default:
 		data = endpointData{
 			subject: of, State: stateAfter(notice), Reason: notice.Reason,
 			At: stamp{notice.At}, Since: stamp{notice.Since}, Failures: notice.Count, LastError: notice.LastError,
@@ -74,14 +90,4 @@ func stateAfter(notice postback.Notice) postback.EndpointState {
 		return postback.EndpointDisabled
 	}
 	return postback.EndpointEnabled
-}
-
-// hostOf is the host of a URL that may be a template, with its port. Nothing
-// else of it is told: not who logs in, and not what is asked for.
-func hostOf(rawURL string) string {
-	_, rest, _ := strings.Cut(rawURL, "://")
-	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
-		rest = rest[:end]
-	}
-	return rest[strings.LastIndex(rest, "@")+1:]
 }

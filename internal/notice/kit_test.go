@@ -184,6 +184,8 @@ func lineOf(eventType string) string {
 		postback.NoticeDisabled:  "an endpoint is disabled; its deliveries wait until it is enabled",
 		postback.NoticeDead:      "deliveries became dead letters",
 		postback.NoticeBlocked:   "endpoint blocked, its deliveries wait",
+		postback.NoticeDown:      "egress outage, deliveries wait and use up no attempt",
+		postback.NoticeUp:        "egress recovered",
 	}[eventType]
 }
 

@@ -1,5 +1,5 @@
-// Package notice tells an operator what became of endpoints and deliveries: as
-// events that the engine delivers to the operator's own endpoints, in the log,
+// Package notice tells an operator what became of endpoints, deliveries and the
+// way out: as events that the engine delivers to the operator's own endpoints, in the log,
 // and in metrics.
 //
 // It guarantees that what the ledger notes is told, whatever is killed in
@@ -144,7 +144,7 @@ func (t *Teller) tell(ctx context.Context, notices []postback.Notice) (told int,
 	return told, nil
 }
 
-// news is a notice with the endpoint that it is about.
+// news is a notice with the endpoint that it is about, if it is about one.
 type news struct {
 	postback.Notice
 	about postback.Endpoint
@@ -156,7 +156,7 @@ type news struct {
 func (t *Teller) prepare(notices []postback.Notice) (all []news, events []postback.Event, err error) {
 	for _, notice := range notices {
 		endpoint, known := t.Endpoints.Endpoint(notice.EndpointID)
-		if !known {
+		if !known && notice.EndpointID != "" {
 			continue
 		}
 		all = append(all, news{notice, endpoint})

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/waybillhq/waybill/internal/notice"
 	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/store/storetest"
 )
@@ -103,6 +102,42 @@ func TestWhatCannotBeToldIsToldLater(t *testing.T) {
 	b.expectTold(t, map[string]int{postback.NoticeFailing: 1})
 }
 
+// An outage of our own way out is about no endpoint.
+func TestAnOutageIsTold(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	outage := postback.Outage{
+		Process: "worker-1", Reason: "egress_proxy", Message: "the egress proxy hung up",
+		Since: storetest.Noon(), At: storetest.After(5 * time.Second), Deliveries: 3, Endpoints: 2,
+	}
+	for _, process := range []string{"worker-1", "worker-2"} {
+		outage.Process = process
+		if err := b.Ledger.NoteOutage(t.Context(), outage); err != nil {
+			t.Fatal(err)
+		}
+	}
+	look(t, b.process(t), storetest.After(10*time.Second))
+	b.expectTold(t, map[string]int{postback.NoticeDown: 1})
+	for _, process := range []string{"worker-1", "worker-2"} {
+		if err := b.Ledger.EndOutage(t.Context(), process, storetest.After(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		look(t, b.process(t), storetest.After(time.Hour))
+	}
+	b.expectTold(t, map[string]int{postback.NoticeDown: 1, postback.NoticeUp: 1})
+	says := `{"process":"worker-1","reason":"egress_proxy","message":"the egress proxy hung up",` +
+		`"at":"2026-01-31T12:00:05.123Z","since":"2026-01-31T12:00:00.123Z","held_deliveries":3,"held_endpoints":2}`
+	for eventType, want := range map[string]string{
+		postback.NoticeDown: says, postback.NoticeUp: strings.Replace(says, "12:00:05", "13:00:00", 1),
+	} {
+		got := b.dataOf(t, eventType)
+		if got != want {
+			t.Errorf("%s says\n%s, want\n%s", eventType, got, want)
+		}
+		b.expectExample(t, eventType, got)
+	}
+}
+
 // One that is refused for good does not hold up the others.
 func TestWhatIsRefusedIsLogged(t *testing.T) {
 	t.Parallel()
@@ -138,7 +173,9 @@ func TestAnOperatorsEndpointIsNotToldOfItself(t *testing.T) {
 	if told := b.told(t); len(told) != 0 {
 		t.Errorf("operators were told %+v", told)
 	}
-	for _, eventType := range postback.NoticeTypes() {
+	for _, eventType := range []string{
+		postback.NoticeFailing, postback.NoticeRecovered, postback.NoticeDisabled, postback.NoticeDead, postback.NoticeBlocked,
+	} {
 		if lines := len(b.Logs.With(lineOf(eventType))); lines != 1 {
 			t.Errorf("%s is in the log %d times", eventType, lines)
 		}
@@ -226,7 +263,7 @@ func TestNothingOfAURLIsToldButItsHost(t *testing.T) {
 		"https://publisher.example.com/?to=https://a.example.c": "publisher.example.com",
 		"": "",
 	} {
-		if got := notice.HostOf(rawURL); got != want {
+		if got := postback.HostOf(rawURL); got != want {
 			t.Errorf("of %s it is told %q, want %q", rawURL, got, want)
 		}
 	}

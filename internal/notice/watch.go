@@ -56,6 +56,10 @@ func (t *Teller) count() map[string]int64 {
 }
 
 func (t *Teller) log(ctx context.Context, notice news) {
+	if notice.Outage != nil {
+		t.logOutage(ctx, notice.Notice)
+		return
+	}
 	log := t.Logger.With(slog.String("endpoint", notice.EndpointID), slog.String("publisher", notice.about.Publisher))
 	var failures []any // none before an answer that disables at once
 	if notice.Count > 0 {
@@ -73,5 +77,17 @@ func (t *Teller) log(ctx context.Context, notice news) {
 	case postback.NoticeDead:
 		log.WarnContext(ctx, "deliveries became dead letters",
 			slog.Int("count", notice.Count), slog.Any("reasons", notice.Dead.Reasons), slog.Time("first", notice.Since), slog.Time("last", notice.At))
+	}
+}
+
+func (t *Teller) logOutage(ctx context.Context, notice postback.Notice) {
+	log := t.Logger.With(slog.String("process", notice.Outage.Process), slog.String("reason", notice.Outage.Reason))
+	held := []any{slog.Int("held_deliveries", notice.Outage.Deliveries), slog.Int("held_endpoints", notice.Outage.Endpoints)}
+	switch notice.Type {
+	case postback.NoticeDown:
+		log.ErrorContext(ctx, "egress outage, deliveries wait and use up no attempt",
+			append(held, slog.Time("since", notice.Since), slog.String("detail", notice.Outage.Message))...)
+	case postback.NoticeUp:
+		log.InfoContext(ctx, "egress recovered", append(held, slog.Duration("after", notice.At.Sub(notice.Since).Round(time.Second)))...)
 	}
 }
