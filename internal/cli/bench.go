@@ -10,6 +10,7 @@ import (
 	"runtime/pprof"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/waybillhq/waybill/internal/app"
 	"github.com/waybillhq/waybill/internal/bench"
@@ -91,6 +92,9 @@ func (p *program) bench(cmd *cobra.Command, flags *benchFlags) error {
 	if err := flags.options.Validate(); err != nil {
 		return usagef("--%v", err)
 	}
+	if err := checkSettings(flags.options.Settings); err != nil {
+		return err
+	}
 	if err := p.prepareDatabase(cmd.Context(), flags.options.Database); err != nil {
 		return err
 	}
@@ -107,6 +111,20 @@ func (p *program) bench(cmd *cobra.Command, flags *benchFlags) error {
 		return fmt.Errorf("bench: %w", err)
 	}
 	return verdict(report)
+}
+
+// checkSettings refuses settings that the engine would refuse.
+func checkSettings(settings []string) error {
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	config.AddFlags(flags)
+	err := flags.Parse(settings)
+	if err == nil {
+		_, err = config.Load(flags, nil)
+	}
+	if err != nil {
+		return usagef("after --: %v", err)
+	}
+	return nil
 }
 
 // prepareDatabase makes the tables of a run in an empty database.

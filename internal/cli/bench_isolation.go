@@ -94,6 +94,9 @@ func (p *program) benchIsolation(cmd *cobra.Command, flags *isolationFlags) erro
 	if err := flags.plan.Validate(); err != nil {
 		return usagef("--%v", err)
 	}
+	if err := checkSettings(flags.plan.Settings); err != nil {
+		return err
+	}
 	if err := p.prepareDatabase(cmd.Context(), flags.plan.Database); err != nil {
 		return err
 	}

@@ -1,7 +1,7 @@
 // Package cli is the command line of Waybill.
 //
-// It guarantees the exit codes 0 (done), 1 (failed) and 2 (bad usage); that
-// results go to standard output and all else to standard error; and that what
+// It guarantees the exit codes 0 (done), 1 (failed), 2 (bad usage) and 130
+// (interrupted before it was done); that results go to standard output and all else to standard error; and that what
 // strangers wrote, such as a response's body, reaches a terminal escaped.
 package cli
 
@@ -17,27 +17,29 @@ import (
 
 // Exit codes.
 const (
-	exitDone   = 0
-	exitFailed = 1
-	exitUsage  = 2
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130 // what shells say of a program that Ctrl-C ended
 )
 
 // Run executes the command that args name and returns the exit code. Settings
 // and keys come from the environment of the process. When ctx ends, a server
 // drains and a client command stops.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	p := &program{in: stdin, out: stdout, err: stderr, environ: os.Environ()}
+	p := &program{in: interruptible{stdin, ctx.Done()}, out: stdout, err: stderr, environ: os.Environ()}
 	root := p.root() //nolint:contextcheck // cobra hands ctx to the command that runs
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	return p.finish(root.ExecuteContextC(ctx))
+	cmd, err := root.ExecuteContextC(ctx)
+	return p.finish(ctx, cmd, err)
 }
 
 // program is what all commands share.
 type program struct {
-	in      io.Reader
+	in      interruptible
 	out     io.Writer // results
 	err     io.Writer // everything else
 	environ []string
@@ -64,7 +66,7 @@ the endpoint answers HTTP 200 or the delivery is a dead letter to replay.
 
 Start with "waybill serve", which needs nothing installed.
 
-Exit codes: 0 done, 1 failed, 2 bad usage.`)
+Exit codes: 0 done, 1 failed, 2 bad usage, 130 interrupted before it was done.`)
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%v", err) })
 	root.AddGroup(
@@ -78,6 +80,9 @@ Exit codes: 0 done, 1 failed, 2 bad usage.`)
 		p.deliveryCommand(), p.replayCommand(), p.keyCommand(), p.schemeCommand())
 	addTo(root, groupOffline, p.signCommand(), p.verifyCommand(), p.receiveCommand())
 	root.AddCommand(p.versionCommand())
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	p.checkDefaults(root)
 	return root
 }
 

@@ -134,7 +134,7 @@ On a terminal it asks first; --dry-run only says what waits, by state and reason
 			return nil
 		}
 		if !yes && p.interactive() {
-			if err := p.confirm(ctx, "Delete "+args[0]+" and cancel what waits for it ("+waits+")?"); err != nil {
+			if err := p.confirm("Delete " + args[0] + " and cancel what waits for it (" + waits + ")?"); err != nil {
 				return err
 			}
 		}

@@ -34,6 +34,9 @@ func surrogates(char rune) (high, low rune) { return utf16.EncodeRune(char) }
 
 // isTerminal reports whether a stream is a terminal that a person looks at.
 func isTerminal(stream any) bool {
+	if input, ok := stream.(interruptible); ok {
+		stream = input.Reader
+	}
 	file, ok := stream.(*os.File)
 	return ok && isatty.IsTerminal(file.Fd())
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -69,6 +70,9 @@ func (p *program) receive(ctx context.Context, flags *receiveFlags) error {
 	}
 	if secret.Empty() {
 		return usagef("missing the secret: give --secret-file, --secret-stdin or %s", secretEnv)
+	}
+	if _, _, err := net.SplitHostPort(flags.listen); err != nil {
+		return usagef("invalid --listen %q: use an address such as 127.0.0.1:9000", flags.listen)
 	}
 	if flags.status < 200 || flags.status > 599 {
 		return usagef("--status %d is no final HTTP status; give one from 200 to 599", flags.status)

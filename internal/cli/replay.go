@@ -137,5 +137,5 @@ func (p *program) confirmReplay(ctx context.Context, c *client.Client, request c
 		return fmt.Errorf("count deliveries: %w", err)
 	}
 	showGroups(p.err, counted)
-	return p.confirm(ctx, "Replay them?")
+	return p.confirm("Replay them?")
 }

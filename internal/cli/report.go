@@ -18,23 +18,45 @@ import (
 // interrupted is why a command stopped that somebody stopped.
 const interrupted = "interrupted"
 
-// finish prints what went wrong and turns it into an exit code.
-func (p *program) finish(cmd *cobra.Command, err error) int {
+// errInterrupted is what a command ends with that somebody stopped while it read
+// or waited.
+func errInterrupted() error { return errors.New(interrupted) }
+
+// finish prints what went wrong and turns it into an exit code. What a command
+// that was interrupted fails with only follows from that; a server is meant to be
+// stopped, and fails when it could not drain.
+func (p *program) finish(ctx context.Context, cmd *cobra.Command, err error) int {
 	if err == nil {
 		return exitDone
 	}
-	for line := range strings.SplitSeq(describe(err), "\n") {
+	text, stopped := describe(err), ctx.Err() != nil && !drains(cmd)
+	if stopped && !isUsage(err) && !strings.Contains(text, interrupted) {
+		text = interrupted
+	}
+	for line := range strings.SplitSeq(text, "\n") {
 		if line != "" {
 			p.notef("error: %s\n", escapeLine(line))
 		}
 	}
-	if !isUsage(err) {
+	switch {
+	case isUsage(err):
+		if err.Error() != "" {
+			p.notef("Run \"%s --help\" for usage.\n", cmd.CommandPath())
+		}
+		return exitUsage
+	case stopped:
+		return exitInterrupted
+	default:
 		return exitFailed
 	}
-	if err.Error() != "" {
-		p.notef("Run \"%s --help\" for usage.\n", cmd.CommandPath())
-	}
-	return exitUsage
+}
+
+// drainMark annotates the commands that run until a signal ends them.
+const drainMark = "waybill_drains"
+
+func drains(cmd *cobra.Command) bool {
+	_, marked := cmd.Annotations[drainMark]
+	return marked
 }
 
 // describe words an error for people, one line for each thing that is wrong:
@@ -55,6 +77,9 @@ func describe(err error) string {
 	}
 	if call, ok := errors.AsType[*url.Error](err); ok {
 		return describeCall(call)
+	}
+	if errors.Is(err, context.Canceled) {
+		return interrupted
 	}
 	return err.Error()
 }

@@ -90,8 +90,8 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // interrupt runs a command, sends SIGINT once it printed a line on standard
-// error, and checks that it fails with an error that matches: interrupt REGEXP
-// COMMAND ARG...
+// error, and checks that it exits with 130 and an error that matches: interrupt
+// REGEXP COMMAND ARG...
 func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: interrupt REGEXP COMMAND ARG...")
@@ -109,7 +109,7 @@ func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(command.Process.Signal(syscall.SIGINT))
 	rest, err := io.ReadAll(lines)
 	ts.Check(err)
-	if err := command.Wait(); err == nil || !regexp.MustCompile(args[0]).Match(rest) {
+	if err := command.Wait(); command.ProcessState.ExitCode() != 130 || !regexp.MustCompile(args[0]).Match(rest) {
 		ts.Fatalf("interrupted: %v, after %q:\n%s", err, first, rest)
 	}
 }

@@ -52,6 +52,7 @@ func (p *program) workerCommand() *cobra.Command {
 }
 
 func (p *program) roleCommand(cmd *cobra.Command, roles app.Roles) *cobra.Command {
+	cmd.Annotations = map[string]string{drainMark: ""}
 	return p.server(cmd, func(ctx context.Context, settings config.Config) error {
 		ready := func(api, health net.Addr) { p.announce(settings, api, health) }
 		if err := app.Run(ctx, settings, roles, newLogger(p.err, settings), ready); err != nil {

@@ -43,12 +43,17 @@ func (p *program) group(use, short, long string) *cobra.Command {
 }
 
 func unknownCommand(cmd *cobra.Command, name string) error {
-	hint := ""
+	return usagef("%q has no command %q%s", cmd.CommandPath(), name, suggestion(cmd, name))
+}
+
+// suggestion is the question for a command of cmd that is spelled almost so.
+func suggestion(cmd *cobra.Command, name string) string {
 	cmd.SuggestionsMinimumDistance = 2 // letters to change
-	if near := cmd.SuggestionsFor(name); len(near) > 0 {
-		hint = "; did you mean " + strings.Join(near, " or ") + "?"
+	near := cmd.SuggestionsFor(name)
+	if len(near) == 0 {
+		return ""
 	}
-	return usagef("%q has no command %q%s", cmd.CommandPath(), name, hint)
+	return "; did you mean " + strings.Join(near, " or ") + "?"
 }
 
 // takes makes an argument check: exactly the named arguments.
@@ -77,4 +82,32 @@ func require(cmd *cobra.Command, names ...string) error {
 		return nil
 	}
 	return usagef("missing %s", strings.Join(missing, " and "))
+}
+
+// checkDefaults makes bad usage of the commands that come with the library what
+// it is of all others.
+func (p *program) checkDefaults(root *cobra.Command) {
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "help":
+			cmd.Args = helpTopic
+		case "completion":
+			alone := p.group("", "", "")
+			cmd.Args, cmd.RunE = alone.Args, alone.RunE
+			for _, shell := range cmd.Commands() {
+				shell.Args = takes()
+			}
+		}
+	}
+}
+
+func helpTopic(cmd *cobra.Command, args []string) error {
+	about, rest, err := cmd.Root().Find(args)
+	if err == nil && len(rest) == 0 {
+		return nil
+	}
+	if about == nil {
+		about = cmd.Root()
+	}
+	return usagef("there is no help on %q%s", strings.Join(args, " "), suggestion(about, args[len(args)-1]))
 }

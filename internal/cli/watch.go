@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -27,7 +26,7 @@ func (p *program) watch(ctx context.Context, c *client.Client, started client.Re
 	for job.State == postback.ReplayRunning {
 		select {
 		case <-ctx.Done():
-			return job, unwatched(job, errors.New(interrupted))
+			return job, unwatched(job, errInterrupted())
 		case <-ticker.C:
 		}
 		seen, err := c.ReplayProgress(ctx, job.ID)
