@@ -56,5 +56,18 @@ func ParseAge(text string) (time.Duration, error) {
 	return sum + more, nil
 }
 
+// FormatAge writes a length of time as ParseAge reads it, without what is zero at
+// its end: "72h" and "10m", where Go writes "72h0m0s" and "10m0s".
+func FormatAge(length time.Duration) string {
+	text := length.String()
+	if short, found := strings.CutSuffix(text, "m0s"); found {
+		text = short + "m"
+	}
+	if short, found := strings.CutSuffix(text, "h0m"); found {
+		text = short + "h"
+	}
+	return text
+}
+
 // maxAge keeps sums from overflowing: a hundred years.
 const maxAge = 100 * 365 * 24 * time.Hour

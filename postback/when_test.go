@@ -46,9 +46,22 @@ func TestParseAge(t *testing.T) {
 			t.Errorf("%s: got %v, %v, want %v", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", "1", "1y", "1w1", "d1"} {
+	for _, text := range []string{"", "1", "1y", "1w1", "d1", "1d-1h"} {
 		if _, err := postback.ParseAge(text); err == nil || !strings.Contains(err.Error(), postback.UseAge) {
 			t.Errorf("%q: got %v", text, err)
+		}
+	}
+}
+
+func TestFormatAgeWritesWhatParseAgeReads(t *testing.T) {
+	t.Parallel()
+	for length, want := range map[time.Duration]string{
+		0: "0s", time.Second: "1s", 90 * time.Second: "1m30s", 10 * time.Minute: "10m", time.Hour + time.Second: "1h0m1s",
+		72 * time.Hour: "72h", 36*time.Hour + 30*time.Minute: "36h30m", 1500 * time.Millisecond: "1.5s", 100 * time.Microsecond: "100µs",
+	} {
+		got := postback.FormatAge(length)
+		if back, err := postback.ParseAge(got); got != want || err != nil || back != length {
+			t.Errorf("%s is written %q and read %s, %v; want %q", length, got, back, err, want)
 		}
 	}
 }

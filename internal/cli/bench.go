@@ -64,15 +64,15 @@ func (f *benchFlags) add(cmd *cobra.Command) {
 	add, o := cmd.Flags(), &f.options
 	add.SortFlags = false
 	add.IntVar(&o.Events, "events", o.Events, "`COUNT` of events to send; with --duration no bound unless given")
-	add.DurationVar(&o.Duration, "duration", 0, "send for this `TIME` (default: until all events are sent)")
+	durationFlag(add, &o.Duration, "duration", "how long to send (default: until all events are sent)")
 	add.Float64Var(&o.Rate, "rate", 0, "`EVENTS` per second; 0 is as fast as it goes")
 	add.IntVar(&o.Concurrency, "concurrency", o.Concurrency, "`COUNT` of requests under way at once")
 	add.IntVar(&o.Batch, "batch", o.Batch, "`COUNT` of events in a request; 1 sends each to POST /v1/events")
 	add.IntVar(&o.Endpoints, "endpoints", o.Endpoints, "`COUNT` of endpoints that take turns")
 	add.StringVar(&o.Scheme, "scheme", o.Scheme, "`SCHEME` of the endpoints: besitos, bitlabs or simpleswap")
-	add.DurationVar(&o.ReceiverDelay, "receiver-delay", 0, "`TIME` that the receiver takes to answer")
+	durationFlag(add, &o.ReceiverDelay, "receiver-delay", "how long the receiver takes to answer")
 	add.BoolVar(&o.Verify, "verify", false, "verify every signature")
-	add.DurationVar(&o.Patience, "patience", o.Patience, "`TIME` without any delivery after which the rest counts as missing")
+	durationFlag(add, &o.Patience, "patience", "time without any delivery after which the rest counts as missing")
 	add.IntVar(&f.waiting, "waiting", 0, "measure the memory that this `COUNT` of waiting deliveries takes: their endpoints are paused")
 	add.BoolVar(&o.ReceiverDown, "receiver-down", false, "with --waiting: the receiver answers 503 instead")
 	add.StringVar(&o.Redis, "redis", "", "`URL` of an empty Redis database for the queue (default: embedded); with --server the one it uses")

@@ -68,7 +68,7 @@ Start with "waybill serve", which needs nothing installed.
 
 Exit codes: 0 done, 1 failed, 2 bad usage, 130 interrupted before it was done.`)
 	root.SilenceErrors, root.SilenceUsage = true, true
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%v", err) })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return badFlag(err) })
 	root.AddGroup(
 		&cobra.Group{ID: groupServer, Title: "Server:"},
 		&cobra.Group{ID: groupClient, Title: "Endpoints, events and deliveries (of a running server):"},

@@ -59,7 +59,7 @@ func (p *program) endpointList() *cobra.Command {
 
 func (p *program) endpointShow() *cobra.Command {
 	var asJSON bool
-	var window string
+	window := time.Hour
 	cmd := &cobra.Command{
 		Use: "show ENDPOINT", Short: "Show one endpoint, and how it does",
 		Long: `Show one endpoint, and how it does: whether it fails and when it is probed, what came
@@ -69,14 +69,14 @@ Its secret is never shown again after it was made.`,
   waybill endpoint show ep_0198c0de00007000800000000000ab12 --window 15m --json`,
 		Args: takes("ENDPOINT"),
 	}
-	cmd.Flags().StringVar(&window, "window", "1h", "how far back traffic counts: `15m`, 1h or 24h")
+	durationFlag(cmd.Flags(), &window, "window", "how far back traffic counts: 15m, 1h or 24h")
 	jsonFlag(cmd, &asJSON)
 	return p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
 		endpoint, err := c.GetEndpoint(ctx, args[0])
 		if err != nil {
 			return fmt.Errorf("get endpoint: %w", err)
 		}
-		health, err := c.EndpointHealth(ctx, args[0], window)
+		health, err := c.EndpointHealth(ctx, args[0], postback.FormatAge(window))
 		if err != nil {
 			return fmt.Errorf("get endpoint health: %w", err)
 		}

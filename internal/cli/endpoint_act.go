@@ -90,14 +90,17 @@ itself: --secret-env names the variable.`,
 	secret.add(cmd, "that the publisher chose (default: one is made)")
 	cmd.Flags().StringVar(&at, "at", "", "`TIME` from which it signs: RFC 3339, or a date (default: at once)")
 	cmd.Flags().BoolVar(&replace, "replace", false, "give up a rotation that is planned for later")
-	cmd.Flags().DurationVar(&overlap, "overlap", 0, "how `LONG` the secret before signs beside it, where the scheme allows it")
+	durationFlag(cmd.Flags(), &overlap, "overlap", "how long the secret before signs beside it, where the scheme allows it")
 	jsonFlag(cmd, &asJSON)
 	return p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
 		chosen, err := secret.read(p)
 		if err != nil {
 			return err
 		}
-		from, err := timeOr("at", at, time.Time{})
+		if ago(at) {
+			return usagef("invalid --at %q: an age lies in the past; use RFC 3339 or a date", at)
+		}
+		from, err := timeFlag("at", at, time.Now(), time.Time{})
 		if err != nil {
 			return err
 		}

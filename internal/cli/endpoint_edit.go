@@ -34,7 +34,7 @@ func (f *endpointFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.method, "method", "", "HTTP `METHOD` (default: the scheme's own)")
 	flags.StringSliceVar(&f.eventTypes, "event-type", nil, "`PATTERN` of event types to send, such as conversion.* (repeatable; none: every type)")
 	flags.StringArrayVar(&f.headers, "header", nil, "`'NAME: VALUE'` to send as well (repeatable)")
-	flags.DurationVar(&f.timeout, "timeout", 0, "how `LONG` one attempt may take, up to 60s (default 15s)")
+	durationFlag(flags, &f.timeout, "timeout", "time limit for one attempt, up to 60s (default 15s)")
 	flags.StringVar(&f.description, "description", "", "`TEXT` for people")
 	f.retry.add(cmd)
 	f.expect.add(cmd)

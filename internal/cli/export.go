@@ -79,8 +79,8 @@ func (f *exportFlags) check(terminal bool) error {
 
 // ago reports whether a bound in time moves with the clock.
 func ago(text string) bool {
-	before, err := moment("", text, time.Unix(0, 0))
-	after, _ := moment("", text, time.Unix(1, 0))
+	before, err := timeFlag("", text, time.Unix(0, 0), time.Time{})
+	after, _ := timeFlag("", text, time.Unix(1, 0), time.Time{})
 	return err == nil && !before.Equal(after)
 }
 

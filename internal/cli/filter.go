@@ -112,21 +112,9 @@ func (s *timeSpan) add(cmd *cobra.Command) {
 
 func (s *timeSpan) read() (since, until client.Time, err error) {
 	now := time.Now().UTC()
-	if since.Time, err = moment("since", s.since, now); err != nil {
+	if since.Time, err = timeFlag("since", s.since, now, time.Time{}); err != nil {
 		return since, until, err
 	}
-	until.Time, err = moment("until", s.until, now)
+	until.Time, err = timeFlag("until", s.until, now, time.Time{})
 	return since, until, err
-}
-
-// moment reads a point in time, zero for an empty text.
-func moment(flag, text string, now time.Time) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	at, err := postback.ParseWhen(text, now)
-	if err != nil {
-		return time.Time{}, usagef("--%s: %v", flag, err)
-	}
-	return at, nil
 }

@@ -99,7 +99,7 @@ func (p *program) receiver(flags *receiveFlags, scheme *signer.Definition, secre
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		status, verdict := flags.judge(scheme, secret.Reveal(), w, r)
 		printing.Lock()
-		p.printf("%s  %d  %s  %s %s\n", time.Now().Format("15:04:05.000"), status, verdict, r.Method, escapeLine(r.RequestURI))
+		p.printf("%s  %d  %s  %s %s\n", time.Now().UTC().Format("15:04:05.000Z"), status, verdict, r.Method, escapeLine(r.RequestURI))
 		printing.Unlock()
 		w.WriteHeader(status)
 	})

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -36,7 +37,7 @@ content is refused.`,
 	add.StringVar(&flags.event.ID, "id", "", "the event's `ID` at the producer (default: one is made, and a repeat is a new event)")
 	add.StringVar(&flags.event.Type, "type", "", "event `TYPE`, such as conversion.completed or exchange.finished")
 	add.StringVar(&flags.event.Publisher, "publisher", "", "`PUBLISHER` that the event belongs to")
-	add.StringVar(&flags.occurredAt, "occurred-at", "", "`TIME` when it happened, RFC 3339 (default: when it is accepted)")
+	add.StringVar(&flags.occurredAt, "occurred-at", "", "`TIME` when it happened: RFC 3339, a date, or an age (default: when it is accepted)")
 	flags.data.add(cmd)
 	jsonFlag(cmd, &flags.json)
 	return p.online(cmd, func(ctx context.Context, c *client.Client, _ []string) error {
@@ -56,10 +57,8 @@ func (p *program) send(ctx context.Context, c *client.Client, flags *sendFlags) 
 	if event.Data == nil {
 		return usagef("missing the event's data: give --data or --field")
 	}
-	if flags.occurredAt != "" {
-		if event.OccurredAt.Time, err = timeOr("occurred-at", flags.occurredAt, event.OccurredAt.Time); err != nil {
-			return err
-		}
+	if event.OccurredAt.Time, err = timeFlag("occurred-at", flags.occurredAt, time.Now(), time.Time{}); err != nil {
+		return err
 	}
 	accepted, err := c.SendEvent(ctx, event)
 	if err != nil {

@@ -13,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/signer"
 )
 
@@ -72,8 +71,8 @@ func (f *signFlags) add(cmd *cobra.Command) {
 	f.secret.add(cmd, "to sign with")
 	flags.StringVar(&f.messageID, "message-id", "", "32 hexadecimal `DIGITS` (default: random)")
 	flags.StringVar(&f.eventType, "type", "", "event `TYPE` (default: conversion.completed, or exchange.finished for simpleswap)")
-	flags.StringVar(&f.occurredAt, "occurred-at", "", "`TIME` of the event, RFC 3339 (default: now)")
-	flags.StringVar(&f.at, "at", "", "`TIME` of the attempt, RFC 3339, for schemes that sign it (default: now)")
+	flags.StringVar(&f.occurredAt, "occurred-at", "", "`TIME` of the event: RFC 3339, a date, or an age (default: now)")
+	flags.StringVar(&f.at, "at", "", "`TIME` of the attempt, for schemes that sign it (default: now)")
 	jsonFlag(cmd, &f.json)
 }
 
@@ -113,12 +112,12 @@ func (p *program) sign(flags *signFlags) error {
 // message puts together what is signed, and gives the time of the attempt.
 func (f *signFlags) message(p *program, scheme *signer.Definition) (signer.Message, time.Time, error) {
 	now := time.Now().UTC()
-	at, err := timeOr("at", f.at, now)
+	at, err := timeFlag("at", f.at, now, now)
 	if err != nil {
 		return signer.Message{}, now, err
 	}
 	message := signer.Message{ID: f.messageID, Type: f.eventType}
-	if message.OccurredAt, err = timeOr("occurred-at", f.occurredAt, now); err != nil {
+	if message.OccurredAt, err = timeFlag("occurred-at", f.occurredAt, now, now); err != nil {
 		return signer.Message{}, now, err
 	}
 	if message.Type == "" {
@@ -148,17 +147,6 @@ func randomMessageID() string {
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails: the program would have ended
 	return hex.EncodeToString(id[:])
-}
-
-func timeOr(flag, text string, fallback time.Time) (time.Time, error) {
-	if text == "" {
-		return fallback, nil
-	}
-	at, err := postback.ParseWhen(text, time.Now())
-	if err != nil {
-		return fallback, usagef("--%s: %v", flag, err)
-	}
-	return at, nil
 }
 
 // signedRequest is a signed postback as JSON shows it.

@@ -34,12 +34,13 @@ func cells(texts []string) table.Row {
 	return row
 }
 
-// when prints a time to the second, or nothing when there is none.
+// when prints a time to the second as RFC 3339 in UTC, which every command takes,
+// or nothing when there is none.
 func when(t client.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.UTC().Format(time.DateTime)
+	return t.UTC().Format(time.RFC3339)
 }
 
 // paging is what every listing lets choose.

@@ -75,7 +75,7 @@ func (f *verifyFlags) add(cmd *cobra.Command) {
 	add.StringVar(&f.received.Method, "method", "", "HTTP `METHOD` (default: the scheme's own)")
 	add.StringArrayVarP(&f.headers, "header", "H", nil, "`'NAME: VALUE'` of the request (repeatable)")
 	add.StringVar(&f.body, "body", "", "`BODY` of the request; @FILE reads a file, - standard input")
-	add.StringVar(&f.at, "at", "", "`TIME` of receipt, RFC 3339, for schemes that sign a time (default: the age is not checked)")
+	add.StringVar(&f.at, "at", "", "`TIME` of receipt (RFC 3339, a date, or an age), for schemes that sign a time (default: the age is not checked)")
 	f.secret.ambient = true
 	f.secret.add(cmd, "that the sender signs with")
 	jsonFlag(cmd, &f.json)
@@ -125,7 +125,7 @@ func (p *program) verify(flags *verifyFlags) error {
 	if err != nil {
 		return err
 	}
-	at, err := timeOr("at", flags.at, time.Time{})
+	at, err := timeFlag("at", flags.at, time.Now(), time.Time{})
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,10 @@
 package config
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/waybillhq/waybill/postback"
+)
 
 // alertSettings say when endpoints are given up, and what operators are told.
 func alertSettings() []setting {
@@ -9,7 +13,7 @@ func alertSettings() []setting {
 			name: "disable-after", placeholder: "DURATION",
 			usage: "an endpoint that did nothing but fail for so long is disabled until somebody enables it; 0: never",
 			parse: func(c *Config, v []string) error { return parseDuration(&c.DisableAfter, v[0], MaxDisableAfter) },
-			show:  func(c Config) string { return c.DisableAfter.String() },
+			show:  func(c Config) string { return postback.FormatAge(c.DisableAfter) },
 		},
 		{
 			name: "disable-failures", placeholder: "COUNT",
@@ -23,7 +27,7 @@ func alertSettings() []setting {
 			parse: func(c *Config, v []string) error {
 				return parseSpan(&c.AlertWindow, v[0], MinAlertWindow, MaxAlertWindow)
 			},
-			show: func(c Config) string { return c.AlertWindow.String() },
+			show: func(c Config) string { return postback.FormatAge(c.AlertWindow) },
 		},
 	}
 }

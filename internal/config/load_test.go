@@ -198,8 +198,10 @@ func TestLoadRetention(t *testing.T) {
 		{"", 90 * 24 * time.Hour, "90d"},
 		{"1d", 24 * time.Hour, "1d"},
 		{"24h", 24 * time.Hour, "1d"},
-		{"36h", 36 * time.Hour, "36h0m0s"},
-		{"36h0m0s", 36 * time.Hour, "36h0m0s"},
+		{"36h", 36 * time.Hour, "36h"},
+		{"36h0m0s", 36 * time.Hour, "36h"},
+		{"2w", 14 * 24 * time.Hour, "14d"},
+		{"1w1d12h", 204 * time.Hour, "204h"},
 		{"36500d", 36500 * 24 * time.Hour, "36500d"},
 		{"forever", 0, "forever"},
 	}
@@ -207,6 +209,34 @@ func TestLoadRetention(t *testing.T) {
 		got, err := load(t, []string{"--retention", tt.text}, nil, "")
 		if err != nil || got.Retention != tt.want || !strings.Contains(got.String()+" ", "retention="+tt.shown+" ") {
 			t.Errorf("%q: got %s and %v in %s", tt.text, got.Retention, err, got)
+		}
+	}
+}
+
+// Every setting that is a length of time takes days and weeks, wherever it is
+// from.
+func TestLoadReadsDurations(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		args, environ []string
+		file          string
+	}{
+		"flag":        {[]string{"--disable-after", "1w"}, nil, ""},
+		"environment": {nil, []string{"WAYBILL_DISABLE_AFTER=7d"}, ""},
+		"file":        {nil, nil, "disable_after: 6d24h\n"},
+	} {
+		got, err := load(t, tt.args, tt.environ, tt.file)
+		if err != nil || got.DisableAfter != 7*24*time.Hour || !strings.Contains(got.String(), "disable_after=168h ") {
+			t.Errorf("%s: got %s and %v in %s", name, got.DisableAfter, err, got)
+		}
+	}
+	for _, name := range []string{"drain-delay", "drain-timeout", "disable-after", "alert-window", "retention"} {
+		_, err := load(t, []string{"--" + name, "7y"}, nil, "")
+		if err == nil || !strings.Contains(err.Error(), "--"+name+`: "7y" is not a `) || !strings.Contains(err.Error(), "w or ") && !strings.Contains(err.Error(), " or 1w") {
+			t.Errorf("--%s 7y: got %v", name, err)
+		}
+		if _, err := load(t, []string{"--" + name, "1w"}, nil, ""); err != nil && strings.Contains(err.Error(), "unknown unit") {
+			t.Errorf("--%s 1w: got %v", name, err)
 		}
 	}
 }

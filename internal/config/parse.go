@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/waybillhq/waybill/postback"
 )
 
 func parseListen(into *string, text string) error {
@@ -120,9 +122,9 @@ func parseDuration(into *time.Duration, text string, high time.Duration) error {
 }
 
 func parseSpan(into *time.Duration, text string, low, high time.Duration) error {
-	duration, err := time.ParseDuration(text)
+	duration, err := postback.ParseAge(text)
 	if err != nil || duration < low || duration > high {
-		return fmt.Errorf("%q is not a duration from %s to %s; write for instance 30s or 2m", text, low, high)
+		return fmt.Errorf("%q is not a duration from %s to %s; write for instance 30s, 2m, 7d or 1w", text, postback.FormatAge(low), postback.FormatAge(high))
 	}
 	*into = duration
 	return nil
@@ -137,16 +139,9 @@ func parseRetention(into *time.Duration, text string) error {
 		*into = 0
 		return nil
 	}
-	keep, err := time.ParseDuration(text)
-	if count, inDays := strings.CutSuffix(text, "d"); inDays {
-		var days int
-		if days, err = strconv.Atoi(count); days > int(MaxRetention/day) {
-			days = 0
-		}
-		keep = time.Duration(days) * day
-	}
+	keep, err := postback.ParseAge(text)
 	if err != nil || keep < MinRetention || keep > MaxRetention {
-		return fmt.Errorf("%q is not a time from 1d to %dd; write for instance 90d or 36h, or %s to keep everything", text, MaxRetention/day, forever)
+		return fmt.Errorf("%q is not a time from 1d to %dd; write for instance 90d, 2w or 36h, or %s to keep everything", text, MaxRetention/day, forever)
 	}
 	*into = keep
 	return nil
@@ -160,7 +155,7 @@ func showRetention(keep time.Duration) string {
 	case keep%day == 0:
 		return strconv.Itoa(int(keep/day)) + "d"
 	default:
-		return keep.String()
+		return postback.FormatAge(keep)
 	}
 }
 

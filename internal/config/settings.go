@@ -161,13 +161,13 @@ func runSettings() []setting {
 			name: "drain-delay", placeholder: "DURATION",
 			usage: "how long a stopping API goes on while /readyz says 503, so that a load balancer turns away from it first",
 			parse: func(c *Config, v []string) error { return parseDuration(&c.DrainDelay, v[0], MaxDrainDelay) },
-			show:  func(c Config) string { return c.DrainDelay.String() },
+			show:  func(c Config) string { return postback.FormatAge(c.DrainDelay) },
 		},
 		{
 			name: "drain-timeout", placeholder: "DURATION",
 			usage: "how long a stop waits for attempts in flight, at least the longest timeout of an endpoint; what is left is sent after the next start",
 			parse: func(c *Config, v []string) error { return parseDuration(&c.DrainTimeout, v[0], MaxDrain) },
-			show:  func(c Config) string { return c.DrainTimeout.String() },
+			show:  func(c Config) string { return postback.FormatAge(c.DrainTimeout) },
 		},
 		{
 			name: "stored-body", placeholder: "BYTES",
@@ -176,7 +176,7 @@ func runSettings() []setting {
 			show:  func(c Config) string { return strconv.Itoa(c.StoredBody) },
 		},
 		{
-			name: "retention", placeholder: "TIME",
+			name: "retention", placeholder: "DURATION",
 			usage: "how long history is kept after a delivery ended, such as 90d or 36h; \"forever\" keeps all of it",
 			parse: func(c *Config, v []string) error { return parseRetention(&c.Retention, v[0]) },
 			show:  func(c Config) string { return showRetention(c.Retention) },

@@ -130,7 +130,7 @@ func (s *screen) facts(pairs ...[2]string) {
 	s.block(lines...)
 }
 
-const receiptFormat = "%-12s  %-10s  %-7s  %-7s  "
+const receiptFormat = "%-13s  %-10s  %-7s  %-7s  "
 
 func (s *screen) receiptHeader() {
 	s.block(s.paint(text.Faint, fmt.Sprintf(receiptFormat+"%-16s  %s", "time", "receiver", "event", "attempt", "answer", "the receiver's check")))
@@ -145,7 +145,7 @@ func (s *screen) receipt(entry receipt) {
 	case entry.status != http.StatusOK:
 		colour = text.FgYellow
 	}
-	seen := fmt.Sprintf(receiptFormat, entry.at.Format("15:04:05.000"), entry.receiver, printable(entry.transaction), fmt.Sprint(entry.number))
+	seen := fmt.Sprintf(receiptFormat, entry.at.UTC().Format("15:04:05.000Z"), entry.receiver, printable(entry.transaction), fmt.Sprint(entry.number))
 	s.block(seen + s.paint(colour, fmt.Sprintf("%-16s  %s", outcome(entry.status), verdict(entry))))
 }
 
