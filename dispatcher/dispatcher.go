@@ -115,9 +115,10 @@ type Dispatcher struct {
 	outbox   *outbox
 	lanes    *lanes
 	busy     busy
-	paces    paces    // of the work on replays
-	releases releases // of the one goroutine that releases
-	rowLooks int      // of the one goroutine that looks after rows
+	paces    paces // of the work on replays
+	releases releases
+	crews    releaseCrews
+	rowLooks int // of the one goroutine that looks after rows
 	wake     chan struct{}
 	backlogs atomic.Pointer[map[string]bool]
 	now      func() time.Time
@@ -147,7 +148,7 @@ func New(options Options) (*Dispatcher, error) {
 		return nil, errors.New("make dispatcher: MaxQueued and MaxInFlight must be at least 1")
 	}
 	options = options.withDefaults()
-	d := &Dispatcher{Options: options, outbox: newOutbox(options.Handoff), lanes: newLanes(options), busy: busy{until: map[postback.Ref]pending{}}, paces: paces{}, wake: make(chan struct{}, 1), now: options.Now}
+	d := &Dispatcher{Options: options, outbox: newOutbox(options.Handoff), lanes: newLanes(options), busy: busy{until: map[postback.Ref]pending{}}, paces: paces{}, releases: newReleases(), crews: newReleaseCrews(), wake: make(chan struct{}, 1), now: options.Now}
 	var err error
 	if d.events, err = newEventCounter(options.Meter); err != nil {
 		return nil, err

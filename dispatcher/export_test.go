@@ -1,6 +1,7 @@
 package dispatcher
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -11,14 +12,26 @@ import (
 // SetClock replaces the clock.
 func (d *Dispatcher) SetClock(now func() time.Time) { d.now = now }
 
-// Sweep, Watch, ReleaseParked and WorkOnReplays are one turn each of what Run
-// does again and again.
+// Sweep, Watch, ReleaseParked, ReleaseTurn, ExpireParked and WorkOnReplays are one
+// turn each of what Run does again and again.
 
 func (d *Dispatcher) Sweep(ctx context.Context) error { return d.sweep(ctx) }
 
 func (d *Dispatcher) Watch(ctx context.Context) error { return d.watch(ctx) }
 
-func (d *Dispatcher) ReleaseParked(ctx context.Context) error { return d.releaseParked(ctx) }
+func (d *Dispatcher) ReleaseParked(ctx context.Context) error {
+	err := d.releaseParked(ctx)
+	d.crews.wait()
+	return cmp.Or(d.releases.failure(), err)
+}
+
+func (d *Dispatcher) ReleaseTurn(ctx context.Context) error {
+	err := d.releaseTurn(ctx)
+	d.crews.wait()
+	return err
+}
+
+func (d *Dispatcher) ExpireParked(ctx context.Context) error { return d.expireParked(ctx) }
 
 func (d *Dispatcher) LookAfterRows(ctx context.Context) error { return d.lookAfterRows(ctx) }
 

@@ -26,10 +26,14 @@ func (d *Dispatcher) reserve(items []postback.Acceptance) reservation {
 }
 
 // handOver hands over what has room and was written, and gives the rest of the
-// room back: that of events that were there already, or could not be written.
+// room back: that of events that were there already, or could not be written. What
+// was parked the release sees to.
 func (d *Dispatcher) handOver(reserved reservation, written []postback.Acceptance) {
 	for _, item := range written {
 		for _, delivery := range item.Deliveries {
+			if delivery.State == postback.Parked {
+				d.Parked()
+			}
 			if _, room := reserved[delivery.ID]; room && item.Err == nil && delivery.State == postback.Pending {
 				d.outbox.pending <- postback.Due{Delivery: delivery, Event: item.Event} // never waits: it has room
 				delete(reserved, delivery.ID)

@@ -44,6 +44,7 @@ func TestNoMoreAreReleasedThanTheRateLimitPromises(t *testing.T) {
 		slots.left += turn.more
 		b.clock.advance(100 * time.Millisecond)
 		b.release(t)
+		b.swept(t)
 		if due := b.count(t, in(postback.Pending)); due != turn.due {
 			t.Fatalf("%d are due, want %d", due, turn.due)
 		}
@@ -148,5 +149,27 @@ func TestThePublishersEndpointsShareItsWindow(t *testing.T) {
 				t.Fatalf("%d deliveries of %s are due, want a fourth of 12", count, id)
 			}
 		}
+	}
+}
+
+// Of a publisher's endpoints only those share its window that take deliveries:
+// the ones that are paused or fail leave their parts to the others.
+func TestAnEndpointThatTakesNothingHasNoPartOfThePublishersWindow(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(o *dispatcher.Options) { o.MaxInFlightPublisher = 12 })
+	paused, failing, well := b.offer(t), b.offer(t), b.offer(t)
+	for _, id := range []string{paused.ID, failing.ID, well.ID} {
+		if _, err := b.Endpoints.Pause(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.many(t, 20)
+	b.resume(t, failing.ID)
+	b.resume(t, well.ID)
+	b.trip(t, failing.ID)
+	b.release(t)
+	due := in(postback.Pending)
+	if due.EndpointID = well.ID; b.count(t, due) != 12 {
+		t.Errorf("%d deliveries are due, want all 12 that the publisher may have in flight", b.count(t, due))
 	}
 }

@@ -34,6 +34,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 		group.Go(func() { loop.Run(ctx, job) })
 	}
 	group.Wait()
+	d.crews.wait()
 }
 
 // jobs are what is done again and again.
@@ -41,7 +42,8 @@ func (d *Dispatcher) jobs() []loop.Job {
 	return []loop.Job{
 		{Name: "sweep due deliveries", Every: sweepInterval, Wake: d.wake, Do: d.sweep, Logger: d.Logger},
 		{Name: "watch the queue", Every: watchInterval, Do: d.watch, Logger: d.Logger},
-		{Name: "release parked deliveries", Every: releaseInterval, Do: d.releaseParked, Logger: d.Logger},
+		{Name: "release parked deliveries", Every: releaseInterval, Do: d.releaseTurn, Logger: d.Logger},
+		{Name: "expire parked deliveries", Every: expireInterval, Do: d.expireParked, Logger: d.Logger},
 		{Name: "look after rows", Every: rowsInterval, Do: d.lookAfterRows, Logger: d.Logger},
 		d.replayWork(),
 	}

@@ -98,7 +98,7 @@ func (b *bench) probe(t *testing.T, endpoint postback.Endpoint) (postback.Delive
 	t.Helper()
 	trouble, _ := b.Breaker.Trouble(endpoint.ID)
 	b.clock.advance(trouble.ProbeAt.Sub(b.clock.now()))
-	if err := b.Breaker.Probe(t.Context(), endpoint, b.clock.now()); err != nil {
+	if err := b.Breaker.Probe(endpoint, b.clock.now())(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	claimed, err := b.Ledger.Claim(t.Context(), postback.Claim{Now: b.clock.now(), Next: b.clock.now().Add(time.Minute), Limit: 100})
@@ -168,7 +168,7 @@ func TestAProbeOfAPausedEndpointIsNotSent(t *testing.T) {
 	}
 	trouble, _ := b.Breaker.Trouble(endpoint.ID)
 	b.clock.advance(trouble.ProbeAt.Sub(b.clock.now()))
-	if err := b.Breaker.Probe(t.Context(), endpoint, b.clock.now()); err != nil {
+	if err := b.Breaker.Probe(endpoint, b.clock.now())(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	claimed, err := b.Ledger.Claim(t.Context(), postback.Claim{Now: b.clock.now(), Next: b.clock.now().Add(time.Minute), Limit: 100})
@@ -265,4 +265,24 @@ func TestAPublisherWhoseEndpointsHangDelaysNoOther(t *testing.T) {
 	close(hold)
 	group.Wait()
 	b.expectStates(t, stuck, map[string]int{"succeeded  1": share, "parked over_limit 0": endpoints*3 - share})
+}
+
+// What is parked the release hears of, which looks seldom while it has nothing to
+// do.
+func TestTheReleaseIsToldOfWhatIsParked(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.receiver.Answer(testkit.Status(http.StatusOK))
+	endpoint := b.exchange(t)
+	b.once(t, endpoint.ID)
+	if got := b.sweeper.parked.Load(); got != 0 {
+		t.Errorf("it was told of %d when nothing was parked", got)
+	}
+	if _, err := b.Endpoints.Pause(t.Context(), endpoint.ID); err != nil {
+		t.Fatal(err)
+	}
+	b.once(t, endpoint.ID)
+	if got := b.sweeper.parked.Load(); got != 1 {
+		t.Errorf("it was told of %d", got)
+	}
 }

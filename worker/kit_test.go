@@ -83,10 +83,12 @@ func (c *clock) advance(by time.Duration) {
 	c.at = c.at.Add(by)
 }
 
-// sweeper counts how often it is woken.
-type sweeper struct{ woken atomic.Int64 }
+// sweeper counts how often it is woken, and told that something was parked.
+type sweeper struct{ woken, parked atomic.Int64 }
 
 func (s *sweeper) Wake() { s.woken.Add(1) }
+
+func (s *sweeper) Parked() { s.parked.Add(1) }
 
 // refusing accepts no events.
 type refusing struct{}

@@ -83,10 +83,12 @@ type Acceptor interface {
 	AcceptQueued(ctx context.Context, payload []byte) error
 }
 
-// Sweeper queues what is due.
+// Sweeper queues what is due, and releases what is parked.
 type Sweeper interface {
 	// Wake has it done at once, and not some time later.
 	Wake()
+	// Parked tells that a delivery was parked, which is released some time.
+	Parked()
 }
 
 // Options are the parts of a Worker; all but Now, Alerts, Way and the limits
@@ -213,11 +215,19 @@ func (w *Worker) Deliver(ctx context.Context, t task.Delivery) error {
 	if err := w.record(ctx, *due, move); err != nil {
 		return err
 	}
-	if due.Delivery.OrderKey != "" && move.To.Ended() {
-		w.Sweeper.Wake() // the next of its row is due
-	}
+	w.tell(due.Delivery, move)
 	w.observe(ctx, due.Delivery, move)
 	return nil
+}
+
+// tell tells the sweeper of what it has to look at now.
+func (w *Worker) tell(delivery postback.Delivery, move postback.Transition) {
+	switch {
+	case move.To == postback.Parked:
+		w.Sweeper.Parked()
+	case delivery.OrderKey != "" && move.To.Ended():
+		w.Sweeper.Wake() // the next of its row is due
+	}
 }
 
 // handle makes the attempt when the gate is open, the endpoint has a place and,

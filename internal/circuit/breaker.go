@@ -247,10 +247,10 @@ func (b *Breaker) probeAfter(at time.Time, failed int) time.Time {
 	return at.Add(b.Policy.ProbeDelay(failed, b.Random)).Truncate(time.Microsecond)
 }
 
-// Probe sends one of an endpoint's parked deliveries to find out whether it is
-// well again, if it is time to and no other process does. It is time at once
-// when the endpoint was changed, or resumed, since it was tried last.
-func (b *Breaker) Probe(ctx context.Context, endpoint postback.Endpoint, now time.Time) error {
+// Probe gives what sends one of an endpoint's parked deliveries to find out whether
+// it is well again, unless another process does; nil while it is not time to. It is
+// time at once when the endpoint was changed, or resumed, since it was tried last.
+func (b *Breaker) Probe(endpoint postback.Endpoint, now time.Time) func(ctx context.Context) error {
 	trouble, _ := b.Trouble(endpoint.ID)
 	changed := endpoint.UpdatedAt.After(trouble.TriedAt)
 	if !trouble.Open() || now.Before(trouble.ProbeAt) && !changed {
@@ -261,6 +261,10 @@ func (b *Breaker) Probe(ctx context.Context, endpoint postback.Endpoint, now tim
 	}
 	now = now.Truncate(time.Microsecond)
 	next := b.probeAfter(now, trouble.Probes+1)
+	return func(ctx context.Context) error { return b.probe(ctx, trouble, now, next) }
+}
+
+func (b *Breaker) probe(ctx context.Context, trouble postback.Trouble, now, next time.Time) error {
 	sent, err := b.Prober.Probe(ctx, trouble, now, next)
 	if err != nil {
 		return fmt.Errorf("probe endpoint: %w", err)
@@ -270,9 +274,9 @@ func (b *Breaker) Probe(ctx context.Context, endpoint postback.Endpoint, now tim
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.troubles[endpoint.ID] == trouble {
+	if id := trouble.EndpointID; b.troubles[id] == trouble {
 		trouble.Probes, trouble.TriedAt, trouble.ProbeAt = trouble.Probes+1, now, next
-		b.troubles[endpoint.ID] = trouble
+		b.troubles[id] = trouble
 	}
 	return nil
 }

@@ -21,8 +21,10 @@ func endpoint(changed time.Time) postback.Endpoint {
 // probe asks for a probe, and says how many deliveries were let go so far.
 func (b *bench) probe(t *testing.T, breaker *circuit.Breaker, changed, now time.Time) int {
 	t.Helper()
-	if err := breaker.Probe(t.Context(), endpoint(changed), now); err != nil {
-		t.Fatal(err)
+	if send := breaker.Probe(endpoint(changed), now); send != nil {
+		if err := send(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 	count, err := b.ledger.CountDeliveries(t.Context(), postback.DeliveryFilter{States: []postback.State{postback.Pending}})
 	if err != nil {

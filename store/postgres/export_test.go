@@ -35,6 +35,28 @@ func AcceptTogether(ctx context.Context, l *Ledger, items ...postback.Acceptance
 	return errs
 }
 
+// ReleaseTogether releases deliveries of several endpoints in one group, and says
+// how many of each.
+func ReleaseTogether(ctx context.Context, l *Ledger, at time.Time, endpoints ...string) ([]int, error) {
+	group := make([]release, len(endpoints))
+	for i, id := range endpoints {
+		group[i] = release{id, at, 10, 10}
+	}
+	return l.releaseAll(ctx, group)
+}
+
+// HoldDelivery locks a delivery as an operation that takes long does.
+func HoldDelivery(ctx context.Context, l *Ledger, id string) (release func(), err error) {
+	tx, err := l.pool.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := tx.Exec(ctx, "SELECT FROM deliveries WHERE id = $1 FOR UPDATE", id); err != nil {
+		return nil, err
+	}
+	return func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }, nil
+}
+
 // MigrateTo applies the migrations up to a version.
 func MigrateTo(ctx context.Context, options Options, version int64) error {
 	_, err := migrate(ctx, options, func(p *goose.Provider, ctx context.Context) ([]*goose.MigrationResult, error) {
@@ -91,7 +113,7 @@ func QueueStatements(at time.Time) map[string]Statement {
 		"claim":   {claimOverdue, []any{beginning(), at, at, []string{"ep_1"}, 100, claimBytes}},
 		"requeue": {requeue, []any{at, 100}},
 		"parked":  {parkedEndpoints, nil},
-		"release": {releasable, []any{"ep_1", at, 100, 100}},
+		"release": {releasable, releaseArgs([]release{{"ep_1", at, 100, 100}})},
 		"probe":   {oldestWaits, []any{"ep_1"}},
 		"cancel":  {waitingDeliveries, []any{"ep_1", 100}},
 		"next":    {nextHeads, []any{[]string{"ep_1"}, []string{"tx-1"}}},

@@ -55,7 +55,9 @@ type Ledger struct {
 	intake  *committer[[]postback.Acceptance, []postback.Acceptance]
 	ordered *committer[[]postback.Acceptance, []postback.Acceptance] // of what stands in rows: the others never wait for a row's place
 	moves   *committer[postback.Transition, error]
-	close   func()
+
+	releases *committer[release, int]
+	close    func()
 }
 
 // Open opens the ledger. It refuses, with a postback.Error that says what to do,
@@ -92,6 +94,7 @@ func Open(ctx context.Context, options Options) (*Ledger, error) {
 	ledger.intake = startCommitter(ctx, options.Logger, workers, ledger.acceptAll)
 	ledger.ordered = startCommitter(ctx, options.Logger, 1, ledger.acceptAll)
 	ledger.moves = startCommitter(ctx, options.Logger, workers, ledger.recordAll)
+	ledger.releases = startCommitter(ctx, options.Logger, min(workers, 2), ledger.releaseAll)
 	ledger.close = sync.OnceFunc(ledger.closeAll)
 	return ledger, nil
 }
@@ -144,6 +147,7 @@ func (l *Ledger) closeAll() {
 	l.intake.stop()
 	l.ordered.stop()
 	l.moves.stop()
+	l.releases.stop()
 	l.pool.Close()
 }
 

@@ -228,6 +228,12 @@ func relocateIn(ctx context.Context, tx transaction, ids []string, change func(*
 	if err != nil {
 		return err
 	}
+	return changeIn(ctx, tx, found, change)
+}
+
+// changeIn writes where locked deliveries are to stand, for those that change says
+// it changed.
+func changeIn(ctx context.Context, tx transaction, found map[string]*standing, change func(*standing) bool) error {
 	for id, s := range found {
 		if !change(s) {
 			delete(found, id)

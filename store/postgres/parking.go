@@ -21,14 +21,6 @@ const (
 			FROM parked WHERE parked.id IS NOT NULL
 		) SELECT id FROM parked WHERE id IS NOT NULL`
 
-	// takeRelease lets one process at a time release an endpoint's deliveries,
-	// until its transaction ends.
-	takeRelease = `SELECT pg_try_advisory_xact_lock(hashtext('waybill release ' || $1), 'waiting'::regclass::oid::integer)`
-	// releasable are the oldest parked ones, up to a limit, as many as the window has
-	// room for beside those that are due or under way.
-	releasable = `SELECT id FROM waiting WHERE endpoint_id = $1 AND state = 'parked' AND reason <> 'ordered' ORDER BY id LIMIT least($4, greatest(0, $3 - (
-		SELECT count(*) FROM (SELECT FROM waiting WHERE endpoint_id = $1 AND next_attempt_at <= $2 LIMIT $3) due)))`
-
 	waitingDeliveries = `SELECT id FROM waiting WHERE endpoint_id = $1 ORDER BY id LIMIT $2`
 	// None is opened before it is made, so the ids bound what is looked at.
 	expiredDeliveries = `SELECT w.id FROM waiting w JOIN deliveries d ON d.id = w.id
@@ -45,42 +37,6 @@ func (l *Ledger) ParkedEndpoints(ctx context.Context) ([]string, error) {
 		return nil, fmt.Errorf("list endpoints with parked deliveries: %w", err)
 	}
 	return ids, nil
-}
-
-// Release makes up to limit of the endpoint's oldest parked deliveries due,
-// until as many as the window says are due or under way. While another process
-// does so it does nothing.
-func (l *Ledger) Release(ctx context.Context, endpointID string, at time.Time, window, limit int) (freed int, err error) {
-	err = l.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		mine, err := single(ctx, tx, "turn", one[bool], takeRelease, endpointID)
-		if err != nil || !mine {
-			return err
-		}
-		freed, err = releaseIn(ctx, tx, at, false, releasable, endpointID, at, window, limit)
-		return err
-	})
-	if err != nil {
-		return 0, fmt.Errorf("release deliveries: %w", err)
-	}
-	return freed, nil
-}
-
-// releaseIn makes parked deliveries that a query picks due, and says how many.
-func releaseIn(ctx context.Context, tx pgx.Tx, at time.Time, probe bool, query string, args ...any) (freed int, err error) {
-	ids, err := collect(ctx, tx, one[string], query, args...)
-	if err != nil || len(ids) == 0 {
-		return 0, err
-	}
-	err = relocateIn(ctx, tx, ids, func(s *standing) bool {
-		if s.state != postback.Parked || s.reason == postback.ReasonOrdered {
-			return false
-		}
-		s.release(at)
-		s.probe = probe
-		freed++
-		return true
-	})
-	return freed, err
 }
 
 // Cancel ends up to limit waiting deliveries of the endpoint as cancelled. Rows

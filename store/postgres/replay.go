@@ -149,10 +149,19 @@ func deletedAmong(ctx context.Context, tx pgx.Tx, found map[string]*standing) (m
 
 // lockIn locks deliveries in the order of their ids.
 func lockIn(ctx context.Context, tx transaction, ids []string) (map[string]*standing, error) {
+	return lockBy(ctx, tx, lockDeliveries, ids)
+}
+
+// lockFree locks those of some deliveries that nobody else holds.
+func lockFree(ctx context.Context, tx transaction, ids []string) (map[string]*standing, error) {
+	return lockBy(ctx, tx, lockDeliveries+` SKIP LOCKED`, ids)
+}
+
+func lockBy(ctx context.Context, tx transaction, query string, ids []string) (map[string]*standing, error) {
 	ordered := texts(ids, func(id string) string { return id })
 	slices.Sort(ordered)
 	ordered = slices.Compact(ordered)
-	found, err := collect(ctx, tx, standingDest, lockDeliveries, ordered, ordered[0], ordered[len(ordered)-1])
+	found, err := collect(ctx, tx, standingDest, query, ordered, ordered[0], ordered[len(ordered)-1])
 	if err != nil {
 		return nil, fmt.Errorf("lock deliveries: %w", err)
 	}

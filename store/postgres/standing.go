@@ -43,6 +43,11 @@ func (s *standing) become(state postback.State, reason postback.Reason) {
 	s.completedAt, s.nextAttemptAt, s.sweepAt = time.Time{}, time.Time{}, time.Time{}
 }
 
+// releasable reports whether the delivery is parked, and not for others of its row.
+func (s *standing) releasable() bool {
+	return s.state == postback.Parked && s.reason != postback.ReasonOrdered
+}
+
 // release makes a parked delivery due.
 func (s *standing) release(at time.Time) {
 	state := postback.Retrying

@@ -67,11 +67,28 @@ func (l *Ledger) Probe(ctx context.Context, trouble postback.Trouble, at, next t
 	if err != nil || taken.RowsAffected() == 0 {
 		return false, probing(err)
 	}
-	freed, err := releaseIn(ctx, tx, at, true, oldestWaits, trouble.EndpointID)
-	if err != nil || freed == 0 {
+	sent, err = probeOldest(ctx, tx, trouble.EndpointID, at)
+	if err != nil || !sent {
 		return false, probing(err) // The time of the probe stays as it was.
 	}
 	return true, probing(tx.Commit(ctx))
+}
+
+// probeOldest releases an endpoint's oldest parked delivery as a probe, and says
+// whether there was one.
+func probeOldest(ctx context.Context, tx transaction, endpointID string, at time.Time) (sent bool, err error) {
+	ids, err := collect(ctx, tx, one[string], oldestWaits, endpointID)
+	if err != nil || len(ids) == 0 {
+		return false, err
+	}
+	err = relocateIn(ctx, tx, ids, func(s *standing) bool {
+		if sent = s.releasable(); sent {
+			s.release(at)
+			s.probe = true
+		}
+		return sent
+	})
+	return sent, err
 }
 
 func probing(err error) error {

@@ -1,0 +1,110 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	// takeReleases lets one process at a time release an endpoint's deliveries,
+	// until its transaction ends. It says whose turn is ours.
+	takeReleases = `SELECT id FROM unnest($1::text[]) u (id)
+		WHERE pg_try_advisory_xact_lock(hashtext('waybill release ' || id), 'waiting'::regclass::oid::integer)`
+	// releasable are each endpoint's oldest parked ones, up to a limit, as many as its
+	// window has room for beside those that are due or under way.
+	releasable = `SELECT parked.id FROM unnest($1::text[], $2::timestamptz[], $3::integer[], $4::integer[]) r (endpoint_id, at, size, most)
+		CROSS JOIN LATERAL (
+			SELECT id FROM waiting WHERE endpoint_id = r.endpoint_id AND state = 'parked' AND reason <> 'ordered'
+			ORDER BY id LIMIT least(r.most, greatest(0, r.size - (
+				SELECT count(*) FROM (SELECT FROM waiting WHERE endpoint_id = r.endpoint_id AND next_attempt_at <= r.at LIMIT r.size) due)))) parked`
+)
+
+// release is what of an endpoint's parked deliveries is to be made due.
+type release struct {
+	endpointID    string
+	at            time.Time
+	window, limit int
+}
+
+// Release makes up to limit of the endpoint's oldest parked deliveries due,
+// until as many as the window says are due or under way. While another process
+// does so it does nothing. What is asked for at once is done in one transaction.
+func (l *Ledger) Release(ctx context.Context, endpointID string, at time.Time, window, limit int) (int, error) {
+	most := min(window, limit)
+	if most <= 0 {
+		return 0, nil
+	}
+	ctx, cancel := bound(ctx)
+	defer cancel()
+	freed, err := l.releases.do(ctx, release{clean(endpointID), at, window, limit}, most)
+	if err != nil {
+		return 0, fmt.Errorf("release deliveries: %w", err)
+	}
+	return freed, nil
+}
+
+// releaseAll does the releases of several callers, of each endpoint the first one.
+func (l *Ledger) releaseAll(ctx context.Context, group []release) ([]int, error) {
+	freed := map[string]int{}
+	err := l.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		clear(freed)
+		ids, err := collect(ctx, tx, one[string], takeReleases, texts(group, func(r release) string { return r.endpointID }))
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		return releaseTurns(ctx, tx, turnsOf(group, ids), freed)
+	})
+	answers := make([]int, len(group))
+	for i, one := range group {
+		answers[i] = freed[one.endpointID]
+		delete(freed, one.endpointID)
+	}
+	return answers, err
+}
+
+// turnsOf are the first releases of endpoints whose turn is ours.
+func turnsOf(group []release, ours []string) map[string]release {
+	turns := make(map[string]release, len(ours))
+	for _, one := range slices.Backward(group) {
+		if slices.Contains(ours, one.endpointID) {
+			turns[one.endpointID] = one
+		}
+	}
+	return turns
+}
+
+// releaseTurns releases deliveries of several endpoints, and counts them. Those
+// that somebody holds are left for the next time, so that no endpoint waits for
+// what is being done with another one's.
+func releaseTurns(ctx context.Context, tx transaction, turns map[string]release, freed map[string]int) error {
+	ids, err := collect(ctx, tx, one[string], releasable, releaseArgs(slices.Collect(maps.Values(turns)))...)
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	found, err := lockFree(ctx, tx, ids)
+	if err != nil {
+		return err
+	}
+	return changeIn(ctx, tx, found, func(s *standing) bool {
+		if !s.releasable() {
+			return false
+		}
+		s.release(turns[s.endpointID].at)
+		freed[s.endpointID]++
+		return true
+	})
+}
+
+func releaseArgs(all []release) []any {
+	return []any{
+		texts(all, func(r release) string { return r.endpointID }),
+		column(all, func(r release) time.Time { return r.at }),
+		column(all, func(r release) int { return r.window }),
+		column(all, func(r release) int { return r.limit }),
+	}
+}
