@@ -61,13 +61,15 @@ func (o *outbox) forget() {
 // send moves deliveries from the outbox to the queue until ctx ends, and then
 // what is left.
 func (d *Dispatcher) send(ctx context.Context) {
+	longer, cancel := outlasting(ctx)
+	defer cancel()
 	for {
 		select {
 		case <-ctx.Done():
-			d.sendRest(context.WithoutCancel(ctx))
+			d.sendRest(longer)
 			return
 		case due := <-d.outbox.pending:
-			d.enqueueReserved(ctx, due)
+			d.enqueueReserved(longer, due)
 		}
 	}
 }

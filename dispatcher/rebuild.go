@@ -80,11 +80,7 @@ func (d *Dispatcher) rebuild(ctx context.Context, epoch string) error {
 		return nil
 	}
 	d.outbox.forget()
-	// What is claimed from now on goes into this queue and needs no second turn.
-	before := began.Add(d.Grace)
-	total, err := inSteps(ctx, func(ctx context.Context, limit int) (int, error) {
-		return d.Waiting.Requeue(ctx, before, limit)
-	})
+	total, err := d.requeue(ctx, began)
 	if err != nil {
 		d.outbox.lose(d.now())
 		return fmt.Errorf("mark lost deliveries as due: %w", err)
@@ -95,6 +91,14 @@ func (d *Dispatcher) rebuild(ctx context.Context, epoch string) error {
 		return nil
 	}
 	return d.Epochs.SetEpoch(ctx, epoch) //nolint:wrapcheck // it says what it was doing
+}
+
+// requeue makes everything due again that was queued until then. What is claimed
+// later goes into the queue as it is now, and needs no second turn.
+func (d *Dispatcher) requeue(ctx context.Context, until time.Time) (int, error) {
+	return inSteps(ctx, func(ctx context.Context, limit int) (int, error) {
+		return d.Waiting.Requeue(ctx, until.Add(d.Grace), limit)
+	})
 }
 
 // resend puts attempts into the queue that did not get there.

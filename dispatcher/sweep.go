@@ -35,6 +35,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	}
 	group.Wait()
 	d.crews.wait()
+	d.leaveToOthers(ctx)
 }
 
 // jobs are what is done again and again.
@@ -73,7 +74,7 @@ func (d *Dispatcher) sweep(ctx context.Context) error {
 // turn, as far as their lanes have room. It counts before each step, for other
 // processes fill the same queue: each of them keeps an endpoint to its share.
 func (d *Dispatcher) feed(ctx context.Context) error {
-	for {
+	for ctx.Err() == nil {
 		err := d.lanes.count(func() (task.Depth, error) { return d.Queue.Depth(ctx) })
 		if err != nil {
 			return fmt.Errorf("count queue: %w", err)
@@ -82,17 +83,31 @@ func (d *Dispatcher) feed(ctx context.Context) error {
 			d.lanes.close() // all that is due stays where it is
 			return nil
 		}
-		now, full := d.now(), d.lanes.full()
-		due, err := d.Waiting.Claim(ctx, postback.Claim{Now: now, Next: now.Add(d.Grace), Limit: step, Each: d.lanes.part(), Except: full})
+		full := d.lanes.full()
+		moved, err := d.move(ctx, full)
 		if err != nil {
-			return fmt.Errorf("claim due deliveries: %w", err)
+			return err
 		}
-		if len(due) == 0 {
+		if moved == 0 {
 			d.lanes.leave(full)
 			return nil
 		}
-		d.enqueueAll(ctx, due)
 	}
+	return nil
+}
+
+// move queues a step of what is due. What it has claimed nobody else looks at
+// until the grace is over: it is queued even when the process stops meanwhile.
+func (d *Dispatcher) move(ctx context.Context, full []string) (int, error) {
+	ctx, cancel := outlasting(ctx)
+	defer cancel()
+	now := d.now()
+	due, err := d.Waiting.Claim(ctx, postback.Claim{Now: now, Next: now.Add(d.Grace), Limit: step, Each: d.lanes.part(), Except: full})
+	if err != nil {
+		return 0, fmt.Errorf("claim due deliveries: %w", err)
+	}
+	d.enqueueAll(ctx, due)
+	return len(due), nil
 }
 
 func (d *Dispatcher) enqueueAll(ctx context.Context, due []postback.Due) {

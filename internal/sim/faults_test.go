@@ -58,15 +58,20 @@ type disturbance struct{ from, to time.Time }
 
 func (w *world) disturb(horizon time.Duration) {
 	now := time.Now()
-	skew := time.Duration(0)
-	for _, one := range w.scenario.skews {
-		skew = max(skew, one.Abs())
-	}
+	skew := w.skew()
 	if last := len(w.disturbances) - 1; last >= 0 && !w.disturbances[last].to.Before(now) {
 		w.disturbances[last].to = maxTime(w.disturbances[last].to, now.Add(horizon+2*skew))
 		return
 	}
 	w.disturbances = append(w.disturbances, disturbance{now, now.Add(horizon + 2*skew)})
+}
+
+// skew is how far off a clock is at most.
+func (w *world) skew() (most time.Duration) {
+	for _, one := range w.scenario.skews {
+		most = max(most, one.Abs())
+	}
+	return most
 }
 
 func maxTime(a, b time.Time) time.Time {
