@@ -291,6 +291,8 @@ func TestABadQueuedEventIsRecordedWithItsReason(t *testing.T) {
 		{"empty", "", "not valid JSON"},
 		{"not UTF-8", "\xff\x00\xfe", "UTF-8"},
 		{"lacks a publisher", `{"type":"conversion.completed","data":{}}`, "publisher: is required"},
+		{"publisher that ends in white space", `{"type":"conversion.completed","publisher":"pub_1 ","data":{}}`, "publisher: begins or ends with white space"},
+		{"publisher with a control character", `{"type":"conversion.completed","publisher":"pub_1\u0007","data":{}}`, "publisher: holds a control character"},
 		{"forged for the operator", `{"type":"conversion.completed","publisher":"@operator","data":{}}`, "publisher: \"@operator\" is reserved"},
 		{"forged by its type", `{"type":"endpoint.disabled","publisher":"pub_1","data":{}}`, "type: is what Waybill tells its operator"},
 		{"too large", strings.Repeat(" ", postback.MaxEventBytes+1), "bytes"},

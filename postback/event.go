@@ -196,7 +196,7 @@ func writeCanonical(out interface{ Write(p []byte) (int, error) }, data json.Raw
 // families are the kinds of event that Waybill carries for a publisher.
 func families(publisher string) []string {
 	if publisher == Operator {
-		return []string{"deliveries", "egress", "endpoint"}
+		return []string{"deliveries", "egress", "endpoint", "events"}
 	}
 	return []string{"conversion", "exchange"}
 }
@@ -249,7 +249,7 @@ func CheckPatternOf(publisher, field, pattern string) error {
 		return nil
 	case publisher == Operator:
 		return Invalid(field, CodeInvalid,
-			`no event that an operator is told matches this pattern; write "endpoint.*", "deliveries.*", "egress.*", a full type such as "endpoint.disabled", or "*"`)
+			`no event that an operator is told matches this pattern; write "endpoint.*", "deliveries.*", "egress.*", "events.*", a full type such as "endpoint.disabled", or "*"`)
 	case validPattern(Operator, pattern):
 		return Invalid(field, CodeInvalid, "matches only what Waybill tells its operator; an endpoint of the publisher %q gets that", Operator)
 	default:

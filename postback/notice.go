@@ -22,11 +22,12 @@ const (
 	NoticeBlocked   = "endpoint.blocked"   // nothing can be sent to it until an operator mends its cause
 	NoticeDown      = "egress.down"        // our own way out is down: nothing can be sent
 	NoticeUp        = "egress.recovered"   // it works again, in all processes
+	NoticeUnmatched = "events.unmatched"   // events reached nobody: no endpoint wanted them
 )
 
 // NoticeTypes are the types of the events that an operator is told.
 func NoticeTypes() []string {
-	return []string{NoticeFailing, NoticeRecovered, NoticeDisabled, NoticeDead, NoticeBlocked, NoticeDown, NoticeUp}
+	return []string{NoticeFailing, NoticeRecovered, NoticeDisabled, NoticeDead, NoticeBlocked, NoticeDown, NoticeUp, NoticeUnmatched}
 }
 
 // Notice is what an operator is to be told. The ledger writes it together with
@@ -54,6 +55,17 @@ type Outage struct {
 	Deliveries int       `json:"deliveries"` // that were held since then, up to MaxHeld
 	Endpoints  int       `json:"endpoints"`  // of those, up to MaxHeld
 }
+
+// Unmatched are events of a publisher that no endpoint wanted.
+type Unmatched struct {
+	Publisher   string
+	Count       int
+	First, Last time.Time // when they were accepted
+	Events      []string  // the ids of the first MaxNamedEvents
+}
+
+// MaxNamedEvents bounds how many events of a publisher are named.
+const MaxNamedEvents = 5
 
 // MaxHeld is up to how many the deliveries and endpoints of an outage are counted.
 const MaxHeld = 10_000

@@ -39,7 +39,9 @@ func operatorExamples() map[string]string {
 			`"failures":874,"last_error":"timeout"}`,
 		"endpoint.blocked": endpoint + `"cause":"secret_sealed","message":"the secret of endpoint ep_0198c0de00007000800000000000ab12 was sealed with key 2, ` +
 			`which the keyring lacks; add that key to the keyring","at":"2026-02-03T12:00:45.000Z"}`,
-		"egress.down": outage + `"at":"2026-02-03T12:00:05.000Z","since":"2026-02-03T12:00:00.000Z","held_deliveries":12,"held_endpoints":8}`,
+		"events.unmatched": `{"count":42,"since":"2026-02-03T12:00:00.000Z","until":"2026-02-03T12:05:00.000Z","publishers":[` +
+			`{"publisher":"pub_l","count":40,"endpoints":0,"events":["conv-42","conv-43"]},{"publisher":"pub_2","count":2,"endpoints":1,"events":["conv-57","conv-61"]}],"more_publishers":0}`,
+		"egress.down":      outage + `"at":"2026-02-03T12:00:05.000Z","since":"2026-02-03T12:00:00.000Z","held_deliveries":12,"held_endpoints":8}`,
 		"egress.recovered": outage + `"at":"2026-02-03T12:31:10.000Z","since":"2026-02-03T12:00:00.000Z","held_deliveries":4210,"held_endpoints":95}`,
 		"deliveries.dead": endpoint + `"count":7,"reasons":{"attempts_exhausted":6,"stopped":1},"first_at":"2026-02-03T11:59:02.000Z",` +
 			`"last_at":"2026-02-03T11:59:58.000Z","deliveries":["dlv_0198c0de00007000800000000000cd34","dlv_0198c0de00007000800000000000ef56"]}`,

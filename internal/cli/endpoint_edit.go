@@ -74,8 +74,9 @@ already is given with --secret-file, --secret-stdin or --secret-env NAME.
 
 With --operator it is not a publisher's: it gets what Waybill tells its operator, that
 an endpoint keeps failing, is well again, is disabled or cannot be sent to, that there are
-dead letters, and that nothing can be sent at all (endpoint.failing, endpoint.recovered,
-endpoint.disabled, endpoint.blocked, deliveries.dead, egress.down, egress.recovered).`,
+dead letters, that events reached nobody, and that nothing can be sent at all (endpoint.failing,
+endpoint.recovered, endpoint.disabled, endpoint.blocked, deliveries.dead, events.unmatched,
+egress.down, egress.recovered).`,
 		Example: `  waybill endpoint create --publisher pub_1 --scheme besitos --url https://publisher.example.com/postback
   waybill endpoint create --publisher pub_1 --scheme bitlabs --secret-file secret.txt \
     --url 'https://publisher.example.com/complete?uid=[%UID%]&val=[%VAL%]&tx=[%TX%]'

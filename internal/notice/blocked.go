@@ -2,9 +2,6 @@ package notice
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -53,17 +50,9 @@ func (t *Teller) Blocked(ctx context.Context, block postback.Block) error {
 
 func (t *Teller) blockedEvent(block postback.Block, endpoint postback.Endpoint) (postback.Event, error) {
 	at := block.At.UTC().Truncate(time.Microsecond)
-	data, err := postback.EncodeJSON(blockedData{
+	data := blockedData{
 		subject: subject{EndpointID: endpoint.ID, Publisher: endpoint.Publisher, Host: postback.HostOf(endpoint.URL)},
 		Cause:   block.Cause, Message: block.Message, At: stamp{at},
-	})
-	if err != nil {
-		return postback.Event{}, fmt.Errorf("write alert: %w", err)
 	}
-	// Nobody who does not know the ledger can foresee the id and take it first.
-	digest := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s", t.Identity, endpoint.ID, block.Cause, at.Format(time.DateOnly)))
-	return postback.Event{
-		ID: "op_" + hex.EncodeToString(digest[:16]), Type: postback.NoticeBlocked, Publisher: postback.Operator,
-		Data: data, OccurredAt: at, Digest: digest[:],
-	}, nil
+	return t.event(postback.NoticeBlocked, data, at, endpoint.ID, block.Cause, at.Format(time.DateOnly))
 }

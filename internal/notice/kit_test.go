@@ -186,6 +186,7 @@ func lineOf(eventType string) string {
 		postback.NoticeBlocked:   "endpoint blocked, its deliveries wait",
 		postback.NoticeDown:      "egress outage, deliveries wait and use up no attempt",
 		postback.NoticeUp:        "egress recovered",
+		postback.NoticeUnmatched: "events reached nobody",
 	}[eventType]
 }
 

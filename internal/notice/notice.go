@@ -36,6 +36,7 @@ type Ledger interface {
 	SumDeaths(ctx context.Context, before time.Time) error
 	Notices(ctx context.Context, limit int) ([]postback.Notice, error)
 	ForgetNotice(ctx context.Context, id string) (bool, error)
+	Unmatched(ctx context.Context, since, until time.Time, limit int) ([]postback.Unmatched, error)
 }
 
 // Endpoints looks endpoints up in memory; deleted ones are found too.
@@ -62,7 +63,8 @@ type Options struct {
 	Intake    Intake
 	// Identity is the ledger's; it makes ids of events unforeseeable.
 	Identity string
-	// Window is how often an endpoint's dead letters are told at most.
+	// Window is how often an endpoint's dead letters are told at most, and a fifth
+	// of how often events that reached nobody are.
 	Window time.Duration
 	Meter  metric.Meter
 	Logger *slog.Logger
@@ -75,8 +77,9 @@ type Options struct {
 type Teller struct {
 	Options
 
-	told   metric.Int64Counter
-	summed time.Time // until when dead letters are in notices
+	told     metric.Int64Counter
+	summed   time.Time // until when dead letters are in notices
+	searched time.Time // until when events that reached nobody were told
 }
 
 // New makes a Teller that does nothing before Run.
@@ -106,6 +109,9 @@ func (t *Teller) Look(ctx context.Context, now time.Time) error {
 			return fmt.Errorf("count dead letters: %w", err)
 		}
 		t.summed = window
+	}
+	if err := t.tellUnmatched(ctx, now); err != nil {
+		return err
 	}
 	for {
 		notices, err := t.Ledger.Notices(ctx, atOnce)

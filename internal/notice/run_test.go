@@ -38,6 +38,10 @@ func (m *mute) Notices(context.Context, int) ([]postback.Notice, error) {
 	return nil, nil
 }
 
+func (m *mute) Unmatched(context.Context, time.Time, time.Time, int) ([]postback.Unmatched, error) {
+	return nil, nil
+}
+
 func (m *mute) ForgetNotice(context.Context, string) (bool, error) { return false, nil }
 
 func (m *mute) Endpoint(string) (postback.Endpoint, bool) { return postback.Endpoint{}, false }

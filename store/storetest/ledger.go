@@ -27,6 +27,7 @@ type Ledger interface {
 	Backlog
 	Notices
 	Outages
+	Strays
 	Endpoints
 	Secrets
 	History
@@ -251,6 +252,15 @@ type Outages interface {
 	EndOutage(ctx context.Context, process string, at time.Time) error
 	// Outages lists the processes that are in one, by process.
 	Outages(ctx context.Context) ([]postback.Outage, error)
+}
+
+// Strays finds events that reached nobody.
+type Strays interface {
+	// Unmatched lists by publisher the events that were accepted at or after one
+	// time and before another and that no endpoint wants, those of an operator and
+	// examples left out; the publisher that has most of them first, then by name. It
+	// counts the first limit of them, and costs no more than that.
+	Unmatched(ctx context.Context, since, until time.Time, limit int) ([]postback.Unmatched, error)
 }
 
 // History answers what happened. Cursors are opaque; a malformed one is

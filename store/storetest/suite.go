@@ -29,6 +29,7 @@ func Run(t *testing.T, open func(t *testing.T) Ledger) {
 		{"backlog", backlogTests()},
 		{"notices", noticeTests()},
 		{"outages", outageTests()},
+		{"strays", strayTests()},
 		{"endpoints", endpointTests()},
 		{"history", historyTests()},
 		{"filters", filterTests()},
