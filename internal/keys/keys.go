@@ -47,8 +47,10 @@ type Keys struct {
 
 	guard guard
 
-	mu      sync.Mutex
-	trusted map[[sha256.Size]byte]trusted
+	mu       sync.Mutex
+	trusted  map[[sha256.Size]byte]trusted
+	listed   map[[sha256.Size]byte]bool // all keys, as of listedAt
+	listedAt time.Time
 }
 
 type trusted struct {
@@ -123,14 +125,14 @@ func check(role postback.Role, publisher string) error {
 
 // Authenticate returns the key with this text; CodeUnauthorized when there is
 // no such key or it was revoked. A client that fails too often gets
-// CodeTooManyRequests, unless this process has seen the key work before.
+// CodeTooManyRequests, unless there is such a key.
 func (k *Keys) Authenticate(ctx context.Context, text string, client netip.Prefix) (postback.APIKey, error) {
 	hash := sha256.Sum256([]byte(text))
 	key, trusted, known := k.recall(hash)
 	if trusted {
 		return key, nil
 	}
-	if !known && k.guard.blocks(client, k.now()) {
+	if !known && k.guard.blocks(client, k.now()) && !k.exists(ctx, hash) {
 		return postback.APIKey{}, postback.Failure(postback.CodeTooManyRequests, "too many failed logins from this address; try again in %s", forgiven)
 	}
 	key, err := k.lookUp(ctx, text, hash)
@@ -157,6 +159,34 @@ func (k *Keys) lookUp(ctx context.Context, text string, hash [sha256.Size]byte) 
 		return postback.APIKey{}, fmt.Errorf("look up key: %w", err)
 	}
 	return key, nil
+}
+
+// exists reports whether the ledger has a key, by a list that is read once in trust
+// at most, however many ask: after a restart no key is known here, and wrong ones
+// from the same address must not keep it out.
+func (k *Keys) exists(ctx context.Context, hash [sha256.Size]byte) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if now := k.now(); now.Sub(k.listedAt) >= trust {
+		k.listedAt = now
+		k.mu.Unlock()
+		all, err := k.ledger.Keys(ctx)
+		k.mu.Lock()
+		if err == nil {
+			k.listed = hashes(all)
+		}
+	}
+	return k.listed[hash]
+}
+
+func hashes(all []postback.APIKey) map[[sha256.Size]byte]bool {
+	set := make(map[[sha256.Size]byte]bool, len(all))
+	for _, key := range all {
+		if len(key.Hash) == sha256.Size {
+			set[[sha256.Size]byte(key.Hash)] = true
+		}
+	}
+	return set
 }
 
 // recall finds a key in memory: whether it needs no look-up, and whether it was

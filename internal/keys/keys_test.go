@@ -260,6 +260,7 @@ type memory struct {
 	mu      sync.Mutex
 	keys    []postback.APIKey
 	lookups int
+	lists   int
 	away    error
 	anyKey  bool
 }
@@ -295,6 +296,7 @@ func (m *memory) KeyByHash(_ context.Context, hash []byte) (postback.APIKey, err
 func (m *memory) Keys(context.Context) ([]postback.APIKey, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.lists++
 	return slices.Clone(m.keys), m.away
 }
 

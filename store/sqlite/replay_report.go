@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"time"
 
@@ -32,7 +33,11 @@ func (l *Ledger) ReplayOutcomes(ctx context.Context, id string) (postback.Replay
 		count int
 	}
 	var all postback.ReplayOutcomes
-	found, err := collect(ctx, l.readPool, func(o *outcome) []any { return []any{&o.name, &o.count} }, readOutcomes, id)
+	var found []outcome
+	err := l.search(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+		found, err = collect(ctx, tx, func(o *outcome) []any { return []any{&o.name, &o.count} }, readOutcomes, id)
+		return err
+	})
 	if err != nil {
 		return all, fmt.Errorf("read outcomes of replay: %w", err)
 	}
@@ -46,7 +51,7 @@ func (l *Ledger) ReplayOutcomes(ctx context.Context, id string) (postback.Replay
 func (l *Ledger) GroupDeliveries(ctx context.Context, filter postback.DeliveryFilter) ([]postback.DeliveryGroup, error) {
 	var counts []postback.DeliveryGroup
 	var deleted []string
-	err := l.snapshot(ctx, func(db querier) error {
+	err := l.search(ctx, func(ctx context.Context, db *sql.Tx) error {
 		for _, state := range statesOf(filter) {
 			index, where := deliveryQuery(filter, state)
 			query := `SELECT d.endpoint_id, d.state, d.reason, count(*) FROM deliveries d INDEXED BY ` + index + ` ` + where.sql() + ` GROUP BY 1, 2, 3`
