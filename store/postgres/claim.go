@@ -60,13 +60,13 @@ func (l *Ledger) Claim(ctx context.Context, claim postback.Claim) (claimed []pos
 	ctx, cancel := bound(ctx)
 	defer cancel()
 	// Mostly there is nothing: that costs one look at an index.
-	found, err := l.overdueEndpoints(ctx, claim.Now)
+	found, first, err := l.overdueEndpoints(ctx, claim.Now)
 	chosen, each := l.turns.Next(found, claim)
 	if err != nil || len(chosen) == 0 {
 		return nil, err
 	}
 	err = l.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		ids, err := collect(ctx, tx, one[string], claimOverdue, l.floor.known(), claim.Now, claim.Next, chosen, each, claimBytes)
+		ids, err := collect(ctx, tx, one[string], claimOverdue, first, claim.Now, claim.Next, chosen, each, claimBytes)
 		if err != nil {
 			return fmt.Errorf("claim deliveries: %w", err)
 		}
@@ -83,32 +83,33 @@ type overdueOne struct {
 }
 
 // overdueEndpoints lists the endpoints that have deliveries due, some of them
-// more than once.
-func (l *Ledger) overdueEndpoints(ctx context.Context, now time.Time) ([]string, error) {
-	from := l.floor.from()
+// more than once, and since when the first one is.
+func (l *Ledger) overdueEndpoints(ctx context.Context, now time.Time) (endpoints []string, first time.Time, err error) {
+	from, since := l.floor.from()
 	found, err := collect(ctx, l.pool, func(o *overdueOne) []any { return []any{&o.endpointID, instant{&o.sweepAt}} }, overdueLook, from, now, claimLook)
 	if err != nil {
-		return nil, fmt.Errorf("look for overdue deliveries: %w", err)
+		return nil, first, fmt.Errorf("look for overdue deliveries: %w", err)
 	}
 	if len(found) == 0 {
-		l.floor.set(now)
-		return nil, nil
+		l.floor.found(now, since)
+		return nil, first, nil
 	}
-	l.floor.set(found[0].sweepAt)
+	first = found[0].sweepAt
+	l.floor.found(first, since)
 	if len(found) < claimLook {
-		return column(found, func(o overdueOne) string { return o.endpointID }), nil
+		return column(found, func(o overdueOne) string { return o.endpointID }), first, nil
 	}
-	ids, err := collect(ctx, l.pool, one[string], overdueEndpoints, l.floor.known(), now)
+	endpoints, err = collect(ctx, l.pool, one[string], overdueEndpoints, first, now)
 	if err != nil {
-		return nil, fmt.Errorf("list endpoints with overdue deliveries: %w", err)
+		return nil, first, fmt.Errorf("list endpoints with overdue deliveries: %w", err)
 	}
-	return ids, nil
+	return endpoints, first, nil
 }
 
 // Requeue makes up to limit deliveries whose task was in a queue that is gone
 // overdue at the time of their next attempt, the earliest ones first, and says
 // how many. What was claimed until after before stays.
 func (l *Ledger) Requeue(ctx context.Context, before time.Time, limit int) (int, error) {
-	defer l.floor.set(time.Time{}) // they were due some time ago
+	defer l.floor.lower() // they were due some time ago
 	return l.change(ctx, "requeue deliveries", requeue, before, limit)
 }

@@ -129,7 +129,7 @@ func lacking(config *pgx.ConnConfig, what string) error {
 // write, and would fail again.
 func isMembersFault(err error) bool {
 	failure, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && (failure.Code[:2] == classDataException || failure.Code[:2] == classConstraint)
+	return ok && (strings.HasPrefix(failure.Code, classDataException) || strings.HasPrefix(failure.Code, classConstraint))
 }
 
 func hasCode(err error, code string) bool {

@@ -153,7 +153,16 @@ func LookFrom(from, now time.Time) Statement {
 }
 
 // NextLook is what a ledger looks with next.
-func NextLook(l *Ledger, now time.Time) Statement { return LookFrom(l.floor.from(), now) }
+func NextLook(l *Ledger, now time.Time) Statement {
+	from, _ := l.floor.from()
+	return LookFrom(from, now)
+}
+
+// Look begins a look: where it does, and what notes what it found.
+func Look(l *Ledger) (from time.Time, found func(time.Time)) {
+	from, since := l.floor.from()
+	return from, func(at time.Time) { l.floor.found(at, since) }
+}
 
 // HoldSnapshot begins a transaction that goes on seeing all as it is now.
 func HoldSnapshot(ctx context.Context, l *Ledger) (release func(), err error) {

@@ -12,15 +12,16 @@ import (
 //
 // A delivery may still come to be due before the floor, because its transaction
 // took long or a clock is wrong. So a look begins a second before the floor, every
-// tenth look ten seconds before, every hundredth a hundred, and every
-// ten-thousandth at the beginning: what is late is found late, by a tenth of the
-// time that it had been due, and all looks together cost but a few times the
-// shortest.
+// tenth look ten seconds before, every hundredth a hundred, every thousandth a
+// thousand, and every ten-thousandth at the beginning: what is late is found late,
+// by a tenth of the time that it had been due, and all looks together cost but a
+// few times the shortest.
 type floor struct {
-	mu    sync.Mutex
-	at    time.Time
-	looks int
-	whole bool // every look begins at the beginning
+	mu      sync.Mutex
+	at      time.Time
+	looks   int
+	changed int  // how often at was
+	whole   bool // every look begins at the beginning
 }
 
 const (
@@ -28,36 +29,38 @@ const (
 	floorWhole  = 10_000 // every so many looks begin at the beginning
 )
 
-// from is where the next look begins.
-func (f *floor) from() time.Time {
+// from is where the next look begins. Whoever looks gives since to found.
+func (f *floor) from() (from time.Time, since int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.looks++
 	if f.whole || f.at.IsZero() || f.looks%floorWhole == 0 {
-		return beginning()
+		return beginning(), f.changed
 	}
 	margin := floorMargin
 	for n := f.looks; n%10 == 0; n /= 10 {
 		margin *= 10
 	}
-	return f.at.Add(-margin)
+	return f.at.Add(-margin), f.changed
 }
 
-// known is where the first delivery was that the last look found.
-func (f *floor) known() time.Time {
+// found notes where the first delivery is that a look found, unless another look
+// or a lower has changed the floor since: it may know of earlier ones.
+func (f *floor) found(at time.Time, since int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.whole || f.at.IsZero() {
-		return beginning()
+	if f.changed == since {
+		f.at = at
+		f.changed++
 	}
-	return f.at
 }
 
-// set notes what a look found. The zero time means that nothing is known.
-func (f *floor) set(at time.Time) {
+// lower says that anything may be due.
+func (f *floor) lower() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.at = at
+	f.at = time.Time{}
+	f.changed++
 }
 
 // beginning is before anything was ever due.

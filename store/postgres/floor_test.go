@@ -56,6 +56,33 @@ func TestAnOpenSnapshotDoesNotSlowTheLookForDueDeliveries(t *testing.T) {
 	}
 }
 
+// What a look found says nothing of what was made due while it looked.
+func TestAFloorThatWasLoweredMeanwhileStays(t *testing.T) {
+	t.Parallel()
+	ledger := open(t, database(t))
+	now := storetest.Noon()
+	_, found := postgres.Look(ledger)
+	found(now)
+	wide, lowers := postgres.Look(ledger)
+	if want := now.Add(-time.Second); !wide.Equal(want) {
+		t.Errorf("a look begins at %s, want %s", wide, want)
+	}
+	_, raises := postgres.Look(ledger)
+	lowers(now.Add(-time.Minute)) // what came late
+	raises(now.Add(time.Minute))  // by a look that did not see it
+	if from, _ := postgres.Look(ledger); !from.Before(now.Add(-time.Minute)) {
+		t.Errorf("a look begins at %s, behind what is known to be due", from)
+	}
+	_, raises = postgres.Look(ledger)
+	if _, err := ledger.Requeue(t.Context(), now, 10); err != nil {
+		t.Fatal(err)
+	}
+	raises(now)
+	if from, _ := postgres.Look(ledger); from.Unix() != 0 {
+		t.Errorf("after everything was made due, a look begins at %s", from)
+	}
+}
+
 // deliverAll accepts deliveries, claims them and has them succeed.
 func deliverAll(t *testing.T, ledger *postgres.Ledger, now time.Time, count int) {
 	t.Helper()

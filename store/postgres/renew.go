@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
@@ -26,8 +27,8 @@ func (r *renewer) see(err error) {
 // deposed reports whether a server says that it is not the one to ask.
 func deposed(err error) bool {
 	failure, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && (failure.Code == readOnlyTransaction || failure.Code[:2] == classConnection ||
-		failure.Code[:3] == classShutdown)
+	return ok && (failure.Code == readOnlyTransaction || strings.HasPrefix(failure.Code, classConnection) ||
+		strings.HasPrefix(failure.Code, classShutdown))
 }
 
 // stalePlan reports whether a statement was prepared for columns that are of
