@@ -30,10 +30,10 @@ func dnsFailure(ctx context.Context, host string, err error) *Failure {
 func connectFailure(ctx context.Context, source netip.Addr, target netip.AddrPort, err error) *Failure {
 	what := "connect to " + target.String()
 	switch {
-	case bindFailed(err):
-		return infrastructure(CodeSource, fmt.Sprintf("egress address %s cannot be bound: %s", source, errno(err)))
 	case exhausted(err):
 		return infrastructure(CodeExhausted, what+": "+errno(err))
+	case bindFailed(err):
+		return infrastructure(CodeSource, fmt.Sprintf("egress address %s cannot be bound: %s", source, errno(err)))
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return infrastructure(CodeExhausted, what+": no local port is left")
 	case errors.Is(err, syscall.ECONNREFUSED):

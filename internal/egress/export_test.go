@@ -16,3 +16,8 @@ func Readable(c net.Conn) bool { return readable(c) }
 func NewSystemResolver(dial func(ctx context.Context, network, address string) (net.Conn, error)) Resolver {
 	return newSystemResolver(dial)
 }
+
+// SourceFailure says why an egress address cannot be bound.
+func SourceFailure(ctx context.Context, addr netip.Addr, err error) *Failure {
+	return sourceFailure(ctx, addr, err)
+}

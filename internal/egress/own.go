@@ -43,13 +43,14 @@ func newOwn(named []netip.Addr, list func() ([]netip.Addr, error)) (*own, error)
 	return o, nil
 }
 
-// take takes a list of the host's addresses.
+// take takes a list of the host's addresses. A unique local one says nothing of
+// IPv6: no receiver outside of the private network is reached from it.
 func (o *own) take(listed []netip.Addr) {
 	o.listed, o.at = listed, time.Now()
 	for _, addr := range listed {
 		if addr.IsGlobalUnicast() {
 			o.had4 = o.had4 || addr.Is4()
-			o.had6 = o.had6 || addr.Is6()
+			o.had6 = o.had6 || addr.Is6() && !addr.IsPrivate()
 		}
 	}
 }
@@ -66,10 +67,13 @@ func (o *own) hadFamilyOf(addr netip.Addr) bool {
 	return o.had6 || !o.had4
 }
 
-// says why a target is this host's own; empty when it is not.
+// says why a target is this host's own; empty when it is not. The system takes
+// the unspecified address for loopback, whatever listens there.
 func (o *own) says(addr netip.Addr, port uint16) string {
 	addr = addr.Unmap()
 	switch {
+	case addr.IsUnspecified():
+		return "is this host"
 	case slices.Contains(o.named, addr), !addr.IsLoopback() && slices.Contains(o.addresses(), addr):
 		return "is this host's own address"
 	case addr.IsLoopback() && o.listensAt(addr, port):

@@ -1,10 +1,13 @@
 package egress_test
 
 import (
+	"context"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,6 +27,9 @@ func TestEveryOwnAddressIsRefused(t *testing.T) {
 		options egress.Options
 		target  string
 	}{
+		"unspecified":             {egress.Options{}, "http://0.0.0.0/"},
+		"unspecified IPv6":        {egress.Options{}, "http://[::]/"},
+		"unspecified, mapped":     {egress.Options{}, "http://[::ffff:0.0.0.0]/"},
 		"another interface":       {egress.Options{Addresses: addrs("127.0.0.2")}, "http://192.0.2.7/"},
 		"another family":          {egress.Options{Addresses: addrs("127.0.0.2")}, "http://[2001:db8::7]/"},
 		"without a source":        {egress.Options{}, "http://192.0.2.7/"},
@@ -39,7 +45,8 @@ func TestEveryOwnAddressIsRefused(t *testing.T) {
 			expectRefusal(t, client.CheckURL(test.target), egress.CodeDenied)
 			expectFailure(t, get(t, client, test.target), egress.Refused, egress.CodeDenied)
 
-			test.options.Allow = prefixes("192.0.2.7/32", "2001:db8::7/128", "127.0.0.2/32", "198.51.100.9/32", "2001:db8::9/128")
+			test.options.Allow = prefixes("192.0.2.7/32", "2001:db8::7/128", "127.0.0.2/32", "198.51.100.9/32", "2001:db8::9/128",
+				"0.0.0.0/32", "::/128", "::ffff:0.0.0.0/128")
 			if err := newClient(t, test.options).CheckURL(test.target); err != nil {
 				t.Errorf("allowed by name: %v", err)
 			}
@@ -137,10 +144,32 @@ func TestSourceAddressIsAvailable(t *testing.T) {
 		t.Error(err)
 	}
 	client.MoveSource(netip.MustParseAddr("198.51.100.7"))
-	if err := client.Available(t.Context()); err == nil || !strings.Contains(err.Error(), "198.51.100.7") {
+	if err := client.Available(t.Context()); err == nil || !strings.Contains(err.Error(), "198.51.100.7 is not assigned to this host") {
 		t.Errorf("got %v", err)
 	}
 	if err := newClient(t, egress.Options{}).Available(t.Context()); err != nil {
 		t.Errorf("without a source: %v", err)
+	}
+}
+
+// Only the system's word that the address is not there says so: whoever has no
+// descriptor left to ask with has not lost it.
+func TestWhySourceAddressCannotBeBound(t *testing.T) {
+	t.Parallel()
+	addr := netip.MustParseAddr("192.0.2.7")
+	for cause, code := range map[syscall.Errno]string{
+		syscall.EADDRNOTAVAIL: egress.CodeSource, syscall.EAFNOSUPPORT: egress.CodeSource,
+		syscall.EMFILE: egress.CodeExhausted, syscall.ENFILE: egress.CodeExhausted,
+		syscall.ENOBUFS: egress.CodeExhausted, syscall.ENOMEM: egress.CodeExhausted,
+	} {
+		failure := egress.SourceFailure(t.Context(), addr, &net.OpError{Op: "listen", Err: os.NewSyscallError("bind", cause)})
+		if failure.Code != code || !strings.Contains(failure.Message, "192.0.2.7") || !strings.Contains(failure.Message, cause.Error()) {
+			t.Errorf("%v: got %+v", cause, failure)
+		}
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if failure := egress.SourceFailure(ended, addr, context.Canceled); failure.Code != egress.CodeCanceled {
+		t.Errorf("a look that was given up: %+v", failure)
 	}
 }

@@ -208,6 +208,12 @@ func TestNoRoute(t *testing.T) {
 			replies{"2a00::1": fails("connect", syscall.EADDRNOTAVAIL), "udp 2a00::1": noRoute},
 			egress.Failed, egress.CodeFamily,
 		},
+		"IPv6 in the private network alone": {
+			[]string{"2a00::1"},
+			[]string{"192.168.1.2", "fd12::2", "fe80::1"},
+			replies{"2a00::1": noRoute, "udp 2a00::1": noRoute},
+			egress.Failed, egress.CodeFamily,
+		},
 		"no IPv6 here, and IPv4 is off": {
 			[]string{"2a00::1", "9.9.9.1"},
 			[]string{"192.168.1.2"},

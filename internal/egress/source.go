@@ -20,8 +20,8 @@ func (c *Client) useSources(addresses []netip.Addr) error {
 			return fmt.Errorf("egress addresses %s and %s are of one family: give at most one IPv4 and one IPv6 (--egress-ip)",
 				family, addr)
 		}
-		if err := bindable(context.Background(), addr); err != nil {
-			return err
+		if failure := bindable(context.Background(), addr); failure != nil {
+			return failure
 		}
 		*family = addr
 	}
@@ -29,28 +29,40 @@ func (c *Client) useSources(addresses []netip.Addr) error {
 }
 
 // Available tells whether every source address is on this host now, by asking
-// the system each time. Without source addresses there is nothing to miss.
+// the system each time: an error is the system's word that one is not. Without
+// source addresses there is nothing to miss.
 func (c *Client) Available(ctx context.Context) error {
 	for _, source := range []netip.Addr{c.source4, c.source6} {
 		if !source.IsValid() {
 			continue
 		}
-		if err := bindable(ctx, source); err != nil {
-			return err
+		if failure := bindable(ctx, source); failure != nil && failure.Code == CodeSource {
+			return failure
 		}
 	}
 	return nil
 }
 
 // bindable binds the address for a moment.
-func bindable(ctx context.Context, addr netip.Addr) error {
+func bindable(ctx context.Context, addr netip.Addr) *Failure {
 	var config net.ListenConfig
 	conn, err := config.ListenPacket(ctx, "udp", netip.AddrPortFrom(addr, 0).String())
 	if err != nil {
-		return fmt.Errorf("egress address %s is not assigned to this host (--egress-ip): %w", addr, err)
+		return sourceFailure(ctx, addr, err)
 	}
-	if err := conn.Close(); err != nil {
-		return fmt.Errorf("release egress address %s: %w", addr, err)
-	}
+	_ = conn.Close()
 	return nil
+}
+
+// sourceFailure tells an address that is gone from one that cannot be asked for.
+func sourceFailure(ctx context.Context, addr netip.Addr, err error) *Failure {
+	what := fmt.Sprintf("egress address %s ", addr)
+	switch {
+	case exhausted(err):
+		return infrastructure(CodeExhausted, what+"cannot be bound: "+errno(err))
+	case ctx.Err() != nil:
+		return infrastructure(CodeCanceled, what+"was not looked up: given up before")
+	default:
+		return infrastructure(CodeSource, what+"is not assigned to this host (--egress-ip): "+errno(err))
+	}
 }
