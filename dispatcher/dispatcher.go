@@ -33,6 +33,8 @@ type Endpoints interface {
 	// Has reports whether a publisher has any endpoint.
 	Has(publisher string) bool
 	Endpoint(id string) (postback.Endpoint, bool)
+	// Of lists the ids of a publisher's endpoints, deleted ones too.
+	Of(publisher string) []string
 }
 
 // Carrier knows the endpoints' schemes.
@@ -101,6 +103,9 @@ type Options struct {
 	// Share is how many attempts of one endpoint may be in a lane of the queue at
 	// once. Zero means 256.
 	Share int
+	// PublisherShare is how many of all endpoints of a publisher may. Zero means four
+	// times Share.
+	PublisherShare int
 	// ReplayWindow is how many of the deliveries that a replay job reopened may be
 	// due in the ledger at once. Zero means 1000.
 	ReplayWindow int
@@ -133,6 +138,8 @@ const (
 	// endpoint has in there is what the others wait for: no more than the workers
 	// of a shard see to in a moment.
 	defaultShare = 256
+	// A publisher with many endpoints is no more to the others than one with a few.
+	defaultPublisherShares = 4
 	// More than the queue takes in until the next turn, and few enough to be
 	// counted at each.
 	defaultReplayWindow = 1000
@@ -162,6 +169,7 @@ func (o Options) withDefaults() Options {
 	o.Senders = cmp.Or(o.Senders, defaultSenders)
 	o.Handoff = cmp.Or(o.Handoff, defaultHandoff)
 	o.Share = cmp.Or(o.Share, defaultShare)
+	o.PublisherShare = cmp.Or(o.PublisherShare, defaultPublisherShares*o.Share)
 	o.ReplayWindow = cmp.Or(o.ReplayWindow, defaultReplayWindow)
 	if o.Now == nil {
 		o.Now = time.Now

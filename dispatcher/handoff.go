@@ -2,8 +2,8 @@ package dispatcher
 
 import "github.com/waybillhq/waybill/postback"
 
-// reservation is room in the handoff: of which deliveries, with their endpoints.
-type reservation map[string]string
+// reservation is room in the handoff: of which deliveries, and whom they are for.
+type reservation map[string]owner
 
 // reserve takes room in the handoff for new deliveries, as far as there is any.
 // Those are about to be enqueued, so the sweeper need not look at them soon; the
@@ -16,9 +16,9 @@ func (d *Dispatcher) reserve(items []postback.Acceptance) reservation {
 	for _, item := range items {
 		for i := range item.Deliveries {
 			delivery := &item.Deliveries[i]
-			if delivery.State == postback.Pending && d.lanes.reserve(delivery.EndpointID) {
+			if delivery.State == postback.Pending && d.lanes.reserve(ownerOf(*delivery)) {
 				delivery.SweepAt = delivery.NextAttemptAt.Add(d.Grace)
-				reserved[delivery.ID] = delivery.EndpointID
+				reserved[delivery.ID] = ownerOf(*delivery)
 			}
 		}
 	}
@@ -40,7 +40,7 @@ func (d *Dispatcher) handOver(reserved reservation, written []postback.Acceptanc
 			}
 		}
 	}
-	for _, endpointID := range reserved {
-		d.lanes.unreserve(endpointID)
+	for _, of := range reserved {
+		d.lanes.unreserve(of)
 	}
 }

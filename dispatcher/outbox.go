@@ -88,7 +88,7 @@ func (d *Dispatcher) sendRest(ctx context.Context) {
 // enqueueReserved enqueues what was handed over. What had to wait for its turn,
 // because the queue was slow, may have been taken for lost and made meanwhile.
 func (d *Dispatcher) enqueueReserved(ctx context.Context, due postback.Due) {
-	defer d.lanes.unreserve(due.Delivery.EndpointID)
+	defer d.lanes.unreserve(ownerOf(due.Delivery))
 	waited := d.now().Sub(due.Delivery.NextAttemptAt) > sweepInterval
 	d.enqueue(ctx, due, waited)
 }

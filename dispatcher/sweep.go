@@ -83,7 +83,7 @@ func (d *Dispatcher) feed(ctx context.Context) error {
 			d.lanes.close() // all that is due stays where it is
 			return nil
 		}
-		full := d.lanes.full()
+		full := d.lanes.full(d.Endpoints.Of)
 		moved, err := d.move(ctx, full)
 		if err != nil {
 			return err
@@ -98,7 +98,7 @@ func (d *Dispatcher) feed(ctx context.Context) error {
 
 // move queues a step of what is due. What it has claimed nobody else looks at
 // until the grace is over: it is queued even when the process stops meanwhile.
-func (d *Dispatcher) move(ctx context.Context, full []string) (int, error) {
+func (d *Dispatcher) move(ctx context.Context, full map[string]bool) (int, error) {
 	ctx, cancel := outlasting(ctx)
 	defer cancel()
 	now := d.now()

@@ -152,8 +152,8 @@ type Claim struct {
 	// unless they have moved on by then.
 	Now, Next time.Time
 	Limit     int
-	Each      int      // of one endpoint; 0: as many as the limit
-	Except    []string // endpoints of which none is claimed
+	Each      int             // of one endpoint; 0: as many as the limit
+	Except    map[string]bool // endpoints of which none is claimed
 }
 
 // Acceptance is an event with the deliveries made for it: what the ledger is

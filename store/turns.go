@@ -21,7 +21,7 @@ func (t *Turns) Next(ids []string, claim postback.Claim) (chosen []string, each 
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, id := range ids {
-		if !slices.Contains(claim.Except, id) {
+		if !claim.Except[id] {
 			chosen = append(chosen, id)
 		}
 	}

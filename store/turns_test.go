@@ -20,7 +20,7 @@ func TestTurnsGoRoundTheEndpoints(t *testing.T) {
 		{nil, postback.Claim{Limit: 10}, "[] 0"},
 		{[]string{"b", "a", "b"}, postback.Claim{Limit: 10}, "[a b] 5"},
 		{[]string{"b", "a"}, postback.Claim{Limit: 10, Each: 3}, "[a b] 3"},
-		{[]string{"b", "a"}, postback.Claim{Limit: 10, Except: []string{"a"}}, "[b] 10"},
+		{[]string{"b", "a"}, postback.Claim{Limit: 10, Except: map[string]bool{"a": true}}, "[b] 10"},
 		{[]string{"a", "b", "c"}, postback.Claim{Limit: 2, Each: 3}, "[a b] 1"},
 		{[]string{"a", "b", "c"}, postback.Claim{Limit: 2, Each: 3}, "[a c] 1"},
 		{[]string{"a", "b", "c"}, postback.Claim{Limit: 2, Each: 3}, "[b c] 1"},

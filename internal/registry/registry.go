@@ -36,6 +36,7 @@ type Registry struct {
 	mu          sync.RWMutex
 	byID        map[string]postback.Endpoint
 	byPublisher map[string][]string // ids, in the order they were made
+	everOf      map[string][]string // the same, with deleted ones
 }
 
 // New makes an empty registry; Refresh fills it.
@@ -45,6 +46,7 @@ func New(ledger Ledger) *Registry {
 		refreshing:  make(chan struct{}, 1),
 		byID:        map[string]postback.Endpoint{},
 		byPublisher: map[string][]string{},
+		everOf:      map[string][]string{},
 	}
 }
 
@@ -73,6 +75,7 @@ func (r *Registry) Refresh(ctx context.Context) error {
 func (r *Registry) put(endpoint postback.Endpoint) {
 	if _, known := r.byID[endpoint.ID]; !known {
 		r.byPublisher[endpoint.Publisher] = append(r.byPublisher[endpoint.Publisher], endpoint.ID)
+		r.everOf[endpoint.Publisher] = append(r.everOf[endpoint.Publisher], endpoint.ID)
 	}
 	r.byID[endpoint.ID] = endpoint
 	if endpoint.State == postback.EndpointDeleted {
@@ -108,6 +111,13 @@ func (r *Registry) Has(publisher string) bool {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return len(r.byPublisher[publisher]) > 0
+}
+
+// Of lists the ids of a publisher's endpoints, deleted ones too.
+func (r *Registry) Of(publisher string) []string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return slices.Clone(r.everOf[publisher])
 }
 
 // Matching lists the endpoints that want a publisher's events of a type.

@@ -152,7 +152,7 @@ func claimMoreEndpoints(k kit) {
 	}
 	got := map[string]int{}
 	for range 5 {
-		for id, count := range k.claims(postback.Claim{Limit: 2, Except: []string{"ep_9"}}) {
+		for id, count := range k.claims(postback.Claim{Limit: 2, Except: map[string]bool{"ep_9": true}}) {
 			got[id] += count
 		}
 	}
@@ -164,9 +164,9 @@ func claimExcept(k kit) {
 		k.due("ep_1", After(time.Duration(i)*time.Second))
 		k.due("ep_2", After(time.Duration(i)*time.Second))
 	}
-	same(k, "claimed", k.claims(postback.Claim{Limit: 10, Each: 3, Except: []string{"ep_1"}}), map[string]int{"ep_2": 3})
-	same(k, "claimed", k.claims(postback.Claim{Limit: 10, Except: []string{"ep_2"}}), map[string]int{"ep_1": 4})
-	same(k, "number claimed", len(k.claims(postback.Claim{Limit: 10, Except: []string{"ep_2"}})), 0)
+	same(k, "claimed", k.claims(postback.Claim{Limit: 10, Each: 3, Except: map[string]bool{"ep_1": true}}), map[string]int{"ep_2": 3})
+	same(k, "claimed", k.claims(postback.Claim{Limit: 10, Except: map[string]bool{"ep_2": true}}), map[string]int{"ep_1": 4})
+	same(k, "number claimed", len(k.claims(postback.Claim{Limit: 10, Except: map[string]bool{"ep_2": true}})), 0)
 }
 
 func requeueTests() []test {
