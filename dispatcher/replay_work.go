@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/waybillhq/waybill/internal/loop"
@@ -45,43 +44,67 @@ func (d *Dispatcher) replayWork() loop.Job {
 
 // workOnReplays moves every running job on by what its rate and its window allow
 // by now, and says how many there are. Every process does so: a step that another
-// one took is not taken again. The jobs take turns of one step each, so that a
-// large one keeps no other waiting, and one that fails keeps no other from going
-// on. After some steps the ledger is left to others until the next turn.
+// one took is not taken again. Publishers take turns of one step each, and so do
+// the jobs of a publisher, so that neither a large job nor a publisher with many
+// keeps another waiting, and one that fails keeps no other from going on. After
+// some steps the ledger is left to others until the next turn.
 func (d *Dispatcher) workOnReplays(ctx context.Context) (running int, err error) {
 	jobs, err := d.Replays.RunningReplays(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("list replays: %w", err)
 	}
 	d.paces.keep(jobs)
-	moves := make([]*replayMove, len(jobs))
-	for i, job := range jobs {
-		moves[i] = &replayMove{job: job}
+	var publishers []string
+	moves := map[string][]*replayMove{}
+	for _, job := range jobs {
+		publisher := job.Filter.Publisher // empty: of all
+		if moves[publisher] = append(moves[publisher], &replayMove{job: job}); len(moves[publisher]) == 1 {
+			publishers = append(publishers, publisher)
+		}
 	}
 	var failed []error
 	for range replaySteps {
-		moves = slices.DeleteFunc(moves, func(move *replayMove) bool {
-			again, err := d.moveReplay(ctx, move)
-			if err != nil && postback.CodeOf(err) != postback.CodeConflict { // another process works on it, or it was cancelled
-				failed = append(failed, fmt.Errorf("work on replay %s: %w", move.job.ID, err))
-			}
-			return err != nil || !again
-		})
+		for _, publisher := range publishers {
+			moves[publisher], err = d.moveOne(ctx, moves[publisher])
+			failed = append(failed, err)
+		}
 	}
 	return len(jobs), errors.Join(failed...)
+}
+
+// moveOne takes the next step of the first of some jobs that has one to take, and
+// returns those that may take more, that one last.
+func (d *Dispatcher) moveOne(ctx context.Context, moves []*replayMove) (left []*replayMove, failed error) {
+	for len(moves) > 0 {
+		move := moves[0]
+		moves, move.moved = moves[1:], false
+		again, err := d.moveReplay(ctx, move)
+		if err != nil && postback.CodeOf(err) != postback.CodeConflict { // another process works on it, or it was cancelled
+			failed = errors.Join(failed, fmt.Errorf("work on replay %s: %w", move.job.ID, err))
+		}
+		if err == nil && again {
+			moves = append(moves, move)
+		}
+		if move.moved {
+			break
+		}
+	}
+	return moves, failed
 }
 
 // replayMove is a job in one turn.
 type replayMove struct {
 	job    postback.ReplayJob
 	looked bool
-	room   int // how many more may be reopened in this turn, once it was looked
+	moved  bool // it took a step
+	room   int  // how many more may be reopened in this turn, once it was looked
 }
 
 // moveReplay takes the job's next step, and says whether it may take another in
 // this turn: it collects its snapshot, and then works through it.
 func (d *Dispatcher) moveReplay(ctx context.Context, move *replayMove) (again bool, err error) {
 	if !move.job.Collected {
+		move.moved = true
 		if move.job, err = d.Replays.CollectReplay(ctx, move.job.ID, step, d.now()); err != nil {
 			return false, fmt.Errorf("collect deliveries: %w", err)
 		}
@@ -117,6 +140,7 @@ func (d *Dispatcher) lookAtReplay(ctx context.Context, move *replayMove) error {
 
 // reopenSome is one step of a job that has room.
 func (d *Dispatcher) reopenSome(ctx context.Context, move *replayMove) (again bool, err error) {
+	move.moved = true
 	size := min(move.room, replayStep)
 	job, err := d.Replays.AdvanceReplay(ctx, move.job.ID, move.job.Handled(), size, d.now())
 	if err != nil {
