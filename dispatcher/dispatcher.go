@@ -86,9 +86,11 @@ type Options struct {
 	// unless the endpoint has a number of its own, which counts up to MostInFlight
 	// (0: any): no endpoint is to hold all workers of its shard.
 	MaxInFlight, MostInFlight int
-	// MaxInFlightPublisher is how many attempts to all endpoints of one publisher
-	// a worker makes at once (0: any).
+	// MaxInFlightPublisher is how many attempts to the endpoints of one publisher
+	// in one shard a worker makes at once (0: any).
 	MaxInFlightPublisher int
+	// Shards is over how many shards the endpoints are spread. Zero means one.
+	Shards int
 	// Grace is how long a queued attempt may take before the sweeper looks
 	// after it. Zero means 45 s: longer than the lease of a dead worker.
 	Grace time.Duration

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/waybillhq/waybill/internal/task"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -113,6 +114,9 @@ func (d *Dispatcher) releaseParked(ctx context.Context) error {
 		if active = active || working; takes {
 			open = append(open, endpoint)
 		}
+		if !working {
+			d.releases.done(id, nil) // whatever its last job failed with
+		}
 	}
 	d.releaseAll(ctx, open)
 	d.releases.again(active || len(open) > 0)
@@ -160,15 +164,15 @@ func (d *Dispatcher) cancel(ctx context.Context, endpoint postback.Endpoint) (in
 }
 
 // releaseAll releases deliveries of endpoints that take them. Those of a publisher
-// have an equal part of its in-flight slots: more would be released only to be
-// parked again.
+// have an equal part of the in-flight slots that it has in their shard: more would
+// be released only to be parked again.
 func (d *Dispatcher) releaseAll(ctx context.Context, open []postback.Endpoint) {
-	sharing := map[string]int{}
+	sharing := map[pool]int{}
 	for _, endpoint := range open {
-		sharing[endpoint.Publisher]++
+		sharing[d.poolOf(endpoint)]++
 	}
 	for _, endpoint := range open {
-		places, by := d.places(endpoint, sharing[endpoint.Publisher]), d.crews.free
+		places, by := d.places(endpoint, sharing[d.poolOf(endpoint)]), d.crews.free
 		if endpoint.RateLimit != nil {
 			by = d.crews.limited
 		}
@@ -178,8 +182,18 @@ func (d *Dispatcher) releaseAll(ctx context.Context, open []postback.Endpoint) {
 	}
 }
 
+// pool is whose in-flight slots an endpoint takes.
+type pool struct {
+	publisher string
+	shard     int
+}
+
+func (d *Dispatcher) poolOf(endpoint postback.Endpoint) pool {
+	return pool{endpoint.Publisher, task.ShardOf(endpoint.ID, max(1, d.Shards))}
+}
+
 // places is how many in-flight slots one process has for an endpoint, while so
-// many of its publisher share the publisher's.
+// many share them.
 func (d *Dispatcher) places(endpoint postback.Endpoint, sharing int) int {
 	places := endpoint.Places(d.MaxInFlight, cmp.Or(d.MostInFlight, postback.MaxInFlight))
 	if d.MaxInFlightPublisher == 0 {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/waybillhq/waybill/dispatcher"
+	"github.com/waybillhq/waybill/internal/task"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -148,6 +149,34 @@ func TestThePublishersEndpointsShareItsWindow(t *testing.T) {
 			if count := b.count(t, due); count != 3 {
 				t.Fatalf("%d deliveries of %s are due, want a fourth of 12", count, id)
 			}
+		}
+	}
+}
+
+// A publisher's slots are counted in each shard: its endpoints in others take none.
+func TestEndpointsOfOtherShardsShareNoWindow(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(o *dispatcher.Options) { o.MaxInFlightPublisher, o.Shards = 12, 2 })
+	of := map[int]int{}
+	var ids []string
+	for len(of) < 2 {
+		id := b.offer(t).ID
+		of[task.ShardOf(id, 2)]++
+		ids = append(ids, id)
+		if _, err := b.Endpoints.Pause(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.many(t, 20)
+	for _, id := range ids {
+		b.resume(t, id)
+	}
+	b.release(t)
+	for _, id := range ids {
+		due := in(postback.Pending)
+		due.EndpointID = id
+		if got, want := b.count(t, due), max(1, 12/of[task.ShardOf(id, 2)]); got != want {
+			t.Errorf("%d deliveries of %s are due, want %d", got, id, want)
 		}
 	}
 }
