@@ -67,6 +67,13 @@ const (
 	ReasonEndpointDeleted Reason = "endpoint_deleted" // cancelled: the endpoint was deleted
 )
 
+// Reasons lists every reason, of parked deliveries first.
+func Reasons() []Reason {
+	return append(ParkedReasons(),
+		ReasonExhausted, ReasonNotRetried, ReasonStopped, ReasonMaxAge, ReasonRefused, ReasonUnsendable, ReasonExample,
+		ReasonEndpointDeleted)
+}
+
 // ParkedReasons lists the reasons of parked deliveries.
 func ParkedReasons() []Reason {
 	return []Reason{ReasonPaused, ReasonDisabled, ReasonCircuitOpen, ReasonOverLimit, ReasonOrdered}

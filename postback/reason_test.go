@@ -24,6 +24,19 @@ func TestReasonsAreTheTableOfReasons(t *testing.T) {
 	}
 }
 
+// TestReasonsAreAll compares the list with the constants.
+func TestReasonsAreAll(t *testing.T) {
+	t.Parallel()
+	var listed []string
+	for _, reason := range postback.Reasons() {
+		listed = append(listed, string(reason))
+	}
+	slices.Sort(listed)
+	if declared := slices.Sorted(maps.Keys(declaredReasons(t))); len(declared) == 0 || !slices.Equal(declared, listed) {
+		t.Errorf("declared are %v\nlisted are %v", declared, listed)
+	}
+}
+
 // TestParkedReasonsAreAll compares the list with the constants.
 func TestParkedReasonsAreAll(t *testing.T) {
 	t.Parallel()

@@ -56,8 +56,14 @@ The exit code is 1 when a delivery is missing or a signature does not hold.`,
 		},
 	}
 	flags.add(cmd)
+	completeBenchScheme(cmd)
 	cmd.AddCommand(p.benchIsolationCommand(), p.benchEngineCommand())
 	return cmd
+}
+
+// completeBenchScheme offers the schemes that a run can use.
+func completeBenchScheme(cmd *cobra.Command) {
+	_ = cmd.RegisterFlagCompletionFunc("scheme", cobra.FixedCompletions([]cobra.Completion{"besitos", "bitlabs", "simpleswap"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
 func (f *benchFlags) add(cmd *cobra.Command) {

@@ -56,6 +56,7 @@ delivery is missing, came twice or is forged; a ratio counts only with --max-rat
 		},
 	}
 	flags.add(cmd)
+	completeBenchScheme(cmd)
 	return cmd
 }
 

@@ -68,6 +68,8 @@ Start with "waybill serve", which needs nothing installed.
 
 Exit codes: 0 done, 1 failed, 2 bad usage, 130 interrupted before it was done.`)
 	root.SilenceErrors, root.SilenceUsage = true, true
+	root.Version = versionLine()
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return badFlag(err) })
 	root.AddGroup(
 		&cobra.Group{ID: groupServer, Title: "Server:"},
@@ -83,6 +85,7 @@ Exit codes: 0 done, 1 failed, 2 bad usage, 130 interrupted before it was done.`)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	p.checkDefaults(root)
+	p.addCompletions(root)
 	return root
 }
 

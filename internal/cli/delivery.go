@@ -62,7 +62,7 @@ func (p *program) showDeliveries(deliveries []client.Delivery) {
 	for _, delivery := range deliveries {
 		rows = append(rows, deliveryRow(delivery))
 	}
-	printTable(p.out, deliveryHeadings(), rows)
+	p.printTable(p.out, deliveryHeadings(), rows)
 }
 
 func stateOf(d client.Delivery) string {

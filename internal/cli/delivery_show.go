@@ -42,7 +42,7 @@ back. What the endpoint wrote is shown escaped.`,
 }
 
 func (p *program) showDelivery(d client.Delivery) {
-	labels(p.out, "",
+	p.labels("",
 		[2]string{"delivery", d.ID},
 		[2]string{"event", d.EventID + " (" + d.EventType + ")"},
 		[2]string{"reference", d.Reference},
@@ -67,7 +67,7 @@ func replaysOf(d client.Delivery) string {
 func (p *program) showAttempt(a client.Attempt) {
 	p.printf("\nattempt %d (%s) at %s: %s after %d ms%s\n",
 		a.Number, escapeLine(string(a.Trigger)), when(a.StartedAt), escapeLine(string(a.Outcome)), a.DurationMS, statusOf(a))
-	labels(p.out, "  ",
+	p.labels("  ",
 		[2]string{"error       ", errorOf(a.Error)},
 		[2]string{"request     ", a.Request.Method + " " + a.Request.URL},
 		[2]string{"signed      ", a.Request.StringToSign})
@@ -76,7 +76,7 @@ func (p *program) showAttempt(a client.Attempt) {
 		p.printf("  response      %d\n", a.StatusCode)
 		p.showMessage(a.Response.Headers, a.Response.Body, a.Response.BodyBase64, truncation(a.Response.Truncated))
 	}
-	labels(p.out, "  ",
+	p.labels("  ",
 		[2]string{"sent from   ", a.SourceIP},
 		[2]string{"trace       ", a.TraceID},
 		[2]string{"notes       ", strings.Join(a.Notes, "; ")})
@@ -106,7 +106,7 @@ func truncation(truncated bool) string {
 // showMessage prints the headers and the body of a request or a response.
 func (p *program) showMessage(headers map[string]string, body string, raw []byte, tail string) {
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
-		labels(p.out, "  ", [2]string{"  header    ", name + ": " + headers[name]})
+		p.labels("  ", [2]string{"  header    ", name + ": " + headers[name]})
 	}
 	if len(raw) > 0 {
 		body = "base64:" + base64.StdEncoding.EncodeToString(raw)

@@ -29,7 +29,7 @@ temporary directory holds the data and is removed at the end.`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			options.Out = p.out
-			options.Color = isTerminal(p.out) && p.getenv("NO_COLOR") == ""
+			options.Color = p.look(p.out).colours
 			return p.demo(cmd.Context(), options)
 		},
 	}

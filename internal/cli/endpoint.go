@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strconv"
@@ -111,7 +110,7 @@ func (p *program) showEndpoint(result client.EndpointResult, asJSON bool) error 
 		return p.printJSON(result)
 	}
 	e := result.Endpoint
-	labels(p.out, "",
+	p.labels("",
 		[2]string{"endpoint", e.ID},
 		[2]string{"publisher", e.Publisher},
 		[2]string{"state", stateLine(e)},
@@ -131,7 +130,7 @@ func (p *program) showEndpoint(result client.EndpointResult, asJSON bool) error 
 	)
 	if len(e.Secrets) > 1 {
 		p.printf("\n")
-		printSecrets(p.out, e.Secrets)
+		p.printSecrets(e.Secrets)
 	}
 	if result.Secret != "" {
 		p.notef("The secret is shown this once: give it to the publisher and keep it safe.\n")
@@ -166,14 +165,14 @@ func secretLine(result client.EndpointResult) string {
 }
 
 // printSecrets shows when each secret of an endpoint signs, and when it last did.
-func printSecrets(out io.Writer, secrets []client.SecretTimes) {
+func (p *program) printSecrets(secrets []client.SecretTimes) {
 	rows := make([][]string, 0, len(secrets))
 	for _, secret := range secrets {
 		rows = append(rows, []string{
 			strconv.Itoa(secret.Version), when(secret.ActiveFrom), when(secret.RetiresAt), when(secret.LastUsedAt),
 		})
 	}
-	printTable(out, []string{"secret", "signs from", "until", "last used"}, rows)
+	p.printTable(p.out, []string{"secret", "signs from", "until", "last used"}, rows)
 }
 
 func typesOf(e client.Endpoint) string {

@@ -22,7 +22,7 @@ type shownEndpoint struct {
 // printHealth says in words how an endpoint does.
 func (p *program) printHealth(health client.EndpointHealth) {
 	p.printf("\n")
-	labels(p.out, "",
+	p.labels("",
 		[2]string{"circuit", circuitLine(health)},
 		[2]string{"failing", failingLine(health)},
 		[2]string{"last " + windowName(health.Traffic.Window), trafficLine(health.Traffic)},

@@ -71,7 +71,7 @@ func (p *program) eventShow() *cobra.Command {
 		if asJSON {
 			return p.printJSON(event)
 		}
-		labels(p.out, "",
+		p.labels("",
 			[2]string{"event", event.ID},
 			[2]string{"type", event.Type},
 			[2]string{"publisher", event.Publisher},

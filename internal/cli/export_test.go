@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/waybillhq/waybill/client"
@@ -36,4 +37,11 @@ func ExportFile(ctx context.Context, c *client.Client, how client.ExportRequest,
 		pause: func(_ context.Context, wait time.Duration) error { return pause(wait) },
 	}
 	return exportFile(ctx, job, path, resume)
+}
+
+// Table is what a table looks like on a terminal of a width, or on none.
+func Table(width int, colours bool, headings []string, rows [][]string) string {
+	var out strings.Builder
+	look{width: width, colours: colours}.table(&out, headings, rows)
+	return out.String()
 }

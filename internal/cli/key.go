@@ -45,7 +45,7 @@ func (p *program) keyCreate() *cobra.Command {
 		if asJSON {
 			return p.printJSON(made)
 		}
-		labels(p.out, "",
+		p.labels("",
 			[2]string{"id", made.ID},
 			[2]string{"role", string(made.Role)},
 			[2]string{"publisher", made.Publisher},
@@ -77,7 +77,7 @@ func (p *program) keyList() *cobra.Command {
 		for _, key := range keys {
 			rows = append(rows, []string{key.ID, string(key.Role), key.Publisher, key.Name, when(key.CreatedAt), when(key.RevokedAt)})
 		}
-		printTable(p.out, []string{"key", "role", "publisher", "name", "created", "revoked"}, rows)
+		p.printTable(p.out, []string{"key", "role", "publisher", "name", "created", "revoked"}, rows)
 		return nil
 	})
 }

@@ -37,7 +37,7 @@ func (l listing[T]) show(ctx context.Context, p *program, chosen paging) error {
 	for _, item := range page.Items {
 		rows = append(rows, l.row(item))
 	}
-	printTable(p.out, l.headings, rows)
+	p.printTable(p.out, l.headings, rows)
 	if page.NextCursor != "" {
 		p.notef("There are more: --cursor %s\n", escapeLine(page.NextCursor))
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"unicode/utf16"
 
@@ -43,7 +42,8 @@ func isTerminal(stream any) bool {
 
 // labels prints pairs of a label and a text, aligned; pairs without a text are
 // left out. Texts are escaped.
-func labels(out io.Writer, indent string, pairs ...[2]string) {
+func (p *program) labels(indent string, pairs ...[2]string) {
+	look := p.look(p.out)
 	width := 0
 	for _, pair := range pairs {
 		if pair[1] != "" {
@@ -52,7 +52,7 @@ func labels(out io.Writer, indent string, pairs ...[2]string) {
 	}
 	for _, pair := range pairs {
 		if pair[1] != "" {
-			fmt.Fprintf(out, "%s%-*s  %s\n", indent, width, pair[0], escapeLine(pair[1]))
+			p.printf("%s%-*s  %s\n", indent, width, pair[0], look.paint(pair[0], pair[1], escapeLine(pair[1])))
 		}
 	}
 }

@@ -136,6 +136,6 @@ func (p *program) confirmReplay(ctx context.Context, c *client.Client, request c
 	if err != nil {
 		return fmt.Errorf("count deliveries: %w", err)
 	}
-	showGroups(p.err, counted)
+	p.showGroups(p.err, counted)
 	return p.confirm("Replay them?")
 }

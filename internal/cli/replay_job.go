@@ -19,7 +19,7 @@ func (p *program) showReplay(job client.ReplayJob, asJSON bool) error {
 	case asJSON:
 		return p.printJSON(job)
 	case job.DryRun:
-		showGroups(p.out, job)
+		p.showGroups(p.out, job)
 	default:
 		p.printf("%s is %s: %s\n", escapeLine(job.ID), job.State, progressOf(job))
 		if job.Outcomes != nil && job.Replayed > 0 {
@@ -30,7 +30,7 @@ func (p *program) showReplay(job client.ReplayJob, asJSON bool) error {
 }
 
 // showGroups says what a dry run counted.
-func showGroups(to io.Writer, job client.ReplayJob) {
+func (p *program) showGroups(to io.Writer, job client.ReplayJob) {
 	kept := 0
 	rows := make([][]string, 0, len(job.Groups))
 	for _, group := range job.Groups {
@@ -47,7 +47,7 @@ func showGroups(to io.Writer, job client.ReplayJob) {
 	}
 	if len(rows) > 0 {
 		fmt.Fprintln(to)
-		printTable(to, []string{"count", "endpoint", "state", "reason", "note"}, rows)
+		p.printTable(to, []string{"count", "endpoint", "state", "reason", "note"}, rows)
 	}
 }
 

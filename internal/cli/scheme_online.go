@@ -47,7 +47,7 @@ before with "waybill sign --scheme-file FILE".`,
 		if asJSON {
 			return p.printJSON(made)
 		}
-		labels(p.out, "",
+		p.labels("",
 			[2]string{"scheme", made.Name},
 			[2]string{"methods", strings.Join(made.Methods, ", ")},
 			[2]string{"description", made.Description},
@@ -77,7 +77,7 @@ func (p *program) schemeList() *cobra.Command {
 		for _, scheme := range all {
 			rows = append(rows, []string{scheme.Name, strings.Join(scheme.Methods, ", "), string(scheme.Origin), scheme.Description})
 		}
-		printTable(p.out, []string{"scheme", "methods", "origin", "description"}, rows)
+		p.printTable(p.out, []string{"scheme", "methods", "origin", "description"}, rows)
 		return nil
 	})
 }

@@ -86,5 +86,5 @@ func (p *program) showAccepted(event client.Event, accepted client.Acceptance) {
 	for _, delivery := range accepted.Deliveries {
 		rows = append(rows, []string{delivery.ID, delivery.EndpointID, string(delivery.State)})
 	}
-	printTable(p.out, []string{"delivery", "endpoint", "state"}, rows)
+	p.printTable(p.out, []string{"delivery", "endpoint", "state"}, rows)
 }

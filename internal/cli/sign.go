@@ -169,16 +169,16 @@ func (p *program) showSigned(request signer.Request, asJSON bool) error {
 	if asJSON {
 		return p.printJSON(shown)
 	}
-	labels(p.out, "",
+	p.labels("",
 		[2]string{"string to sign", shown.StringToSign},
 		[2]string{"signature", shown.Signature},
 		[2]string{"request", shown.Method + " " + shown.URL})
 	for _, name := range slices.Sorted(maps.Keys(shown.Headers)) {
-		labels(p.out, "", [2]string{"header        ", name + ": " + shown.Headers[name]})
+		p.labels("", [2]string{"header        ", name + ": " + shown.Headers[name]})
 	}
-	labels(p.out, "", [2]string{"body          ", shown.Body})
+	p.labels("", [2]string{"body          ", shown.Body})
 	for _, note := range shown.Notes {
-		labels(p.out, "", [2]string{"note          ", note})
+		p.labels("", [2]string{"note          ", note})
 	}
 	return nil
 }

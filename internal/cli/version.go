@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"runtime"
 
 	"github.com/spf13/cobra"
@@ -15,8 +16,12 @@ func (p *program) versionCommand() *cobra.Command {
 		Long:  "Print the version of this binary, the Go version it was built with, and the platform.",
 		Args:  takes(),
 		RunE: func(*cobra.Command, []string) error {
-			p.printf("waybill %s %s %s/%s\n", app.Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			p.printf("%s\n", versionLine())
 			return nil
 		},
 	}
+}
+
+func versionLine() string {
+	return fmt.Sprintf("waybill %s %s %s/%s", app.Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
