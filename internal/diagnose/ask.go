@@ -87,7 +87,7 @@ func askScheme(scheme signer.Scheme, received signer.Received, secrets []string)
 	if last := len(from.where.query) - 1; last >= 0 && isSignatureName(nameOf(from.where.query[last]), "") {
 		from.last, from.where = from.where.query[last], from.where.without(last)
 	}
-	edits := slices.Concat(placeEdits(from.where), bodyEdits(received.Body), keyEdits(), formulas)
+	edits := slices.Concat(placeEdits(from.where), bodyEdits(received.Body), commonOnes(keyEdits()), commonOnes(formulas))
 	for _, secret := range secrets {
 		q.bases = append(q.bases, base{recipe: recipe{from, []byte(secret), hmacOf}, edits: edits})
 	}

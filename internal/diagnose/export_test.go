@@ -9,8 +9,8 @@ import (
 
 // The bounds of a search, for tests.
 const (
-	MostTrials = mostTrials
-	MostBytes  = mostBytes
+	MostTrials = mostTrials + mostOrdered
+	MostBytes  = 2 * mostBytes
 	// MostOvershoot is what one trial may add when the bound is near.
 	MostOvershoot = 8 * (longestURL*3 + longestBody*8)
 )

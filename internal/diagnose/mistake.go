@@ -29,8 +29,18 @@ const (
 type edit struct {
 	mistake
 	subject subject
-	alone   bool                               // not tried together with others
+	alone   bool // not tried together with others
+	order   bool // one of many orders: tried together with what is common
+	common  bool
 	apply   func(r recipe) (_ recipe, ok bool) // ok: there was something to change
+}
+
+// commonOnes marks edits that are tried together with each of many orders.
+func commonOnes(edits []edit) []edit {
+	for i := range edits {
+		edits[i].common = true
+	}
+	return edits
 }
 
 // combines says whether two edits are tried together.

@@ -34,6 +34,13 @@ func aloneOnPlace(code, clause string, change func(place) place) edit {
 	return made
 }
 
+// inOtherOrder is one of many orders of the parameters.
+func inOtherOrder(how string, change func(place) place) edit {
+	made := aloneOnPlace("parameter_order", "the parameters stood in the order "+how, change)
+	made.order = true
+	return made
+}
+
 const (
 	hintTLS   = "a proxy that ends TLS lets a server believe that it is called by http://"
 	hintPort  = "a proxy in front of a server adds or hides ports"
@@ -50,17 +57,17 @@ func placeEdits(p place) []edit {
 			slices.Reverse(p.query)
 			return p
 		}),
-	}, escapeEdits(), spanEdits(), pathEdits(), queryEdits(p))
+	}, commonOnes(escapeEdits()), spanEdits(), pathEdits(), queryEdits(p))
 	return append(edits, orderEdits(p)...)
 }
 
 func originEdits(p place) []edit {
-	edits := []edit{
+	edits := commonOnes([]edit{
 		onPlace("url_scheme", swapClause(p.scheme), hintTLS, func(p place) place {
 			p.scheme = otherScheme(p.scheme)
 			return p
 		}),
-	}
+	})
 	if p.port != "" {
 		edits = append(edits, onPlace("port", "the URL had no port", hintPort, func(p place) place {
 			p.port = ""
@@ -188,20 +195,16 @@ func queryEdits(p place) []edit {
 	return edits
 }
 
-// orderEdits tries the order in which the network documents its fields and,
-// where there are few parameters, all orders.
+// orderEdits tries the order in which the network documents its fields, all
+// orders of few parameters and, of more, those in which one has moved.
 func orderEdits(p place) []edit {
-	const few = 5
-	edits := []edit{aloneOnPlace("parameter_order", "the parameters stood in the order in which the network documents them", documented)}
-	if len(p.query) > few {
-		return edits
-	}
-	for _, order := range permutations(len(p.query)) {
+	edits := []edit{inOtherOrder("in which the network documents them", documented)}
+	for _, order := range ordersOf(len(p.query)) {
 		names := make([]string, len(order))
 		for i, index := range order {
 			names[i] = shown(nameOf(p.query[index]))
 		}
-		edits = append(edits, aloneOnPlace("parameter_order", "the parameters stood in the order "+strings.Join(names, ", "), func(p place) place {
+		edits = append(edits, inOtherOrder(strings.Join(names, ", "), func(p place) place {
 			if len(p.query) != len(order) {
 				return p
 			}
@@ -213,6 +216,39 @@ func orderEdits(p place) []edit {
 		}))
 	}
 	return edits
+}
+
+// ordersOf lists orders of n things, some hundred at most.
+func ordersOf(n int) [][]int {
+	const few, many = 5, 12
+	switch {
+	case n <= few:
+		return permutations(n)
+	case n <= many:
+		return moves(n)
+	default:
+		return nil
+	}
+}
+
+// moves lists the orders of n things in which one of them has moved.
+func moves(n int) [][]int {
+	var all [][]int
+	for from := range n {
+		for to := range n {
+			if to == from || to == from-1 { // that is the move of the one before it
+				continue
+			}
+			order := make([]int, 0, n)
+			for i := range n {
+				if i != from {
+					order = append(order, i)
+				}
+			}
+			all = append(all, slices.Insert(order, to, from))
+		}
+	}
+	return all
 }
 
 func documented(p place) place {

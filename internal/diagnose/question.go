@@ -163,7 +163,7 @@ func (g *given) readQuery() {
 		g.note("duplicate_parameter", "the parameter "+shown(again)+" occurs twice: receivers do not agree on which one counts")
 	}
 	edits := func(of place) []edit {
-		return slices.Concat(placeEdits(of), keyEdits(), modeEdits(), keptParameter(name, signature))
+		return slices.Concat(placeEdits(of), commonOnes(keyEdits()), commonOnes(modeEdits()), keptParameter(name, signature))
 	}
 	rest := p.without(at)
 	if at < len(p.query)-1 {

@@ -3,10 +3,11 @@ package diagnose
 import "hash/maphash"
 
 // The bounds of a search: digests, and bytes that are written and hashed. They
-// come to some 20 ms of work.
+// come to some 20 ms of work, and as much again for orders.
 const (
-	mostTrials = 3_000
-	mostBytes  = 4 << 20
+	mostTrials  = 3_000
+	mostOrdered = 9_000 // more, for orders together with another mistake
+	mostBytes   = 4 << 20
 )
 
 // judge says whether a recipe makes a signature that was received, and which
@@ -32,6 +33,7 @@ type search struct {
 	seen   map[uint64]struct{}
 	trials int
 	bytes  int
+	most   struct{ trials, bytes int }
 }
 
 func newSearch(j judge) *search {
@@ -41,7 +43,16 @@ func newSearch(j judge) *search {
 // run returns the fewest mistakes that explain the signature; false when none
 // of those that are known does.
 func (s *search) run(bases []base) ([]mistake, bool) {
-	for _, tried := range []func(base) ([]mistake, bool){s.none, s.one, s.two} {
+	s.most.trials, s.most.bytes = mostTrials, mostBytes
+	if found, ok := s.each(bases, s.none, s.one, s.two); ok {
+		return found, true
+	}
+	s.most.trials, s.most.bytes = s.trials+mostOrdered, s.bytes+mostBytes
+	return s.each(bases, s.ordered)
+}
+
+func (s *search) each(bases []base, stages ...func(base) ([]mistake, bool)) ([]mistake, bool) {
+	for _, tried := range stages {
 		for _, b := range bases {
 			if found, ok := tried(b); ok {
 				return found, true
@@ -92,7 +103,37 @@ func (s *search) two(b base) ([]mistake, bool) {
 	return nil, false
 }
 
-func (s *search) spent() bool { return s.trials >= mostTrials || s.bytes >= mostBytes }
+// ordered is two for orders, of which there are too many to be tried together with
+// everything.
+func (s *search) ordered(b base) ([]mistake, bool) {
+	for _, order := range b.edits {
+		if !order.order {
+			continue
+		}
+		once, ok := order.apply(b.recipe)
+		if !ok {
+			continue
+		}
+		for _, second := range b.edits {
+			if s.spent() {
+				return nil, false
+			}
+			if !second.common {
+				continue
+			}
+			twice, ok := second.apply(once)
+			if !ok {
+				continue
+			}
+			if found, ok := s.try(b, twice, order, second); ok {
+				return found, true
+			}
+		}
+	}
+	return nil, false
+}
+
+func (s *search) spent() bool { return s.trials >= s.most.trials || s.bytes >= s.most.bytes }
 
 // try computes one signature. The mistakes are those of the base, the edits
 // and the writing; a recipe without any is no explanation.

@@ -197,3 +197,40 @@ func TestExplainFindsTheMistakeInBesitos(t *testing.T) {
 		})
 	}
 }
+
+// Parameters in another order are found together with a second mistake, too.
+func TestExplainFindsAnotherOrderAndASecondMistake(t *testing.T) {
+	t.Parallel()
+	const (
+		five    = origin + "/p?uid=u%201&val=150&tx=t-1&type=a&ref=b"
+		turned  = origin + "/p?ref=b&uid=u%201&tx=t-1&type=a&val=150"
+		seven   = origin + "/p?uid=u&val=150&tx=t-1&type=a&ref=b&sub=c&info=d"
+		moved   = origin + "/p?uid=u&tx=t-1&type=a&ref=b&sub=c&val=150&info=d"
+		network = origin + "/p?offer_id=1&offer_name=o&payout=1.50&reward=150&transaction_id=t-1&type=a&user_id=u"
+		usual   = origin + "/p?user_id=u&transaction_id=t-1&reward=150&payout=1.50&offer_id=1&offer_name=o&type=a"
+	)
+	rawKey, err := hex.DecodeString(urlSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct{ code, url, signature string }{
+		"a line break":      {"parameter_order+secret_white_space", five, hmac1(urlSecret+"\n", turned)},
+		"a key in hex":      {"parameter_order+secret_decoded", five, hmac1(string(rawKey), turned)},
+		"a quoted secret":   {"parameter_order+secret_quoted", five, hmac1("'"+urlSecret+"'", turned)},
+		"a hashed secret":   {"parameter_order+secret_hashed", five, hmac1(plain(sha256.New, urlSecret), turned)},
+		"a plain digest":    {"parameter_order+secret_appended", five, plain(sha1.New, turned+urlSecret)},
+		"another hash":      {"parameter_order+wrong_hash", five, hmac256(urlSecret, turned)},
+		"a + for a space":   {"parameter_order+plus_for_space", five, hmac1(urlSecret, strings.ReplaceAll(turned, "%20", "+"))},
+		"decoded values":    {"parameter_order+values_decoded", five, hmac1(urlSecret, unescaped(t, turned))},
+		"http":              {"parameter_order+url_scheme", five, hmac1(urlSecret, strings.Replace(turned, "https", "http", 1))},
+		"base64":            {"parameter_order+signature_base64", five, base64.RawURLEncoding.EncodeToString(mac(sha1.New, urlSecret, turned))},
+		"one of seven":      {"parameter_order", seven, hmac1(urlSecret, moved)},
+		"one of seven, key": {"parameter_order+secret_white_space", seven, hmac1(urlSecret+"\r\n", moved)},
+		"as documented":     {"parameter_order+secret_case", network, hmac1(strings.ToUpper(urlSecret), usual)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			expectCode(t, diagnose.Explain("bitlabs", called(tt.url+"&hash="+tt.signature), []string{"another-secret-1", urlSecret}, time.Time{}), tt.code)
+		})
+	}
+}
