@@ -11,7 +11,9 @@ import (
 // asked is the judge for a scheme whose formula is not known here: the scheme
 // itself verifies a changed request.
 type asked struct {
-	schemes  []signer.Scheme // the right one, and its variants
+	scheme   signer.Scheme
+	right    signer.Declaration
+	variants []variant // of the right one
 	received signer.Received
 }
 
@@ -23,9 +25,27 @@ func (a asked) holds(r recipe, _ []byte) ([]mistake, bool) {
 	if !ok {
 		return nil, false
 	}
+	scheme, ok := a.made(r)
+	if !ok {
+		return nil, false
+	}
 	changed := a.received
 	changed.URL, changed.Body = of.url(), of.body
-	return nil, a.schemes[r.mode].Verify(changed, []string{string(r.key)}, time.Time{}) == nil
+	return nil, scheme.Verify(changed, []string{string(r.key)}, time.Time{}) == nil
+}
+
+// made is the scheme with the mistakes of a recipe.
+func (a asked) made(r recipe) (signer.Scheme, bool) {
+	switch {
+	case r.order == 0 && r.mode == 0:
+		return a.scheme, true
+	case r.order == 0:
+		return a.variants[r.mode-1].scheme, true
+	case r.mode == 0:
+		return a.variants[r.order-1].scheme, true
+	default:
+		return both(a.right, a.variants[r.order-1], a.variants[r.mode-1])
+	}
 }
 
 // whole is a request, with the parameter that may hold the signature kept last.
@@ -65,15 +85,8 @@ func (w whole) text([]byte) []byte {
 
 // askScheme is a question that only the scheme can answer.
 func askScheme(scheme signer.Scheme, received signer.Received, secrets []string) question {
-	judge := asked{[]signer.Scheme{scheme}, received}
-	var formulas []edit
-	for i, v := range variantsOf(scheme) {
-		judge.schemes = append(judge.schemes, v.scheme)
-		formulas = append(formulas, edit{mistake: v.mistake, subject: ofMode, apply: func(r recipe) (recipe, bool) {
-			r.mode = mode(i + 1)
-			return r, true
-		}})
-	}
+	right, variants := variantsOf(scheme)
+	judge := asked{scheme: scheme, right: right, variants: variants, received: received}
 	q := question{judge: judge}
 	if err := scheme.Verify(received, secrets, time.Time{}); err != nil {
 		if refused := refusalOf(err); refused.Code != signer.CodeSignatureMismatch {
@@ -87,9 +100,29 @@ func askScheme(scheme signer.Scheme, received signer.Received, secrets []string)
 	if last := len(from.where.query) - 1; last >= 0 && isSignatureName(nameOf(from.where.query[last]), "") {
 		from.last, from.where = from.where.query[last], from.where.without(last)
 	}
-	edits := slices.Concat(placeEdits(from.where), bodyEdits(received.Body), commonOnes(keyEdits()), commonOnes(formulas))
+	edits := slices.Concat(placeEdits(from.where), bodyEdits(received.Body), commonOnes(keyEdits()), formulaEdits(variants))
 	for _, secret := range secrets {
-		q.bases = append(q.bases, base{recipe: recipe{from, []byte(secret), hmacOf}, edits: edits})
+		q.bases = append(q.bases, base{recipe: recipe{source: from, key: []byte(secret)}, edits: edits})
 	}
 	return q
+}
+
+// formulaEdits are the variants as edits. Orders are tried like those of
+// parameters.
+func formulaEdits(variants []variant) []edit {
+	var edits []edit
+	for i, v := range variants {
+		made := edit{mistake: v.mistake, subject: ofMode, common: v.common(), apply: func(r recipe) (recipe, bool) {
+			r.mode = mode(i + 1)
+			return r, true
+		}}
+		if v.order() {
+			made.order, made.subject, made.apply = true, ofOrder, func(r recipe) (recipe, bool) {
+				r.order = mode(i + 1)
+				return r, true
+			}
+		}
+		edits = append(edits, made)
+	}
+	return edits
 }

@@ -23,6 +23,7 @@ const (
 	ofBody
 	ofKey
 	ofMode
+	ofOrder
 )
 
 // edit changes a recipe by one mistake.
@@ -43,8 +44,12 @@ func commonOnes(edits []edit) []edit {
 	return edits
 }
 
-// combines says whether two edits are tried together.
+// combines says whether two edits are tried together. Not all formulas go with
+// another order: search.ordered knows which.
 func (e edit) combines(other edit) bool {
+	if e.subject == ofOrder && other.subject == ofMode || e.subject == ofMode && other.subject == ofOrder {
+		return false
+	}
 	return !e.alone && !other.alone && (e.subject == ofText || e.subject != other.subject)
 }
 

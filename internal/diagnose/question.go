@@ -115,7 +115,7 @@ func (g *given) note(code, message string) {
 // begin adds a base for every secret.
 func (g *given) begin(from source, mode mode, known []mistake, edits []edit) {
 	for _, secret := range g.secrets {
-		g.bases = append(g.bases, base{recipe: recipe{from, []byte(secret), mode}, known: known, edits: edits})
+		g.bases = append(g.bases, base{recipe: recipe{source: from, key: []byte(secret), mode: mode}, known: known, edits: edits})
 	}
 }
 

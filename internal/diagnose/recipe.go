@@ -17,6 +17,7 @@ type recipe struct {
 	source source
 	key    []byte
 	mode   mode
+	order  mode // of a declared scheme's parts: which of its variants; 0 is its own
 }
 
 // source is what is signed.
@@ -105,6 +106,8 @@ func (r recipe) mark(seed maphash.Seed, text []byte) uint64 {
 	var h maphash.Hash
 	h.SetSeed(seed)
 	_, _ = h.WriteString(strconv.Itoa(int(r.mode))) // never fails, nor do the writes below
+	_ = h.WriteByte(0)
+	_, _ = h.WriteString(strconv.Itoa(int(r.order)))
 	_ = h.WriteByte(0)
 	_, _ = h.Write(r.key)
 	_ = h.WriteByte(0)

@@ -47,7 +47,7 @@ func (g *given) readStamped() {
 			onKey("secret_not_decoded", "the key were the secret's own text, with whsec_", func([]byte) []byte { return []byte(secret) }),
 			onKey("secret_not_decoded", "the key were the secret's own text behind whsec_, not decoded", func([]byte) []byte { return []byte(encoded) }),
 		}, keyEdits(), modeEdits())
-		g.bases = append(g.bases, base{recipe: recipe{from, key, hmacOf}, edits: edits})
+		g.bases = append(g.bases, base{recipe: recipe{source: from, key: key, mode: hmacOf}, edits: edits})
 	}
 }
 

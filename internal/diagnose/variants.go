@@ -17,18 +17,43 @@ type stated interface {
 type variant struct {
 	mistake
 	scheme signer.Scheme
+	change func(*signer.Declaration)
+}
+
+// order reports whether the mistake is another order of what is signed.
+func (v variant) order() bool { return v.code == "part_order" || v.code == "parameter_order" }
+
+// common reports whether the mistake can be made in every order: it is none of a
+// single part.
+func (v variant) common() bool {
+	return slices.Contains([]string{
+		"wrong_hash", "hmac_for_digest", "secret_encoding", "signature_form", "signature_prefix_missing", "joiner",
+	}, v.code)
+}
+
+// both compiles a declaration with two mistakes; false when that is no scheme.
+func both(right signer.Declaration, first, second variant) (signer.Scheme, bool) {
+	d := declaration{right: right}
+	d.add("", "", func(wrong *signer.Declaration) {
+		first.change(wrong)
+		second.change(wrong)
+	})
+	if len(d.made) == 0 {
+		return nil, false
+	}
+	return d.made[0].scheme, true
 }
 
 // variantsOf compiles the declaration of a scheme with one mistake at a time. A
 // mistake that makes no scheme is left out.
-func variantsOf(scheme signer.Scheme) []variant {
+func variantsOf(scheme signer.Scheme) (signer.Declaration, []variant) {
 	of, ok := scheme.(stated)
 	if !ok {
-		return nil
+		return signer.Declaration{}, nil
 	}
 	right := of.Declaration()
 	if len(right.Parts) == 0 || len(right.Examples) == 0 {
-		return nil
+		return right, nil
 	}
 	right.Vectors, right.Examples = nil, right.Examples[:1]
 	d := declaration{right: right}
@@ -39,7 +64,7 @@ func variantsOf(scheme signer.Scheme) []variant {
 	for i, part := range right.Parts {
 		d.part(i, part)
 	}
-	return d.made
+	return right, d.made
 }
 
 // declaration collects the variants of a right one.
@@ -53,7 +78,7 @@ func (d *declaration) add(code, clause string, change func(*signer.Declaration))
 	wrong.Parts = slices.Clone(d.right.Parts)
 	change(&wrong)
 	if compiled, err := signer.Compile(wrong); err == nil {
-		d.made = append(d.made, variant{mistake{code, clause, ""}, compiled})
+		d.made = append(d.made, variant{mistake{code, clause, ""}, compiled, change})
 	}
 }
 
