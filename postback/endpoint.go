@@ -93,6 +93,13 @@ func (e Endpoint) Holds() (Reason, bool) {
 	}
 }
 
+// SecretUse is when a secret of an endpoint signed an attempt.
+type SecretUse struct {
+	EndpointID string
+	Version    int
+	At         time.Time
+}
+
 // SecretsAt are the secrets that sign at a time, the newest first. There is
 // always one: a secret signs until its successor does.
 func (e Endpoint) SecretsAt(at time.Time) []SealedSecret {

@@ -33,7 +33,7 @@ func (w *Worker) try(ctx context.Context, endpoint postback.Endpoint, due postba
 	}
 	move := w.settle(endpoint, due.Delivery, attempt, verdict)
 	w.note(ctx, endpoint, due, attempt, move)
-	w.noteUse(ctx, endpoint.ID, attempt.SecretVersion, attempt.StartedAt)
+	w.uses.note(endpoint.ID, attempt.SecretVersion, attempt.StartedAt)
 	return move
 }
 

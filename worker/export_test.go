@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/waybillhq/waybill/internal/egress"
@@ -74,3 +75,13 @@ func (f *Flights) Known() int {
 
 // Bounded is what is kept of an answer's headers.
 func Bounded(headers map[string]string) (map[string]string, string) { return bounded(headers) }
+
+// OfUses is as much of a worker as saves when secrets were last used.
+func OfUses(ledger SecretUses, logger *slog.Logger) *Worker {
+	return &Worker{Options: Options{Uses: ledger, Logger: logger}, uses: uses{last: map[use]time.Time{}}}
+}
+
+// NoteUse notes that a secret signed an attempt.
+func (w *Worker) NoteUse(endpointID string, version int, at time.Time) {
+	w.uses.note(endpointID, version, at)
+}

@@ -44,7 +44,7 @@ func (builtIn) Define(name string) (*signer.Definition, error) { return signer.D
 
 type unnoted struct{}
 
-func (unnoted) UseSecret(context.Context, string, int, time.Time) error { return nil }
+func (unnoted) UseSecrets(context.Context, []postback.SecretUse) error { return nil }
 
 // wellAll knows of no endpoint that fails.
 type wellAll struct{}

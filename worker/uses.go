@@ -1,25 +1,37 @@
 package worker
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
+
+	"github.com/waybillhq/waybill/internal/loop"
+	"github.com/waybillhq/waybill/postback"
 )
 
 // SecretUses keeps when secrets last signed.
 type SecretUses interface {
-	UseSecret(ctx context.Context, endpointID string, version int, at time.Time) error
+	UseSecrets(ctx context.Context, uses []postback.SecretUse) error
 }
 
-// useInterval is how exactly the last use of a secret is known: noting each
-// one would be a ledger write for each attempt.
-const useInterval = 10 * time.Second
+const (
+	// useInterval is how exactly the last use of a secret is known: no attempt
+	// waits for it to be written.
+	useInterval = 10 * time.Second
+	// useStep is how many are written at once.
+	useStep = 500
+	// lastUses is how long the last ones may take on the way out.
+	lastUses = 5 * time.Second
+)
 
-// uses remembers which uses were noted lately.
+// uses are the last uses of secrets that the ledger was not told of.
 type uses struct {
-	mu    sync.Mutex
-	noted map[use]time.Time
+	mu   sync.Mutex
+	last map[use]time.Time
 }
 
 type use struct {
@@ -27,24 +39,54 @@ type use struct {
 	version    int
 }
 
-// due reports whether a use has to be noted again.
-func (u *uses) due(which use, at time.Time) bool {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if at.Sub(u.noted[which]) < useInterval {
-		return false
-	}
-	u.noted[which] = at
-	return true
-}
-
-// noteUse notes that a secret signed an attempt. That it cannot be noted is no
-// reason to hold a delivery up.
-func (w *Worker) noteUse(ctx context.Context, endpointID string, version int, at time.Time) {
-	if version == 0 || !w.uses.due(use{endpointID, version}, at) {
+// note notes that a secret signed an attempt; version 0 is none.
+func (u *uses) note(endpointID string, version int, at time.Time) {
+	if version == 0 {
 		return
 	}
-	if err := w.Uses.UseSecret(ctx, endpointID, version, at); err != nil {
-		w.Logger.WarnContext(ctx, "cannot note the use of a secret", slog.String("endpoint", endpointID), slog.Any("error", err))
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if which := (use{endpointID, version}); at.After(u.last[which]) {
+		u.last[which] = at
 	}
+}
+
+// take gives what was noted since, in the order of the endpoints.
+func (u *uses) take() []postback.SecretUse {
+	u.mu.Lock()
+	noted := u.last
+	u.last = map[use]time.Time{}
+	u.mu.Unlock()
+	all := make([]postback.SecretUse, 0, len(noted))
+	for which, at := range noted {
+		all = append(all, postback.SecretUse{EndpointID: which.endpointID, Version: which.version, At: at})
+	}
+	slices.SortFunc(all, func(a, b postback.SecretUse) int {
+		return cmp.Or(cmp.Compare(a.EndpointID, b.EndpointID), cmp.Compare(a.Version, b.Version))
+	})
+	return all
+}
+
+// Run writes when secrets were last used until ctx ends, and then what is left.
+func (w *Worker) Run(ctx context.Context) {
+	loop.Run(ctx, loop.Job{Name: "save last uses of secrets", Every: useInterval, Do: w.saveUses, Logger: w.Logger})
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastUses)
+	defer cancel()
+	if err := w.saveUses(ctx); err != nil {
+		w.Logger.WarnContext(ctx, "the last uses of secrets are lost", slog.Any("error", err))
+	}
+}
+
+// saveUses writes what was noted. What cannot be written is written the next time.
+func (w *Worker) saveUses(ctx context.Context) error {
+	all := w.uses.take()
+	for part := range slices.Chunk(all, useStep) {
+		if err := w.Uses.UseSecrets(ctx, part); err != nil {
+			for _, one := range all {
+				w.uses.note(one.EndpointID, one.Version, one.At)
+			}
+			return fmt.Errorf("save last uses of secrets: %w", err)
+		}
+	}
+	return nil
 }

@@ -175,7 +175,7 @@ func New(options Options) (*Worker, error) {
 	}
 	return &Worker{
 		Options: options, metrics: instruments, now: options.Now,
-		underWay: underWay{refs: map[postback.Ref]bool{}}, flights: newFlights(flightPatience), shares: newFlights(flightPatience), uses: uses{noted: map[use]time.Time{}},
+		underWay: underWay{refs: map[postback.Ref]bool{}}, flights: newFlights(flightPatience), shares: newFlights(flightPatience), uses: uses{last: map[use]time.Time{}},
 		expected:  expectations{compiled: map[string]expectation{}},
 		alerted:   alerted{at: map[block]time.Time{}},
 		limitAway: rate.Sometimes{Interval: limitLogPause},

@@ -27,6 +27,7 @@ func (s *server) serve(ctx context.Context, ready func(api, health net.Addr)) (e
 	group.Go(func() { s.breaker.Follow(background, followInterval) })
 	group.Go(func() { s.holds.Follow(background, followInterval, s.clock.Now, s.log) })
 	group.Go(func() { s.dispatcher.Run(background) })
+	group.Go(func() { s.worker.Run(background) })
 	group.Go(func() { s.retention.Run(background) })
 	group.Go(func() { s.disabler.Run(background, followInterval) })
 	group.Go(func() { s.teller.Run(background) })

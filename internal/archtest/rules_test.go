@@ -51,7 +51,7 @@ func rules() []rule {
 		{pkg: "dispatcher", imports: []string{"postback", "signer", "internal/id", "internal/loop", "internal/task"}},
 		{pkg: "worker", imports: []string{
 			"postback", "signer",
-			"internal/diagnose", "internal/egress", "internal/expect", "internal/id", "internal/outage", "internal/registry", "internal/retry", "internal/task",
+			"internal/diagnose", "internal/egress", "internal/expect", "internal/id", "internal/loop", "internal/outage", "internal/registry", "internal/retry", "internal/task",
 		}},
 		{pkg: "internal/endpoints", imports: []string{
 			"postback", "signer",

@@ -248,10 +248,8 @@ func (g gated) SaveEndpoint(ctx context.Context, endpoint postback.Endpoint) (po
 	return over(ctx, g, false, what, func(ctx context.Context) (postback.Endpoint, error) { return g.Ledger.SaveEndpoint(ctx, endpoint) })
 }
 
-func (g gated) UseSecret(ctx context.Context, endpointID string, version int, at time.Time) error {
-	return done(ctx, g, "use secret of "+g.world.names.of(endpointID), func(ctx context.Context) error {
-		return g.Ledger.UseSecret(ctx, endpointID, version, at)
-	})
+func (g gated) UseSecrets(ctx context.Context, uses []postback.SecretUse) error {
+	return done(ctx, g, "use secrets", func(ctx context.Context) error { return g.Ledger.UseSecrets(ctx, uses) })
 }
 
 func (g gated) Prune(ctx context.Context, before time.Time) (int, error) {

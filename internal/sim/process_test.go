@@ -174,6 +174,7 @@ func (p *process) start() {
 	p.group.Go(func() { p.registry.Follow(p.ctx, followInterval, slog.New(slog.DiscardHandler)) })
 	p.group.Go(func() { p.breaker.Follow(p.ctx, followInterval) })
 	p.group.Go(func() { p.dispatcher.Run(p.ctx) })
+	p.group.Go(func() { p.worker.Run(p.ctx) })
 	p.group.Go(func() { p.retention.Run(p.ctx) })
 	p.group.Go(func() { p.disabler.Run(p.ctx, followInterval) })
 }

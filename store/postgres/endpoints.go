@@ -28,8 +28,9 @@ const (
 		SELECT $1, u.* FROM unnest($2::integer[], $3::bytea[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[]) u
 		ON CONFLICT (endpoint_id, version) DO UPDATE SET sealed = excluded.sealed, created_at = excluded.created_at,
 		active_from = excluded.active_from, retired_at = excluded.retired_at`
-	useSecret = `UPDATE endpoint_secrets SET last_used_at = $1
-		WHERE endpoint_id = $2 AND version = $3 AND (last_used_at IS NULL OR last_used_at < $1)`
+	useSecrets = `UPDATE endpoint_secrets s SET last_used_at = u.at
+		FROM (SELECT endpoint_id, version, max(at) AS at FROM unnest($1::text[], $2::integer[], $3::timestamptz[]) n (endpoint_id, version, at) GROUP BY 1, 2) u
+		WHERE s.endpoint_id = u.endpoint_id AND s.version = u.version AND (s.last_used_at IS NULL OR s.last_used_at < u.at)`
 )
 
 const selectEndpoints = `SELECT p.id, p.publisher, p.url, p.scheme, p.method, p.event_types, p.retry, p.timeout, p.headers,
@@ -180,10 +181,15 @@ func replaceSecrets(ctx context.Context, tx pgx.Tx, endpoint postback.Endpoint) 
 	return nil
 }
 
-// UseSecret notes that a secret signed an attempt.
-func (l *Ledger) UseSecret(ctx context.Context, endpointID string, version int, at time.Time) error {
-	_, err := l.change(ctx, "note the use of a secret", useSecret, moment(at), endpointID, version)
-	return err
+// UseSecrets notes that secrets signed attempts.
+func (l *Ledger) UseSecrets(ctx context.Context, uses []postback.SecretUse) error {
+	return undisturbed(func() error { // processes may note the same ones in another order
+		_, err := l.change(ctx, "note uses of secrets", useSecrets,
+			texts(uses, func(u postback.SecretUse) string { return u.EndpointID }),
+			column(uses, func(u postback.SecretUse) int { return u.Version }),
+			times(uses, func(u postback.SecretUse) time.Time { return u.At }))
+		return err
+	})
 }
 
 // Endpoint returns one endpoint, a deleted one too; CodeNotFound.

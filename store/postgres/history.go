@@ -41,7 +41,8 @@ func (l *Ledger) Event(ctx context.Context, id string) (postback.Event, []postba
 	return accepted.Event, accepted.Deliveries, nil
 }
 
-// Events lists events, newest first, and the next cursor ("" at the end).
+// Events lists events without their data, newest first, and the next cursor (""
+// at the end).
 func (l *Ledger) Events(ctx context.Context, filter postback.EventFilter, page postback.Page) ([]postback.Event, string, error) {
 	ctx, cancel := bound(ctx)
 	defer cancel()
@@ -84,7 +85,7 @@ func listEvents(f postback.EventFilter, cursor string, limit int) (string, []any
 	if byTypes {
 		inner = eachType(inner, `e`, `type`, f.EventType, &where, order)
 	}
-	return `SELECT ` + eventColumns + `, e.seq FROM (` + inner + `) e ORDER BY e.accepted_at DESC, e.seq DESC`, where.args, nil
+	return `SELECT ` + listedEventColumns + `, e.seq FROM (` + inner + `) e ORDER BY e.accepted_at DESC, e.seq DESC`, where.args, nil
 }
 
 // eachType runs a listing for each of the types that a pattern matches, and

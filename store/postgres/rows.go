@@ -143,7 +143,11 @@ func (d decoded) ScanText(stored pgtype.Text) error {
 	return nil
 }
 
-const eventColumns = `e.id, e.type, e.publisher, e.data, e.occurred_at, e.accepted_at, e.digest, e.traceparent, e.test, e.rejection`
+const (
+	eventColumns = `e.id, e.type, e.publisher, e.data, e.occurred_at, e.accepted_at, e.digest, e.traceparent, e.test, e.rejection`
+	// Large events would not fit in memory many at a time.
+	listedEventColumns = `e.id, e.type, e.publisher, NULL::bytea, e.occurred_at, e.accepted_at, e.digest, e.traceparent, e.test, e.rejection`
+)
 
 func eventDest(e *postback.Event) []any {
 	return []any{

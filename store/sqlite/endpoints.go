@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/store"
@@ -173,9 +172,16 @@ func replaceSecrets(ctx context.Context, db *session, endpoint postback.Endpoint
 	return nil
 }
 
-// UseSecret notes that a secret signed an attempt.
-func (l *Ledger) UseSecret(ctx context.Context, endpointID string, version int, at time.Time) error {
-	_, err := l.change(ctx, "note the use of a secret", 1, useSecret, micros(at), endpointID, version)
+// UseSecrets notes that secrets signed attempts.
+func (l *Ledger) UseSecrets(ctx context.Context, uses []postback.SecretUse) error {
+	_, err := write(ctx, l.writer, len(uses), func(ctx context.Context, db *session) (struct{}, error) {
+		for _, use := range uses {
+			if _, err := db.exec(ctx, useSecret, micros(use.At), use.EndpointID, use.Version); err != nil {
+				return struct{}{}, fmt.Errorf("note the use of a secret: %w", err)
+			}
+		}
+		return struct{}{}, nil
+	})
 	return err
 }
 

@@ -43,7 +43,8 @@ func (l *Ledger) Event(ctx context.Context, id string) (event postback.Event, de
 	return event, deliveries, err
 }
 
-// Events lists events, newest first, and the next cursor ("" at the end).
+// Events lists events without their data, newest first, and the next cursor (""
+// at the end).
 func (l *Ledger) Events(ctx context.Context, filter postback.EventFilter, page postback.Page) ([]postback.Event, string, error) {
 	after, err := positionOf(store.Events, page.Cursor)
 	if err != nil {
@@ -71,7 +72,7 @@ func (l *Ledger) Events(ctx context.Context, filter postback.EventFilter, page p
 func listEvents(filter postback.EventFilter, after *position) (string, []any) {
 	index, where := eventQuery(filter)
 	where.addAfter(`(e.accepted_at, e.seq)`, after)
-	return `SELECT ` + eventColumns + `, e.seq FROM events e INDEXED BY ` + index + ` ` + where.sql() +
+	return `SELECT ` + listedEventColumns + `, e.seq FROM events e INDEXED BY ` + index + ` ` + where.sql() +
 		` ORDER BY e.accepted_at DESC, e.seq DESC LIMIT ?`, where.args
 }
 

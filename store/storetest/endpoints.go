@@ -69,10 +69,21 @@ func endpointReplaces(k kit) {
 }
 
 func secretUse(k kit) {
-	first := k.save(Endpoint("ep_1"))
-	k.must(k.UseSecret(k.ctx(), "ep_1", 1, After(time.Minute)))
-	k.must(k.UseSecret(k.ctx(), "ep_1", 1, Noon())) // reported late
-	k.must(k.UseSecret(k.ctx(), "ep_1", 9, Noon())) // replaced meanwhile
+	other, first := k.save(Endpoint("ep_2")), k.save(Endpoint("ep_1"))
+	use := func(endpointID string, version int, at time.Time) postback.SecretUse {
+		return postback.SecretUse{EndpointID: endpointID, Version: version, At: at}
+	}
+	k.must(k.UseSecrets(k.ctx(), []postback.SecretUse{
+		use("ep_1", 1, After(time.Minute)), use("ep_1", 1, After(time.Second)),
+		use("ep_1", 9, Noon()), // replaced meanwhile
+		use("ep_2", 2, After(time.Hour)),
+	}))
+	k.must(k.UseSecrets(k.ctx(), []postback.SecretUse{use("ep_1", 1, Noon())})) // reported late
+	k.must(k.UseSecrets(k.ctx(), nil))
+	stored, err := k.Endpoint(k.ctx(), "ep_2")
+	k.must(err)
+	same(k, "last use of the other's version 2", stored.Secrets[0].LastUsedAt, After(time.Hour))
+	same(k, "the other's revision", stored.Revision, other.Revision)
 	first.Description = "changed by one who read it before"
 	first.Secrets[1].Sealed = nil // it will not sign again
 	saved := k.save(first)

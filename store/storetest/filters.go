@@ -160,6 +160,7 @@ func filterEvents(k kit) {
 			if (f.Publisher == "" || f.Publisher == e.Publisher) && (f.EventType == "" || postback.MatchType(f.EventType, e.Type)) &&
 				(!f.Rejected || e.Rejection != "") && (!f.Unmatched || unmatched[e.ID]) &&
 				(f.Since.IsZero() || !e.AcceptedAt.Before(f.Since)) && (f.Until.IsZero() || e.AcceptedAt.Before(f.Until)) {
+				e.Data = nil // listings are without
 				want = append(want, e)
 			}
 		}

@@ -114,10 +114,10 @@ type Endpoints interface {
 
 // Secrets notes what secrets do.
 type Secrets interface {
-	// UseSecret notes that a secret of the endpoint signed an attempt at a
-	// time; an earlier time than the noted one changes nothing. It is no change
-	// of the endpoint: its Revision stays, and SaveEndpoint leaves it alone.
-	UseSecret(ctx context.Context, endpointID string, version int, at time.Time) error
+	// UseSecrets notes that secrets of endpoints signed attempts; an earlier time
+	// than the noted one changes nothing. It is no change of the endpoint: its
+	// Revision stays, and SaveEndpoint leaves it alone.
+	UseSecrets(ctx context.Context, uses []postback.SecretUse) error
 }
 
 // Parking holds and frees an endpoint's deliveries in steps that keep the
@@ -269,7 +269,8 @@ type Strays interface {
 type History interface {
 	// Event returns one event with its deliveries; CodeNotFound.
 	Event(ctx context.Context, id string) (postback.Event, []postback.Delivery, error)
-	// Events lists events, newest first, and the next cursor ("" at the end).
+	// Events lists events without their data, newest first, and the next cursor (""
+	// at the end).
 	Events(ctx context.Context, filter postback.EventFilter, page postback.Page) ([]postback.Event, string, error)
 	// Delivery returns one delivery with its attempts, oldest first; CodeNotFound.
 	Delivery(ctx context.Context, id string) (postback.Delivery, []postback.Attempt, error)
