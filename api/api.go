@@ -102,7 +102,8 @@ func New(options Options) (http.Handler, error) {
 // own error documents (they repeat the input).
 func (s *server) humaConfig() huma.Config {
 	config := huma.DefaultConfig("Waybill", s.Version)
-	config.Info.Description = "Delivers postbacks and webhooks, signed in the scheme that each receiver verifies."
+	config.Info.Description = "Delivers postbacks and webhooks, signed in the scheme that each receiver verifies. " +
+		"Null is refused, but within the data of an event and in a field that says what null does to it: to give no value, leave the field out."
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
 	config.CreateHooks = nil
 	config.Transformers = []huma.Transformer{replaceHumaErrors}

@@ -146,7 +146,7 @@ func checkHeaders(headers map[string]string) error {
 	return nil
 }
 
-// change is a field of a patch: absent, null or a value.
+// change is a field of a patch that null clears: absent, null or a value.
 type change[T any] struct {
 	given bool
 	null  bool
@@ -167,13 +167,7 @@ func (change[T]) Schema(registry huma.Registry) *huma.Schema {
 	return registry.Schema(reflect.TypeFor[T](), true, "")
 }
 
-// required is the new value, if there is one; null is no value.
-func (c change[T]) required(field string) (*T, error) {
-	if c.null {
-		return nil, postback.Invalid(field, postback.CodeInvalid, "cannot be null; leave it out to keep what is there")
-	}
-	return c.orZero(), nil
-}
+func (change[T]) clearedByNull() {}
 
 // orZero is the new value, if there is one; null empties the field.
 func (c change[T]) orZero() *T {
@@ -185,29 +179,23 @@ func (c change[T]) orZero() *T {
 
 // endpointPatch is what is to change.
 type endpointPatch struct {
-	URL         change[string]            `json:"url,omitzero" maxLength:"2048"`
-	Method      change[string]            `json:"method,omitzero"`
+	URL         *string                   `json:"url,omitempty" maxLength:"2048"`
+	Method      *string                   `json:"method,omitempty"`
 	EventTypes  change[[]string]          `json:"event_types,omitzero" doc:"null: every type"`
-	Retry       change[retryBody]         `json:"retry,omitzero" doc:"The whole policy"`
-	Timeout     change[string]            `json:"timeout,omitzero"`
+	Retry       *retryBody                `json:"retry,omitempty" doc:"The whole policy"`
+	Timeout     *string                   `json:"timeout,omitempty"`
 	Headers     change[map[string]string] `json:"headers,omitzero" nullable:"true" doc:"All of them; null: none"`
 	Expect      change[expectBody]        `json:"expect,omitzero" doc:"The whole expectation; null: none"`
-	MaxInFlight change[int]               `json:"max_in_flight,omitzero" minimum:"0" maximum:"1024" doc:"null, 0: the server's default"`
+	MaxInFlight change[int]               `json:"max_in_flight,omitzero" nullable:"true" minimum:"0" maximum:"1024" doc:"null, 0: the server's default"`
 	RateLimit   change[rateLimit]         `json:"rate_limit,omitzero" doc:"The whole limit; null: none"`
-	OrderBy     change[string]            `json:"order_by,omitzero" maxLength:"200" doc:"null: none"`
+	OrderBy     change[string]            `json:"order_by,omitzero" nullable:"true" maxLength:"200" doc:"null: none"`
 	Description change[string]            `json:"description,omitzero" nullable:"true" maxLength:"1000" doc:"null: none"`
 }
 
 func (b endpointPatch) patch() (postback.EndpointPatch, error) {
 	patch := postback.EndpointPatch{
+		URL: b.URL, Method: b.Method,
 		EventTypes: b.EventTypes.orZero(), Headers: b.Headers.orZero(), MaxInFlight: b.MaxInFlight.orZero(), OrderBy: b.OrderBy.orZero(), Description: b.Description.orZero(),
-	}
-	var err error
-	if patch.URL, err = b.URL.required("url"); err != nil {
-		return patch, err
-	}
-	if patch.Method, err = b.Method.required("method"); err != nil {
-		return patch, err
 	}
 	if b.Expect.given {
 		var expected *postback.Expect
@@ -219,6 +207,7 @@ func (b endpointPatch) patch() (postback.EndpointPatch, error) {
 	if b.RateLimit.given {
 		var limit *postback.RateLimit
 		if !b.RateLimit.null {
+			var err error
 			if limit, err = b.RateLimit.value.read(); err != nil {
 				return patch, err
 			}
@@ -235,23 +224,15 @@ func (b endpointPatch) patch() (postback.EndpointPatch, error) {
 }
 
 func (b endpointPatch) patchTimes(patch *postback.EndpointPatch) error {
-	retry, err := b.Retry.required("retry")
-	if err != nil {
-		return err
-	}
-	if retry != nil {
-		policy, err := retry.policy()
+	if b.Retry != nil {
+		policy, err := b.Retry.policy()
 		if err != nil {
 			return err
 		}
 		patch.Retry = &policy
 	}
-	timeout, err := b.Timeout.required("timeout")
-	if err != nil {
-		return err
-	}
-	if timeout != nil {
-		read, err := readTimeout(*timeout)
+	if b.Timeout != nil {
+		read, err := readTimeout(*b.Timeout)
 		if err != nil {
 			return err
 		}

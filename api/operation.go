@@ -25,9 +25,14 @@ func add[I, O any](s *server, op huma.Operation, roles []postback.Role, handler 
 	s.secure(&op, roles)
 	op.BodyReadTimeout = -1 // takeBody has read it already.
 	op.MaxBodyBytes = -1
+	cleared := clearedByNull(reflect.TypeFor[I]())
 	op.Middlewares = huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humago.Unwrap(ctx)
-		if err := s.admit(w, r, ctx.Operation(), roles); err != nil {
+		err := s.admit(r, ctx.Operation(), roles)
+		if err == nil && hasBody(r) {
+			err = takeBody(w, r, ctx.Operation(), cleared)
+		}
+		if err != nil {
 			s.fail(w, r, err)
 			return
 		}
@@ -59,22 +64,20 @@ func workContext(ctx context.Context, method string) (context.Context, context.C
 		fmt.Errorf("not done within %s: %w", changeTimeout, context.DeadlineExceeded))
 }
 
-// admit lets a request through to huma: its key, its query and its body's form
-// are good.
-func (s *server) admit(w http.ResponseWriter, r *http.Request, op *huma.Operation, roles []postback.Role) error {
+// admit lets a request through whose key and query are good.
+func (s *server) admit(r *http.Request, op *huma.Operation, roles []postback.Role) error {
 	if err := s.authorize(r, roles); err != nil {
 		return err
 	}
 	if err := checkPath(r); err != nil {
 		return err
 	}
-	if err := checkQuery(r, op); err != nil {
-		return err
-	}
-	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodDelete {
-		return nil
-	}
-	return takeBody(w, r, op)
+	return checkQuery(r, op)
+}
+
+// hasBody reports whether a request's method is one that takes a body.
+func hasBody(r *http.Request) bool {
+	return r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodDelete
 }
 
 // addRaw registers a call that is read and written by hand: the hot path, and

@@ -41,11 +41,6 @@ func (f *replayFilter) check() error {
 	if len(f.given) == 0 {
 		return postback.Invalid("filter", postback.CodeInvalid, `filters nothing; name at least one filter, such as "state": "dead" for every dead letter`)
 	}
-	for name, value := range f.given {
-		if string(value) == "null" {
-			return postback.Invalid("filter."+name, postback.CodeInvalid, "is null; give a value, or leave it out to filter nothing")
-		}
-	}
 	return nil
 }
 

@@ -2,7 +2,6 @@ package api
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -103,8 +102,9 @@ func checkPath(r *http.Request) error {
 }
 
 // takeBody reads the body of an operation and checks its outer form: what huma
-// does not check. An operation without a body takes an empty object.
-func takeBody(w http.ResponseWriter, r *http.Request, op *huma.Operation) error {
+// does not check. An operation without a body takes an empty object. Null is
+// refused but in those members that it clears.
+func takeBody(w http.ResponseWriter, r *http.Request, op *huma.Operation, cleared []string) error {
 	body, err := readBody(w, r, maxBody)
 	if err != nil {
 		return err
@@ -115,7 +115,9 @@ func takeBody(w http.ResponseWriter, r *http.Request, op *huma.Operation) error 
 	case op.RequestBody == nil:
 		err = postback.DecodeObject(body, &struct{}{})
 	default:
-		err = postback.DecodeObject(body, &map[string]json.RawMessage{})
+		if err = postback.CheckObject(body); err == nil {
+			err = refuseNulls(body, cleared)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("read body: %w", err)

@@ -11,17 +11,15 @@ import (
 )
 
 // DecodeObject reads exactly one JSON object into a struct. Malformed JSON,
-// unknown and duplicate top-level fields, a wrong type and anything after the
-// object are errors that name the field and never repeat a value.
+// unknown and duplicate top-level fields, null in one, a wrong type and anything
+// after the object are errors that name the field and never repeat a value.
 func DecodeObject(text []byte, into any) error {
-	if err := checkText(text); err != nil {
+	nulls, err := checkObject(text)
+	if err != nil {
 		return err
 	}
-	if err := checkSyntax(text); err != nil {
-		return err
-	}
-	if err := checkTopLevel(text); err != nil {
-		return err
+	if len(nulls) > 0 {
+		return Null(nulls[0])
 	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
@@ -31,34 +29,61 @@ func DecodeObject(text []byte, into any) error {
 	return nil
 }
 
+// CheckObject reports whether a text is exactly one JSON object, as DecodeObject
+// does, but lets its fields be null.
+func CheckObject(text []byte) error {
+	_, err := checkObject(text)
+	return err
+}
+
+// Null refuses a field that is null: encoding/json would take it for one that is
+// not there, and do what nobody asked for.
+func Null(field string) *Error {
+	return Invalid(field, CodeInvalid, "is null; give a value or leave it out")
+}
+
+// checkObject also says which fields are null.
+func checkObject(text []byte) (nulls []string, err error) {
+	if err := checkText(text); err != nil {
+		return nil, err
+	}
+	if err := checkSyntax(text); err != nil {
+		return nil, err
+	}
+	return checkTopLevel(text)
+}
+
 // checkTopLevel finds what encoding/json lets pass: a body that is no object,
-// a name written twice, a name in another case.
-func checkTopLevel(text []byte) error {
+// a name written twice, a name in another case, and null for anything.
+func checkTopLevel(text []byte) (nulls []string, err error) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	open, err := decoder.Token()
 	if err != nil || open != json.Delim('{') {
-		return Failure(CodeInvalid, "the body must be a JSON object")
+		return nil, Failure(CodeInvalid, "the body must be a JSON object")
 	}
 	seen := map[string]bool{}
 	for decoder.More() {
 		token, err := decoder.Token()
 		if err != nil {
-			return Failure(CodeInvalid, "the body is not valid JSON")
+			return nil, Failure(CodeInvalid, "the body is not valid JSON")
 		}
 		name, _ := token.(string)
 		if seen[name] {
-			return Invalid(name, CodeInvalid, "is written twice; write it once")
+			return nil, Invalid(name, CodeInvalid, "is written twice; write it once")
 		}
 		if strings.ContainsFunc(name, foldable) {
-			return Invalid(name, CodeUnknownField, "is not a field of this request; field names are snake_case")
+			return nil, Invalid(name, CodeUnknownField, "is not a field of this request; field names are snake_case")
 		}
 		seen[name] = true
 		var skipped json.RawMessage
 		if err := decoder.Decode(&skipped); err != nil {
-			return Failure(CodeInvalid, "the body is not valid JSON")
+			return nil, Failure(CodeInvalid, "the body is not valid JSON")
+		}
+		if string(skipped) == "null" {
+			nulls = append(nulls, name)
 		}
 	}
-	return nil
+	return nulls, nil
 }
 
 // foldable reports whether encoding/json may take the rune for another one when

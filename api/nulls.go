@@ -1,0 +1,75 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// clearable is a member of a body that null clears.
+type clearable interface{ clearedByNull() }
+
+// clearedByNull are the members of an operation's body that null clears, by the
+// type of its input. Of all others null is refused: it would be taken for a member
+// that is not there, and a dry run or a filter be lost.
+func clearedByNull(input reflect.Type) []string {
+	field, found := input.FieldByName("Body")
+	if !found || field.Type.Kind() != reflect.Struct {
+		return nil
+	}
+	var names []string
+	for member := range field.Type.Fields() {
+		if member.Type.Implements(reflect.TypeFor[clearable]()) {
+			name, _, _ := strings.Cut(member.Tag.Get("json"), ",")
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// refuseNulls refuses null anywhere in an object but in the members that it
+// clears.
+func refuseNulls(object []byte, cleared []string) error {
+	var members map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(object))
+	decoder.UseNumber()
+	if err := decoder.Decode(&members); err != nil {
+		return fmt.Errorf("read members: %w", err)
+	}
+	for _, name := range cleared {
+		if members[name] == nil {
+			delete(members, name)
+		}
+	}
+	if field, found := nullIn("", members); found {
+		return postback.Null(field)
+	}
+	return nil
+}
+
+// nullIn finds the first null in a value, and says where it is.
+func nullIn(path string, value any) (field string, found bool) {
+	switch value := value.(type) {
+	case nil:
+		return path, true
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(value)) {
+			if field, found := nullIn(strings.TrimPrefix(path+"."+name, "."), value[name]); found {
+				return field, true
+			}
+		}
+	case []any:
+		for i, one := range value {
+			if field, found := nullIn(fmt.Sprintf("%s[%d]", path, i), one); found {
+				return field, true
+			}
+		}
+	}
+	return "", false
+}
