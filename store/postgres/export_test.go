@@ -113,7 +113,7 @@ func QueueStatements(at time.Time) map[string]Statement {
 		"claim":   {claimOverdue, []any{beginning(), at, at, []string{"ep_1"}, 100, claimBytes}},
 		"requeue": {requeue, []any{at, 100}},
 		"parked":  {parkedEndpoints, nil},
-		"release": {releasable, releaseArgs([]release{{"ep_1", at, 100, 100}})},
+		"release": releaseFrom(beginning(), at),
 		"probe":   {oldestWaits, []any{"ep_1"}},
 		"cancel":  {waitingDeliveries, []any{"ep_1", 100}},
 		"next":    {nextHeads, []any{[]string{"ep_1"}, []string{"tx-1"}}},
@@ -164,6 +164,20 @@ func Look(l *Ledger) (from time.Time, found func(time.Time)) {
 	return from, func(at time.Time) { l.floor.found(at, since) }
 }
 
+// releaseFrom is a look at an endpoint's deliveries that begins at a time.
+func releaseFrom(from, at time.Time) Statement {
+	return Statement{releasable, []any{[]string{"ep_1"}, []time.Time{from}, []time.Time{at}, []int{100}, []int{100}}}
+}
+
+// ReleaseFrom is the look of a release for ep_1 that begins at a time.
+func ReleaseFrom(from, at time.Time) Statement { return releaseFrom(from, at) }
+
+// NextRelease is what a ledger looks with next.
+func NextRelease(l *Ledger, at time.Time) Statement {
+	args, _ := l.releaseArgs([]release{{"ep_1", at, 100, 100}})
+	return Statement{releasable, args}
+}
+
 // HoldSnapshot begins a transaction that goes on seeing all as it is now.
 func HoldSnapshot(ctx context.Context, l *Ledger) (release func(), err error) {
 	tx, err := l.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
@@ -179,6 +193,6 @@ func HoldSnapshot(ctx context.Context, l *Ledger) (release func(), err error) {
 // LookWhole has every look for due deliveries begin at the beginning, for tests in
 // which time goes back by hours.
 func LookWhole(l *Ledger) *Ledger {
-	l.floor.whole = true
+	l.floor.whole, l.dues.whole = true, true
 	return l
 }

@@ -63,5 +63,31 @@ func (f *floor) lower() {
 	f.changed++
 }
 
+// floors are one for each endpoint: before which none of its deliveries is known to
+// be due or under way.
+type floors struct {
+	mu         sync.Mutex
+	byEndpoint map[string]*floor
+	whole      bool
+}
+
+// maxFloors bounds how many are remembered: more than endpoints have deliveries
+// parked at once.
+const maxFloors = 50_000
+
+func (f *floors) of(endpointID string) *floor {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	one := f.byEndpoint[endpointID]
+	if one == nil {
+		if len(f.byEndpoint) >= maxFloors {
+			clear(f.byEndpoint)
+		}
+		one = &floor{whole: f.whole}
+		f.byEndpoint[endpointID] = one
+	}
+	return one
+}
+
 // beginning is before anything was ever due.
 func beginning() time.Time { return time.Unix(0, 0) }

@@ -83,6 +83,39 @@ func TestAFloorThatWasLoweredMeanwhileStays(t *testing.T) {
 	}
 }
 
+// A release looks for what of its endpoint is due or under way: it must not walk
+// over what was delivered since somebody holds a snapshot either.
+func TestAnOpenSnapshotDoesNotSlowReleases(t *testing.T) {
+	t.Parallel()
+	ledger := open(t, database(t))
+	release := holdSnapshot(t, ledger)
+	defer release()
+	now := storetest.Noon()
+	for range 5 {
+		now = now.Add(time.Minute)
+		deliverAll(t, ledger, now, 200)
+		if _, err := ledger.Release(t.Context(), "ep_1", now.Add(30*time.Second), 100, 100); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now = now.Add(time.Minute)
+	whole := buffers(t, ledger, postgres.ReleaseFrom(time.Unix(0, 0), now))
+	if whole < 30 {
+		t.Fatalf("a look from the beginning reads %d pages: nothing to walk over was made", whole)
+	}
+	if some := buffers(t, ledger, postgres.NextRelease(ledger, now)); some > 10 {
+		t.Errorf("a look reads %d pages, and one from the beginning %d", some, whole)
+	}
+	// What is under way counts for as long as it is.
+	park(t, ledger, "ep_1", 3)
+	for look, want := range []int{2, 0, 0} {
+		now = now.Add(time.Minute)
+		if n, err := ledger.Release(t.Context(), "ep_1", now, 2, 10); err != nil || n != want {
+			t.Errorf("look %d released %d, %v, want %d", look, n, err, want)
+		}
+	}
+}
+
 // deliverAll accepts deliveries, claims them and has them succeed.
 func deliverAll(t *testing.T, ledger *postgres.Ledger, now time.Time, count int) {
 	t.Helper()

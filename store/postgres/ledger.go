@@ -50,7 +50,8 @@ type Ledger struct {
 	schema store.Schema
 	types  knownTypes
 	turns  store.Turns
-	floor  floor
+	floor  floor  // of all that is due to be looked at
+	dues   floors // of what is due or under way, by endpoint
 
 	intake  *committer[[]postback.Acceptance, []postback.Acceptance]
 	ordered *committer[[]postback.Acceptance, []postback.Acceptance] // of what stands in rows: the others never wait for a row's place
@@ -85,7 +86,7 @@ func Open(ctx context.Context, options Options) (*Ledger, error) {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
 	renew.pool.Store(pool)
-	ledger := &Ledger{pool: pool, logger: options.Logger, types: knownTypes{seen: map[string]bool{}}}
+	ledger := &Ledger{pool: pool, logger: options.Logger, types: knownTypes{seen: map[string]bool{}}, dues: floors{byEndpoint: map[string]*floor{}}}
 	if ledger.schema, err = checkSchema(ctx, config.ConnConfig, pool); err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("open ledger: %w", explain(config.ConnConfig, err))

@@ -16,12 +16,15 @@ const (
 	takeReleases = `SELECT id FROM unnest($1::text[]) u (id)
 		WHERE pg_try_advisory_xact_lock(hashtext('waybill release ' || id), 'waiting'::regclass::oid::integer)`
 	// releasable are each endpoint's oldest parked ones, up to a limit, as many as its
-	// window has room for beside those that are due or under way.
-	releasable = `SELECT parked.id FROM unnest($1::text[], $2::timestamptz[], $3::integer[], $4::integer[]) r (endpoint_id, at, size, most)
-		CROSS JOIN LATERAL (
+	// window has room for beside those that are due or under way, and since when the
+	// first of those is.
+	releasable = `SELECT r.endpoint_id, due.earliest, ARRAY(
 			SELECT id FROM waiting WHERE endpoint_id = r.endpoint_id AND state = 'parked' AND reason <> 'ordered'
-			ORDER BY id LIMIT least(r.most, greatest(0, r.size - (
-				SELECT count(*) FROM (SELECT FROM waiting WHERE endpoint_id = r.endpoint_id AND next_attempt_at <= r.at LIMIT r.size) due)))) parked`
+			ORDER BY id LIMIT least(r.most, greatest(0, r.size - due.count)))
+		FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::integer[], $5::integer[]) r (endpoint_id, since, at, size, most)
+		CROSS JOIN LATERAL (SELECT count(*) AS count, min(next_attempt_at) AS earliest FROM (
+			SELECT next_attempt_at FROM waiting WHERE endpoint_id = r.endpoint_id AND next_attempt_at >= r.since AND next_attempt_at <= r.at
+			ORDER BY next_attempt_at LIMIT r.size) counted) due`
 )
 
 // release is what of an endpoint's parked deliveries is to be made due.
@@ -57,7 +60,7 @@ func (l *Ledger) releaseAll(ctx context.Context, group []release) ([]int, error)
 		if err != nil || len(ids) == 0 {
 			return err
 		}
-		return releaseTurns(ctx, tx, turnsOf(group, ids), freed)
+		return l.releaseTurns(ctx, tx, turnsOf(group, ids), freed)
 	})
 	answers := make([]int, len(group))
 	for i, one := range group {
@@ -81,10 +84,22 @@ func turnsOf(group []release, ours []string) map[string]release {
 // releaseTurns releases deliveries of several endpoints, and counts them. Those
 // that somebody holds are left for the next time, so that no endpoint waits for
 // what is being done with another one's.
-func releaseTurns(ctx context.Context, tx transaction, turns map[string]release, freed map[string]int) error {
-	ids, err := collect(ctx, tx, one[string], releasable, releaseArgs(slices.Collect(maps.Values(turns)))...)
-	if err != nil || len(ids) == 0 {
+func (l *Ledger) releaseTurns(ctx context.Context, tx transaction, turns map[string]release, freed map[string]int) error {
+	args, marks := l.releaseArgs(slices.Collect(maps.Values(turns)))
+	looked, err := collect(ctx, tx, lookDest, releasable, args...)
+	if err != nil {
 		return err
+	}
+	var ids []string
+	for _, one := range looked {
+		ids = append(ids, one.parked...)
+		if one.earliest.IsZero() {
+			one.earliest = turns[one.endpointID].at
+		}
+		l.dues.of(one.endpointID).found(one.earliest, marks[one.endpointID])
+	}
+	if len(ids) == 0 {
+		return nil
 	}
 	found, err := lockFree(ctx, tx, ids)
 	if err != nil {
@@ -100,11 +115,27 @@ func releaseTurns(ctx context.Context, tx transaction, turns map[string]release,
 	})
 }
 
-func releaseArgs(all []release) []any {
+// releaseLook is what a look at an endpoint's deliveries found.
+type releaseLook struct {
+	endpointID string
+	earliest   time.Time // of those that are due or under way; zero when none are
+	parked     []string  // that its window has room for
+}
+
+func lookDest(l *releaseLook) []any { return []any{&l.endpointID, instant{&l.earliest}, &l.parked} }
+
+// releaseArgs are the arguments of a look, and for each endpoint what its floor is
+// told of what the look finds.
+func (l *Ledger) releaseArgs(all []release) (args []any, marks map[string]int) {
+	marks = make(map[string]int, len(all))
 	return []any{
 		texts(all, func(r release) string { return r.endpointID }),
+		column(all, func(r release) (from time.Time) {
+			from, marks[r.endpointID] = l.dues.of(r.endpointID).from()
+			return from
+		}),
 		column(all, func(r release) time.Time { return r.at }),
 		column(all, func(r release) int { return r.window }),
 		column(all, func(r release) int { return r.limit }),
-	}
+	}, marks
 }
