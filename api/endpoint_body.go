@@ -28,6 +28,7 @@ type endpointBody struct {
 	MaxInFlight int               `json:"max_in_flight,omitempty" minimum:"0" maximum:"1024" doc:"Attempts at once in each process; 0: the server's default"`
 	RateLimit   *rateLimit        `json:"rate_limit,omitempty" doc:"Over all processes; left out: none"`
 	OrderBy     string            `json:"order_by,omitempty" maxLength:"200" example:"tx" doc:"A field of the events' data: deliveries with the same value go one after another. Left out: all at once"`
+	AllowEmpty  []string          `json:"allow_empty,omitempty" maxItems:"100" nullable:"false" example:"[\"REF\"]" doc:"Macros of the URL that may be sent without a value, by their names; * means all. An event that leaves another one without a value is not sent there"`
 	Description string            `json:"description,omitempty" maxLength:"1000"`
 }
 
@@ -56,7 +57,7 @@ func (b endpointBody) spec(ctx context.Context) (postback.EndpointSpec, error) {
 	spec := postback.EndpointSpec{
 		Publisher: publisher, URL: b.URL, Scheme: b.Scheme, Method: b.Method, EventTypes: b.EventTypes,
 		Secret: postback.NewSecret(b.Secret), Headers: b.Headers,
-		MaxInFlight: b.MaxInFlight, OrderBy: b.OrderBy, Description: b.Description,
+		MaxInFlight: b.MaxInFlight, OrderBy: b.OrderBy, AllowEmpty: b.AllowEmpty, Description: b.Description,
 	}
 	if spec.RateLimit, err = b.RateLimit.read(); err != nil {
 		return none, err
@@ -189,13 +190,14 @@ type endpointPatch struct {
 	MaxInFlight change[int]               `json:"max_in_flight,omitzero" nullable:"true" minimum:"0" maximum:"1024" doc:"null, 0: the server's default"`
 	RateLimit   change[rateLimit]         `json:"rate_limit,omitzero" doc:"The whole limit; null: none"`
 	OrderBy     change[string]            `json:"order_by,omitzero" nullable:"true" maxLength:"200" doc:"null: none"`
+	AllowEmpty  change[[]string]          `json:"allow_empty,omitzero" doc:"All of them; null: no macro"`
 	Description change[string]            `json:"description,omitzero" nullable:"true" maxLength:"1000" doc:"null: none"`
 }
 
 func (b endpointPatch) patch() (postback.EndpointPatch, error) {
 	patch := postback.EndpointPatch{
 		URL: b.URL, Method: b.Method,
-		EventTypes: b.EventTypes.orZero(), Headers: b.Headers.orZero(), MaxInFlight: b.MaxInFlight.orZero(), OrderBy: b.OrderBy.orZero(), Description: b.Description.orZero(),
+		EventTypes: b.EventTypes.orZero(), Headers: b.Headers.orZero(), MaxInFlight: b.MaxInFlight.orZero(), OrderBy: b.OrderBy.orZero(), AllowEmpty: b.AllowEmpty.orZero(), Description: b.Description.orZero(),
 	}
 	if b.Expect.given {
 		var expected *postback.Expect

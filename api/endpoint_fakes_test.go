@@ -20,7 +20,7 @@ func (f fakeEndpoints) Create(ctx context.Context, spec postback.EndpointSpec) (
 	endpoint := postback.Endpoint{
 		ID: fmt.Sprintf("ep_%d", len(f.endpoints)+1), Publisher: spec.Publisher, URL: spec.URL, Scheme: spec.Scheme,
 		Method: "GET", EventTypes: spec.EventTypes, Timeout: spec.Timeout, Headers: spec.Headers, Expect: spec.Expect,
-		MaxInFlight: spec.MaxInFlight, RateLimit: spec.RateLimit, OrderBy: spec.OrderBy, Description: spec.Description,
+		MaxInFlight: spec.MaxInFlight, RateLimit: spec.RateLimit, OrderBy: spec.OrderBy, AllowEmpty: spec.AllowEmpty, Description: spec.Description,
 		State: postback.EndpointEnabled, CreatedAt: start, UpdatedAt: start,
 		Secrets: []postback.SealedSecret{{Version: 1, Sealed: []byte("sealed"), CreatedAt: start}},
 	}
@@ -56,6 +56,7 @@ func (f fakeEndpoints) Update(ctx context.Context, id string, patch postback.End
 		put(&e.RateLimit, patch.RateLimit)
 		put(&e.MaxInFlight, patch.MaxInFlight)
 		put(&e.OrderBy, patch.OrderBy)
+		put(&e.AllowEmpty, patch.AllowEmpty)
 	})
 	return endpoint, nil, err
 }

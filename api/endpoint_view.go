@@ -25,6 +25,7 @@ type EndpointView struct {
 	MaxInFlight     int                    `json:"max_in_flight,omitempty" doc:"Left out: the server's default"`
 	RateLimit       *postback.RateLimit    `json:"rate_limit,omitempty"`
 	OrderBy         string                 `json:"order_by,omitempty"`
+	AllowEmpty      []string               `json:"allow_empty,omitempty" nullable:"false" doc:"Macros of the URL that may be sent without a value; * means all"`
 	Description     string                 `json:"description,omitempty"`
 	State           postback.EndpointState `json:"state" enum:"enabled,paused,disabled,deleted"`
 	Circuit         string                 `json:"circuit,omitempty" enum:"open" doc:"open: it keeps failing and is left alone, but for probes. Shown where endpoints are listed or got; absent while it is closed"`
@@ -73,7 +74,7 @@ func endpointOf(e postback.Endpoint, now time.Time) EndpointView {
 		ID: e.ID, Publisher: e.Publisher, URL: e.URL, Scheme: e.Scheme, Method: e.Method,
 		EventTypes: append([]string{}, e.EventTypes...), Retry: retryOf(e.Retry), Timeout: e.Timeout.String(),
 		Headers: maskHeaders(e.Headers), Expect: expectOf(e.Expect),
-		MaxInFlight: e.MaxInFlight, RateLimit: e.RateLimit, OrderBy: e.OrderBy, Description: e.Description,
+		MaxInFlight: e.MaxInFlight, RateLimit: e.RateLimit, OrderBy: e.OrderBy, AllowEmpty: e.AllowEmpty, Description: e.Description,
 		State: e.State, DisabledReason: e.DisabledReason, DisabledAt: stamp(e.DisabledAt), Secrets: secretsOf(e.Secrets),
 		CreatedAt: stamp(e.CreatedAt), UpdatedAt: stamp(e.UpdatedAt),
 	}

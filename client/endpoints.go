@@ -25,6 +25,7 @@ type EndpointSpec struct {
 	MaxInFlight int                   `json:"max_in_flight,omitempty"` // attempts at once in each process; 0: the server's default
 	RateLimit   *postback.RateLimit   `json:"rate_limit,omitempty"`    // over all processes; nil: none
 	OrderBy     string                `json:"order_by,omitempty"`      // field of the events' data; deliveries with the same value go one after another
+	AllowEmpty  []string              `json:"allow_empty,omitempty"`   // macros of URL that may be sent without a value; "*": all
 	Description string                `json:"description,omitempty"`
 }
 
@@ -41,6 +42,7 @@ type EndpointPatch struct {
 	MaxInFlight *int                  `json:"max_in_flight,omitempty"`
 	RateLimit   **postback.RateLimit  `json:"rate_limit,omitempty"`
 	OrderBy     *string               `json:"order_by,omitempty"`
+	AllowEmpty  *[]string             `json:"allow_empty,omitempty"`
 	Description *string               `json:"description,omitempty"`
 }
 
@@ -60,6 +62,7 @@ type Endpoint struct {
 	MaxInFlight     int                    `json:"max_in_flight,omitempty"` // 0: the server's default
 	RateLimit       *postback.RateLimit    `json:"rate_limit,omitempty"`
 	OrderBy         string                 `json:"order_by,omitempty"`
+	AllowEmpty      []string               `json:"allow_empty,omitempty"` // macros of URL that may be sent without a value; "*": all
 	Description     string                 `json:"description,omitempty"`
 	State           postback.EndpointState `json:"state"`
 	Circuit         string                 `json:"circuit,omitempty"`         // "open": it keeps failing and is probed; where endpoints are listed or got

@@ -95,13 +95,46 @@ func TestARepeatIsARepeatWhateverHasChangedSince(t *testing.T) {
 	}
 }
 
-// A receiver that answers 200 to an empty value has credited nobody: the producer
-// is told.
+// A receiver that answers 200 to an empty value has credited nobody: the event is
+// not sent there, and where that is all that could be done with it, it is refused.
+func TestAMacroWithoutAValueIsUnsendable(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	endpoint := b.offer(t, func(s *postback.EndpointSpec) {
+		s.Scheme, s.URL, s.AllowEmpty = "bitlabs", s.URL+"?uid=[%UID%]&val=[%VAL%]&tx=[%TX%]&ref=[%REF%]", []string{"VAL"}
+	})
+	without := func(id string) postback.Event {
+		return parse(t, `{"id":"`+id+`","type":"conversion.completed","publisher":"pub_1","data":{"val":1.50,"tx":"t1"}}`)
+	}
+	answers, err := b.Accept(t.Context(), []postback.Event{without("alone")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var refused *postback.Error
+	if !errors.As(answers[0].Err, &refused) || refused.Code != "value_missing" || refused.Field != "data.uid" || !strings.Contains(refused.Message, "[%UID%]") {
+		t.Fatalf("nobody can carry it: %v", answers[0].Err)
+	}
+	b.offer(t)
+	answer := b.accept(t, without("both"))
+	if len(answer.Warnings) != 1 || answer.Warnings[0].Code != postback.WarnUnsendable || answer.Warnings[0].EndpointID != endpoint.ID || answer.Warnings[0].Field != "data.uid" {
+		t.Errorf("warned %+v", answer.Warnings)
+	}
+	dead := b.count(t, postback.DeliveryFilter{EndpointID: endpoint.ID, States: []postback.State{postback.Dead}})
+	if len(answer.Deliveries) != 2 || dead != 1 {
+		t.Errorf("%d dead letters, %+v", dead, answer.Deliveries)
+	}
+	answer = b.accept(t, parse(t, `{"type":"conversion.completed","publisher":"pub_1","data":{"uid":"u1","tx":"t1"}}`))
+	if len(answer.Warnings) != 2 || answer.Warnings[0].Code != postback.WarnEmptyMacro || answer.Warnings[0].Field != "data.val" || answer.Warnings[1].Field != "data.ref" {
+		t.Errorf("what may be empty: warned %+v", answer.Warnings)
+	}
+}
+
+// What may be sent empty is warned of all the same.
 func TestAMacroWithoutAValueIsWarnedOf(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	endpoint := b.offer(t, func(s *postback.EndpointSpec) {
-		s.Scheme, s.URL = "bitlabs", s.URL+"?uid=[%UID%]&val=[%VAL%]&tx=[%TX%]&again=[%UID%]"
+		s.Scheme, s.URL, s.AllowEmpty = "bitlabs", s.URL+"?uid=[%UID%]&val=[%VAL%]&tx=[%TX%]&again=[%UID%]", []string{"*"}
 	})
 	tests := map[string]string{
 		`{"uid":"u1","val":1.50,"tx":"t1"}`: "",

@@ -41,6 +41,7 @@ type Endpoint struct {
 	MaxInFlight int               // attempts at once in each process; 0: the server's default
 	RateLimit   *RateLimit        // over all processes; nil: none
 	OrderBy     string            // the field of an event's data by whose value deliveries go one after another; empty: none
+	AllowEmpty  []string          // the macros of URL that an event may leave without a value; "*": all
 	Description string
 	State       EndpointState
 	// DisabledReason and DisabledAt say why and when a disabled endpoint was.
@@ -127,6 +128,7 @@ type EndpointSpec struct {
 	MaxInFlight int        // 0: the server's default
 	RateLimit   *RateLimit // nil: none
 	OrderBy     string     // empty: none
+	AllowEmpty  []string   // empty: no macro
 	Description string
 }
 
@@ -143,5 +145,6 @@ type EndpointPatch struct {
 	MaxInFlight *int
 	RateLimit   **RateLimit
 	OrderBy     *string
+	AllowEmpty  *[]string
 	Description *string
 }

@@ -24,28 +24,29 @@ func declareBitlabs() Declaration {
 	}
 }
 
+// bitlabsMacros: what belongs to offers, bans or reconciliations alone is optional.
 func bitlabsMacros() []Macro {
 	return []Macro{
 		{Name: "UID", Aliases: []string{"USER:UID"}, Field: "uid"},
 		{Name: "VAL", Aliases: []string{"VALUE:CURRENCY"}, Field: "val"},
 		{Name: "RAW", Aliases: []string{"VALUE:USD"}, Field: "raw"},
 		{Name: "TX", Field: "tx"},
-		{Name: "REF", Field: "ref"},
+		{Name: "REF", Field: "ref", Optional: true},
 		{Name: "TYPE", Aliases: []string{"ACTIVITY:TYPE"}, Field: "type"},
-		{Name: "REASON", Aliases: []string{"SURVEY:REASON"}, Field: "reason"},
+		{Name: "REASON", Aliases: []string{"SURVEY:REASON"}, Field: "reason", Optional: true},
 		{Name: "APP", Field: "app"},
 		{Name: "APP:TOKEN", Field: "app_token"},
 		{Name: "IP", Aliases: []string{"USER:IP_ADDRESS"}, Field: "ip"},
-		{Name: "FSCORE", Field: "fscore"},
-		{Name: "OFFER_ID", Aliases: []string{"OFFER:ID"}, Field: "offer_id"},
-		{Name: "OFFER_NAME", Aliases: []string{"OFFER:NAME"}, Field: "offer_name"},
-		{Name: "OFFER:TITLE", Field: "offer_title"},
-		{Name: "OFFER:DELAY", Field: "offer_delay"},
-		{Name: "OFFER_STATE", Aliases: []string{"OFFER:TASK:STATE"}, Field: "offer_state"},
-		{Name: "TASK_ID", Aliases: []string{"OFFER:TASK:ID"}, Field: "task_id"},
-		{Name: "TASK_NAME", Aliases: []string{"OFFER:TASK:NAME"}, Field: "task_name"},
-		{Name: "BAN_REASON", Field: "ban_reason"},
-		{Name: "BAN_STATE", Field: "ban_state"},
+		{Name: "FSCORE", Field: "fscore", Optional: true},
+		{Name: "OFFER_ID", Aliases: []string{"OFFER:ID"}, Field: "offer_id", Optional: true},
+		{Name: "OFFER_NAME", Aliases: []string{"OFFER:NAME"}, Field: "offer_name", Optional: true},
+		{Name: "OFFER:TITLE", Field: "offer_title", Optional: true},
+		{Name: "OFFER:DELAY", Field: "offer_delay", Optional: true},
+		{Name: "OFFER_STATE", Aliases: []string{"OFFER:TASK:STATE"}, Field: "offer_state", Optional: true},
+		{Name: "TASK_ID", Aliases: []string{"OFFER:TASK:ID"}, Field: "task_id", Optional: true},
+		{Name: "TASK_NAME", Aliases: []string{"OFFER:TASK:NAME"}, Field: "task_name", Optional: true},
+		{Name: "BAN_REASON", Field: "ban_reason", Optional: true},
+		{Name: "BAN_STATE", Field: "ban_state", Optional: true},
 	}
 }
 
@@ -53,9 +54,9 @@ func bitlabsMacros() []Macro {
 // survey, whose reconciliation is a transaction of its own that refers to it.
 func bitlabsExamples() []EventExample {
 	const (
-		offer = `"app":"app_1","ip":"198.51.100.7","offer_id":"offer_7","offer_name":"Reach level 10",` +
+		offer = `"app":"app_1","app_token":"app_token_1","ip":"198.51.100.7","offer_id":"offer_7","offer_name":"Reach level 10",` +
 			`"offer_title":"Level up & earn","task_id":"task_3","task_name":"Level 10"`
-		survey = `"app":"app_1","ip":"198.51.100.7"`
+		survey = `"app":"app_1","app_token":"app_token_1","ip":"198.51.100.7"`
 	)
 	of := func(types []string, details, rest string) EventExample {
 		return EventExample{Types: types, Data: []byte(`{"uid":"user_1",` + details + `,` + rest + `}`)}

@@ -3,16 +3,18 @@ package signer
 import "encoding/json"
 
 // CheckDelivery refuses data that the scheme cannot carry to a target: what
-// CheckData refuses, and what fails to fit the URL of this target alone. What it
-// lets through, Sign signs.
-func (d *Definition) CheckDelivery(target Target, data json.RawMessage) error {
+// CheckData and CheckMacros refuse, and what fails to fit the URL of this target
+// alone. What it lets through, Sign signs.
+func (d *Definition) CheckDelivery(target Target, data json.RawMessage, mayBeEmpty []string) error {
 	if err := d.CheckData(data); err != nil {
 		return err
 	}
 	if s, ok := d.Scheme.(*declared); ok {
-		return s.checkFit(target, data)
+		if err := s.checkFit(target, data); err != nil {
+			return err
+		}
 	}
-	return nil
+	return d.CheckMacros(target, data, mayBeEmpty)
 }
 
 // checkFit fills the target's URL, if it is the target's as well as the data's.

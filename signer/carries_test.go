@@ -28,7 +28,7 @@ func TestCheckDeliveryKnowsTheTarget(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = known.CheckDelivery(signer.Target{URL: test.target}, []byte(test.data))
+		err = known.CheckDelivery(signer.Target{URL: test.target}, []byte(test.data), []string{signer.AnyMacro})
 		if test.code == "" {
 			if err != nil {
 				t.Errorf("%s %.100s: %v", test.scheme, test.data, err)
@@ -38,6 +38,80 @@ func TestCheckDeliveryKnowsTheTarget(t *testing.T) {
 		assertRefused(t, err, test.code, test.field)
 		_, err = trySign(t, test.scheme, test.target, test.data)
 		assertRefused(t, err, test.code, test.field)
+	}
+}
+
+// A macro that is sent empty credits nobody, though the receiver answers 200.
+func TestAMacroWithoutAValueIsRefused(t *testing.T) {
+	t.Parallel()
+	const url = "https://example.com/?uid=[%UID%]&val=[%VALUE:CURRENCY%]&tx=[%TX%]&again=[%USER:UID%]&reason=[%REASON%]"
+	tests := []struct {
+		data       string
+		mayBeEmpty []string
+		field      string
+	}{
+		{`{"uid":"u","val":1.50,"tx":"t"}`, nil, ""}, // reason is optional
+		{`{"uid":"0","val":0,"tx":false}`, nil, ""},
+		{`{"val":1.50,"tx":"t"}`, nil, "data.uid"},
+		{`{"uid":null,"val":1.50,"tx":"t"}`, nil, "data.uid"},
+		{`{"uid":"","val":1.50,"tx":"t"}`, nil, "data.uid"},
+		{`{"uid":"u","tx":"t"}`, nil, "data.val"},
+		{`{"uid":"u","tx":"t"}`, []string{"UID", "TX"}, "data.val"},
+		{`{"uid":"u","tx":"t"}`, []string{"VAL"}, ""},
+		{`{"uid":"u","tx":"t"}`, []string{"VALUE:CURRENCY"}, ""},
+		{`{"uid":"u"}`, []string{"VAL"}, "data.tx"},
+		{`{"uid":"u"}`, []string{"unknown", "TX", "VAL"}, ""},
+		{`{}`, []string{signer.AnyMacro}, ""},
+	}
+	known, err := signer.Define("bitlabs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := signer.Target{URL: url}
+	for _, test := range tests {
+		for what, err := range map[string]error{
+			"delivery": known.CheckDelivery(target, []byte(test.data), test.mayBeEmpty),
+			"macros":   known.CheckMacros(target, []byte(test.data), test.mayBeEmpty),
+		} {
+			if test.field != "" {
+				assertRefused(t, err, signer.CodeValueMissing, test.field)
+			} else if err != nil {
+				t.Errorf("%s %s, %v may be empty: %v", what, test.data, test.mayBeEmpty, err)
+			}
+		}
+	}
+}
+
+func TestWhatMayBeEmptyAreMacrosOfTheScheme(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		scheme, message, field string
+		names                  []string
+	}{
+		{"bitlabs", "", "", []string{"UID", "USER:UID", "*"}},
+		{"bitlabs", "did you mean [%UID%]?", "allow_empty[1]", []string{"TX", "UIDD"}},
+		{"bitlabs", "unknown macro", "allow_empty[0]", []string{"data.uid"}},
+		{"besitos", "", "", []string{"*"}},
+		{"besitos", "have none", "allow_empty[0]", []string{"UID"}},
+		{"standard-webhooks", "", "", nil},
+		{"standard-webhooks", "have none", "allow_empty[0]", []string{"UID"}},
+	}
+	for _, test := range tests {
+		known, err := signer.Define(test.scheme)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = known.CheckMayBeEmpty(test.names)
+		if test.message == "" {
+			if err != nil {
+				t.Errorf("%s %v: %v", test.scheme, test.names, err)
+			}
+			continue
+		}
+		assertRefused(t, err, signer.CodeMacroUnknown, test.field)
+		if !strings.Contains(err.Error(), test.message) {
+			t.Errorf("%s %v: %v", test.scheme, test.names, err)
+		}
 	}
 }
 

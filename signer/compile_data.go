@@ -114,7 +114,7 @@ func checkSpelling(table *macros) error {
 }
 
 func (k *macros) add(path string, declaration *Macro, place *Place) error {
-	stands := macro{name: declaration.Name, aliases: declaration.Aliases}
+	stands := macro{name: declaration.Name, aliases: declaration.Aliases, optional: declaration.Optional}
 	stands.signature = place.In == placeMacro && place.Name == declaration.Name
 	for i, name := range append([]string{declaration.Name}, declaration.Aliases...) {
 		at := path + ".name"
@@ -146,10 +146,16 @@ func (m *macro) mean(path string, declaration *Macro) error {
 		if m.field = declaration.Field; m.field == "" && !m.signature {
 			m.field = declaration.Name
 		}
+		if m.signature && m.optional {
+			return wrong(path+".optional", "the signature is always there")
+		}
 		return onlyFor(path, "a field", setting{"format", declaration.Format != ""}, setting{"zone", declaration.Zone != ""})
 	}
 	if declaration.Field != "" || m.signature {
 		return wrong(path+".value", "the macro stands for something else already")
+	}
+	if m.optional {
+		return wrong(path+".optional", "has no meaning with %s, which every event has", declaration.Value)
 	}
 	kind, err := oneOf(path+".value", declaration.Value, valueMessageID, valueEventType, valueTimestamp)
 	if err != nil {

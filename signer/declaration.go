@@ -80,6 +80,11 @@ type Macro struct {
 	Value   string   `json:"value,omitempty"` // message_id, event_type or timestamp, in place of a field
 	Format  string   `json:"format,omitempty"`
 	Zone    string   `json:"zone,omitempty"`
+
+	// Optional says that some of the network's own events have no value for it:
+	// it is sent empty then. Any other macro of a URL needs a value in every
+	// event, unless its endpoint lets it be empty.
+	Optional bool `json:"optional,omitempty"`
 }
 
 // Added is a parameter, a member or a header that is sent besides the data.

@@ -14,7 +14,7 @@ func (f *Field) check(all members) error {
 		return nil
 	case !f.isType(found.value):
 		return f.refuse(CodeValueInvalid, "must be a "+f.Type)
-	case f.Required && (string(found.value) == `""` || found.value[0] == 'n'):
+	case f.Required && found.empty():
 		return f.refuse(CodeValueInvalid, "must not be empty")
 	case len(f.Values) > 0 && !slices.Contains(f.Values, string(decoded(found.value))):
 		return f.refuse(CodeValueInvalid, "must be one of the values that the network documents")

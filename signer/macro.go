@@ -13,6 +13,7 @@ type macro struct {
 	field     string
 	value     value // when its kind is not empty, in place of the field
 	signature bool
+	optional  bool
 }
 
 // macros are the known macros and how they are spelled.

@@ -99,13 +99,18 @@ func (w *Worker) sign(endpoint postback.Endpoint, due postback.Due, attempt *pos
 	if err != nil {
 		return egress.Request{}, fmt.Errorf("look up scheme: %w", err)
 	}
+	target := signer.Target{URL: endpoint.URL, Method: endpoint.Method}
+	// The endpoint's URL may be another one than when the event was accepted.
+	if err := scheme.CheckMacros(target, due.Event.Data, endpoint.AllowEmpty); err != nil {
+		return egress.Request{}, fmt.Errorf("check macros: %w", err)
+	}
 	signing := endpoint.SecretsAt(attempt.StartedAt)
 	secrets, err := w.open(endpoint.ID, signing)
 	if err != nil {
 		return egress.Request{}, err
 	}
 	signed, err := scheme.Sign(
-		signer.Target{URL: endpoint.URL, Method: endpoint.Method},
+		target,
 		signer.Message{ID: due.Delivery.MessageID(), Type: due.Event.Type, OccurredAt: due.Event.When(), Data: due.Event.Data},
 		secrets, attempt.StartedAt)
 	if err != nil {

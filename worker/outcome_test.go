@@ -122,6 +122,30 @@ func TestWhatTheSchemeCannotCarryIsADeadLetter(t *testing.T) {
 	b.expectRequests(t, 0)
 }
 
+// The URL may get another macro while a delivery waits.
+func TestAMacroThatCameLaterIsNotSentEmpty(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	endpoint := b.exchange(t, func(s *postback.EndpointSpec) { s.Scheme, s.URL = "bitlabs", b.receiver.URL+"/hook?tx=[%TX%]" })
+	first, second := b.accept(t, endpoint.ID, `{"tx":"t1"}`), b.accept(t, endpoint.ID, `{"tx":"t2"}`)
+	change := func(patch postback.EndpointPatch) {
+		if _, _, err := b.Endpoints.Update(t.Context(), endpoint.ID, patch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(postback.EndpointPatch{URL: new(b.receiver.URL + "/hook?tx=[%TX%]&uid=[%UID%]")})
+	delivery, attempts := b.deliver(t, first.Delivery.ID)
+	expectState(t, delivery, postback.Dead, postback.ReasonUnsendable, 1)
+	if attempts[0].Outcome != postback.OutcomeRefused || attempts[0].Error.Code != signer.CodeValueMissing || attempts[0].Request.URL != "" {
+		t.Errorf("got %+v", attempts[0])
+	}
+	b.expectRequests(t, 0)
+	change(postback.EndpointPatch{AllowEmpty: &[]string{"UID"}})
+	delivery, _ = b.deliver(t, second.Delivery.ID)
+	expectState(t, delivery, postback.Succeeded, "", 1)
+	b.expectRequests(t, 1)
+}
+
 func TestOurOwnFailureUsesUpNoAttempt(t *testing.T) {
 	t.Parallel()
 	lost := &sender{result: egress.Result{Failure: &egress.Failure{Kind: egress.Infrastructure, Code: egress.CodeSource, Message: "no"}}}

@@ -122,6 +122,7 @@ func (p *program) showEndpoint(result client.EndpointResult, asJSON bool) error 
 		[2]string{"expects", expectLine(e.Expect)},
 		[2]string{"pace", paceLine(e)},
 		[2]string{"in order of", escapeLine(e.OrderBy)},
+		[2]string{"may be empty", escapeLine(strings.Join(e.AllowEmpty, ", "))},
 		[2]string{"timeout", time.Duration(e.Timeout).String()},
 		[2]string{"description", e.Description},
 		[2]string{"created", when(e.CreatedAt)},

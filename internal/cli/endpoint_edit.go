@@ -19,6 +19,7 @@ type endpointFlags struct {
 	method      string
 	eventTypes  []string
 	headers     []string
+	allowEmpty  []string
 	timeout     time.Duration
 	description string
 	retry       retryFlags
@@ -34,6 +35,7 @@ func (f *endpointFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.method, "method", "", "HTTP `METHOD` (default: the scheme's own)")
 	flags.StringSliceVar(&f.eventTypes, "event-type", nil, "`PATTERN` of event types to send, such as conversion.* (repeatable; none: every type)")
 	flags.StringArrayVar(&f.headers, "header", nil, "`'NAME: VALUE'` to send as well (repeatable)")
+	flags.StringSliceVar(&f.allowEmpty, "allow-empty", nil, "`MACRO` of the URL, such as REF, that events may leave without a value (repeatable; '*': every macro)")
 	durationFlag(flags, &f.timeout, "timeout", "time limit for one attempt, up to 60s (default 15s)")
 	flags.StringVar(&f.description, "description", "", "`TEXT` for people")
 	f.retry.add(cmd)
@@ -126,6 +128,7 @@ func (f *endpointFlags) fill(cmd *cobra.Command, spec *client.EndpointSpec) erro
 	var err error
 	spec.URL, spec.Method, spec.Description = f.url, f.method, f.description
 	spec.EventTypes, spec.Timeout = withoutEmpty(f.eventTypes), postback.Duration(f.timeout)
+	spec.AllowEmpty = withoutEmpty(f.allowEmpty)
 	if spec.Headers, err = f.headerMap(); err != nil {
 		return err
 	}
@@ -146,8 +149,8 @@ func (p *program) endpointUpdate() *cobra.Command {
 	var flags endpointFlags
 	cmd := &cobra.Command{
 		Use: "update ENDPOINT", Short: "Change an endpoint",
-		Long: `Change what the flags name and leave the rest. --header replaces all headers and
---event-type all patterns; an empty one ('') removes them. The --retry-... flags that
+		Long: `Change what the flags name and leave the rest. --header replaces all headers,
+--event-type all patterns and --allow-empty all macros; an empty one ('') removes them. The --retry-... flags that
 say when attempts are made replace all of those; --retry-on and --stop-on, which say
 after which failures, each stand alone. What is expected of the body of a 200 is set as
 a whole; --expect '' removes it, --rate-limit 0 the limit, --order-by '' the order. Attempts that are due follow the new settings.`,
@@ -202,6 +205,10 @@ func (f *endpointFlags) patch(cmd *cobra.Command) (client.EndpointPatch, error) 
 	if changed("event-type") {
 		types := withoutEmpty(f.eventTypes)
 		patch.EventTypes = &types
+	}
+	if changed("allow-empty") {
+		macros := withoutEmpty(f.allowEmpty)
+		patch.AllowEmpty = &macros
 	}
 	if changed("header") {
 		headers, err := f.headerMap()

@@ -7,8 +7,8 @@ import (
 	"github.com/waybillhq/waybill/signer"
 )
 
-// Empty warns of the macros of an endpoint's URL that an event has no value for:
-// a receiver that answers 200 all the same has credited nobody.
+// Empty warns of the macros of an endpoint's URL that an event which it carries has
+// no value for: a receiver that answers 200 all the same has credited nobody.
 func (m *Manager) Empty(endpoint postback.Endpoint, event postback.Event) []postback.Warning {
 	scheme, err := m.schemes.Define(endpoint.Scheme)
 	if err != nil {

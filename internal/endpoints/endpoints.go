@@ -95,7 +95,7 @@ func (m *Manager) Create(ctx context.Context, spec postback.EndpointSpec) (postb
 	endpoint := postback.Endpoint{
 		ID: id.New(id.Endpoint, now), Publisher: spec.Publisher, URL: spec.URL, Scheme: spec.Scheme, Method: spec.Method,
 		EventTypes: spec.EventTypes, Timeout: spec.Timeout, Headers: spec.Headers, Expect: spec.Expect,
-		MaxInFlight: spec.MaxInFlight, RateLimit: spec.RateLimit, OrderBy: spec.OrderBy, Description: spec.Description,
+		MaxInFlight: spec.MaxInFlight, RateLimit: spec.RateLimit, OrderBy: spec.OrderBy, AllowEmpty: spec.AllowEmpty, Description: spec.Description,
 		State: postback.EndpointEnabled, CreatedAt: now, UpdatedAt: now,
 	}
 	if spec.Retry != nil {
@@ -127,7 +127,7 @@ func (m *Manager) Update(ctx context.Context, endpointID string, patch postback.
 		warnings, err = m.check(endpoint)
 		return err
 	})
-	if err == nil && (patch.URL != nil || patch.Method != nil || patch.EventTypes != nil) {
+	if err == nil && (patch.URL != nil || patch.Method != nil || patch.EventTypes != nil || patch.AllowEmpty != nil) {
 		warnings = append(warnings, m.compare(ctx, endpoint)...)
 	}
 	return endpoint, warnings, err
@@ -144,6 +144,7 @@ func apply(patch postback.EndpointPatch, endpoint *postback.Endpoint) {
 	set(&endpoint.MaxInFlight, patch.MaxInFlight)
 	set(&endpoint.RateLimit, patch.RateLimit)
 	set(&endpoint.OrderBy, patch.OrderBy)
+	set(&endpoint.AllowEmpty, patch.AllowEmpty)
 	set(&endpoint.Description, patch.Description)
 }
 
@@ -219,6 +220,9 @@ func (m *Manager) check(endpoint *postback.Endpoint) ([]postback.Warning, error)
 	}
 	found, err := scheme.Check(signer.Target{URL: endpoint.URL, Method: endpoint.Method})
 	if err != nil {
+		return nil, domainError(err)
+	}
+	if err := scheme.CheckMayBeEmpty(endpoint.AllowEmpty); err != nil {
 		return nil, domainError(err)
 	}
 	if endpoint.Method == "" {
@@ -327,7 +331,7 @@ func (m *Manager) Carries(endpoint postback.Endpoint, event postback.Event) erro
 		// is no fault of the event: it waits until the declaration is back.
 		return nil //nolint:nilerr // see above
 	}
-	return domainError(scheme.CheckDelivery(signer.Target{URL: endpoint.URL, Method: endpoint.Method}, event.Data))
+	return domainError(scheme.CheckDelivery(signer.Target{URL: endpoint.URL, Method: endpoint.Method}, event.Data, endpoint.AllowEmpty))
 }
 
 // Reference is what the delivery of an event to an endpoint is looked up by: what

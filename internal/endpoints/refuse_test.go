@@ -79,6 +79,10 @@ func TestCreateRefuses(t *testing.T) {
 			s.RateLimit = &postback.RateLimit{PerSecond: 5, Burst: -1}
 		}, "rate_limit.burst", invalid},
 		{"order by no name", func(s *postback.EndpointSpec) { s.OrderBy = "a\nb" }, "order_by", invalid},
+		{"a macro that there is not", func(s *postback.EndpointSpec) {
+			s.Scheme, s.URL, s.AllowEmpty = "bitlabs", "https://receiver.example.com/?uid=[%UID%]", []string{"TX", "UIDD"}
+		}, "allow_empty[1]", signer.CodeMacroUnknown},
+		{"a macro of a scheme without", func(s *postback.EndpointSpec) { s.AllowEmpty = []string{"UID"} }, "allow_empty[0]", signer.CodeMacroUnknown},
 		{"short secret", func(s *postback.EndpointSpec) { s.Secret = postback.NewSecret("short") }, "secret", signer.CodeSecretTooShort},
 		{"secret with a space", func(s *postback.EndpointSpec) {
 			s.Secret = postback.NewSecret("s3cret s3cret s3cret")
@@ -119,6 +123,7 @@ func TestUpdateRefuses(t *testing.T) {
 		{"foreign method", postback.EndpointPatch{Method: new("PUT")}, "method", signer.CodeMethodNotAllowed},
 		{"pattern", postback.EndpointPatch{EventTypes: &[]string{"nothing"}}, "event_types[0]", postback.CodeInvalid},
 		{"timeout", postback.EndpointPatch{Timeout: new(time.Hour)}, "timeout", postback.CodeInvalid},
+		{"a macro that there is not", postback.EndpointPatch{AllowEmpty: &[]string{"UID"}}, "allow_empty[0]", signer.CodeMacroUnknown},
 		{"headers", postback.EndpointPatch{Headers: &map[string]string{"": "a"}}, "headers.", egress.CodeInvalidHeader},
 		{"rate limit", postback.EndpointPatch{RateLimit: new(&postback.RateLimit{PerSecond: -1})}, "rate_limit.per_second", postback.CodeInvalid},
 		{"retry", postback.EndpointPatch{Retry: &postback.RetryPolicy{MaxAttempts: -1}}, "retry.max_attempts", postback.CodeInvalid},

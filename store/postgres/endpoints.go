@@ -13,13 +13,13 @@ import (
 
 const (
 	insertEndpoint = `INSERT INTO endpoints
-		(publisher, url, scheme, method, event_types, retry, timeout, headers, expect, max_in_flight, rate_limit, order_by, description,
+		(publisher, url, scheme, method, event_types, retry, timeout, headers, expect, max_in_flight, rate_limit, order_by, allow_empty, description,
 		 state, disabled_reason, disabled_at, created_at, updated_at, id, revision)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) ON CONFLICT (id) DO NOTHING`
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) ON CONFLICT (id) DO NOTHING`
 	updateEndpoint = `UPDATE endpoints SET publisher = $1, url = $2, scheme = $3, method = $4, event_types = $5, retry = $6,
-		timeout = $7, headers = $8, expect = $9, max_in_flight = $10, rate_limit = $11, order_by = $12, description = $13,
-		state = $14, disabled_reason = $15, disabled_at = $16, created_at = $17, updated_at = $18, revision = $20
-		WHERE id = $19 AND revision = $21`
+		timeout = $7, headers = $8, expect = $9, max_in_flight = $10, rate_limit = $11, order_by = $12, allow_empty = $13, description = $14,
+		state = $15, disabled_reason = $16, disabled_at = $17, created_at = $18, updated_at = $19, revision = $21
+		WHERE id = $20 AND revision = $22`
 	selectSecrets = `SELECT endpoint_id, version, sealed, created_at, active_from, retired_at, last_used_at FROM endpoint_secrets
 		WHERE endpoint_id = ANY($1) ORDER BY endpoint_id, version DESC`
 	deleteSecrets = `DELETE FROM endpoint_secrets WHERE endpoint_id = $1 AND version <> ALL($2)`
@@ -34,7 +34,7 @@ const (
 )
 
 const selectEndpoints = `SELECT p.id, p.publisher, p.url, p.scheme, p.method, p.event_types, p.retry, p.timeout, p.headers,
-	p.expect, p.max_in_flight, p.rate_limit, p.order_by, p.description, p.state, p.disabled_reason, p.disabled_at, p.revision, p.created_at, p.updated_at, p.seq FROM endpoints p `
+	p.expect, p.max_in_flight, p.rate_limit, p.order_by, p.allow_empty, p.description, p.state, p.disabled_reason, p.disabled_at, p.revision, p.created_at, p.updated_at, p.seq FROM endpoints p `
 
 // endpointRow is an endpoint with what orders it among others of the same time.
 type endpointRow struct {
@@ -52,7 +52,9 @@ func endpointDest(r *endpointRow) []any {
 		decoded{&r.Expect},
 		&r.MaxInFlight,
 		decoded{&r.RateLimit},
-		&r.OrderBy, &r.Description, &r.State, &r.DisabledReason,
+		&r.OrderBy,
+		decoded{&r.AllowEmpty},
+		&r.Description, &r.State, &r.DisabledReason,
 		instant{&r.DisabledAt},
 		&r.Revision,
 		instant{&r.CreatedAt},
@@ -120,7 +122,7 @@ func stateOf(ctx context.Context, tx pgx.Tx, id string) (postback.EndpointState,
 }
 
 // revisionPlace is where the new revision is among a statement's arguments.
-const revisionPlace = 19
+const revisionPlace = 20
 
 func endpointStatement(e postback.Endpoint) (string, []any, error) {
 	eventTypes, err := encode(e.EventTypes)
@@ -143,9 +145,13 @@ func endpointStatement(e postback.Endpoint) (string, []any, error) {
 	if err != nil {
 		return "", nil, err
 	}
+	allowEmpty, err := encode(e.AllowEmpty)
+	if err != nil {
+		return "", nil, err
+	}
 	args := []any{
 		clean(e.Publisher), clean(e.URL), e.Scheme, e.Method, eventTypes, retry, int64(e.Timeout), headers, expected, e.MaxInFlight, rate, clean(e.OrderBy),
-		clean(e.Description), string(e.State), clean(e.DisabledReason), moment(e.DisabledAt), moment(e.CreatedAt), moment(e.UpdatedAt), e.ID, nil,
+		allowEmpty, clean(e.Description), string(e.State), clean(e.DisabledReason), moment(e.DisabledAt), moment(e.CreatedAt), moment(e.UpdatedAt), e.ID, nil,
 	}
 	if e.Revision == 0 {
 		return insertEndpoint, args, nil

@@ -273,3 +273,25 @@ func TestMigrateKeepsOrder(t *testing.T) {
 		}
 	}
 }
+
+// TestMigrateLetsOldEndpointsSendEmptyMacros checks that an endpoint from before there
+// was a choice, or made since by a program that has none, behaves as it did.
+func TestMigrateLetsOldEndpointsSendEmptyMacros(t *testing.T) {
+	t.Parallel()
+	at := server.Database(t)
+	if err := postgres.MigrateTo(t.Context(), options(at), 60); err != nil {
+		t.Fatal(err)
+	}
+	const insert = `INSERT INTO endpoints (id, publisher, url, scheme, method, event_types, retry, timeout, headers, expect, description, state, disabled_reason, revision, created_at, updated_at)
+		VALUES ('%s', 'pub_1', '', 'bitlabs', 'GET', 'null', '{}', 1, 'null', 'null', '', 'enabled', '', %d, now(), now())`
+	server.Exec(t, at, fmt.Sprintf(insert, "ep_before", 1001))
+	migrate(t, at)
+	server.Exec(t, at, fmt.Sprintf(insert, "ep_since", 1002))
+	ledger := open(t, at)
+	for _, id := range []string{"ep_before", "ep_since"} {
+		endpoint, err := ledger.Endpoint(t.Context(), id)
+		if err != nil || !slices.Equal(endpoint.AllowEmpty, []string{"*"}) {
+			t.Errorf("%s may leave %q empty, %v", id, endpoint.AllowEmpty, err)
+		}
+	}
+}

@@ -12,12 +12,12 @@ import (
 // because one connection writes.
 const (
 	insertEndpoint = `INSERT INTO endpoints
-		(publisher, url, scheme, method, event_types, retry, timeout, headers, expect, max_in_flight, rate_limit, order_by, description,
+		(publisher, url, scheme, method, event_types, retry, timeout, headers, expect, max_in_flight, rate_limit, order_by, allow_empty, description,
 		 state, disabled_reason, disabled_at, created_at, updated_at, id, revision)
-		SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(max(revision), 0) + 1 FROM endpoints WHERE true
+		SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(max(revision), 0) + 1 FROM endpoints WHERE true
 		ON CONFLICT (id) DO NOTHING`
 	updateEndpoint = `UPDATE endpoints SET publisher = ?, url = ?, scheme = ?, method = ?, event_types = ?, retry = ?,
-		timeout = ?, headers = ?, expect = ?, max_in_flight = ?, rate_limit = ?, order_by = ?, description = ?, state = ?, disabled_reason = ?, disabled_at = ?, created_at = ?, updated_at = ?,
+		timeout = ?, headers = ?, expect = ?, max_in_flight = ?, rate_limit = ?, order_by = ?, allow_empty = ?, description = ?, state = ?, disabled_reason = ?, disabled_at = ?, created_at = ?, updated_at = ?,
 		revision = (SELECT max(revision) + 1 FROM endpoints)
 		WHERE id = ? AND revision = ?`
 	selectSecrets = `SELECT endpoint_id, version, sealed, created_at, active_from, retired_at, last_used_at FROM endpoint_secrets
@@ -32,7 +32,7 @@ const (
 )
 
 const selectEndpoints = `SELECT p.id, p.publisher, p.url, p.scheme, p.method, p.event_types, p.retry, p.timeout, p.headers,
-	p.expect, p.max_in_flight, p.rate_limit, p.order_by, p.description, p.state, p.disabled_reason, p.disabled_at, p.revision, p.created_at, p.updated_at, p.seq FROM endpoints p `
+	p.expect, p.max_in_flight, p.rate_limit, p.order_by, p.allow_empty, p.description, p.state, p.disabled_reason, p.disabled_at, p.revision, p.created_at, p.updated_at, p.seq FROM endpoints p `
 
 // endpointRow is an endpoint with what orders it among others of the same time.
 type endpointRow struct {
@@ -50,7 +50,9 @@ func endpointDest(r *endpointRow) []any {
 		decoded{&r.Expect},
 		&r.MaxInFlight,
 		decoded{&r.RateLimit},
-		&r.OrderBy, &r.Description, &r.State, &r.DisabledReason,
+		&r.OrderBy,
+		decoded{&r.AllowEmpty},
+		&r.Description, &r.State, &r.DisabledReason,
 		instant{&r.DisabledAt},
 		&r.Revision,
 		instant{&r.CreatedAt},
@@ -132,8 +134,12 @@ func endpointStatement(e postback.Endpoint) (string, []any, error) {
 	if err != nil {
 		return "", nil, err
 	}
+	allowEmpty, err := encode(e.AllowEmpty)
+	if err != nil {
+		return "", nil, err
+	}
 	args := []any{
-		e.Publisher, e.URL, e.Scheme, e.Method, eventTypes, retry, int64(e.Timeout), headers, expected, e.MaxInFlight, rate, e.OrderBy,
+		e.Publisher, e.URL, e.Scheme, e.Method, eventTypes, retry, int64(e.Timeout), headers, expected, e.MaxInFlight, rate, e.OrderBy, allowEmpty,
 		e.Description, string(e.State), e.DisabledReason, micros(e.DisabledAt), micros(e.CreatedAt), micros(e.UpdatedAt), e.ID,
 	}
 	if e.Revision == 0 {

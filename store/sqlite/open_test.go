@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -236,5 +237,19 @@ func TestOpenModes(t *testing.T) {
 	}
 	if info, err := os.Stat(directory); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("the directory has mode %v, %v", info.Mode(), err)
+	}
+}
+
+// TestOldEndpointsSendEmptyMacros checks that an endpoint from before there was a
+// choice behaves as it did.
+func TestOldEndpointsSendEmptyMacros(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "waybill.db")
+	ledger := open(t, path)
+	edit(t, path, `INSERT INTO endpoints (id, publisher, url, scheme, method, event_types, retry, timeout, headers, description, state, revision, created_at, updated_at)
+		VALUES ('ep_before', 'pub_1', '', 'bitlabs', 'GET', 'null', '{}', 1, 'null', '', 'enabled', 1, 1, 1)`)
+	endpoint, err := ledger.Endpoint(t.Context(), "ep_before")
+	if err != nil || !slices.Equal(endpoint.AllowEmpty, []string{"*"}) {
+		t.Errorf("it may leave %q empty, %v", endpoint.AllowEmpty, err)
 	}
 }

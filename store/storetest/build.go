@@ -73,7 +73,7 @@ func Endpoint(id string) postback.Endpoint {
 		Timeout:     5 * time.Second,
 		Headers:     map[string]string{"X-Source": "waybill"},
 		Expect:      &postback.Expect{JSONPath: "status", Equals: `"ok"`, Duplicate: postback.Texts{"DUP", "AGAIN"}},
-		MaxInFlight: 4, RateLimit: &postback.RateLimit{PerSecond: 2.5, Burst: 10}, OrderBy: "tx",
+		MaxInFlight: 4, RateLimit: &postback.RateLimit{PerSecond: 2.5, Burst: 10}, OrderBy: "tx", AllowEmpty: []string{"REASON", "REF"},
 		Description: "the first one", State: postback.EndpointEnabled,
 		Secrets: []postback.SealedSecret{
 			{Version: 2, Sealed: []byte{2, 0, 255}, CreatedAt: Noon()},
