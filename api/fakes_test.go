@@ -335,3 +335,16 @@ func (f fakeSchemes) Scheme(_ context.Context, name string) (postback.Scheme, er
 	}
 	return postback.Scheme{Name: "besitos", Methods: []string{"GET"}, Origin: postback.SchemeBuiltIn}, f.down
 }
+
+func (f fakeSchemes) Delete(ctx context.Context, name string) error {
+	f.changing(ctx)
+	switch {
+	case f.down != nil:
+		return f.down
+	case name == "besitos":
+		return postback.Failure(postback.CodeConflict, "the scheme besitos is built in and cannot be deleted")
+	case name != "acme":
+		return postback.Failure(postback.CodeNotFound, "there is no such scheme")
+	}
+	return nil
+}

@@ -55,7 +55,7 @@ func TestOpenAPI(t *testing.T) {
 	}
 	slices.Sort(routes)
 	want := []string{
-		"DELETE /v1/endpoints/{id}", "DELETE /v1/keys/{id}", "GET /healthz", "GET /metrics", "GET /openapi.json", "GET /readyz",
+		"DELETE /v1/endpoints/{id}", "DELETE /v1/keys/{id}", "DELETE /v1/schemes/{name}", "GET /healthz", "GET /metrics", "GET /openapi.json", "GET /readyz",
 		"GET /v1/deliveries", "GET /v1/deliveries/export", "GET /v1/deliveries/{id}", "GET /v1/egress",
 		"GET /v1/endpoints", "GET /v1/endpoints/{id}", "GET /v1/endpoints/{id}/health", "GET /v1/events", "GET /v1/events/{id}", "GET /v1/keys", "GET /v1/replays", "GET /v1/replays/{id}", "GET /v1/schemes", "GET /v1/schemes/{name}",
 		"PATCH /v1/endpoints/{id}", "POST /v1/deliveries/{id}/replay", "POST /v1/endpoints",

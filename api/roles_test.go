@@ -57,6 +57,7 @@ func accessTable() []access {
 		{"POST", "/v1/schemes", `{"name":"acme"}`, 201, "admin", ""},
 		{"GET", "/v1/schemes", "", 200, "admin viewer publisher other", ""},
 		{"GET", "/v1/schemes/besitos", "", 200, "admin viewer publisher other", ""},
+		{"DELETE", "/v1/schemes/acme", "", 204, "admin", ""},
 		{"GET", "/v1/egress", "", 200, "admin producer viewer publisher other", ""},
 		{"GET", "/openapi.json", "", 200, "admin producer viewer publisher other", ""},
 		{"GET", "/metrics", "", 200, "admin viewer", ""},

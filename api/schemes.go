@@ -35,11 +35,12 @@ type schemeOutput struct {
 }
 
 func (s *server) routeSchemes() {
-	create := operation("create-scheme", http.MethodPost, "/v1/schemes", "Declare a scheme; it can be used at once and never changes")
+	create := operation("create-scheme", http.MethodPost, "/v1/schemes", "Declare a scheme; it can be used at once and never changes while endpoints use it")
 	create.DefaultStatus = http.StatusCreated
 	add(s, create, admins(), s.createScheme)
 	add(s, operation("list-schemes", http.MethodGet, "/v1/schemes", "List the schemes that endpoints may choose, by name"), readers(), s.listSchemes)
 	add(s, operation("get-scheme", http.MethodGet, "/v1/schemes/{name}", "Show one scheme"), readers(), s.getScheme)
+	add(s, operation("delete-scheme", http.MethodDelete, "/v1/schemes/{name}", "Delete a scheme that was declared here and that no endpoint uses"), admins(), s.deleteScheme)
 }
 
 func (s *server) createScheme(ctx context.Context, input *createSchemeInput) (*schemeOutput, error) {
@@ -68,4 +69,11 @@ func (s *server) getScheme(ctx context.Context, input *schemeInput) (*schemeOutp
 		return nil, fmt.Errorf("get scheme: %w", err)
 	}
 	return &schemeOutput{Body: schemeOf(found)}, nil
+}
+
+func (s *server) deleteScheme(ctx context.Context, input *schemeInput) (*struct{}, error) {
+	if err := s.Schemes.Delete(ctx, input.Name); err != nil {
+		return nil, fmt.Errorf("delete scheme: %w", err)
+	}
+	return &struct{}{}, nil
 }

@@ -22,6 +22,14 @@ func TestSchemes(t *testing.T) {
 	if one, err := c.GetScheme(t.Context(), "besitos"); err != nil || one.Name != "besitos" {
 		t.Errorf("got %+v, %v", one, err)
 	}
+	if err := c.DeleteScheme(t.Context(), "acme"); err != nil {
+		t.Error(err)
+	}
+	for name, status := range map[string]int{"besitos": http.StatusConflict, "nope": http.StatusNotFound} {
+		if got := b.call(t, "admin", "DELETE", "/v1/schemes/"+name, "").problem(t); got.Status != status {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
 	if got := b.call(t, "viewer", "GET", "/v1/schemes/nope", "").problem(t); got.Code != postback.CodeNotFound {
 		t.Errorf("got %+v", got)
 	}

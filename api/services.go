@@ -121,4 +121,6 @@ type Schemes interface {
 	// List describes all schemes, by their names.
 	List(ctx context.Context) ([]postback.Scheme, error)
 	Scheme(ctx context.Context, name string) (postback.Scheme, error)
+	// Delete takes a scheme that was declared by the API out of use.
+	Delete(ctx context.Context, name string) error
 }

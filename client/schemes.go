@@ -40,3 +40,9 @@ func (c *Client) GetScheme(ctx context.Context, name string) (Scheme, error) {
 	err := c.do(ctx, call{method: http.MethodGet, path: "/v1/schemes/" + url.PathEscape(name)}, &answer)
 	return answer, err
 }
+
+// DeleteScheme deletes a scheme that was declared by the API. While endpoints use
+// it, and for any other scheme, it is postback.CodeConflict.
+func (c *Client) DeleteScheme(ctx context.Context, name string) error {
+	return c.do(ctx, call{method: http.MethodDelete, path: "/v1/schemes/" + url.PathEscape(name)}, nil)
+}

@@ -48,6 +48,10 @@ type Endpoint struct {
 	DisabledReason string
 	DisabledAt     time.Time
 	Secrets        []SealedSecret // newest first
+	// SchemeRevision is the Revision of the declared scheme that a new endpoint was
+	// checked with, which must be there still when the ledger writes it; 0 when the
+	// scheme is none of the ledger's. It is not kept.
+	SchemeRevision int64
 	// Revision grows with every change of any endpoint, so that a reader can
 	// ask for what is new. The ledger sets it.
 	Revision  int64

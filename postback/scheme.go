@@ -24,11 +24,12 @@ type Scheme struct {
 	Origin      SchemeOrigin
 }
 
-// DeclaredScheme is a scheme that was declared by the API. It never changes:
-// endpoints may use it.
+// DeclaredScheme is a scheme that was declared by the API. It never changes while
+// endpoints use it: it can only be deleted when none does.
 type DeclaredScheme struct {
 	Name        string
 	Declaration json.RawMessage
 	CreatedAt   time.Time
-	Revision    int64 // set by the ledger; grows in commit order
+	DeletedAt   time.Time // zero: it is there
+	Revision    int64     // set by the ledger; grows in commit order
 }

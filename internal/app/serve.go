@@ -24,6 +24,7 @@ func (s *server) serve(ctx context.Context, ready func(api, health net.Addr)) (e
 	defer stopBackground()
 	group.Go(func() { s.clock.Run(background) })
 	group.Go(func() { s.registry.Follow(background, followInterval, s.log) })
+	group.Go(func() { s.schemes.Follow(background, followInterval, s.log) })
 	group.Go(func() { s.breaker.Follow(background, followInterval) })
 	group.Go(func() { s.holds.Follow(background, followInterval, s.clock.Now, s.log) })
 	group.Go(func() { s.dispatcher.Run(background) })

@@ -40,7 +40,7 @@ func rules() []rule {
 		{pkg: "internal/retention", imports: []string{"internal/loop"}},
 		{pkg: "internal/retry", imports: []string{"postback"}},
 		{pkg: "internal/seal", imports: []string{"postback"}, stdOnly: true},
-		{pkg: "internal/schemes", imports: []string{"postback", "signer"}},
+		{pkg: "internal/schemes", imports: []string{"postback", "signer", "internal/loop"}},
 		{pkg: "internal/task", imports: []string{"postback"}},
 		{pkg: "internal/telemetry", imports: []string{"postback"}},
 		{pkg: "internal/traffic", imports: []string{"postback", "internal/loop"}},

@@ -13,10 +13,10 @@ import (
 )
 
 func (p *program) schemeCommand() *cobra.Command {
-	group := p.group("scheme", "Declare and list schemes",
+	group := p.group("scheme", "Declare, list and delete schemes",
 		`The schemes that endpoints of a server may choose: built in, from files of the
 server, or declared by "waybill scheme create".`)
-	group.AddCommand(p.schemeCreate(), p.schemeList())
+	group.AddCommand(p.schemeCreate(), p.schemeList(), p.schemeDelete())
 	return group
 }
 
@@ -78,6 +78,31 @@ func (p *program) schemeList() *cobra.Command {
 			rows = append(rows, []string{scheme.Name, strings.Join(scheme.Methods, ", "), string(scheme.Origin), scheme.Description})
 		}
 		p.printTable(p.out, []string{"scheme", "methods", "origin", "description"}, rows)
+		return nil
+	})
+}
+
+func (p *program) schemeDelete() *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use: "delete NAME", Short: "Delete a scheme",
+		Long: `Delete a scheme that was declared by "waybill scheme create". It is refused while
+endpoints use it, and for schemes that are built in or come from files. The name can
+be declared anew afterwards. On a terminal it asks first.`,
+		Example: "  waybill scheme delete acme --yes",
+		Args:    takes("NAME"),
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
+		if !yes && p.interactive() {
+			if err := p.confirm("Delete the scheme "+escapeLine(args[0])+"?"); err != nil {
+				return err
+			}
+		}
+		if err := c.DeleteScheme(ctx, args[0]); err != nil {
+			return fmt.Errorf("delete scheme: %w", err)
+		}
+		p.printf("%s is deleted\n", escapeLine(args[0]))
 		return nil
 	})
 }

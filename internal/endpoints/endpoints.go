@@ -49,6 +49,9 @@ type Reach interface {
 // Schemes knows the schemes that endpoints may choose.
 type Schemes interface {
 	Define(name string) (*signer.Definition, error)
+	// DefineRevision is Define, with the scheme's revision in the ledger, if it is
+	// one of the ledger's.
+	DefineRevision(name string) (*signer.Definition, int64, error)
 }
 
 // Options are the parts of a Manager; all but Now are required.
@@ -214,10 +217,11 @@ func (m *Manager) save(ctx context.Context, endpoint postback.Endpoint) (postbac
 // check refuses an endpoint that could not be delivered to, completes its
 // defaults, and warns of what trips common receivers.
 func (m *Manager) check(endpoint *postback.Endpoint) ([]postback.Warning, error) {
-	scheme, err := m.schemes.Define(endpoint.Scheme)
+	scheme, revision, err := m.schemes.DefineRevision(endpoint.Scheme)
 	if err != nil {
 		return nil, domainError(err)
 	}
+	endpoint.SchemeRevision = revision
 	found, err := scheme.Check(signer.Target{URL: endpoint.URL, Method: endpoint.Method})
 	if err != nil {
 		return nil, domainError(err)

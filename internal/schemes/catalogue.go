@@ -19,8 +19,9 @@ type Catalogue struct {
 
 type entry struct {
 	*signer.Definition
-	from   string // a file, or who ships it
-	origin postback.SchemeOrigin
+	from     string // a file, or who ships it
+	origin   postback.SchemeOrigin
+	revision int64 // in the ledger; 0: not from there
 }
 
 // Load returns the schemes of package signer, of the shipped declarations, and
@@ -29,7 +30,7 @@ type entry struct {
 func Load(dirs ...string) (*Catalogue, error) {
 	made := &Catalogue{}
 	for _, definition := range signer.BuiltIn() {
-		if err := made.add(entry{definition, "this program", postback.SchemeBuiltIn}); err != nil {
+		if err := made.add(entry{Definition: definition, from: "this program", origin: postback.SchemeBuiltIn}); err != nil {
 			return nil, err
 		}
 	}
@@ -69,11 +70,18 @@ func (c *Catalogue) Names() []string {
 // Define returns what is known of a scheme. An unknown name is a *signer.Error
 // about the field "scheme", which suggests what may have been meant.
 func (c *Catalogue) Define(name string) (*signer.Definition, error) {
+	definition, _, err := c.DefineRevision(name)
+	return definition, err
+}
+
+// DefineRevision is Define, with the scheme's revision in the ledger: 0 for one that
+// is none of the ledger's.
+func (c *Catalogue) DefineRevision(name string) (*signer.Definition, int64, error) {
 	at, found := c.search(name)
 	if !found {
-		return nil, signer.UnknownScheme(name, c.Names()) //nolint:wrapcheck // Callers map *signer.Error, as they map that of package signer.
+		return nil, 0, signer.UnknownScheme(name, c.Names()) //nolint:wrapcheck // Callers map *signer.Error, as they map that of package signer.
 	}
-	return c.known[at].Definition, nil
+	return c.known[at].Definition, c.known[at].revision, nil
 }
 
 // Lookup returns the scheme of that name, with the errors of Define.

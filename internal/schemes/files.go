@@ -51,7 +51,7 @@ func (c *Catalogue) addFiles(dir fs.FS, prefix string, origin postback.SchemeOri
 		}
 		definition, err := compile(dir, name, prefix+name)
 		if err == nil {
-			err = c.add(entry{definition, prefix + name, origin})
+			err = c.add(entry{Definition: definition, from: prefix + name, origin: origin})
 		}
 		all = append(all, err)
 	}

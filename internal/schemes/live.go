@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/waybillhq/waybill/internal/loop"
 	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/signer"
 )
@@ -19,17 +21,22 @@ type Ledger interface {
 	// SaveScheme writes a new scheme; another declaration under a name that is
 	// there is postback.CodeConflict.
 	SaveScheme(ctx context.Context, scheme postback.DeclaredScheme) error
-	// SchemesSince returns the schemes whose Revision is greater, in its order.
+	// DeleteScheme takes a scheme out of use. postback.CodeNotFound, and
+	// postback.CodeConflict while endpoints use it.
+	DeleteScheme(ctx context.Context, name string, at time.Time) error
+	// SchemesSince returns the schemes, deleted ones too, whose Revision is greater,
+	// in its order.
 	SchemesSince(ctx context.Context, revision int64) ([]postback.DeclaredScheme, error)
 }
 
 // missTimeout bounds the look into the ledger for a name that is not known.
 const missTimeout = 5 * time.Second
 
-// Live is a catalogue together with the ledger's schemes. A scheme is only ever
-// added. It is safe for concurrent use.
+// Live is a catalogue together with the ledger's schemes, as they are declared and
+// deleted. It is safe for concurrent use.
 type Live struct {
 	ledger  Ledger
+	loaded  *Catalogue // without the ledger's schemes
 	now     func() time.Time
 	current atomic.Pointer[Catalogue]
 
@@ -49,12 +56,17 @@ type Warning struct {
 // NewLive makes a live catalogue over one that was loaded; Refresh takes in the
 // ledger's schemes.
 func NewLive(loaded *Catalogue, ledger Ledger) *Live {
-	l := &Live{ledger: ledger, now: time.Now}
+	l := &Live{ledger: ledger, loaded: loaded, now: time.Now}
 	l.current.Store(loaded)
 	return l
 }
 
-// Refresh takes in the schemes that were declared since the last call. A scheme
+// Follow refreshes at every interval until ctx ends.
+func (l *Live) Follow(ctx context.Context, interval time.Duration, log *slog.Logger) {
+	loop.Run(ctx, loop.Job{Name: "follow schemes", Every: interval, Do: l.Refresh, Logger: log})
+}
+
+// Refresh takes in what was declared and deleted since the last call. A scheme
 // of the ledger stands before one of the same name that this program or a file
 // brings: endpoints were made with it. That, and declarations which this program
 // does not compile, are Warnings.
@@ -70,24 +82,40 @@ func (l *Live) Refresh(ctx context.Context) error {
 	}
 	next := &Catalogue{known: slices.Clone(l.current.Load().known)}
 	for _, scheme := range added {
-		if err := next.take(scheme); err != nil {
-			l.warn(scheme.Name, err)
-		}
+		next.drop(scheme.Name, l.loaded)
+		l.warn(scheme.Name, next.take(scheme))
 		l.revision = scheme.Revision
 	}
 	l.current.Store(next)
 	return nil
 }
 
-// take puts a scheme of the ledger into the catalogue. The error says that it
-// cannot be used, or what it hides.
+// drop puts in the place of a scheme of the ledger what was loaded under its name, if
+// anything was.
+func (c *Catalogue) drop(name string, loaded *Catalogue) {
+	at, found := c.search(name)
+	if !found || c.known[at].origin != postback.SchemeAPI {
+		return
+	}
+	if was, hidden := loaded.search(name); hidden {
+		c.known[at] = loaded.known[was]
+		return
+	}
+	c.known = slices.Delete(c.known, at, at+1)
+}
+
+// take puts a scheme of the ledger into the catalogue, unless it is deleted. The
+// error says that it cannot be used, or what it hides.
 func (c *Catalogue) take(scheme postback.DeclaredScheme) error {
+	if !scheme.DeletedAt.IsZero() {
+		return nil
+	}
 	from := "the ledger's scheme " + scheme.Name
 	definition, err := Parse(from, scheme.Declaration)
 	if err != nil {
 		return err
 	}
-	taken := entry{definition, from, postback.SchemeAPI}
+	taken := entry{Definition: definition, from: from, origin: postback.SchemeAPI, revision: scheme.Revision}
 	at, found := c.search(scheme.Name)
 	if !found {
 		c.known = slices.Insert(c.known, at, taken)
@@ -95,19 +123,20 @@ func (c *Catalogue) take(scheme postback.DeclaredScheme) error {
 	}
 	hidden := c.known[at]
 	c.known[at] = taken
-	if hidden.origin == postback.SchemeAPI {
-		return nil
-	}
 	return fmt.Errorf("the ledger has a scheme %s, which is used instead of the one from %s", scheme.Name, hidden.from)
 }
 
+// warn notes what there is to know of a scheme now; nil for nothing.
 func (l *Live) warn(scheme string, err error) {
 	l.warned.Lock()
 	defer l.warned.Unlock()
-	l.warnings = append(l.warnings, Warning{Scheme: scheme, Err: err})
+	l.warnings = slices.DeleteFunc(l.warnings, func(w Warning) bool { return w.Scheme == scheme })
+	if err != nil {
+		l.warnings = append(l.warnings, Warning{Scheme: scheme, Err: err})
+	}
 }
 
-// Warnings are those of all schemes that were taken in so far.
+// Warnings are those of all schemes that are there.
 func (l *Live) Warnings() []Warning {
 	l.warned.Lock()
 	defer l.warned.Unlock()
@@ -128,23 +157,30 @@ func (l *Live) unusable(name string) error {
 // Catalogue.Define. A name that is not known is looked for in the ledger, so
 // that a scheme which another process took in is known at once.
 func (l *Live) Define(name string) (*signer.Definition, error) {
-	if definition, err := l.current.Load().Define(name); err == nil {
-		return definition, nil
+	definition, _, err := l.DefineRevision(name)
+	return definition, err
+}
+
+// DefineRevision is Define, with the scheme's revision in the ledger: 0 for one that
+// is none of the ledger's.
+func (l *Live) DefineRevision(name string) (*signer.Definition, int64, error) {
+	if definition, revision, err := l.current.Load().DefineRevision(name); err == nil {
+		return definition, revision, nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), missTimeout)
 	defer cancel()
 	failed := l.Refresh(ctx)
-	definition, err := l.current.Load().Define(name)
+	definition, revision, err := l.current.Load().DefineRevision(name)
 	if err == nil {
-		return definition, nil
+		return definition, revision, nil
 	}
 	if failed == nil {
 		failed = l.unusable(name)
 	}
 	if failed != nil {
-		return nil, failed
+		return nil, 0, failed
 	}
-	return nil, err
+	return nil, 0, err
 }
 
 // Create keeps a new scheme, declared in JSON. The same declaration again is no
@@ -156,10 +192,10 @@ func (l *Live) Create(ctx context.Context, declaration []byte) (postback.Scheme,
 		return postback.Scheme{}, domainError(err)
 	}
 	name := definition.Name()
-	loaded := l.current.Load()
-	if at, taken := loaded.search(name); taken && loaded.known[at].origin != postback.SchemeAPI {
+	current := l.current.Load()
+	if at, taken := current.search(name); taken && current.known[at].origin != postback.SchemeAPI {
 		return postback.Scheme{}, postback.Invalid("name", postback.CodeConflict,
-			"there is a scheme %s already, from %s; choose another name", name, loaded.known[at].from)
+			"there is a scheme %s already, from %s; choose another name", name, current.known[at].from)
 	}
 	// What is stored has one spelling for one declaration.
 	text, err := json.Marshal(definition.Declaration())
@@ -170,6 +206,30 @@ func (l *Live) Create(ctx context.Context, declaration []byte) (postback.Scheme,
 		return postback.Scheme{}, fmt.Errorf("save scheme: %w", err)
 	}
 	return l.Scheme(ctx, name)
+}
+
+// Delete takes a scheme of the ledger out of use; what it hid is used again. While
+// endpoints use it, and for a scheme that is built in or comes from a file, it is
+// postback.CodeConflict; postback.CodeNotFound.
+func (l *Live) Delete(ctx context.Context, name string) error {
+	err := l.ledger.DeleteScheme(ctx, name, l.now())
+	if at, found := l.loaded.search(name); found && postback.CodeOf(err) == postback.CodeNotFound {
+		return l.loaded.known[at].keep()
+	}
+	if err != nil {
+		return fmt.Errorf("delete scheme: %w", err)
+	}
+	_ = l.Refresh(ctx) // It is deleted; that this process sees it a moment later is no failure.
+	return nil
+}
+
+// keep says why a scheme that was not declared by the API is not deleted.
+func (e entry) keep() error {
+	way := "is built in and cannot be deleted"
+	if e.origin == postback.SchemeFile {
+		way = "comes from " + e.from + ": to delete it, remove the file and restart the servers"
+	}
+	return postback.Failure(postback.CodeConflict, "the scheme %s %s", e.Name(), way)
 }
 
 // List describes all schemes, by their names.

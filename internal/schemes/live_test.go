@@ -5,9 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/waybillhq/waybill/internal/schemes"
 	"github.com/waybillhq/waybill/postback"
@@ -24,7 +27,7 @@ type memory struct {
 func (m *memory) SaveScheme(_ context.Context, scheme postback.DeclaredScheme) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, known := range m.list {
+	for _, known := range m.there() {
 		if known.Name != scheme.Name {
 			continue
 		}
@@ -34,6 +37,29 @@ func (m *memory) SaveScheme(_ context.Context, scheme postback.DeclaredScheme) e
 		return postback.Invalid("name", postback.CodeConflict, "is taken")
 	}
 	scheme.Revision = int64(len(m.list) + 1)
+	m.list = append(m.list, scheme)
+	return m.down
+}
+
+// there are the schemes that are not deleted, of each the last row.
+func (m *memory) there() map[string]postback.DeclaredScheme {
+	all := map[string]postback.DeclaredScheme{}
+	for _, row := range m.list {
+		if all[row.Name] = row; !row.DeletedAt.IsZero() {
+			delete(all, row.Name)
+		}
+	}
+	return all
+}
+
+func (m *memory) DeleteScheme(_ context.Context, name string, at time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	scheme, known := m.there()[name]
+	if !known {
+		return postback.Failure(postback.CodeNotFound, "there is no such scheme")
+	}
+	scheme.DeletedAt, scheme.Revision = at, int64(len(m.list)+1)
 	m.list = append(m.list, scheme)
 	return m.down
 }
@@ -182,5 +208,89 @@ func TestLiveNamesWhatCannotBeUsed(t *testing.T) {
 	}
 	if _, err := live.Define("acme"); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestLiveDeletesSchemes(t *testing.T) {
+	t.Parallel()
+	ledger := &memory{}
+	here, there := schemes.NewLive(load(t), ledger), schemes.NewLive(load(t), ledger)
+	if _, err := here.Create(t.Context(), []byte(declare(t, "acme"))); err != nil {
+		t.Fatal(err)
+	}
+	if _, revision, err := there.DefineRevision("acme"); err != nil || revision != 1 {
+		t.Fatalf("revision %d, %v", revision, err)
+	}
+	if err := here.Delete(t.Context(), "acme"); err != nil {
+		t.Fatal(err)
+	}
+	if err := there.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, live := range []*schemes.Live{here, there, schemes.NewLive(load(t), ledger)} {
+		if _, err := live.Define("acme"); err == nil {
+			t.Error("a deleted scheme is offered")
+		}
+		if _, err := live.Scheme(t.Context(), "acme"); postback.CodeOf(err) != postback.CodeNotFound {
+			t.Errorf("got %v", err)
+		}
+	}
+	if err := here.Delete(t.Context(), "acme"); postback.CodeOf(err) != postback.CodeNotFound {
+		t.Errorf("deleted again: %v", err)
+	}
+	changed := strings.Replace(declare(t, "acme"), "sha256", "sha1", 1)
+	if _, err := here.Create(t.Context(), []byte(changed)); err != nil {
+		t.Fatalf("another declaration under the name of a deleted one: %v", err)
+	}
+	if err := there.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if definition, revision, err := there.DefineRevision("acme"); err != nil || revision != 3 || !strings.HasSuffix(definition.Declaration().Algorithm, "sha1") {
+		t.Errorf("declared anew it is revision %d, %v", revision, err)
+	}
+}
+
+func TestLiveKeepsSchemesThatWereNotDeclared(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "acme.json"), []byte(declare(t, "acme")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	live := schemes.NewLive(load(t, dir), &memory{})
+	for name, says := range map[string]string{"besitos": "is built in", "tapjoy": "is built in", "acme": "acme.json: to delete it, remove the file"} {
+		err := live.Delete(t.Context(), name)
+		if postback.CodeOf(err) != postback.CodeConflict || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := live.Delete(t.Context(), "nope"); postback.CodeOf(err) != postback.CodeNotFound {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A network that a release ships is used when the declaration that hid it is deleted.
+func TestDeletingUncoversWhatWasHidden(t *testing.T) {
+	t.Parallel()
+	ledger := &memory{list: []postback.DeclaredScheme{
+		{Name: "tapjoy", Declaration: json.RawMessage(declare(t, "tapjoy")), Revision: 1},
+		{Name: "old", Declaration: json.RawMessage(`{"name":"old"}`), Revision: 2},
+	}}
+	live := schemes.NewLive(load(t), ledger)
+	if err := live.Refresh(t.Context()); err != nil || len(live.Warnings()) != 2 {
+		t.Fatalf("warned of %v, %v", live.Warnings(), err)
+	}
+	for _, name := range []string{"tapjoy", "old"} {
+		if err := live.Delete(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := live.Scheme(t.Context(), "tapjoy"); err != nil || got.Origin != postback.SchemeBuiltIn || !strings.Contains(got.Description, "verifier") {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if _, revision, err := live.DefineRevision("tapjoy"); err != nil || revision != 0 {
+		t.Errorf("revision %d, %v", revision, err)
+	}
+	if warnings := live.Warnings(); len(warnings) != 0 {
+		t.Errorf("still warned of %v", warnings)
 	}
 }

@@ -89,6 +89,9 @@ func (l *Ledger) SaveEndpoint(ctx context.Context, endpoint postback.Endpoint) (
 		if args[revisionPlace], err = single(ctx, tx, "revision", one[int64], nextRevision); err != nil {
 			return err
 		}
+		if err := requireScheme(ctx, tx, endpoint); err != nil {
+			return err
+		}
 		before, err := stateOf(ctx, tx, endpoint.ID)
 		if err != nil {
 			return err

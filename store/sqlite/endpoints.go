@@ -83,6 +83,9 @@ func (l *Ledger) SaveEndpoint(ctx context.Context, endpoint postback.Endpoint) (
 		return endpoint, err
 	}
 	return write(ctx, l.writer, 1+len(endpoint.Secrets), func(ctx context.Context, db *session) (postback.Endpoint, error) {
+		if err := requireScheme(ctx, db, endpoint); err != nil {
+			return endpoint, err
+		}
 		before, err := stateOf(ctx, db, endpoint.ID)
 		if err != nil {
 			return endpoint, err

@@ -100,7 +100,8 @@ type Endpoints interface {
 	// SaveEndpoint writes a new endpoint (Revision 0) or a changed one, whose
 	// Revision must be the stored one (else CodeConflict), together with its
 	// Secrets: the given list replaces what is stored. A changed one that is not
-	// there is CodeNotFound. It returns the endpoint as stored, with its new
+	// there is CodeNotFound. A new one whose SchemeRevision is not that of a scheme
+	// which is there is CodeConflict in the field "scheme". It returns the endpoint as stored, with its new
 	// Revision and its secrets newest version first. Revisions grow over all endpoints in commit order.
 	SaveEndpoint(ctx context.Context, endpoint postback.Endpoint) (postback.Endpoint, error)
 	// Endpoint returns one endpoint, a deleted one too; CodeNotFound.
@@ -371,10 +372,15 @@ type Schemes interface {
 	// SaveScheme writes a new scheme and gives it the next Revision. The same
 	// declaration, byte for byte, under a name that is there changes nothing;
 	// another one is CodeConflict: a scheme never changes under the endpoints
-	// that use it.
+	// that use it. The name of a deleted one is free.
 	SaveScheme(ctx context.Context, scheme postback.DeclaredScheme) error
-	// SchemesSince returns the schemes whose Revision is greater, in order of
-	// Revision. Revisions are positive and grow in commit order.
+	// DeleteScheme takes a scheme out of use, and gives it the next Revision.
+	// CodeNotFound; CodeConflict, with their number and the first of them, while
+	// there are endpoints of that scheme which are not deleted. No endpoint of it
+	// is written from then on: see SaveEndpoint.
+	DeleteScheme(ctx context.Context, name string, at time.Time) error
+	// SchemesSince returns the schemes, deleted ones too, whose Revision is greater,
+	// in order of Revision. Revisions are positive and grow in commit order.
 	SchemesSince(ctx context.Context, revision int64) ([]postback.DeclaredScheme, error)
 }
 
