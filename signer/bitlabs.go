@@ -12,6 +12,7 @@ func declareBitlabs() Declaration {
 		Methods:     []string{"GET"},
 		Data:        Data{In: inURL, Macros: &Macros{Open: "[%", Close: "%]", Known: bitlabsMacros()}},
 		Reference:   "tx",
+		Supersede:   true,
 		Parts:       []Part{{Part: partURL}},
 		Algorithm:   "hmac-sha1",
 		Place:       Place{In: placeQuery, Name: "hash"},

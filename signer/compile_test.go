@@ -70,6 +70,7 @@ func TestCompileRefuses(t *testing.T) {
 	}{
 		{"no name", bodyScheme, func(d *signer.Declaration) { d.Name = "" }, "name"},
 		{"capital name", bodyScheme, func(d *signer.Declaration) { d.Name = "Acme" }, "name"},
+		{"superseding without a reference", bodyScheme, func(d *signer.Declaration) { d.Supersede = true }, "supersede"},
 		{"reference that is in no example", bodyScheme, func(d *signer.Declaration) { d.Reference = "tx" }, "reference"},
 		{"reference that the data does not bring", bodyScheme, func(d *signer.Declaration) {
 			d.Data.Add, d.Reference = []signer.Added{{Name: "id", Value: "message_id"}}, "id"

@@ -20,6 +20,10 @@ type Declaration struct {
 	// such as the transaction's id: see Definition.Reference.
 	Reference string `json:"reference,omitempty"`
 
+	// Supersede says that a later message of the same reference replaces an earlier
+	// one, such as the status of an exchange: their order matters.
+	Supersede bool `json:"supersede,omitempty"`
+
 	Parts     []Part `json:"parts"`            // what is signed
 	Joiner    string `json:"joiner,omitempty"` // between the parts
 	Algorithm string `json:"algorithm"`        // md5, sha1, sha256, sha512: a digest; hmac-md5 and so on: an HMAC

@@ -40,6 +40,15 @@ func (d *Definition) Reference(data json.RawMessage) string {
 	return string(value)
 }
 
+// Superseding is the member of the data by whose value a later message replaces an
+// earlier one; empty when none does.
+func (d *Definition) Superseding() string {
+	if !d.about.Supersede {
+		return ""
+	}
+	return d.about.Reference
+}
+
 // firstMember returns the value of that member of an object which stands first
 // among the names; nil when it has none. It looks no further than it must.
 func firstMember(text []byte, names []string) []byte {
@@ -72,6 +81,9 @@ func firstMember(text []byte, names []string) []byte {
 // reference settles what deliveries are looked up by.
 func (c *compiler) reference(made *Definition) error {
 	name := c.declaration.Reference
+	if name == "" && c.declaration.Supersede {
+		return wrong("supersede", "needs a reference: messages of the same one replace each other")
+	}
 	if name == "" {
 		made.references = usualReferences()
 		return nil

@@ -15,6 +15,7 @@ func declareSimpleswap() Declaration {
 			{Name: "status", Required: true, Type: "string"},
 		},
 		Reference: "publicId",
+		Supersede: true,
 		Parts: []Part{
 			{Part: partMessageID}, {Part: partField, Field: "publicId"}, {Part: partField, Field: "status"}, {Part: partSecret},
 		},

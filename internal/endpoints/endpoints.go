@@ -108,6 +108,7 @@ func (m *Manager) Create(ctx context.Context, spec postback.EndpointSpec) (postb
 	if err != nil {
 		return fail(err)
 	}
+	warnings = append(warnings, m.unordered(endpoint)...)
 	secret, err := m.chooseSecret(endpoint.Scheme, spec.Secret)
 	if err != nil {
 		return fail(err)

@@ -3,6 +3,7 @@ package endpoints
 import (
 	"crypto/sha512"
 	"encoding/hex"
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -22,6 +23,25 @@ func checkOrderBy(path string) error {
 	}
 	_, err := jsonpath.Parse("order_by", path)
 	return err //nolint:wrapcheck // it names the field
+}
+
+// WarnOrderByMissing is the code of a warning about an endpoint that gets messages
+// which replace each other, in any order.
+const WarnOrderByMissing = "order_by_missing"
+
+// unordered warns of an endpoint whose scheme sends several messages for one
+// conversion: one that is tried again arrives after the one that replaces it.
+func (m *Manager) unordered(endpoint postback.Endpoint) []postback.Warning {
+	scheme, err := m.schemes.Define(endpoint.Scheme)
+	if err != nil || scheme.Superseding() == "" || endpoint.OrderBy != "" {
+		return nil
+	}
+	field := strings.NewReplacer(`\`, `\\`, ".", `\.`).Replace(scheme.Superseding())
+	return []postback.Warning{{
+		Code: WarnOrderByMissing, Field: "order_by",
+		Message: fmt.Sprintf("in this scheme a later message of the same %[1]s replaces an earlier one, and one that is retried may arrive after it: "+
+			"set order_by to %[2]q to have them arrive in their order", scheme.Superseding(), field),
+	}}
 }
 
 // maxOrderKey bounds a value that is an order key itself, in bytes.

@@ -46,9 +46,9 @@ func TestAnEndpointThatRecentEventsDoNotFitIsWarnedOf(t *testing.T) {
 		{"all fit", func(s *postback.EndpointSpec) { s.EventTypes = []string{"conversion.completed"} }, "", ""},
 		{"one does not", func(*postback.EndpointSpec) {}, "data.offer", "1 of the publisher's 4"},
 		{"none does", func(s *postback.EndpointSpec) {
-			s.Scheme, s.EventTypes = "simpleswap", []string{"conversion.completed"}
+			s.Scheme, s.OrderBy, s.EventTypes = "simpleswap", "publicId", []string{"conversion.completed"}
 		}, "data.publicId", "3 of the publisher's 3"},
-		{"another publisher's", func(s *postback.EndpointSpec) { s.Publisher, s.Scheme = "pub_2", "simpleswap" }, "", ""},
+		{"another publisher's", func(s *postback.EndpointSpec) { s.Publisher, s.Scheme, s.OrderBy = "pub_2", "simpleswap", "publicId" }, "", ""},
 	}
 	for i, test := range tests {
 		wanted := spec()

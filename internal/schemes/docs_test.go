@@ -74,3 +74,26 @@ func TestEveryReferenceIsDocumented(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryOrderThatASchemeNeedsIsDocumented(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "schemes.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, found := strings.Cut(string(page), "## Messages that replace each other")
+	section, _, closed := strings.Cut(section, "\n## ")
+	if !found || !closed {
+		t.Fatal("the page does not say which schemes need order")
+	}
+	catalogue := load(t)
+	for _, name := range catalogue.Names() {
+		definition, err := catalogue.Define(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(section, "`"+name+"`") != (definition.Superseding() != "") {
+			t.Errorf("%s: its later messages replace earlier ones by %q, which is documented otherwise", name, definition.Superseding())
+		}
+	}
+}
