@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,8 +29,15 @@ const (
 	tooLarge = postback.CodeTooLarge
 )
 
-// hidden stands in every bad value: no answer and no log line may have it.
+// hidden stands in every bad value: no log line may have it, and no answer but
+// about a field that is repeated.
 const hidden = "h1dden-s3cret"
+
+// repeated are the fields whose values a refusal repeats, as they are no secrets.
+func repeated(field string) bool {
+	field = strings.TrimPrefix(field, "filter.")
+	return slices.Contains([]string{"type", "event_type", "state", "since", "until", "limit", "occurred_at"}, field)
+}
 
 func badEvents() []badInput {
 	post := func(name, body string, status int, code postback.Code, field string) badInput {
@@ -233,7 +241,7 @@ func TestBadInput(t *testing.T) {
 				if test.field != "" && (len(problem.Errors) == 0 || problem.Errors[0].Field != test.field || problem.Errors[0].Message == "") {
 					t.Errorf("errors do not say what is wrong with the field: %s", got.body)
 				}
-				if strings.Contains(got.body, hidden) {
+				if strings.Contains(got.body, hidden) && !repeated(test.field) {
 					t.Errorf("the value comes back: %s", got.body)
 				}
 			})

@@ -11,7 +11,7 @@ import (
 type deliverFilter struct {
 	Publisher string `json:"publisher,omitempty" minLength:"1"`
 	Type      string `json:"type,omitempty" minLength:"1" doc:"An event type or a pattern such as conversion.*"`
-	Unmatched bool   `json:"unmatched,omitempty" doc:"Only events that no endpoint wanted"`
+	Unmatched bool   `json:"unmatched,omitempty" enum:"true" doc:"Only events that no endpoint wanted"`
 	Since     string `json:"since,omitempty" minLength:"1" doc:"Accepted at or after: RFC 3339, a date, or an age (90m, 7d, 1w)"`
 	Until     string `json:"until,omitempty" minLength:"1" doc:"Accepted before"`
 }
@@ -19,7 +19,7 @@ type deliverFilter struct {
 type deliverInput struct {
 	Body struct {
 		Filter deliverFilter `json:"filter" doc:"At least one"`
-		Cursor string        `json:"cursor,omitempty" doc:"next_cursor of the part before"`
+		Cursor string        `json:"cursor,omitempty" minLength:"1" doc:"next_cursor of the part before"`
 		DryRun bool          `json:"dry_run,omitempty" doc:"Only count"`
 	} `nameHint:"DeliverBody"`
 }

@@ -54,7 +54,7 @@ func readStates(field string, given []string) ([]postback.State, error) {
 			state := postback.State(strings.TrimSpace(name))
 			if !slices.Contains(postback.States(), state) {
 				return nil, postback.Invalid(field, postback.CodeInvalid,
-					"names no state; the states are pending, retrying, parked, succeeded, dead and cancelled")
+					"invalid state %.60q: use pending, retrying, parked, succeeded, dead or cancelled", name)
 			}
 			if !slices.Contains(states, state) {
 				states = append(states, state)

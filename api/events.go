@@ -141,8 +141,8 @@ type eventsInput struct {
 	PageInput
 	Publisher string `query:"publisher"`
 	Type      string `query:"type" doc:"A type or a pattern such as conversion.*"`
-	Rejected  bool   `query:"rejected" doc:"Only events that were refused on the queue"`
-	Unmatched bool   `query:"unmatched" doc:"Only events that no endpoint wanted"`
+	Rejected  bool   `query:"rejected" enum:"true" doc:"Only events that were refused on the queue"`
+	Unmatched bool   `query:"unmatched" enum:"true" doc:"Only events that no endpoint wanted"`
 	Since     string `query:"since" doc:"Accepted at or after: RFC 3339, a date, or an age (90m, 7d, 1w)"`
 	Until     string `query:"until" doc:"Accepted before"`
 }

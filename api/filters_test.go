@@ -49,7 +49,7 @@ func TestAQueryFilterIsNeverDropped(t *testing.T) {
 			continue
 		}
 		for _, parameter := range get.Parameters {
-			if parameter.In != "query" || parameter.Name == "cursor" {
+			if parameter.In != "query" {
 				continue
 			}
 			values := []string{""}
@@ -57,7 +57,9 @@ func TestAQueryFilterIsNeverDropped(t *testing.T) {
 			case "status_code", "limit":
 				values = append(values, "0")
 			case "since", "until":
-				values = append(values, "0001-01-01T00:00:00Z")
+				values = append(values, "0001-01-01T00:00:00Z", "0")
+			case "unmatched", "rejected":
+				values = append(values, "false", "0", "F")
 			case "state":
 				values = append(values, ",")
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -26,7 +27,7 @@ const retryAfter = 5
 const maxFindings = 20
 
 // problem is an RFC 9457 problem document. It holds names of fields and what
-// is wrong with them, never a value that was sent.
+// is wrong with them, and of what was sent only what cannot be a secret.
 type problem struct {
 	Type   string         `json:"type" doc:"about:blank: the code says what kind of problem it is"`
 	Title  string         `json:"title" doc:"The HTTP status in words"`
@@ -196,13 +197,57 @@ func explain(detail *huma.ErrorDetail) *postback.Error {
 		return unknownField(field)
 	case strings.HasPrefix(detail.Message, "expected value to match"):
 		return postback.Invalid(field, postback.CodeInvalid, "has none of the forms that /openapi.json describes")
-	case strings.HasPrefix(detail.Message, "expected "):
-		return postback.Invalid(field, postback.CodeInvalid, "%s", detail.Message)
-	case strings.HasPrefix(detail.Message, "invalid "):
-		return postback.Invalid(field, postback.CodeInvalid, "is not a number, true or false as it must be")
 	default:
-		return postback.Invalid(field, postback.CodeInvalid, "is not valid")
+		return postback.Invalid(field, postback.CodeInvalid, "%s", refusal(detail))
 	}
+}
+
+// refusal says what is wrong with a value and what to give instead. It repeats
+// what cannot be a secret: what stood in the query, a number where a number was
+// asked for, a time, true and false.
+func refusal(detail *huma.ErrorDetail) string {
+	use := remedy(detail.Message)
+	text, isText := detail.Value.(string)
+	switch {
+	case detail.Value == false && strings.HasSuffix(use, ` one of true`):
+		return "is false, which filters nothing: give true, or leave it out"
+	case use == "":
+		return "is not valid"
+	case isText && (strings.HasPrefix(detail.Location, "query.") || use == useStamp):
+		return fmt.Sprintf("invalid value %.60q: %s", text, use)
+	case !isText && (strings.HasPrefix(detail.Location, "query.") || strings.HasPrefix(use, "use a number ")):
+		return fmt.Sprintf("invalid value %.60s: %s", fmt.Sprint(detail.Value), use)
+	default:
+		return use
+	}
+}
+
+// useStamp says how a time is written where it cannot be an age.
+const useStamp = `use RFC 3339, such as "2026-01-31T12:00:00Z"`
+
+// remedy says what to give instead, in words of our own for what huma finds most
+// often.
+func remedy(message string) string {
+	switch message {
+	case "invalid integer":
+		return "use a whole number"
+	case "invalid float":
+		return "use a number"
+	case "invalid boolean":
+		return "use true or false"
+	case "expected string to be RFC 3339 date-time":
+		return useStamp
+	}
+	if names, found := strings.CutPrefix(message, `expected value to be one of "`); found {
+		return "use one of " + strings.TrimSuffix(names, `"`)
+	}
+	if bound, found := strings.CutPrefix(message, "expected number "); found {
+		return "use a number " + bound
+	}
+	if strings.HasPrefix(message, "expected ") {
+		return message
+	}
+	return ""
 }
 
 func unknownField(field string) *postback.Error {

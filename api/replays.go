@@ -44,30 +44,43 @@ func (f *replayFilter) check() error {
 	return nil
 }
 
-// stateList is written as one state or as a list.
-type stateList []string
+// stateList is one state or a list of them, as it was written. It is read apart,
+// because of a schema that allows both it could not be said what is wrong.
+type stateList struct{ json.RawMessage }
 
-// UnmarshalJSON reads both forms.
-func (l *stateList) UnmarshalJSON(text []byte) error {
-	var one string
-	if json.Unmarshal(text, &one) == nil {
-		*l = stateList{one}
-		return nil
-	}
-	return json.Unmarshal(text, (*[]string)(l)) //nolint:wrapcheck // encoding/json adds where it was.
-}
-
-// Schema documents both forms; readStates says what the names are.
+// Schema describes both forms and checks neither; readStates says what the names
+// are.
 func (stateList) Schema(huma.Registry) *huma.Schema {
 	one := 1
 	name := &huma.Schema{Type: huma.TypeString, MinLength: &one}
-	return &huma.Schema{AnyOf: []*huma.Schema{name, {Type: huma.TypeArray, Items: name, MinItems: &one}}}
+	return &huma.Schema{Extensions: map[string]any{
+		"anyOf": []*huma.Schema{name, {Type: huma.TypeArray, Items: name, MinItems: &one}},
+	}}
+}
+
+// read gives the states; none when none was written.
+func (l stateList) read(field string) ([]postback.State, error) {
+	if l.RawMessage == nil {
+		return nil, nil
+	}
+	var one string
+	if json.Unmarshal(l.RawMessage, &one) == nil {
+		return readStates(field, []string{one})
+	}
+	var several []string
+	if json.Unmarshal(l.RawMessage, &several) != nil {
+		return nil, postback.Invalid(field, postback.CodeInvalid, `write one state such as "dead", or a list such as ["dead", "cancelled"]`)
+	}
+	if len(several) == 0 {
+		return nil, postback.Invalid(field, postback.CodeInvalid, "is an empty list: name at least one state, or leave the field out for dead letters")
+	}
+	return readStates(field, several)
 }
 
 type replayInput struct {
 	Body struct {
 		Filter replayFilter `json:"filter" doc:"At least one; without state, dead letters are picked"`
-		Rate   float64      `json:"rate,omitempty" minimum:"0" maximum:"1000000" doc:"Deliveries per second; 0 is as fast as it goes"`
+		Rate   *float64     `json:"rate,omitempty" minimum:"0" maximum:"1000000" doc:"Deliveries per second, more than 0; left out: as fast as it goes"`
 		DryRun bool         `json:"dry_run,omitempty" doc:"Only count"`
 	} `nameHint:"ReplayBody"`
 }
@@ -140,8 +153,12 @@ func (s *server) startReplay(ctx context.Context, input *replayInput) (*replayOu
 	if err := given.check(); err != nil {
 		return nil, err
 	}
+	rate, err := readRate(input.Body.Rate)
+	if err != nil {
+		return nil, err
+	}
 	filter, err := s.filter(ctx, "filter.", DeliveryQuery{
-		State: given.State, Endpoint: given.Endpoint, Publisher: given.Publisher, Event: given.Event,
+		Endpoint: given.Endpoint, Publisher: given.Publisher, Event: given.Event,
 		Type: given.Type, Reference: given.Reference, StatusCode: given.StatusCode, Since: given.Since, Until: given.Until,
 	})
 	if err != nil {
@@ -153,19 +170,34 @@ func (s *server) startReplay(ctx context.Context, input *replayInput) (*replayOu
 			return nil, err
 		}
 	}
+	if filter.States, err = given.State.read("filter.state"); err != nil {
+		return nil, err
+	}
 	if len(filter.States) == 0 {
 		filter.States = []postback.State{postback.Dead}
 	}
 	for _, state := range filter.States {
 		if !state.Ended() {
-			return nil, postback.Invalid("filter.state", postback.CodeInvalid, "only ended deliveries can be replayed: dead, succeeded, cancelled")
+			return nil, postback.Invalid("filter.state", postback.CodeInvalid, "deliveries that are %s cannot be replayed, only ended ones: use dead, succeeded or cancelled", state)
 		}
 	}
-	job, err := s.Replayer.StartReplay(ctx, filter, input.Body.Rate, input.Body.DryRun)
+	job, err := s.Replayer.StartReplay(ctx, filter, rate, input.Body.DryRun)
 	if err != nil {
 		return nil, fmt.Errorf("start replay: %w", err)
 	}
 	return &replayOutput{Body: replayOf(job)}, nil
+}
+
+// readRate reads deliveries per second; 0 stands for no limit.
+func readRate(given *float64) (float64, error) {
+	switch {
+	case given == nil:
+		return 0, nil
+	case *given == 0:
+		return 0, postback.Invalid("rate", postback.CodeInvalid, "is 0, at which nothing would be replayed: give more, or leave the field out for full speed")
+	default:
+		return *given, nil
+	}
 }
 
 type replaysInput struct {

@@ -72,7 +72,7 @@ func checkValues(param *huma.Param, values []string) error {
 		return postback.Invalid(param.Name, postback.CodeInvalid, "is given more than once")
 	}
 	for _, value := range values {
-		if value == "" && param.Name != "cursor" {
+		if value == "" {
 			return postback.Invalid(param.Name, postback.CodeInvalid, "has no value; give one or leave the parameter out")
 		}
 		if err := checkText(param.Name, value); err != nil {

@@ -210,7 +210,7 @@ func TestDeliveryJSON(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.fill()
-	got := b.call(t, "viewer", "GET", "/v1/deliveries?state=dead,%20retrying&state=parked&since=7d&limit=2&cursor=", "")
+	got := b.call(t, "viewer", "GET", "/v1/deliveries?state=dead,%20retrying&state=parked&since=7d&limit=2", "")
 	want := `{"items":[` +
 		`{"id":"dlv_2","message_id":"2","event_id":"e1","event_type":"conversion.completed","publisher":"pub_1","endpoint_id":"ep_1","reference":"tx_2","state":"retrying","generation":1,"attempts":2,"last_status_code":500,"last_error":"status","next_attempt_at":"2026-01-31T12:01:00.123Z","created_at":"2026-01-31T12:00:00.123Z"},` +
 		`{"id":"dlv_1","message_id":"1","event_id":"=cmd()","event_type":"conversion.completed","publisher":"pub_1","endpoint_id":"ep_1","state":"dead","reason":"attempts_exhausted","generation":2,"attempts":1,"created_at":"2026-01-31T12:00:00.123Z","completed_at":"2026-01-31T13:00:00.123Z"}]}` + "\n"

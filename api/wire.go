@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -72,7 +73,11 @@ func readTime(field, text string, now time.Time) (time.Time, error) {
 	}
 	at, err := postback.ParseWhen(text, now)
 	if err != nil {
-		return time.Time{}, postback.Invalid(field, postback.CodeInvalid, postback.UseTime+"; in a query, write + as %%2B")
+		message := err.Error()
+		if strings.Contains(text, " ") {
+			message += "; in a query, write + as %2B"
+		}
+		return time.Time{}, postback.Invalid(field, postback.CodeInvalid, "%s", message)
 	}
 	return at, nil
 }

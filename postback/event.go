@@ -155,7 +155,7 @@ func parseTime(field string, spelled *string) (time.Time, error) {
 	}
 	parsed, err := time.Parse(time.RFC3339, *spelled)
 	if err != nil {
-		return time.Time{}, Invalid(field, CodeInvalid, `write an RFC 3339 time such as "2026-01-31T12:00:00.000Z"`)
+		return time.Time{}, Invalid(field, CodeInvalid, `%s: use RFC 3339, such as "2026-01-31T12:00:00.000Z"`, InvalidTime(*spelled))
 	}
 	return parsed.UTC(), nil
 }
@@ -208,10 +208,10 @@ func CheckEventType(eventType string) error {
 	case validType("", eventType):
 		return nil
 	case validType(Operator, eventType):
-		return Invalid("type", CodeInvalid, "is what Waybill tells its operator; no producer can send it")
+		return Invalid("type", CodeInvalid, "%q is what Waybill tells its operator; no producer can send it", eventType)
 	default:
 		return Invalid("type", CodeInvalid,
-			`write a dotted lower-case name that begins with "conversion." or "exchange.", for instance "conversion.completed"`)
+			`invalid type %.60q: use a dotted lower-case name that begins with "conversion." or "exchange.", such as "conversion.completed"`, eventType)
 	}
 }
 
@@ -222,7 +222,7 @@ func CheckTypeOf(publisher, eventType string) error {
 		return CheckEventType(eventType)
 	}
 	if !slices.Contains(NoticeTypes(), eventType) {
-		return Invalid("type", CodeInvalid, "write one of those that an operator is told: %s", strings.Join(NoticeTypes(), ", "))
+		return Invalid("type", CodeInvalid, "invalid type %.60q: use one of those that an operator is told: %s", eventType, strings.Join(NoticeTypes(), ", "))
 	}
 	return nil
 }
@@ -249,12 +249,12 @@ func CheckPatternOf(publisher, field, pattern string) error {
 		return nil
 	case publisher == Operator:
 		return Invalid(field, CodeInvalid,
-			`no event that an operator is told matches this pattern; write "endpoint.*", "deliveries.*", "egress.*", "events.*", a full type such as "endpoint.disabled", or "*"`)
+			`no event that an operator is told matches %.60q: use "endpoint.*", "deliveries.*", "egress.*", "events.*", a full type such as "endpoint.disabled", or "*"`, pattern)
 	case validPattern(Operator, pattern):
-		return Invalid(field, CodeInvalid, "matches only what Waybill tells its operator; an endpoint of the publisher %q gets that", Operator)
+		return Invalid(field, CodeInvalid, "%q matches only what Waybill tells its operator; an endpoint of the publisher %q gets that", pattern, Operator)
 	default:
 		return Invalid(field, CodeInvalid,
-			`no event type can match this pattern; write "conversion.*", "exchange.*", a full type such as "conversion.completed", or "*"`)
+			`no event type can match %.60q: use "conversion.*", "exchange.*", a full type such as "conversion.completed", or "*"`, pattern)
 	}
 }
 

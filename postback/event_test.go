@@ -108,7 +108,7 @@ func TestParseEventRefuses(t *testing.T) {
 		{"no type", `{"publisher":"pub_1","data":{}}`, "type", invalid},
 		{"null as type", typed(`null`), "type", invalid},
 		{"object as type", typed(`{"a":"` + hidden + `"}`), "type", invalid},
-		{"foreign family", typed(`"` + hidden + `.completed"`), "type", invalid},
+		{"foreign family", typed(`"telemetry.completed"`), "type", invalid},
 		{"family alone", typed(`"conversion"`), "type", invalid},
 		{"no publisher", `{"type":"conversion.completed","data":{}}`, "publisher", invalid},
 		{"empty publisher", publisher(`""`), "publisher", invalid},
@@ -128,7 +128,7 @@ func TestParseEventRefuses(t *testing.T) {
 		{"text as data", data(`"` + hidden + `"`), "data", invalid},
 		{"broken data", data(`{"a":01}`), "", invalid},
 		{"date as time", with(`"occurred_at":"2026-01-31"`), "occurred_at", invalid},
-		{"words as time", with(`"occurred_at":"` + hidden + `"`), "occurred_at", invalid},
+		{"words as time", with(`"occurred_at":"yesterday"`), "occurred_at", invalid},
 		{"number as time", with(`"occurred_at":1769860800`), "occurred_at", invalid},
 	}
 	for _, tt := range tests {

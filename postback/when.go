@@ -1,6 +1,7 @@
 package postback
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -15,17 +16,34 @@ const UseAge = "use a number and a unit, such as 90s, 36h, 7d or 1w"
 
 // ParseWhen reads a point in time: RFC 3339 ("2026-01-31T12:00:00Z"), a date in
 // UTC ("2026-01-31"), or an age, which is how long before now. Times before 1970
-// are refused.
+// are refused, and so is 0, which is often meant as 1970 and would be now.
 func ParseWhen(text string, now time.Time) (time.Time, error) {
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {
 		if at, err := time.Parse(layout, text); err == nil && at.Unix() >= 0 {
 			return at.UTC(), nil
 		}
 	}
-	if age, err := ParseAge(text); err == nil && age >= 0 {
+	if age, err := ParseAge(text); err == nil && age >= 0 && strings.Trim(text, "+-0") != "" {
 		return now.Add(-age).UTC(), nil
 	}
-	return time.Time{}, fmt.Errorf("invalid time %q: "+UseTime, text)
+	return time.Time{}, fmt.Errorf("%s: "+UseTime, InvalidTime(text))
+}
+
+// InvalidTime says of a text that is no time what is wrong with it, if it has the
+// form of one.
+func InvalidTime(text string) string {
+	invalid := fmt.Sprintf("invalid time %.60q", text)
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		at, err := time.Parse(layout, text)
+		wrong, _ := errors.AsType[*time.ParseError](err)
+		switch {
+		case err == nil && at.Unix() < 0:
+			return invalid + ", which is before 1970"
+		case wrong != nil && strings.HasSuffix(wrong.Message, " out of range"):
+			return invalid + ", whose " + strings.TrimPrefix(strings.TrimSuffix(wrong.Message, " out of range"), ": ") + " does not exist"
+		}
+	}
+	return invalid
 }
 
 // ParseAge reads a length of time as Go spells it ("1h30m"), with weeks and days

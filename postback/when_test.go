@@ -27,13 +27,32 @@ func TestParseWhen(t *testing.T) {
 	}
 	refused := []string{
 		"", " ", "yesterday", "7", "1x", "-5m", "1w-2d", "1w-5m", "1w+5m", "w", "d", "1d1w", "99999999w", "65535w", "1.5d", "0001-01-01T00:00:00Z", "1969-12-31",
-		"2026-13-01", "2026-01-31 12:00", "2540400h1w",
+		"2026-13-01", "2026-01-31 12:00", "2540400h1w", "0", "-0", "+0",
 	}
 	for _, text := range refused {
 		_, err := postback.ParseWhen(text, now)
 		if err == nil || !strings.Contains(err.Error(), postback.UseTime) {
 			t.Errorf("%q: got %v", text, err)
 		}
+	}
+}
+
+func TestParseWhenSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"2026-02-30":           `invalid time "2026-02-30", whose day does not exist: `,
+		"2026-02-30T10:00:00Z": `invalid time "2026-02-30T10:00:00Z", whose day does not exist: `,
+		"2026-01-31T25:00:00Z": `invalid time "2026-01-31T25:00:00Z", whose hour does not exist: `,
+		"1969-12-31":           `invalid time "1969-12-31", which is before 1970: `,
+		"0":                    `invalid time "0": `,
+	} {
+		if _, err := postback.ParseWhen(text, time.Now()); err == nil || err.Error() != want+postback.UseTime {
+			t.Errorf("%q: got %v", text, err)
+		}
+	}
+	_, err := postback.ParseEvent([]byte(`{"type":"conversion.completed","publisher":"p","data":{},"occurred_at":"2026-02-30T10:00:00Z"}`))
+	if want := `occurred_at: invalid time "2026-02-30T10:00:00Z", whose day does not exist: use RFC 3339, such as "2026-01-31T12:00:00.000Z"`; err == nil || err.Error() != want {
+		t.Errorf("got %v", err)
 	}
 }
 

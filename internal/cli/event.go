@@ -33,7 +33,7 @@ func (p *program) eventList() *cobra.Command {
 	flags.StringVar(&filter.Type, "type", "", "only those whose type matches this `PATTERN`")
 	flags.BoolVar(&filter.Rejected, "rejected", false, "only those that were refused on the queue")
 	flags.BoolVar(&filter.Unmatched, "unmatched", false, "only those that no endpoint wanted")
-	filters(cmd, "publisher", "type")
+	filters(cmd, "publisher", "type", "rejected", "unmatched")
 	span.add(cmd)
 	chosen.add(cmd)
 	return p.online(cmd, func(ctx context.Context, c *client.Client, _ []string) error {

@@ -38,7 +38,7 @@ it is and is counted.`,
 	add.StringVar(&flags.filter.Type, "type", "", "only those whose type matches this `PATTERN`")
 	add.BoolVar(&flags.filter.Unmatched, "unmatched", false, "only those that no endpoint wanted")
 	add.BoolVar(&flags.dryRun, "dry-run", false, "only count")
-	filters(cmd, "publisher", "type")
+	filters(cmd, "publisher", "type", "unmatched")
 	flags.span.add(cmd)
 	jsonFlag(cmd, &flags.json)
 	return p.online(cmd, func(ctx context.Context, c *client.Client, _ []string) error {

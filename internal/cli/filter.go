@@ -94,8 +94,11 @@ func checkFilters(cmd *cobra.Command) (err error) {
 	cmd.Flags().Visit(func(flag *pflag.Flag) {
 		_, picks := flag.Annotations[filterMark]
 		value := flag.Value.String()
-		if picks && (strings.TrimSpace(value) == "" || value == "[]") {
+		switch {
+		case picks && (strings.TrimSpace(value) == "" || value == "[]"):
 			err = usagef("--%s is empty: give a value, or leave it out to filter nothing", flag.Name)
+		case picks && flag.Value.Type() == "bool" && value == "false":
+			err = usagef("--%s=false filters nothing: leave it out", flag.Name)
 		}
 	})
 	return err

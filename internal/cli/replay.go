@@ -22,6 +22,9 @@ type replayFlags struct {
 	json   bool
 }
 
+// maxReplayRate is the most deliveries per second that the API takes.
+const maxReplayRate = 1_000_000
+
 func (p *program) replayCommand() *cobra.Command {
 	var flags replayFlags
 	cmd := &cobra.Command{
@@ -55,7 +58,7 @@ failed again since are dead letters like any other: the next job picks them.`,
 	p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
 		filtered := flags.filter.given(cmd)
 		switch {
-		case len(args) > 0 && (filtered || flags.dryRun || flags.rate != 0):
+		case len(args) > 0 && (filtered || flags.dryRun || cmd.Flags().Changed("rate")):
 			return usagef("give the deliveries' ids or filters, not both; --rate and --dry-run go with filters")
 		case len(args) > 0:
 			return p.replayIDs(ctx, c, args, flags.json)
@@ -106,8 +109,8 @@ func (p *program) replayFiltered(ctx context.Context, c *client.Client, cmd *cob
 	if slices.ContainsFunc(filter.States, func(s postback.State) bool { return !s.Ended() }) {
 		return usagef("only deliveries that ended can be replayed: --state takes succeeded, dead and cancelled")
 	}
-	if flags.rate < 0 {
-		return usagef("--rate must not be negative")
+	if cmd.Flags().Changed("rate") && !(flags.rate > 0 && flags.rate <= maxReplayRate) { // NaN is neither
+		return usagef("invalid --rate %v: use more than 0 and at most %d, or leave it out for full speed", flags.rate, maxReplayRate)
 	}
 	request := client.ReplayRequest{Filter: filter, Rate: flags.rate, DryRun: flags.dryRun}
 	if !flags.dryRun && !flags.yes && p.interactive() {
