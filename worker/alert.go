@@ -16,15 +16,13 @@ type Alerts interface {
 	Blocked(ctx context.Context, block postback.Block) error
 }
 
-const (
-	// alertPause is how long this process does not repeat an alert.
-	alertPause = 10 * time.Minute
-	// maxAlerting bounds how long an attempt waits for an alert.
-	maxAlerting = 5 * time.Second
-)
+// alertPause is how long this process does not repeat an alert.
+const alertPause = 10 * time.Minute
 
 // alerted remembers which alerts this process has sent lately.
 type alerted struct {
+	busy sync.Mutex // an alert is being sent
+
 	mu sync.Mutex
 	at map[block]time.Time
 }
@@ -49,15 +47,18 @@ func (a *alerted) forget(which block) {
 	delete(a.at, which)
 }
 
-// alertBlocked tells operators why nothing can be sent to an endpoint. One that
-// cannot be told is told when the next delivery waits.
+// alertBlocked tells operators why nothing can be sent to an endpoint. What cannot
+// be told now is told when the next delivery waits. A ledger that hangs lets one
+// attempt wait for it, and not all of them: writing an event is not cut off.
 func (w *Worker) alertBlocked(ctx context.Context, endpoint postback.Endpoint, given verdict, at time.Time) {
 	which := block{endpoint.ID, given.failure.Code}
-	if w.Alerts == nil || !w.alerted.due(which, at) {
+	if w.Alerts == nil || !w.alerted.busy.TryLock() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, maxAlerting)
-	defer cancel()
+	defer w.alerted.busy.Unlock()
+	if !w.alerted.due(which, at) {
+		return
+	}
 	err := w.Alerts.Blocked(ctx, postback.Block{EndpointID: endpoint.ID, Cause: given.failure.Code, Message: given.failure.Message, At: at})
 	if err != nil {
 		w.alerted.forget(which)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -63,7 +62,7 @@ func (w *Worker) attempt(ctx context.Context, endpoint postback.Endpoint, due po
 	if err != nil && verdict.next == notSent {
 		verdict.next = blocked
 	}
-	verdict = w.blame(endpoint, due.Delivery, attempt.StartedAt, result.Failure, verdict)
+	verdict = w.blame(endpoint, due.Delivery, attempt.StartedAt, result, verdict)
 	w.fill(&attempt, result, verdict)
 	describe(span, attempt)
 	return attempt, verdict
@@ -259,20 +258,11 @@ func (w *Worker) note(ctx context.Context, endpoint postback.Endpoint, due postb
 		attrs = append(attrs, slog.Int("status", attempt.StatusCode))
 	}
 	for _, optional := range []struct{ key, value string }{
-		{"host", hostOf(attempt.Request.URL)}, {"error", failure}, {"reason", string(move.Reason)}, {"trace_id", attempt.TraceID},
+		{"host", postback.HostOf(attempt.Request.URL)}, {"error", failure}, {"reason", string(move.Reason)}, {"trace_id", attempt.TraceID},
 	} {
 		if optional.value != "" {
 			attrs = append(attrs, slog.String(optional.key, optional.value))
 		}
 	}
 	w.Logger.LogAttrs(ctx, slog.LevelInfo, "attempt", attrs...)
-}
-
-// hostOf is where an attempt went.
-func hostOf(address string) string {
-	parsed, err := url.Parse(address)
-	if err != nil {
-		return ""
-	}
-	return parsed.Host
 }

@@ -188,3 +188,35 @@ func TestAnAlertThatFailedIsSentAgain(t *testing.T) {
 		t.Errorf("after an hour it was said %d times", len(told.all))
 	}
 }
+
+// hanging alerts nobody until it is let go.
+type hanging struct{ began, leave chan struct{} }
+
+func (h *hanging) Blocked(context.Context, postback.Block) error {
+	h.began <- struct{}{}
+	<-h.leave
+	return errAway
+}
+
+// However long the ledger takes for an alert, one attempt waits for it.
+func TestAnAlertThatHangsHoldsUpOneAttempt(t *testing.T) {
+	t.Parallel()
+	told := &hanging{began: make(chan struct{}, 9), leave: make(chan struct{})}
+	b := setup(t, func(o *worker.Options) { o.Secrets, o.Alerts = &sealed{}, told })
+	first := b.accept(t, b.exchange(t).ID, exchangeData)
+	done := make(chan error, 1)
+	go func() { done <- b.worker.Deliver(t.Context(), fresh(first)) }()
+	<-told.began
+	for range 3 {
+		got, _ := b.once(t, b.exchange(t).ID)
+		expectState(t, got, postback.Pending, "", 0)
+	}
+	close(told.leave)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	b.once(t, b.exchange(t).ID)
+	if len(told.began) != 1 {
+		t.Errorf("%d more alerts were begun", len(told.began))
+	}
+}

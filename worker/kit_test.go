@@ -62,6 +62,7 @@ func setup(t *testing.T, alter ...func(*worker.Options)) *bench {
 		t.Fatalf("make worker: %v", err)
 	}
 	made.SetClock(b.clock.now)
+	made.SetWayPatience(0)
 	b.worker = made
 	return b
 }

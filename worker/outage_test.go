@@ -2,9 +2,11 @@ package worker_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/waybillhq/waybill/internal/egress"
@@ -16,6 +18,7 @@ import (
 // network reaches nobody until it is mended, and then answers 200.
 type network struct {
 	code   string
+	reused bool
 	mended atomic.Bool
 	sent   atomic.Int64
 }
@@ -28,7 +31,7 @@ func (n *network) Send(context.Context, egress.Request, time.Duration) egress.Re
 	if n.code == "" {
 		return egress.Result{Sent: true, StatusCode: 503}
 	}
-	return egress.Result{Failure: &egress.Failure{Kind: egress.Failed, Code: n.code, Message: "connect to 192.0.2.1:443: no answer in time"}}
+	return egress.Result{Reused: n.reused, Failure: &egress.Failure{Kind: egress.Failed, Code: n.code, Message: "connect to 192.0.2.1:443: no answer in time"}}
 }
 
 // crowd are deliveries of endpoints of as many publishers, at hosts of their own.
@@ -66,7 +69,7 @@ func TestWhenNobodyIsReachedTheFaultIsOurs(t *testing.T) {
 				if got.LastError != outage.Reason || len(attempts) != 0 {
 					t.Errorf("delivery %d waits for %q after %d attempts", i, got.LastError, len(attempts))
 				}
-				b.expectNext(t, got, 15*time.Second)
+				b.expectNext(t, got, 2*time.Second)
 			}
 			if state, down := way.State(b.clock.now()); !down || state.Deliveries != 4 || state.Endpoints != 4 {
 				t.Errorf("an outage is %t: %+v", down, state)
@@ -134,4 +137,222 @@ func TestWhatIsNoOutage(t *testing.T) {
 	if state, down := way.State(b.clock.now()); down {
 		t.Errorf("an outage is %+v", state)
 	}
+}
+
+// A connection that was made before an outage says nothing of it: one that ends in
+// silence, or is closed, proves the way out only when it was made for the attempt.
+func TestAKeptConnectionProvesNothing(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{egress.CodeTimeout, egress.CodeClosed} {
+		for reused, works := range map[bool]bool{true: false, false: true} {
+			out := &network{code: egress.CodeConnectTimeout}
+			way := outage.NewMonitor(outage.Default())
+			b := setup(t, func(o *worker.Options) { o.Sender, o.Way = out, way })
+			deliveries := b.crowd(t, 6)
+			for _, id := range deliveries[:5] {
+				b.clock.advance(time.Second)
+				b.deliver(t, id)
+			}
+			b.clock.advance(time.Second)
+			out.code, out.reused = code, reused
+			b.deliver(t, deliveries[5])
+			if ended(way.Works()) != works {
+				t.Errorf("%s, reused %t: the way out works: %t, want %t", code, reused, !works, works)
+			}
+		}
+	}
+}
+
+func ended(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// panics breaks down in the middle of an attempt.
+type panics struct{}
+
+func (panics) Send(context.Context, egress.Request, time.Duration) egress.Result { panic("a bug") }
+
+// An example takes no probe, though the sweeper brings it back, and one that an
+// attempt breaks down with is given back.
+func TestNoProbeIsLost(t *testing.T) {
+	t.Parallel()
+	for name, one := range map[string]struct {
+		out  worker.Sender
+		test bool
+	}{"an example": {&network{mended: atomic.Bool{}, code: egress.CodeConnectTimeout}, true}, "a panic": {panics{}, false}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			way := outage.NewMonitor(outage.Default())
+			b := setup(t, func(o *worker.Options) { o.Sender, o.Way = one.out, way })
+			hold(t, way, b.clock.now())
+			endpoint := b.exchange(t, func(spec *postback.EndpointSpec) { spec.Publisher = "pub_1" })
+			due := b.accept(t, endpoint.ID, exchangeData, func(d *postback.Delivery) { d.Test = one.test })
+			func() {
+				defer func() { _ = recover() }()
+				_ = b.worker.Deliver(t.Context(), fresh(due))
+			}()
+			probe := outage.Attempt{DeliveryID: "dlv_2", EndpointID: "ep_2", Publisher: "pub_1", Host: "other.example.com", StartedAt: b.clock.now()}
+			if !way.Enter(probe, b.clock.now()) {
+				t.Error("the publisher is probed no more")
+			}
+		})
+	}
+}
+
+// hold has a way out be held for failures of many receivers, the only endpoint's
+// of a worker on fakes among them.
+func hold(t *testing.T, way *outage.Monitor, now time.Time) {
+	t.Helper()
+	hosts := []string{"receiver.example.com"}
+	for i := range 5 {
+		hosts = append(hosts, fmt.Sprintf("down%d.example.com", i))
+	}
+	for i, host := range hosts {
+		attempt := outage.Attempt{
+			DeliveryID: fmt.Sprintf("dlv_down%d", i), EndpointID: "ep_" + host, Publisher: "of " + host, Host: host, StartedAt: now,
+		}
+		way.Learn(attempt, outage.Unreached, egress.CodeConnectTimeout, "no answer in time", now)
+	}
+	if ended(way.Works()) {
+		t.Fatal("nothing is held")
+	}
+}
+
+// noted is a ledger of one delivery that notes what becomes of it.
+type noted struct {
+	worker.Ledger
+
+	due  postback.Due
+	move postback.Transition
+}
+
+func (n *noted) Due(context.Context, postback.Ref) (postback.Due, error) { return n.due, nil }
+
+func (n *noted) Record(_ context.Context, move postback.Transition) error {
+	n.move = move
+	return nil
+}
+
+// A process that cannot send takes few deliveries from those that can: each of
+// its workers is busy for a while with one that it cannot send, which then waits a
+// short time for the next process, not for this one's outage.
+func TestAProcessWithoutAWayOutIsSlowToTakeMore(t *testing.T) {
+	t.Parallel()
+	for name, cause := range map[string]string{"held": outage.Reason, "beyond doubt": egress.CodeSource} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				ledger, way := waiting(), outage.NewMonitor(outage.Default())
+				w := onFakes(t, ledger, &sender{result: egress.Result{Failure: &egress.Failure{Kind: egress.Infrastructure, Code: egress.CodeSource, Message: "it is gone"}}})
+				w.Way = way
+				if cause == outage.Reason {
+					hold(t, way, time.Now())
+				} else {
+					way.Missing(egress.CodeSource, "it is gone", time.Now())
+				}
+				began := time.Now()
+				if err := w.Deliver(t.Context(), fresh(ledger.due)); err != nil {
+					t.Fatal(err)
+				}
+				if busy := time.Since(began); busy != 3*time.Second {
+					t.Errorf("the worker was busy for %s", busy)
+				}
+				if move := ledger.move; move.To != postback.Pending || move.Cause != cause || !move.NextAttemptAt.Equal(time.Now().Add(2*time.Second)) || !move.SweepAt.Equal(move.NextAttemptAt) {
+					t.Errorf("it is %s for %q until %s", move.To, move.Cause, move.NextAttemptAt)
+				}
+			})
+		})
+	}
+}
+
+// What waits for the way out is sent as soon as it works.
+func TestWhatIsHeldGoesOnWhenTheWayOutWorks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ledger, way := waiting(), outage.NewMonitor(outage.Default())
+		out := &sender{result: egress.Result{Sent: true, StatusCode: 200}}
+		w := onFakes(t, ledger, out)
+		w.Way = way
+		hold(t, way, time.Now())
+		began, done := time.Now(), make(chan error)
+		go func() { done <- w.Deliver(t.Context(), fresh(ledger.due)) }()
+		time.Sleep(time.Second) //nolint:forbidigo // of the bubble's clock
+		if out.count() != 0 {
+			t.Error("it was sent though it is held")
+		}
+		reached := outage.Attempt{DeliveryID: "dlv_2", Publisher: "pub_2", Host: "well.example.com", StartedAt: time.Now()}
+		way.Learn(reached, outage.Reached, "", "", time.Now())
+		if err := <-done; err != nil || out.count() != 1 || ledger.move.To != postback.Succeeded || time.Since(began) != time.Second {
+			t.Errorf("after %s it is %s: %v", time.Since(began), ledger.move.To, err)
+		}
+	})
+}
+
+// waiting is a ledger with a delivery of the only endpoint.
+func waiting() *noted {
+	now := time.Now()
+	return &noted{due: postback.Due{
+		Event: postback.Event{ID: "evt_1", Type: "exchange.finished", Data: json.RawMessage(exchangeData), AcceptedAt: now},
+		Delivery: postback.Delivery{
+			ID: "dlv_0194b9aa0194b9aa0194b9aa0194b9aa", EventID: "evt_1", EndpointID: "ep_1", State: postback.Pending, Generation: 1, CreatedAt: now, OpenedAt: now,
+		},
+	}}
+}
+
+// A receiver that only this host has no way to, while others are reached, is no
+// outage: its deliveries end at their max_age, and operators are told once.
+func TestWhatHasNoWayOutOfItsOwnEndsAtItsMaxAge(t *testing.T) {
+	t.Parallel()
+	told := &alerts{}
+	out := &routes{unreachable: "six.example.com"}
+	b := setup(t, func(o *worker.Options) { o.Sender, o.Way, o.Alerts = out, outage.NewMonitor(outage.Default()), told })
+	well := b.exchange(t)
+	six := b.exchange(t, func(spec *postback.EndpointSpec) {
+		spec.Publisher, spec.URL = "pub_six", "https://six.example.com/hook"
+		spec.Retry.MaxAge = postback.Duration(time.Hour)
+	})
+	delivery := b.accept(t, six.ID, exchangeData).Delivery
+	turn := func() (postback.Delivery, []postback.Attempt) {
+		b.once(t, well.ID)
+		b.clock.advance(time.Second)
+		got, attempts := b.deliver(t, delivery.ID)
+		b.clock.advance(14 * time.Second)
+		return got, attempts
+	}
+	for range 6 {
+		got, attempts := turn()
+		expectState(t, got, postback.Pending, "", 0)
+		if got.LastError != egress.CodeNoRoute || len(attempts) != 0 {
+			t.Errorf("it waits for %q after %d attempts", got.LastError, len(attempts))
+		}
+	}
+	if len(told.all) != 1 || told.all[0].EndpointID != six.ID || told.all[0].Cause != egress.CodeNoRoute {
+		t.Errorf("operators were told %+v", told.all)
+	}
+	b.clock.advance(time.Hour)
+	var got postback.Delivery
+	for range 3 {
+		if got, _ = turn(); got.State.Ended() {
+			break
+		}
+	}
+	expectState(t, got, postback.Dead, postback.ReasonMaxAge, 0)
+	if got.LastError != egress.CodeNoRoute {
+		t.Errorf("it ended with %q", got.LastError)
+	}
+}
+
+// routes has none to one host.
+type routes struct{ unreachable string }
+
+func (r *routes) Send(_ context.Context, request egress.Request, _ time.Duration) egress.Result {
+	if postback.HostOf(request.URL) == r.unreachable {
+		return egress.Result{Failure: &egress.Failure{Kind: egress.Infrastructure, Code: egress.CodeNoRoute, Message: "no route"}}
+	}
+	return egress.Result{Sent: true, StatusCode: 200}
 }

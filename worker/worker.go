@@ -145,6 +145,8 @@ type Worker struct {
 	uses     uses
 	expected expectations
 	alerted  alerted
+	// wayPatience is how long a task waits for a way out that is down.
+	wayPatience time.Duration
 	// limitAway says now and then that rate limits cannot be asked for.
 	limitAway rate.Sometimes
 	// holdAway says the same of holds that other processes do not hear of.
@@ -176,8 +178,8 @@ func New(options Options) (*Worker, error) {
 	return &Worker{
 		Options: options, metrics: instruments, now: options.Now,
 		underWay: underWay{refs: map[postback.Ref]bool{}}, flights: newFlights(flightPatience), shares: newFlights(flightPatience), uses: uses{last: map[use]time.Time{}},
-		expected:  expectations{compiled: map[string]expectation{}},
-		alerted:   alerted{at: map[block]time.Time{}},
+		expected: expectations{compiled: map[string]expectation{}},
+		alerted:  alerted{at: map[block]time.Time{}}, wayPatience: wayPatience,
 		limitAway: rate.Sometimes{Interval: limitLogPause},
 		holdAway:  rate.Sometimes{Interval: limitLogPause},
 	}, nil
@@ -207,17 +209,40 @@ func (w *Worker) Deliver(ctx context.Context, t task.Delivery) error {
 	}
 	defer w.underWay.leave(t.Ref)
 
-	due, err := w.load(ctx, t)
+	due, move, err := w.decide(ctx, t)
 	if err != nil || due == nil {
 		return err
 	}
-	move := w.handle(ctx, *due)
 	if err := w.record(ctx, *due, move); err != nil {
 		return err
 	}
 	w.tell(due.Delivery, move)
 	w.observe(ctx, due.Delivery, move)
 	return nil
+}
+
+// decide reads the delivery and makes the attempt, once more when our own way out
+// was down and is not any more. There is no delivery when none waits for this
+// attempt.
+func (w *Worker) decide(ctx context.Context, t task.Delivery) (due *postback.Due, move postback.Transition, err error) {
+	if due, err = w.load(ctx, t); err != nil || due == nil {
+		return nil, move, err
+	}
+	move = w.handle(ctx, *due)
+	down, back := w.wayDown(ctx, move)
+	if !down {
+		return due, move, nil
+	}
+	if back {
+		t.Recheck = true // it waited for a while
+		if due, err = w.load(ctx, t); err != nil || due == nil {
+			return nil, move, err
+		}
+		return due, w.handle(ctx, *due), nil
+	}
+	later := putOff(due.Delivery, w.now(), wayPause)
+	later.Cause = move.Cause
+	return due, later, nil
 }
 
 // tell tells the sweeper of what it has to look at now.
@@ -230,14 +255,19 @@ func (w *Worker) tell(delivery postback.Delivery, move postback.Transition) {
 	}
 }
 
-// handle makes the attempt when the gate is open, the endpoint has a place and,
-// if its rate is limited, a slot. It waits a little for each of the two, and
-// what changed meanwhile counts.
+// handle makes the attempt when the gate is open, our own way out is, the endpoint
+// has a place and, if its rate is limited, a slot. It waits a little for each of
+// the last two, and what changed meanwhile counts.
 func (w *Worker) handle(ctx context.Context, due postback.Due) postback.Transition {
 	endpoint, move, open := w.gate(due.Delivery)
 	if !open {
 		return move
 	}
+	end, move, passes := w.passes(due, endpoint)
+	if !passes {
+		return move
+	}
+	defer end()
 	leave, entered := w.enter(ctx, endpoint)
 	if !entered {
 		return moveTo(due.Delivery, w.now(), postback.Parked, postback.ReasonOverLimit)
@@ -249,7 +279,7 @@ func (w *Worker) handle(ctx context.Context, due postback.Due) postback.Transiti
 	if endpoint, move, open = w.gate(due.Delivery); !open {
 		return move
 	}
-	return w.tryIfOpen(due, endpoint, func() postback.Transition { return w.try(ctx, endpoint, due) })
+	return w.try(ctx, endpoint, due)
 }
 
 // observe counts an attempt, and tells the endpoint's circuit what came of it. An

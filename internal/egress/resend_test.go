@@ -272,3 +272,27 @@ func TestClosedConnectionsAreSeen(t *testing.T) {
 		})
 	}
 }
+
+// A kept connection tells nothing of the way to the receiver until it answers.
+func TestAKeptConnectionIsNamed(t *testing.T) {
+	t.Parallel()
+	hang := make(chan struct{})
+	server := receiver(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/hang" {
+			<-hang
+		}
+	})
+	t.Cleanup(func() { close(hang) })
+	client := newClient(t, local())
+	if result := get(t, client, server.URL+"/"); result.Reused {
+		t.Error("the first connection was there before")
+	}
+	if result := get(t, client, server.URL+"/"); !result.Reused {
+		t.Error("the connection was not kept")
+	}
+	result := client.Send(t.Context(), egress.Request{Method: http.MethodGet, URL: server.URL + "/hang"}, 50*time.Millisecond)
+	expectFailure(t, result, egress.Failed, egress.CodeTimeout)
+	if !result.Reused {
+		t.Error("the silence is that of a new connection")
+	}
+}

@@ -38,6 +38,8 @@ type Result struct {
 	// StatusCode and Header are set when Failure is nil.
 	StatusCode int
 	Header     http.Header
+	// Reused tells that the request went to a kept connection.
+	Reused bool
 	// Resent tells that a kept connection ended before any byte of an answer,
 	// and that the request was sent again at once, on a new one.
 	Resent bool
@@ -96,7 +98,7 @@ func (c *Client) exchange(
 	defer abort(nil)
 	exchange := &exchange{abort: abort}
 	response, err := transport.RoundTrip(c.wire(httptrace.WithClientTrace(ctx, exchange.trace()), target, request))
-	result.Sent, result.SourceIP = exchange.maySent(), exchange.source
+	result.Sent, result.SourceIP, result.Reused = exchange.maySent(), exchange.source, exchange.conn != nil && exchange.reused
 	if err != nil {
 		result.Failure = sendFailure(ctx, exchange, err, timeout)
 		return result, exchange.lost(err)

@@ -43,7 +43,8 @@ func (l *line) send(publisher, host string, found outage.Finding) (made, ours bo
 		return false, false
 	}
 	l.pass(100 * time.Millisecond)
-	return true, l.Leave(attempt, found, "egress_no_route", "no route", l.now)
+	defer l.Leave(attempt)
+	return true, l.Learn(attempt, found, "egress_no_route", "no route", l.now) == outage.Ours
 }
 
 // publishers have a receiver of their own each.
@@ -72,4 +73,19 @@ func (l *line) expect(t *testing.T, when string, down bool) postback.Outage {
 		t.Fatalf("%s: an outage is %t, want %t: %+v", when, is, down, state)
 	}
 	return state
+}
+
+// expectWorks checks whether something is said to get through.
+func (l *line) expectWorks(t *testing.T, when string, want bool) {
+	t.Helper()
+	select {
+	case <-l.Works():
+		if !want {
+			t.Errorf("%s: the way out is said to work", when)
+		}
+	default:
+		if want {
+			t.Errorf("%s: the way out is said to be down", when)
+		}
+	}
 }

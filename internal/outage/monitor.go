@@ -19,6 +19,7 @@ type Monitor struct {
 	counted  time.Time         // when it was looked at last whether they still are
 	probes   map[string]string // the delivery that is a publisher's probe
 	outage   *outage           // nil: the way out works
+	works    chan struct{}     // closed while something may get through
 }
 
 // failure is an attempt that failed beyond doubt.
@@ -29,12 +30,14 @@ type failure struct {
 
 // NewMonitor makes a Monitor.
 func NewMonitor(policy Policy) *Monitor {
-	return &Monitor{policy: policy, suspects: newSuspects(), probes: map[string]string{}}
+	m := &Monitor{policy: policy, suspects: newSuspects(), probes: map[string]string{}, works: make(chan struct{})}
+	close(m.works)
+	return m
 }
 
 // Enter reports whether an attempt may be made now. While the receivers of many
-// cannot be reached, only a probe may; the others are held. Whoever entered tells
-// Leave what came of it.
+// cannot be reached, only a probe may; the others are held. Whoever entered leaves,
+// whatever becomes of the attempt, and tells Learn before what came of it.
 func (m *Monitor) Enter(attempt Attempt, now time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -56,27 +59,39 @@ func (m *Monitor) probe(attempt Attempt, now time.Time) bool {
 	return true
 }
 
-// Leave tells what came of an attempt, and reports whether it failed through our
-// own fault: then it is to be made again, and says nothing of its endpoint. code
-// and message are of a failure.
-func (m *Monitor) Leave(attempt Attempt, found Finding, code, message string, now time.Time) (ours bool) {
+// Leave ends an attempt.
+func (m *Monitor) Leave(attempt Attempt) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.probes[attempt.Publisher] == attempt.DeliveryID {
 		delete(m.probes, attempt.Publisher)
 	}
+}
+
+// Learn hears what came of an attempt, and says whose fault a failure is. code and
+// message are of a failure.
+func (m *Monitor) Learn(attempt Attempt, found Finding, code, message string, now time.Time) Fault {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	switch found {
 	case Reached:
 		m.reached(attempt)
 	case Unclear:
 		m.suspects.unclear(attempt, now)
 	case Broken:
-		m.fail(attempt, code, message, now)
-		return true
+		return m.fail(attempt, code, message, now)
 	case Unreached:
 		return m.unreached(attempt, message, now)
 	}
-	return false
+	return Theirs
+}
+
+// Works gives a channel that is closed as soon as something may get through, as
+// far as is known: at once when the way out works.
+func (m *Monitor) Works() <-chan struct{} {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.works
 }
 
 // Missing tells of something that nothing can be sent without.
@@ -84,6 +99,7 @@ func (m *Monitor) Missing(code, message string, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.note(code, message, now, now)
+	m.block()
 }
 
 // State is the outage, if there is one now.
@@ -95,6 +111,7 @@ func (m *Monitor) State(now time.Time) (postback.Outage, bool) {
 	}
 	if !m.holds(now) && now.Sub(m.outage.last) >= m.policy.Quiet {
 		m.outage, m.broken = nil, nil
+		m.unblock()
 		return postback.Outage{}, false
 	}
 	return m.outage.state(now), true
@@ -106,6 +123,9 @@ func (m *Monitor) reached(attempt Attempt) {
 		m.release()
 	}
 	m.suspects.reached(attempt)
+	if m.heldFrom.IsZero() && m.outage != nil && m.suspects.proof.After(m.outage.since) {
+		m.unblock()
+	}
 }
 
 // release holds nothing any more. Those who failed in an outage did not fail by
@@ -113,18 +133,38 @@ func (m *Monitor) reached(attempt Attempt) {
 func (m *Monitor) release() {
 	m.heldFrom = time.Time{}
 	m.suspects.forget()
+	m.unblock()
 }
 
-func (m *Monitor) unreached(attempt Attempt, message string, now time.Time) (ours bool) {
+// block says that nothing gets through.
+func (m *Monitor) block() {
+	select {
+	case <-m.works:
+		m.works = make(chan struct{})
+	default:
+	}
+}
+
+// unblock says that something may.
+func (m *Monitor) unblock() {
+	select {
+	case <-m.works:
+	default:
+		close(m.works)
+	}
+}
+
+func (m *Monitor) unreached(attempt Attempt, message string, now time.Time) Fault {
 	m.suspects.failed(attempt, now)
 	if m.heldFrom.IsZero() && m.suspects.tooMany(m.policy, now) {
 		m.heldFrom, m.counted = m.suspects.first(now), now
+		m.block()
 	}
 	if m.heldFrom.IsZero() {
-		return false
+		return Theirs
 	}
 	m.note(Reason, message, m.heldFrom, now).held(attempt)
-	return true
+	return Ours
 }
 
 // holds reports whether too many receivers still cannot be reached: it is over
@@ -141,22 +181,30 @@ func (m *Monitor) holds(now time.Time) bool {
 
 // fail counts a failure beyond doubt. A few are an outage when nothing is reached
 // meanwhile, or when they are of several publishers: a way out may be broken for
-// some receivers alone, such as those with names.
-func (m *Monitor) fail(attempt Attempt, code, message string, now time.Time) {
+// some receivers alone, such as those with names. Of few publishers, while others
+// are reached, they are none: there is no way to these receivers.
+func (m *Monitor) fail(attempt Attempt, code, message string, now time.Time) Fault {
 	m.broken = append(m.recent(now), failure{now, attempt})
 	publishers := map[string]bool{}
 	for _, one := range m.broken {
 		publishers[one.attempt.Publisher] = true
 	}
 	first := m.broken[0].at
-	alone := m.suspects.proof.After(first) && len(publishers) < m.policy.Publishers
-	if m.outage == nil && (len(m.broken) < m.policy.Failures || alone) {
-		return
+	proven := m.suspects.proof.After(first)
+	switch {
+	case m.outage == nil && len(m.broken) < m.policy.Failures:
+		return Ours
+	case len(m.broken) >= m.policy.Failures && proven && len(publishers) < m.policy.Publishers:
+		return Alone
 	}
 	outage := m.note(code, message, first, now)
 	for _, one := range m.broken {
 		outage.held(one.attempt)
 	}
+	if !proven {
+		m.block()
+	}
+	return Ours
 }
 
 // recent are the failures beyond doubt that still count.

@@ -106,7 +106,7 @@ func TestAnswersOnTheirWayDoNotHideAnOutage(t *testing.T) {
 		t.Fatal("it may not be made")
 	}
 	l.fall(publishers(4))
-	l.Leave(late, outage.Reached, "", "", l.now)
+	l.Learn(late, outage.Reached, "", "", l.now)
 	l.fall(publishers(5)[4:])
 	l.expect(t, "an answer to what was sent before", true)
 }
@@ -157,7 +157,8 @@ func TestProbesWhileItLasts(t *testing.T) {
 	if !l.Enter(first, l.now) || l.Enter(second, l.now) {
 		t.Error("a publisher has not exactly one probe")
 	}
-	l.Leave(first, outage.Unreached, "", "", l.now)
+	l.Learn(first, outage.Unreached, "", "", l.now)
+	l.Leave(first)
 	if !l.Enter(second, l.now) {
 		t.Error("it has none when the first has ended")
 	}
@@ -252,14 +253,73 @@ func TestMemoryIsBounded(t *testing.T) {
 		host := fmt.Sprintf("host%d.example.com", i)
 		for kind, found := range map[string]outage.Finding{"a": outage.Unreached, "b": outage.Unclear} {
 			publisher := fmt.Sprintf("pub_%d", i%7000)
-			l.Leave(l.attempt(publisher, kind+host), found, "", "", l.now)
+			l.Learn(l.attempt(publisher, kind+host), found, "", "", l.now)
 		}
 		if i%2000 == 0 {
 			l.pass(time.Second)
-			l.Leave(l.attempt("pub_3", "well.example.com"), outage.Reached, "", "", l.now)
+			l.Learn(l.attempt("pub_3", "well.example.com"), outage.Reached, "", "", l.now)
 		}
 	}
 	if hosts := l.Hosts(); hosts == 0 || hosts > 2*1024+4096 {
 		t.Errorf("%d hosts are remembered", hosts)
 	}
+}
+
+// Whoever waits for the way out hears when something may get through, whether it is
+// an answer that says so or that nothing fails any more.
+func TestWhenTheWayOutWorks(t *testing.T) {
+	t.Parallel()
+	l := newLine()
+	l.expectWorks(t, "nothing is known", true)
+	all := publishers(6)
+	l.fall(all[:5])
+	l.expectWorks(t, "nobody is reached", false)
+	waits := l.Works()
+	l.send(all[5][0], all[5][1], outage.Reached)
+	<-waits
+	l.expectWorks(t, "one is reached", true)
+
+	l = newLine()
+	l.fall(all)
+	l.pass(5 * time.Minute)
+	l.State(l.now)
+	l.expectWorks(t, "nobody is tried", true)
+
+	l = newLine()
+	for range 3 {
+		l.send("pub_1", "a.example.com", outage.Broken)
+	}
+	l.expectWorks(t, "nothing can be sent", false)
+	l.send("pub_2", "b.example.com", outage.Reached)
+	l.expectWorks(t, "something was", true)
+	l.send("pub_1", "a.example.com", outage.Broken)
+	l.expectWorks(t, "something was, of late", true)
+
+	l = newLine()
+	l.Missing("egress_address_unavailable", "it is gone", l.now)
+	l.expectWorks(t, "no address", false)
+	l.pass(45 * time.Second)
+	l.State(l.now)
+	l.expectWorks(t, "it is back", true)
+}
+
+// What only few publishers' receivers suffer while others are reached is no outage
+// of this host, and does not make one last.
+func TestNoWayToOneReceiver(t *testing.T) {
+	t.Parallel()
+	l := newLine()
+	for range 3 {
+		l.send("pub_1", "six.example.com", outage.Broken)
+	}
+	l.expect(t, "nothing is reached", true)
+	for i := range 10 {
+		l.send("pub_2", "four.example.com", outage.Reached)
+		broken := l.attempt("pub_1", "six.example.com")
+		fault := l.Learn(broken, outage.Broken, "egress_no_route", "no route", l.now)
+		if fault != outage.Alone && i > 3 {
+			t.Errorf("failure %d is %s", i, fault)
+		}
+		l.pass(15 * time.Second)
+	}
+	l.expect(t, "one receiver cannot be reached", false)
 }

@@ -25,6 +25,19 @@ const (
 	Broken Finding = "broken"
 )
 
+// Fault says whose fault a failure is.
+type Fault string
+
+// The faults.
+const (
+	// Theirs: the endpoint's, or nobody's.
+	Theirs Fault = "theirs"
+	// Ours: the attempt is to be made again, and says nothing of its endpoint.
+	Ours Fault = "ours"
+	// Alone: our way out works, but not to this receiver.
+	Alone Fault = "alone"
+)
+
 // Reason is the code of an outage that shows in what many receivers have in
 // common, and of deliveries that are held for it.
 const Reason = "egress_outage"

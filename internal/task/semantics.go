@@ -22,13 +22,18 @@ func (d Delivery) Carried(retried int, now time.Time) (Delivery, error) {
 	if err != nil {
 		return Delivery{}, err
 	}
-	carried, err := decode(payload)
+	return received(payload, d.Headers, retried, now)
+}
+
+// received reads a task that came so often before.
+func received(payload []byte, headers map[string]string, retried int, now time.Time) (Delivery, error) {
+	task, err := decode(payload)
 	if err != nil {
 		return Delivery{}, err
 	}
-	carried.Recheck = carried.Recheck || retried > 0 || old(carried, now)
-	carried.Headers = d.Headers
-	return carried, nil
+	task.Recheck = task.Recheck || retried > 0 || old(task, now)
+	task.Headers = headers
+	return task, nil
 }
 
 // ShardOf is the shard of a lane, of so many, that an endpoint's tasks go to.

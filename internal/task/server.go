@@ -145,16 +145,13 @@ func retryDelay(failed int, err error, _ *asynq.Task) time.Duration {
 
 func deliverHandler(handlers Handlers, options Options) asynq.HandlerFunc {
 	return func(ctx context.Context, t *asynq.Task) error {
-		task, err := decode(t.Payload())
+		retried, _ := asynq.GetRetryCount(ctx)
+		task, err := received(t.Payload(), t.Headers(), retried, options.Now())
 		if err != nil {
 			// The ledger still has the delivery; the sweeper makes a good task.
 			options.Logger.ErrorContext(ctx, "dropping an unreadable task", slog.Any("error", err))
 			return nil
 		}
-		if retried, ok := asynq.GetRetryCount(ctx); ok && retried > 0 || old(task, options.Now()) {
-			task.Recheck = true
-		}
-		task.Headers = t.Headers()
 		return handlers.Deliver(ctx, task)
 	}
 }
