@@ -205,4 +205,4 @@ type unheld struct{}
 
 func (unheld) Held(postback.Endpoint, time.Time) bool { return false }
 
-func (unheld) Hold(context.Context, string, time.Time, time.Duration) error { return nil }
+func (unheld) Hold(context.Context, postback.Endpoint, time.Time, time.Duration) error { return nil }

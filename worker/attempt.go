@@ -28,7 +28,7 @@ func (w *Worker) try(ctx context.Context, endpoint postback.Endpoint, due postba
 		w.alertBlocked(ctx, endpoint, verdict, attempt.StartedAt)
 	}
 	if !due.Delivery.Test {
-		w.heed(ctx, endpoint.ID, attempt.StatusCode, verdict)
+		w.heed(ctx, endpoint, attempt.StatusCode, verdict)
 	}
 	move := w.settle(endpoint, due.Delivery, attempt, verdict)
 	w.note(ctx, endpoint, due, attempt, move)

@@ -21,7 +21,7 @@ type holds struct {
 
 func (*holds) Held(postback.Endpoint, time.Time) bool { return false }
 
-func (h *holds) Hold(_ context.Context, _ string, _ time.Time, wait time.Duration) error {
+func (h *holds) Hold(_ context.Context, _ postback.Endpoint, _ time.Time, wait time.Duration) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.asked = append(h.asked, wait)

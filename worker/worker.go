@@ -64,8 +64,8 @@ type Limits interface {
 // processes together.
 type Holds interface {
 	Held(endpoint postback.Endpoint, now time.Time) bool
-	// Hold leaves the endpoint alone from a time on, for so long.
-	Hold(ctx context.Context, endpointID string, at time.Time, wait time.Duration) error
+	// Hold leaves the endpoint, as it is known here, alone from a time on, for so long.
+	Hold(ctx context.Context, endpoint postback.Endpoint, at time.Time, wait time.Duration) error
 }
 
 // Schemes knows the schemes that endpoints choose.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -30,7 +31,7 @@ type Holds struct {
 	hold, list *redis.Script
 
 	mu   sync.Mutex
-	byID map[string]span
+	byID map[string]spans
 }
 
 // span is from when until when an endpoint is held.
@@ -38,7 +39,7 @@ type span struct{ since, until time.Time }
 
 // NewHolds makes Holds over a Redis, which all processes must share.
 func NewHolds(client redis.Scripter) *Holds {
-	return &Holds{redis: client, hold: redis.NewScript(holdTime + hold), list: redis.NewScript(holdTime + listHolds), byID: map[string]span{}}
+	return &Holds{redis: client, hold: redis.NewScript(holdTime + hold), list: redis.NewScript(holdTime + listHolds), byID: map[string]spans{}}
 }
 
 // Held reports whether the endpoint is to be left alone. Who changed or resumed
@@ -46,31 +47,57 @@ func NewHolds(client redis.Scripter) *Holds {
 func (h *Holds) Held(endpoint postback.Endpoint, now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	held, found := h.byID[endpoint.ID]
-	return found && held.until.After(now) && !endpoint.UpdatedAt.After(held.since)
+	return slices.ContainsFunc(h.byID[endpoint.ID], func(held span) bool {
+		return held.until.After(now) && !endpoint.UpdatedAt.After(held.since)
+	})
 }
 
 // Hold has all processes leave the endpoint alone from a time on, for so long
-// and for LongestHold at most. A shorter hold ends none that is longer. After an
-// error only this process does so.
-func (h *Holds) Hold(ctx context.Context, endpointID string, at time.Time, wait time.Duration) error {
+// and for LongestHold at most. A shorter hold ends none that is longer, unless the
+// endpoint was changed since that began. After an error only this process does so.
+func (h *Holds) Hold(ctx context.Context, endpoint postback.Endpoint, at time.Time, wait time.Duration) error {
 	wait = min(wait, LongestHold)
 	h.mu.Lock()
-	h.keep(endpointID, span{since: at, until: at.Add(wait)})
+	h.keep(endpoint.ID, span{since: at, until: at.Add(wait)})
 	h.mu.Unlock()
+	changed := max(0, at.Sub(endpoint.UpdatedAt))
 	ctx, cancel := context.WithTimeout(ctx, holdPatience)
 	defer cancel()
-	if err := h.hold.Run(ctx, h.redis, []string{holdsKey}, endpointID, wait.Microseconds(), LongestHold.Microseconds()).Err(); err != nil {
+	if err := h.hold.Run(ctx, h.redis, []string{holdsKey}, endpoint.ID, wait.Microseconds(), LongestHold.Microseconds(), changed.Microseconds()).Err(); err != nil {
 		return fmt.Errorf("hold endpoint: %w", err)
 	}
 	return nil
 }
 
-func (h *Holds) keep(endpointID string, held span) {
-	if known := h.byID[endpointID]; known.until.After(held.until) {
-		held.until = known.until
+// spans are those of one endpoint of which none makes another one needless: who
+// was resumed since a long one began is held for a later one alone.
+type spans []span
+
+// and adds one.
+func (all spans) and(held span) spans {
+	if slices.ContainsFunc(all, held.within) {
+		return all
 	}
-	h.byID[endpointID] = held
+	return append(slices.DeleteFunc(all, func(one span) bool { return one.within(held) }), held)
+}
+
+// within reports whether another one began as late and lasts as long.
+func (one span) within(other span) bool {
+	return !other.since.Before(one.since) && !other.until.Before(one.until)
+}
+
+func (h *Holds) keep(endpointID string, held span) {
+	h.byID[endpointID] = h.byID[endpointID].and(held)
+}
+
+// forget forgets what is over.
+func (h *Holds) forget(now time.Time) {
+	for id, all := range h.byID {
+		all = slices.DeleteFunc(all, func(held span) bool { return !held.until.After(now) })
+		if h.byID[id] = all; len(all) == 0 {
+			delete(h.byID, id)
+		}
+	}
 }
 
 // Refresh learns at a time of the holds of all processes, and forgets those that
@@ -82,11 +109,7 @@ func (h *Holds) Refresh(ctx context.Context, now time.Time) error {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for id, held := range h.byID {
-		if !held.until.After(now) {
-			delete(h.byID, id)
-		}
-	}
+	h.forget(now)
 	for ; len(all) >= 3; all = all[3:] {
 		ago, wrongAgo := micros(all[1])
 		left, wrongLeft := micros(all[2])

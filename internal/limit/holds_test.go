@@ -26,7 +26,7 @@ func queueOf(t *testing.T, queue *task.Queue, err error) *task.Queue {
 
 func holdFor(t *testing.T, holds *limit.Holds, endpointID string, at time.Time, wait time.Duration) {
 	t.Helper()
-	if err := holds.Hold(t.Context(), endpointID, at, wait); err != nil {
+	if err := holds.Hold(t.Context(), postback.Endpoint{ID: endpointID}, at, wait); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -98,6 +98,35 @@ func TestAChangeEndsAHold(t *testing.T) {
 	}
 }
 
+// What an endpoint asks for after it was resumed is all that it is held for: what it
+// asked for before has ended, in every process.
+func TestAnEarlierHoldDoesNotComeBack(t *testing.T) {
+	t.Parallel()
+	queue := queueOf(t, task.OpenEmbedded(), nil)
+	holds, other := limit.NewHolds(queue.Scripter()), limit.NewHolds(queue.Scripter())
+	now := time.Now()
+	holdFor(t, holds, "ep_1", now.Add(-5*time.Minute), time.Hour)
+	refresh(t, other, now)
+	now = time.Now()
+	resumed := postback.Endpoint{ID: "ep_1", UpdatedAt: now}
+	if holds.Held(resumed, now) || other.Held(resumed, now) {
+		t.Fatal("it is held though it was resumed")
+	}
+	if err := holds.Hold(t.Context(), resumed, now, 20*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	refresh(t, other, time.Now())
+	refresh(t, holds, time.Now())
+	for name, one := range map[string]*limit.Holds{"this": holds, "the other": other} {
+		if !one.Held(resumed, now.Add(15*time.Second)) || one.Held(resumed, now.Add(25*time.Second)) {
+			t.Errorf("%s process does not hold it for 20 s", name)
+		}
+		if before := (postback.Endpoint{ID: "ep_1"}); name == "this" && !one.Held(before, now.Add(25*time.Second)) {
+			t.Errorf("%s process forgot what an endpoint asked for that was not resumed", name)
+		}
+	}
+}
+
 // What Redis does not hear, this process knows; and what is lost with Redis ends.
 func TestAHoldWithoutRedis(t *testing.T) {
 	t.Parallel()
@@ -106,7 +135,7 @@ func TestAHoldWithoutRedis(t *testing.T) {
 	holds := limit.NewHolds(queueOf(t, queue, err).Scripter())
 	redis.Stop()
 	now := time.Now()
-	if err := holds.Hold(t.Context(), "ep_1", now, time.Minute); err == nil {
+	if err := holds.Hold(t.Context(), postback.Endpoint{ID: "ep_1"}, now, time.Minute); err == nil {
 		t.Error("it is no error")
 	}
 	if err := holds.Refresh(t.Context(), now); err == nil {

@@ -73,13 +73,16 @@ local function span(text)
 end
 `
 
-// hold holds one endpoint, for no less time than it is held already.
+// hold holds one endpoint, for no less time than it is held already, by what it
+// asked for since it was changed.
 const hold = `
 local ends = now + tonumber(ARGV[2])
 local known = redis.call("HGET", KEYS[1], ARGV[1])
 if known then
-	local _, before = span(known)
-	ends = math.max(ends, before)
+	local since, before = span(known)
+	if since >= now - tonumber(ARGV[4]) then
+		ends = math.max(ends, before)
+	end
 end
 redis.call("HSET", KEYS[1], ARGV[1], string.format("%.0f %.0f", now, ends))
 redis.call("PEXPIRE", KEYS[1], string.format("%.0f", math.ceil(longest / 1000)))
