@@ -223,17 +223,17 @@ func hold(t *testing.T, way *outage.Monitor, now time.Time) {
 	}
 }
 
-// noted is a ledger of one delivery that notes what becomes of it.
-type noted struct {
+// lone is a ledger of one delivery that notes what becomes of it.
+type lone struct {
 	worker.Ledger
 
 	due  postback.Due
 	move postback.Transition
 }
 
-func (n *noted) Due(context.Context, postback.Ref) (postback.Due, error) { return n.due, nil }
+func (n *lone) Due(context.Context, postback.Ref) (postback.Due, error) { return n.due, nil }
 
-func (n *noted) Record(_ context.Context, move postback.Transition) error {
+func (n *lone) Record(_ context.Context, move postback.Transition) error {
 	n.move = move
 	return nil
 }
@@ -294,9 +294,9 @@ func TestWhatIsHeldGoesOnWhenTheWayOutWorks(t *testing.T) {
 }
 
 // waiting is a ledger with a delivery of the only endpoint.
-func waiting() *noted {
+func waiting() *lone {
 	now := time.Now()
-	return &noted{due: postback.Due{
+	return &lone{due: postback.Due{
 		Event: postback.Event{ID: "evt_1", Type: "exchange.finished", Data: json.RawMessage(exchangeData), AcceptedAt: now},
 		Delivery: postback.Delivery{
 			ID: "dlv_0194b9aa0194b9aa0194b9aa0194b9aa", EventID: "evt_1", EndpointID: "ep_1", State: postback.Pending, Generation: 1, CreatedAt: now, OpenedAt: now,
