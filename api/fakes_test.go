@@ -200,7 +200,12 @@ func (f fakeReplays) StartReplay(ctx context.Context, filter postback.DeliveryFi
 	return job, nil
 }
 
-func (f fakeReplays) ReplayOutcomes(context.Context, string) (postback.ReplayOutcomes, error) {
+// ReplayOutcomes takes longer than anybody waits for the job rpl_large.
+func (f fakeReplays) ReplayOutcomes(ctx context.Context, id string) (postback.ReplayOutcomes, error) {
+	if id == "rpl_large" {
+		<-ctx.Done()
+		return postback.ReplayOutcomes{}, fmt.Errorf("the ledger gave up: %w", ctx.Err())
+	}
 	return postback.ReplayOutcomes{Succeeded: 1, Dead: 1}, nil
 }
 

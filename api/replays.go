@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -99,10 +100,12 @@ type replayView struct {
 	Skips     postback.ReplaySkips     `json:"skipped_reasons,omitzero" doc:"Why: endpoint_deleted, moved_on (replayed otherwise before), removed (purged before)"`
 	Groups    []postback.DeliveryGroup `json:"groups,omitempty" nullable:"false" doc:"Of a dry run: what it counted, by endpoint, state and reason, the largest first; 1000 at most"`
 	// Outcomes are of one job that is asked for.
-	Outcomes  *postback.ReplayOutcomes `json:"outcomes,omitempty" doc:"What became of the deliveries that were opened again; not in listings"`
-	Remaining int                      `json:"remaining" doc:"Deliveries of matched whose turn has not come"`
-	CreatedAt timestamp                `json:"created_at"`
-	EndedAt   timestamp                `json:"ended_at,omitzero"`
+	Outcomes *postback.ReplayOutcomes `json:"outcomes,omitempty" doc:"What became of the deliveries that were opened again; not in listings"`
+	// Counting millions would take longer than a caller waits.
+	OutcomesOmitted bool      `json:"outcomes_omitted,omitempty" doc:"There were too many deliveries to count outcomes in time; ask again later, or list deliveries"`
+	Remaining       int       `json:"remaining" doc:"Deliveries of matched whose turn has not come"`
+	CreatedAt       timestamp `json:"created_at"`
+	EndedAt         timestamp `json:"ended_at,omitzero"`
 }
 
 type replayFilterView struct {
@@ -243,12 +246,31 @@ func (s *server) getReplay(ctx context.Context, input *getReplayInput) (*replayO
 	if job.DryRun || input.Brief {
 		return &replayOutput{Body: view}, nil
 	}
-	outcomes, err := s.Replayer.ReplayOutcomes(ctx, job.ID)
-	if err != nil {
+	if view.Outcomes, err = s.outcomes(ctx, job.ID); err != nil {
+		return nil, err
+	}
+	view.OutcomesOmitted = view.Outcomes == nil
+	return &replayOutput{Body: view}, nil
+}
+
+// outcomesTimeout bounds the counting of outcomes. It is shorter than what the
+// ledger lets a statement take, so that the job itself is always shown.
+const outcomesTimeout = 3 * time.Second
+
+// outcomes counts what became of a job's deliveries; nil when they are too many to
+// be counted in time.
+func (s *server) outcomes(ctx context.Context, id string) (*postback.ReplayOutcomes, error) {
+	bounded, cancel := context.WithTimeout(ctx, outcomesTimeout)
+	defer cancel()
+	outcomes, err := s.Replayer.ReplayOutcomes(bounded, id)
+	switch {
+	case err == nil:
+		return &outcomes, nil
+	case bounded.Err() != nil && ctx.Err() == nil:
+		return nil, nil //nolint:nilnil // they are left out, and the answer says so
+	default:
 		return nil, fmt.Errorf("read outcomes: %w", err)
 	}
-	view.Outcomes = &outcomes
-	return &replayOutput{Body: view}, nil
 }
 
 func (s *server) cancelReplay(ctx context.Context, input *IDInput) (*replayOutput, error) {

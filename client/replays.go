@@ -32,9 +32,11 @@ type ReplayJob struct {
 	// Groups are what a dry run counted, the largest first.
 	Groups []postback.DeliveryGroup `json:"groups,omitempty"`
 	// Outcomes say what became of what was opened again; GetReplay fills them in.
-	Outcomes  *postback.ReplayOutcomes `json:"outcomes,omitempty"`
-	CreatedAt Time                     `json:"created_at"`
-	EndedAt   Time                     `json:"ended_at,omitzero"`
+	Outcomes *postback.ReplayOutcomes `json:"outcomes,omitempty"`
+	// OutcomesOmitted: there were too many to count in time.
+	OutcomesOmitted bool `json:"outcomes_omitted,omitempty"`
+	CreatedAt       Time `json:"created_at"`
+	EndedAt         Time `json:"ended_at,omitzero"`
 }
 
 // StartReplay starts a replay job; a dry run only counts.

@@ -25,6 +25,9 @@ func (p *program) showReplay(job client.ReplayJob, asJSON bool) error {
 		if job.Outcomes != nil && job.Replayed > 0 {
 			p.printf("of the replayed: %s\n", outcomesOf(*job.Outcomes))
 		}
+		if job.OutcomesOmitted {
+			p.printf("of the replayed: too many to count in time; try waybill replay show %s later, or filter waybill delivery list\n", escapeLine(job.ID))
+		}
 	}
 	return nil
 }
