@@ -123,6 +123,26 @@ func TestABlockedDeliverySaysWhyAndGoesOn(t *testing.T) {
 	}
 }
 
+// An example says by the same code what keeps an endpoint's deliveries waiting.
+func TestAnExampleSaysWhatBlocksIt(t *testing.T) {
+	t.Parallel()
+	for cause, breaks := range causes() {
+		t.Run(cause, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, func(o *worker.Options) { breaks(o) })
+			endpoint := b.exchange(t)
+			_, attempt, err := b.worker.Example(t.Context(), endpoint.ID, "")
+			got := string(postback.CodeOf(err))
+			if err == nil && attempt.Error != nil {
+				got = attempt.Error.Code
+			}
+			if got != cause {
+				t.Errorf("got %s, %v", got, err)
+			}
+		})
+	}
+}
+
 // A blocked delivery ends at its max_age though it never was sent.
 func TestABlockedDeliveryEndsAtItsMaxAge(t *testing.T) {
 	t.Parallel()

@@ -2,12 +2,14 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/waybillhq/waybill/internal/id"
 	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/signer"
 )
 
 // exampleGrace is when the sweeper ends an example whose sender died.
@@ -16,7 +18,8 @@ const exampleGrace = 5 * time.Minute
 // Example sends an example event to one endpoint, now and once, and returns
 // the delivery and the attempt. It is in the history, marked as a test. With
 // an empty eventType the type is one that the endpoint wants. CodeNotFound;
-// CodeConflict while the endpoint is paused, or may not be sent any more now.
+// CodeConflict while the endpoint is paused, or may not be sent any more now; unknown_scheme when this
+// process does not know the endpoint's scheme.
 func (w *Worker) Example(ctx context.Context, endpointID, eventType string) (postback.Delivery, postback.Attempt, error) {
 	endpoint, known := w.Endpoints.Endpoint(endpointID)
 	if !known || endpoint.State == postback.EndpointDeleted {
@@ -73,6 +76,10 @@ func (w *Worker) exampleFor(endpoint postback.Endpoint, eventType string) (postb
 		return postback.Due{}, fmt.Errorf("check event type: %w", err)
 	}
 	scheme, err := w.Schemes.Define(endpoint.Scheme)
+	if unknown, ok := errors.AsType[*signer.Error](err); ok {
+		return postback.Due{}, postback.Failure(postback.Code(unknown.Code),
+			"nothing can be sent to endpoint %s, its deliveries wait: %s", endpoint.ID, unknown.Message)
+	}
 	if err != nil {
 		return postback.Due{}, fmt.Errorf("look up scheme: %w", err)
 	}
