@@ -14,7 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Options are what the API is made of. Metrics and Tracer may be nil.
+// Options are what the API is made of. Metrics, Tracer and Pace may be nil.
 type Options struct {
 	Intake          Intake
 	Rematcher       Rematcher
@@ -29,6 +29,7 @@ type Options struct {
 	Diagnoser       Diagnoser
 	Keys            Keys
 	Schemes         Schemes
+	Pace            Pace
 
 	// Ready reports whether events can be accepted.
 	Ready func(ctx context.Context) error

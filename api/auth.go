@@ -59,7 +59,25 @@ func (s *server) authorize(r *http.Request, roles []postback.Role) error {
 	if caller.Role == postback.RolePublisher && caller.Publisher == "" {
 		return postback.Failure(postback.CodeForbidden, "this publisher's key names no publisher; make a new one")
 	}
-	return nil
+	return s.pace(r, caller)
+}
+
+// pace refuses a key that makes too many requests. What an admin changes goes on
+// whatever else the key does: who has to revoke a key or to cancel a replay must
+// not have to wait.
+func (s *server) pace(r *http.Request, caller postback.APIKey) error {
+	intake := strings.HasPrefix(r.URL.Path, "/v1/events")
+	if s.Pace == nil || caller.Role == postback.RoleAdmin && r.Method != http.MethodGet && !intake {
+		return nil
+	}
+	wait := s.Pace.Take(caller.ID)
+	if wait == 0 {
+		return nil
+	}
+	refused := problemOf(r.Context(), postback.Failure(postback.CodeTooManyRequests,
+		"this key makes more than %d requests a second (--max-requests-per-key); send events in batches, or wait", s.Pace.PerSecond()))
+	refused.wait = wait
+	return refused
 }
 
 // ownPublisher is the one publisher that the caller sees, or "" for all.

@@ -1,15 +1,18 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -36,6 +39,8 @@ type problem struct {
 	Code   postback.Code  `json:"code" doc:"Stable; for programs" example:"invalid_request"`
 	Field  string         `json:"field,omitempty" doc:"The field that the problem is about, if one" example:"retry.schedule[0]"`
 	Errors []fieldProblem `json:"errors,omitempty" nullable:"false" doc:"Everything that is wrong"`
+
+	wait time.Duration // until it may be tried again; 0: some seconds
 }
 
 // fieldProblem is one thing that is wrong with a request.
@@ -60,7 +65,7 @@ func (p *problem) GetHeaders() http.Header {
 	case http.StatusUnauthorized:
 		headers.Set("WWW-Authenticate", `Bearer realm="waybill"`)
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		headers.Set("Retry-After", strconv.Itoa(retryAfter))
+		headers.Set("Retry-After", strconv.Itoa(cmp.Or(int(math.Ceil(p.wait.Seconds())), retryAfter)))
 	}
 	return headers
 }
@@ -82,7 +87,7 @@ func statusOf(err *postback.Error) int {
 		return http.StatusForbidden
 	case postback.CodeNotFound:
 		return http.StatusNotFound
-	case postback.CodeConflict, postback.CodeNotEnded, postback.CodeEndpointDeleted, postback.CodeRotationPlanned:
+	case postback.CodeConflict, postback.CodeNotEnded, postback.CodeEndpointDeleted, postback.CodeRotationPlanned, postback.CodeLimit:
 		return http.StatusConflict
 	case postback.CodeTooManyRequests:
 		return http.StatusTooManyRequests

@@ -114,6 +114,14 @@ type Keys interface {
 	Revoke(ctx context.Context, id string) error
 }
 
+// Pace bounds how many requests a second each key makes.
+type Pace interface {
+	// Take counts a request; when there are too many, it says after how long the
+	// next one is let through.
+	Take(keyID string) (wait time.Duration)
+	PerSecond() int
+}
+
 // Schemes knows the schemes that endpoints may choose.
 type Schemes interface {
 	// Create keeps a new scheme, declared in JSON.

@@ -91,6 +91,9 @@ type Options struct {
 	MaxInFlightPublisher int
 	// Shards is over how many shards the endpoints are spread. Zero means one.
 	Shards int
+	// MaxReplays is how many replays of one publisher may run at once, and how many
+	// that name none (0: any).
+	MaxReplays int
 	// Grace is how long a queued attempt may take before the sweeper looks
 	// after it. Zero means 45 s: longer than the lease of a dead worker.
 	Grace time.Duration

@@ -75,6 +75,9 @@ func (d *Dispatcher) StartReplay(ctx context.Context, filter postback.DeliveryFi
 	if rate < 0 || math.IsNaN(rate) {
 		return postback.ReplayJob{}, postback.Invalid("rate", postback.CodeInvalid, "must be a number and not negative; leave it out for no limit")
 	}
+	if err := d.roomForReplay(ctx, filter.Publisher, dryRun); err != nil {
+		return postback.ReplayJob{}, err
+	}
 	now := d.now()
 	// What ends after this moment is not the job's: so a delivery that fails
 	// again is not replayed by the same job again.
@@ -101,6 +104,29 @@ func (d *Dispatcher) StartReplay(ctx context.Context, filter postback.DeliveryFi
 		return job, nil
 	}
 	return d.firstPart(ctx, job), nil
+}
+
+// roomForReplay refuses a replay when as many of the publisher's run as may. Two
+// that start in the same moment may both pass: a few more do no harm.
+func (d *Dispatcher) roomForReplay(ctx context.Context, publisher string, dryRun bool) error {
+	if d.MaxReplays == 0 || dryRun {
+		return nil
+	}
+	jobs, err := d.Replays.RunningReplays(ctx)
+	if err != nil {
+		return fmt.Errorf("count replays: %w", err)
+	}
+	running := 0
+	for _, job := range jobs {
+		if job.Filter.Publisher == publisher {
+			running++
+		}
+	}
+	if running < d.MaxReplays {
+		return nil
+	}
+	return postback.Failure(postback.CodeLimit,
+		"%d replays run already, the most that may at once for a publisher, or for none (--max-replays-per-publisher); wait for one to end, cancel one, or raise the setting", running)
 }
 
 // firstPart collects the first part of a new job, all of a small one, so that

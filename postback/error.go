@@ -24,6 +24,7 @@ const (
 	CodeSecretUnchanged Code = "secret_unchanged"
 	CodeRotationPlanned Code = "rotation_planned"
 	CodeTooManyRequests Code = "too_many_requests"
+	CodeLimit           Code = "limit_reached" // of the server's settings
 	CodeUnavailable     Code = "unavailable"
 	CodeInternal        Code = "internal"
 )

@@ -19,5 +19,29 @@ func clientSettings() []setting {
 			},
 			show: func(c Config) string { return strconv.Itoa(c.ConnectionsPerAddress) },
 		},
+		{
+			name: "max-endpoints-per-publisher", placeholder: "COUNT",
+			usage: "maximum endpoints of one publisher; 0: no limit",
+			parse: func(c *Config, v []string) error {
+				return parseCount(&c.EndpointsPerPublisher, v[0], 0, MaxPerPublisher)
+			},
+			show: func(c Config) string { return strconv.Itoa(c.EndpointsPerPublisher) },
+		},
+		{
+			name: "max-replays-per-publisher", placeholder: "COUNT",
+			usage: "maximum replays by filter of one publisher that run at once, and of those that name none; 0: no limit",
+			parse: func(c *Config, v []string) error {
+				return parseCount(&c.ReplaysPerPublisher, v[0], 0, MaxPerPublisher)
+			},
+			show: func(c Config) string { return strconv.Itoa(c.ReplaysPerPublisher) },
+		},
+		{
+			name: "max-requests-per-key", placeholder: "COUNT",
+			usage: "maximum requests per second of one API key to this process; 0: no limit",
+			parse: func(c *Config, v []string) error {
+				return parseCount(&c.RequestsPerKey, v[0], 0, MaxRequestsPerKey)
+			},
+			show: func(c Config) string { return strconv.Itoa(c.RequestsPerKey) },
+		},
 	}
 }

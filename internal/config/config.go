@@ -22,6 +22,8 @@ const (
 	MaxConcurrency       = 10_000
 	MaxConnections       = 1_000 // to the database
 	MaxClientConnections = 100_000
+	MaxPerPublisher      = 1_000_000
+	MaxRequestsPerKey    = 1_000_000
 	MaxDrain             = 10 * time.Minute
 	MinRetention         = day
 	MaxRetention         = 36_500 * day
@@ -52,6 +54,11 @@ type Config struct {
 	// and ConnectionsPerAddress how many of them may come from one address.
 	Connections           int
 	ConnectionsPerAddress int
+
+	// What each publisher and each key may have; 0 bounds nothing.
+	EndpointsPerPublisher int
+	ReplaysPerPublisher   int // that run at once
+	RequestsPerKey        int // a second, of each API process
 
 	DataDir string // holds the embedded ledger, the keyring and the admin key
 	// Database is sqlite:PATH or a postgres:// URL; empty is waybill.db in
@@ -96,6 +103,9 @@ func Default() Config {
 		Listen:                "127.0.0.1:8480",
 		Connections:           4096,
 		ConnectionsPerAddress: 512,
+		EndpointsPerPublisher: 1_000,
+		ReplaysPerPublisher:   10,
+		RequestsPerKey:        5_000,
 		DataDir:               "./waybill-data",
 		DatabaseConnections:   16,
 		LogLevel:              slog.LevelInfo,

@@ -26,6 +26,9 @@ import (
 // Ledger keeps endpoints.
 type Ledger interface {
 	SaveEndpoint(ctx context.Context, endpoint postback.Endpoint) (postback.Endpoint, error)
+	// AddEndpoint saves a new one, unless its publisher has as many as given:
+	// CodeLimit; 0 is no limit.
+	AddEndpoint(ctx context.Context, endpoint postback.Endpoint, most int) (postback.Endpoint, error)
 	Endpoint(ctx context.Context, id string) (postback.Endpoint, error)
 	Cancel(ctx context.Context, endpointID string, reason postback.Reason, at time.Time, limit int) (int, error)
 }
@@ -54,7 +57,7 @@ type Schemes interface {
 	DefineRevision(name string) (*signer.Definition, int64, error)
 }
 
-// Options are the parts of a Manager; all but Now are required.
+// Options are the parts of a Manager; all but Most and Now are required.
 type Options struct {
 	Ledger   Ledger
 	Registry Registry
@@ -62,6 +65,9 @@ type Options struct {
 	Reach    Reach
 	Schemes  Schemes
 	Past     Past
+	// Most is how many endpoints a publisher may have; an operator may have any
+	// number. Zero is no limit.
+	Most int
 	// Now is the ledger's clock. Nil means time.Now.
 	Now func() time.Time
 }
@@ -74,6 +80,7 @@ type Manager struct {
 	reach    Reach
 	schemes  Schemes
 	past     Past
+	most     int
 	now      func() time.Time
 }
 
@@ -84,7 +91,7 @@ func New(options Options) *Manager {
 	}
 	return &Manager{
 		ledger: options.Ledger, registry: options.Registry, sealer: options.Sealer, reach: options.Reach,
-		schemes: options.Schemes, past: options.Past, now: options.Now,
+		schemes: options.Schemes, past: options.Past, most: options.Most, now: options.Now,
 	}
 }
 
@@ -115,10 +122,28 @@ func (m *Manager) Create(ctx context.Context, spec postback.EndpointSpec) (postb
 	}
 	endpoint.Secrets = m.rotate(endpoint, secret, postback.Rotation{}, now)
 	warnings = append(warnings, m.compare(ctx, endpoint)...)
-	if endpoint, err = m.save(ctx, endpoint); err != nil {
+	if endpoint, err = m.add(ctx, endpoint); err != nil {
 		return fail(err)
 	}
 	return endpoint, secret, warnings, nil
+}
+
+// add saves a new endpoint if its publisher may have one more.
+func (m *Manager) add(ctx context.Context, endpoint postback.Endpoint) (postback.Endpoint, error) {
+	most := m.most
+	if endpoint.Publisher == postback.Operator {
+		most = 0
+	}
+	added, err := m.ledger.AddEndpoint(ctx, endpoint, most)
+	switch {
+	case postback.CodeOf(err) == postback.CodeLimit:
+		return postback.Endpoint{}, postback.Invalid("publisher", postback.CodeLimit,
+			"has %d endpoints already, the most that a publisher may have (--max-endpoints-per-publisher); delete one, or raise the setting", most)
+	case err != nil:
+		return postback.Endpoint{}, fmt.Errorf("add endpoint: %w", err)
+	}
+	m.saved(ctx)
+	return added, nil
 }
 
 // Update changes what the patch names. CodeNotFound; the error names the field
@@ -209,11 +234,14 @@ func (m *Manager) save(ctx context.Context, endpoint postback.Endpoint) (postbac
 	if err != nil {
 		return postback.Endpoint{}, fmt.Errorf("save endpoint: %w", err)
 	}
-	// The change is made, and a new secret is shown only in this answer: that
-	// it is seen a moment later, when the registry follows, is no failure.
-	_ = m.registry.Refresh(ctx)
+	m.saved(ctx)
 	return saved, nil
 }
+
+// saved has this process see a change. It is made, and a new secret is shown only
+// in this answer: that it is seen a moment later, when the registry follows, is no
+// failure.
+func (m *Manager) saved(ctx context.Context) { _ = m.registry.Refresh(ctx) }
 
 // check refuses an endpoint that could not be delivered to, completes its
 // defaults, and warns of what trips common receivers.

@@ -313,6 +313,10 @@ func (f failing) SaveEndpoint(context.Context, postback.Endpoint) (postback.Endp
 	return postback.Endpoint{}, f.err
 }
 
+func (f failing) AddEndpoint(context.Context, postback.Endpoint, int) (postback.Endpoint, error) {
+	return postback.Endpoint{}, f.err
+}
+
 func (f failing) Endpoint(context.Context, string) (postback.Endpoint, error) {
 	return postback.Endpoint{}, f.err
 }

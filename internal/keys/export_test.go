@@ -1,5 +1,7 @@
 package keys
 
+import "time"
+
 // Trusted is how many keys are held in memory.
 func (k *Keys) Trusted() int { return len(k.trusted) }
 
@@ -8,3 +10,9 @@ const MaxClients = maxClients
 
 // Suspects is how many clients that failed are held in memory.
 func (k *Keys) Suspects() int { return len(k.guard.clients) }
+
+// SetClock has the time told by now.
+func (p *Pace) SetClock(now func() time.Time) { p.now = now }
+
+// Known is how many keys are remembered.
+func (p *Pace) Known() int { return len(p.keys) }

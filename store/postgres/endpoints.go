@@ -20,7 +20,8 @@ const (
 		timeout = $7, headers = $8, expect = $9, max_in_flight = $10, rate_limit = $11, order_by = $12, allow_empty = $13, description = $14,
 		state = $15, disabled_reason = $16, disabled_at = $17, created_at = $18, updated_at = $19, revision = $21
 		WHERE id = $20 AND revision = $22`
-	selectSecrets = `SELECT endpoint_id, version, sealed, created_at, active_from, retired_at, last_used_at FROM endpoint_secrets
+	countEndpoints = `SELECT count(*) FROM endpoints WHERE publisher = $1 AND state <> 'deleted'`
+	selectSecrets  = `SELECT endpoint_id, version, sealed, created_at, active_from, retired_at, last_used_at FROM endpoint_secrets
 		WHERE endpoint_id = ANY($1) ORDER BY endpoint_id, version DESC`
 	deleteSecrets = `DELETE FROM endpoint_secrets WHERE endpoint_id = $1 AND version <> ALL($2)`
 	// When a secret was last used is not the saver's to say.
@@ -80,6 +81,24 @@ func secretDest(s *secretRow) []any {
 // Revision must be the stored one (else CodeConflict), together with its
 // secrets, and returns it with its new Revision.
 func (l *Ledger) SaveEndpoint(ctx context.Context, endpoint postback.Endpoint) (postback.Endpoint, error) {
+	return l.saveEndpoint(ctx, endpoint, func(context.Context, pgx.Tx) error { return nil })
+}
+
+// AddEndpoint writes a new endpoint, unless its publisher has too many. Endpoints
+// are written one after another: the next revision is locked.
+func (l *Ledger) AddEndpoint(ctx context.Context, endpoint postback.Endpoint, most int) (postback.Endpoint, error) {
+	return l.saveEndpoint(ctx, endpoint, func(ctx context.Context, tx pgx.Tx) error {
+		count, err := single(ctx, tx, "count", one[int], countEndpoints, clean(endpoint.Publisher))
+		if err != nil {
+			return err
+		}
+		return store.Room(endpoint.Publisher, count, most)
+	})
+}
+
+// saveEndpoint writes an endpoint if the check, which is made when no other one
+// is being written, lets it.
+func (l *Ledger) saveEndpoint(ctx context.Context, endpoint postback.Endpoint, check func(context.Context, pgx.Tx) error) (postback.Endpoint, error) {
 	query, args, err := endpointStatement(endpoint)
 	if err != nil {
 		return endpoint, err
@@ -90,6 +109,9 @@ func (l *Ledger) SaveEndpoint(ctx context.Context, endpoint postback.Endpoint) (
 			return err
 		}
 		if err := requireScheme(ctx, tx, endpoint); err != nil {
+			return err
+		}
+		if err := check(ctx, tx); err != nil {
 			return err
 		}
 		before, err := stateOf(ctx, tx, endpoint.ID)

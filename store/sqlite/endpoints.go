@@ -20,7 +20,8 @@ const (
 		timeout = ?, headers = ?, expect = ?, max_in_flight = ?, rate_limit = ?, order_by = ?, allow_empty = ?, description = ?, state = ?, disabled_reason = ?, disabled_at = ?, created_at = ?, updated_at = ?,
 		revision = (SELECT max(revision) + 1 FROM endpoints)
 		WHERE id = ? AND revision = ?`
-	selectSecrets = `SELECT endpoint_id, version, sealed, created_at, active_from, retired_at, last_used_at FROM endpoint_secrets
+	countEndpoints = `SELECT count(*) FROM endpoints WHERE publisher = ? AND state <> 'deleted'`
+	selectSecrets  = `SELECT endpoint_id, version, sealed, created_at, active_from, retired_at, last_used_at FROM endpoint_secrets
 		WHERE endpoint_id IN (SELECT value FROM json_each(?)) ORDER BY endpoint_id, version DESC`
 	deleteSecrets = `DELETE FROM endpoint_secrets WHERE endpoint_id = ? AND version NOT IN (SELECT value FROM json_each(?))`
 	// When a secret was last used is not the saver's to say.
@@ -78,12 +79,31 @@ func secretDest(s *secretRow) []any {
 // Revision must be the stored one (else CodeConflict), together with its
 // secrets, and returns it with its new Revision.
 func (l *Ledger) SaveEndpoint(ctx context.Context, endpoint postback.Endpoint) (postback.Endpoint, error) {
+	return l.saveEndpoint(ctx, endpoint, func(context.Context, *session) error { return nil })
+}
+
+// AddEndpoint writes a new endpoint, unless its publisher has too many.
+func (l *Ledger) AddEndpoint(ctx context.Context, endpoint postback.Endpoint, most int) (postback.Endpoint, error) {
+	return l.saveEndpoint(ctx, endpoint, func(ctx context.Context, db *session) error {
+		count, err := countRows(ctx, db, countEndpoints, endpoint.Publisher)
+		if err != nil {
+			return err
+		}
+		return store.Room(endpoint.Publisher, count, most)
+	})
+}
+
+// saveEndpoint writes an endpoint if the check lets it.
+func (l *Ledger) saveEndpoint(ctx context.Context, endpoint postback.Endpoint, check func(context.Context, *session) error) (postback.Endpoint, error) {
 	query, args, err := endpointStatement(endpoint)
 	if err != nil {
 		return endpoint, err
 	}
 	return write(ctx, l.writer, 1+len(endpoint.Secrets), func(ctx context.Context, db *session) (postback.Endpoint, error) {
 		if err := requireScheme(ctx, db, endpoint); err != nil {
+			return endpoint, err
+		}
+		if err := check(ctx, db); err != nil {
 			return endpoint, err
 		}
 		before, err := stateOf(ctx, db, endpoint.ID)

@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
@@ -12,6 +14,8 @@ func endpointTests() []test {
 		{"replaces what is stored, secrets included", endpointReplaces},
 		{"refuses a change of another revision", endpointStale},
 		{"refuses a new endpoint under a known id", endpointTwice},
+		{"adds as many of a publisher as it may have", endpointLimit},
+		{"adds no more of them when many are added at once", endpointLimitTogether},
 		{"does not know an endpoint that is not there", endpointUnknown},
 		{"gives growing revisions and lists what is newer", endpointSince},
 		{"lists newest first without deleted ones", endpointLists},
@@ -204,4 +208,56 @@ func endpointPages(k kit) {
 	}
 	same(k, "endpoints", found, []postback.Endpoint{saved[2], saved[1], saved[0]})
 	same(k, "last cursor", page.Cursor, "")
+}
+
+// add adds an endpoint of a publisher, which may have three.
+func (k kit) add(id, publisher string) error {
+	endpoint := Endpoint(id)
+	endpoint.Publisher = publisher
+	_, err := k.AddEndpoint(k.ctx(), endpoint, 3)
+	return err
+}
+
+func endpointLimit(k kit) {
+	want := Endpoint("ep_1")
+	added, err := k.AddEndpoint(k.ctx(), want, 3)
+	k.must(err)
+	want.Revision = added.Revision
+	same(k, "added", added, want)
+	k.must(k.add("ep_2", want.Publisher))
+	k.must(k.add("ep_3", want.Publisher))
+	k.fails(k.add("ep_4", want.Publisher), postback.CodeLimit)
+	_, err = k.Endpoint(k.ctx(), "ep_4")
+	k.fails(err, postback.CodeNotFound)
+	k.must(k.add("ep_other", "pub_other"))
+	_, err = k.AddEndpoint(k.ctx(), Endpoint("ep_any"), 0)
+	k.must(err)
+
+	added.State = postback.EndpointPaused
+	added = k.save(added)
+	k.fails(k.add("ep_5", want.Publisher), postback.CodeLimit)
+	added.State = postback.EndpointDeleted
+	k.save(added)
+	other, err := k.Endpoint(k.ctx(), "ep_any")
+	k.must(err)
+	other.State = postback.EndpointDeleted
+	k.save(other)
+	k.must(k.add("ep_6", want.Publisher))
+	k.fails(k.add("ep_6", "pub_third"), postback.CodeConflict)
+}
+
+func endpointLimitTogether(k kit) {
+	var added atomic.Int64
+	together(20, func(i int) {
+		switch err := k.add(fmt.Sprintf("ep_%d", i), "pub_1"); {
+		case err == nil:
+			added.Add(1)
+		case postback.CodeOf(err) != postback.CodeLimit:
+			k.Errorf("add: %v", err)
+		}
+	})
+	same(k, "added", added.Load(), 3)
+	found, _, err := k.Endpoints(k.ctx(), postback.EndpointFilter{Publisher: "pub_1"}, postback.Page{Limit: 100})
+	k.must(err)
+	same(k, "stored", len(found), 3)
 }

@@ -104,6 +104,10 @@ type Endpoints interface {
 	// which is there is CodeConflict in the field "scheme". It returns the endpoint as stored, with its new
 	// Revision and its secrets newest version first. Revisions grow over all endpoints in commit order.
 	SaveEndpoint(ctx context.Context, endpoint postback.Endpoint) (postback.Endpoint, error)
+	// AddEndpoint writes a new endpoint as SaveEndpoint does, unless its publisher
+	// has as many that are not deleted as given, or more: CodeLimit, however many are
+	// added at once. 0 is no limit.
+	AddEndpoint(ctx context.Context, endpoint postback.Endpoint, most int) (postback.Endpoint, error)
 	// Endpoint returns one endpoint, a deleted one too; CodeNotFound.
 	Endpoint(ctx context.Context, id string) (postback.Endpoint, error)
 	// Endpoints lists endpoints, newest first, without deleted ones.
