@@ -44,6 +44,9 @@ func badFlag(err error) error {
 		return usagef("%v", err)
 	}
 	flag := invalid.GetFlag()
+	if blank(invalid.GetValue()) {
+		return emptyFlag(flag)
+	}
 	use := invalid.Unwrap().Error()
 	switch flag.Value.Type() {
 	case "int":

@@ -150,16 +150,20 @@ func (p *program) endpointUpdate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "update ENDPOINT", Short: "Change an endpoint",
 		Long: `Change what the flags name and leave the rest. --header replaces all headers,
---event-type all patterns and --allow-empty all macros; an empty one ('') removes them. The --retry-... flags that
-say when attempts are made replace all of those; --retry-on and --stop-on, which say
-after which failures, each stand alone. What is expected of the body of a 200 is set as
-a whole; --expect '' removes it, --rate-limit 0 the limit, --order-by '' the order. Attempts that are due follow the new settings.`,
+--event-type all patterns and --allow-empty all macros. An empty value ('') removes what
+is there: of --header, --event-type, --allow-empty, --description, --expect, --order-by, --retry-on and --stop-on; of
+--retry-schedule it leaves one attempt. --rate-limit 0 removes the limit.
+
+The --retry-... flags that say when attempts are made replace all of those; --retry-on
+and --stop-on, which say after which failures, each stand alone. What is expected of
+the body of a 200 is set as a whole. Attempts that are due follow the new settings.`,
 		Example: `  waybill endpoint update ep_0198c0de00007000800000000000ab12 --timeout 30s
   waybill endpoint update ep_0198c0de00007000800000000000ab12 --retry-on 5xx,timeout --stop-on 403
   waybill endpoint update ep_0198c0de00007000800000000000ab12 --event-type ''`,
 		Args: takes("ENDPOINT"),
 	}
 	flags.add(cmd)
+	clears(cmd, "allow-empty", "event-type", "header", "description", "retry-schedule", "retry-on", "stop-on", "expect", "order-by")
 	return p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
 		patch, err := flags.patch(cmd)
 		if err != nil {

@@ -5,6 +5,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
 	"github.com/waybillhq/waybill/client"
 	"github.com/waybillhq/waybill/signer"
 )
@@ -17,8 +20,22 @@ var (
 	EscapeJSON  = escapeJSON
 )
 
-// FilterFlags are the flags that pick deliveries.
-func FilterFlags() []string { return new(filterFlags).names() }
+// Flags are the flags of every command that does something, by its name.
+func Flags() map[string][]string {
+	flags := map[string][]string{}
+	var walk func(cmd *cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		if _, name, below := strings.Cut(cmd.CommandPath(), " "); below && cmd.Name() != "help" {
+			flags[name] = []string{}
+			cmd.Flags().VisitAll(func(flag *pflag.Flag) { flags[name] = append(flags[name], flag.Name) })
+		}
+		for _, below := range cmd.Commands() {
+			walk(below)
+		}
+	}
+	walk(new(program).root())
+	return flags
+}
 
 // ParseRequest reads what --request was given.
 func ParseRequest(text, base string) ([]signer.Received, error) {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -81,23 +80,20 @@ func (f *filterFlags) read(cmd *cobra.Command) (client.DeliveryFilter, error) {
 // filterMark annotates the flags that pick.
 const filterMark = "waybill_filter"
 
-// filters marks flags that pick: when one is given without a value, the command
-// is refused. A filter that is dropped picks too much.
+// filters marks flags that pick: one that is given and picks nothing is refused,
+// as a filter that is dropped picks too much.
 func filters(cmd *cobra.Command, names ...string) {
 	for _, name := range names {
 		cmd.Flags().Lookup(name).Annotations = map[string][]string{filterMark: nil}
 	}
 }
 
-// checkFilters refuses filters that are given without a value.
+// checkFilters refuses filters that are given and filter nothing.
 func checkFilters(cmd *cobra.Command) (err error) {
 	cmd.Flags().Visit(func(flag *pflag.Flag) {
 		_, picks := flag.Annotations[filterMark]
 		value := flag.Value.String()
-		switch {
-		case picks && (strings.TrimSpace(value) == "" || value == "[]"):
-			err = usagef("--%s is empty: give a value, or leave it out to filter nothing", flag.Name)
-		case picks && flag.Value.Type() == "bool" && value == "false":
+		if picks && flag.Value.Type() == "bool" && value == "false" {
 			err = usagef("--%s=false filters nothing: leave it out", flag.Name)
 		}
 	})

@@ -46,7 +46,9 @@ failed again since are dead letters like any other: the next job picks them.`,
   waybill replay --publisher pub_1 --since 24h --rate 50 --yes
   waybill replay list
   waybill replay cancel rpl_0198c0de00007000800000000000ab12`,
-		Args: cobra.ArbitraryArgs,
+		Args: func(_ *cobra.Command, args []string) error {
+			return notBlank(slices.Repeat([]string{"DELIVERY"}, len(args)), args)
+		},
 	}
 	flags.filter.add(cmd)
 	add := cmd.Flags()

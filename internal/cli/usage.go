@@ -65,9 +65,20 @@ func takes(names ...string) cobra.PositionalArgs {
 		case len(args) > len(names):
 			return usagef("%q is one argument too many", args[len(names)])
 		default:
-			return nil
+			return notBlank(names, args)
 		}
 	}
+}
+
+// notBlank refuses arguments that are empty, such as those of a variable that is
+// not set.
+func notBlank(names, args []string) error {
+	for i, name := range names {
+		if blank(args[i]) {
+			return usagef("%s is empty", name)
+		}
+	}
+	return nil
 }
 
 // require is an error that names the flags that are missing.

@@ -87,14 +87,11 @@ func (l *loader) envProvider() koanf.Provider {
 }
 
 func flagPair(flag *pflag.Flag) (string, any) {
-	value, ok := flag.Value.(*flagValue)
-	if !ok {
+	at := indexSetting(func(s setting) bool { return s.name == flag.Name })
+	if at < 0 {
 		return "", nil
 	}
-	if value.setting.list {
-		return value.setting.key(), value.given
-	}
-	return value.setting.key(), value.String()
+	return settings()[at].key(), flag.Value.String()
 }
 
 func (l *loader) parse() (Config, error) {
@@ -129,8 +126,6 @@ func textsOf(value any, list bool) ([]string, error) {
 	switch value := value.(type) {
 	case nil:
 		return nil, nil
-	case []string:
-		return splitList(strings.Join(value, ",")), nil
 	case []any:
 		if !list {
 			return nil, errors.New("is a list; write one value")
