@@ -48,7 +48,7 @@ func refuseNulls(object []byte, cleared []string) error {
 		}
 	}
 	if field, found := nullIn("", members); found {
-		return postback.Null(field)
+		return postback.Null(field) //nolint:wrapcheck // it names the field
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 
 // replayFilter is a filter of deliveries as JSON.
 type replayFilter struct {
-	State      stateList `json:"state,omitempty" doc:"One ended state (dead, succeeded, cancelled) or a list of them; left out: dead"`
+	State      stateList `json:"state,omitempty" doc:"One ended state (dead, succeeded, cancelled) or a list of them; left out: dead"` //nolint:modernize // it makes the member optional
 	Endpoint   string    `json:"endpoint,omitempty" minLength:"1"`
 	Publisher  string    `json:"publisher,omitempty" minLength:"1"`
 	Event      string    `json:"event,omitempty" minLength:"1"`

@@ -10,7 +10,7 @@ import (
 )
 
 // What an empty value removes, as the help says. Everywhere else it is refused.
-var cleared = map[string][]string{ //nolint:gochecknoglobals // a table
+var cleared = map[string][]string{
 	"endpoint update": {"allow-empty", "description", "event-type", "expect", "header", "order-by", "retry-on", "retry-schedule", "stop-on"},
 }
 

@@ -95,7 +95,7 @@ be declared anew afterwards. On a terminal it asks first.`,
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	return p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
 		if !yes && p.interactive() {
-			if err := p.confirm("Delete the scheme "+escapeLine(args[0])+"?"); err != nil {
+			if err := p.confirm("Delete the scheme " + escapeLine(args[0]) + "?"); err != nil {
 				return err
 			}
 		}

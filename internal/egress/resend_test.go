@@ -277,7 +277,7 @@ func TestClosedConnectionsAreSeen(t *testing.T) {
 func TestAKeptConnectionIsNamed(t *testing.T) {
 	t.Parallel()
 	hang := make(chan struct{})
-	server := receiver(t, func(w http.ResponseWriter, r *http.Request) {
+	server := receiver(t, func(_ http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/hang" {
 			<-hang
 		}

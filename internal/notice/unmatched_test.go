@@ -68,7 +68,7 @@ func TestManyPublishersAreCounted(t *testing.T) {
 	b.stray(t, postback.Operator, "op_before", begin)
 	look(t, b.process(t), begin.Add(10*time.Minute))
 	fields := keysOf(t, b.dataOf(t, postback.NoticeUnmatched))
-	if named := fields["publishers"].([]any); fields["count"] != 14.0 || fields["more_publishers"] != 4.0 || len(named) != 10 {
+	if named, _ := fields["publishers"].([]any); fields["count"] != 14.0 || fields["more_publishers"] != 4.0 || len(named) != 10 {
 		t.Errorf("it says %v", fields)
 	}
 }

@@ -111,7 +111,9 @@ func LedgerFile(t testing.TB) string {
 }
 
 // emptyLedger is the content of a new ledger's file.
-var emptyLedger = sync.OnceValues(func() (content []byte, err error) {
+var emptyLedger = sync.OnceValues(makeLedger) //nolint:gochecknoglobals // made once for all tests
+
+func makeLedger() (content []byte, err error) {
 	directory, err := os.MkdirTemp("", "waybill-ledger-")
 	if err != nil {
 		return nil, fmt.Errorf("make directory: %w", err)
@@ -125,8 +127,8 @@ var emptyLedger = sync.OnceValues(func() (content []byte, err error) {
 	if err := ledger.Close(); err != nil {
 		return nil, fmt.Errorf("close ledger: %w", err)
 	}
-	return os.ReadFile(path) //nolint:wrapcheck // It names the file.
-})
+	return os.ReadFile(path) //nolint:wrapcheck // it names the file
+}
 
 // NewKeyring makes a ring of one key.
 func NewKeyring(t testing.TB) *seal.Keyring {

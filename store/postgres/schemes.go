@@ -80,7 +80,7 @@ func requireScheme(ctx context.Context, tx pgx.Tx, endpoint postback.Endpoint) e
 	}
 	stands, err := single(ctx, tx, "scheme", one[bool], schemeStands, endpoint.Scheme, endpoint.SchemeRevision)
 	if err == nil && !stands {
-		return store.SchemeChanged(endpoint.Scheme)
+		return store.SchemeChanged(endpoint.Scheme) //nolint:wrapcheck // it says what is wrong
 	}
 	return err
 }

@@ -38,7 +38,7 @@ func saveSchemeIn(ctx context.Context, db *session, scheme postback.DeclaredSche
 	}
 	stored, err := single(ctx, db, "scheme", schemeDest, `SELECT `+schemeColumns+` FROM schemes WHERE name = ?`, scheme.Name)
 	if err == nil && string(stored.Declaration) != string(scheme.Declaration) {
-		return store.SchemeTaken(scheme.Name)
+		return store.SchemeTaken(scheme.Name) //nolint:wrapcheck // it says what is wrong
 	}
 	return err
 }
@@ -64,7 +64,7 @@ func deleteSchemeIn(ctx context.Context, db *session, name string, at time.Time)
 	if err != nil {
 		return fmt.Errorf("look for endpoints of the scheme: %w", err)
 	}
-	return store.SchemeInUse(name, users)
+	return store.SchemeInUse(name, users) //nolint:wrapcheck // it says what is wrong
 }
 
 func userDest(u *store.SchemeUser) []any { return []any{&u.ID, &u.Count} }
@@ -76,7 +76,7 @@ func requireScheme(ctx context.Context, db *session, endpoint postback.Endpoint)
 	}
 	stands, err := single(ctx, db, "scheme", func(b *bool) []any { return []any{b} }, schemeStands, endpoint.Scheme, endpoint.SchemeRevision)
 	if err == nil && !stands {
-		return store.SchemeChanged(endpoint.Scheme)
+		return store.SchemeChanged(endpoint.Scheme) //nolint:wrapcheck // it says what is wrong
 	}
 	return err
 }
