@@ -108,7 +108,7 @@ func TestAnEarlierHoldDoesNotComeBack(t *testing.T) {
 	holdFor(t, holds, "ep_1", now.Add(-5*time.Minute), time.Hour)
 	refresh(t, other, now)
 	now = time.Now()
-	resumed := postback.Endpoint{ID: "ep_1", UpdatedAt: now}
+	resumed := postback.Endpoint{ID: "ep_1", UpdatedAt: now.Add(-time.Minute)}
 	if holds.Held(resumed, now) || other.Held(resumed, now) {
 		t.Fatal("it is held though it was resumed")
 	}
