@@ -2,7 +2,6 @@ package keys
 
 import (
 	"net/netip"
-	"sync"
 	"time"
 )
 
@@ -16,46 +15,14 @@ const (
 )
 
 // guard counts failed logins by client.
-type guard struct {
-	mu      sync.Mutex
-	clients map[netip.Prefix]debt
-}
+type guard struct{ failed leaks[netip.Prefix] }
 
-// debt is what a client had failed at a time.
-type debt struct {
-	failed float64
-	at     time.Time
-}
-
-func (d debt) left(now time.Time) float64 {
-	return max(0, d.failed-float64(now.Sub(d.at))/float64(forgiven))
+func newGuard() guard {
+	return guard{newLeaks[netip.Prefix](failures, 1/forgiven.Seconds(), maxClients)}
 }
 
 // blocks reports whether a client must wait before it fails again.
-func (g *guard) blocks(client netip.Prefix, now time.Time) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.clients[client].left(now) > failures-1
-}
+func (g *guard) blocks(client netip.Prefix, now time.Time) bool { return g.failed.full(client, now) }
 
 // fail counts a failed login.
-func (g *guard) fail(client netip.Prefix, now time.Time) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if _, known := g.clients[client]; !known && len(g.clients) >= maxClients {
-		g.forget(now)
-	}
-	g.clients[client] = debt{failed: g.clients[client].left(now) + 1, at: now}
-}
-
-// forget makes room: of those that owe nothing, else of all.
-func (g *guard) forget(now time.Time) {
-	for client, owed := range g.clients {
-		if owed.left(now) == 0 {
-			delete(g.clients, client)
-		}
-	}
-	if len(g.clients) >= maxClients {
-		clear(g.clients)
-	}
-}
+func (g *guard) fail(client netip.Prefix, now time.Time) { g.failed.put(client, now) }

@@ -60,7 +60,7 @@ type trusted struct {
 
 // New makes Keys over a ledger.
 func New(ledger Ledger) *Keys {
-	return &Keys{ledger: ledger, now: time.Now, guard: guard{clients: map[netip.Prefix]debt{}}, trusted: map[[sha256.Size]byte]trusted{}}
+	return &Keys{ledger: ledger, now: time.Now, guard: newGuard(), trusted: map[[sha256.Size]byte]trusted{}}
 }
 
 // Create makes a key and returns it with its text, which is shown this once.
