@@ -4,19 +4,19 @@ package dispatcher
 // there are the last ones: as many as the queue holds, or fewer where other
 // processes fill it, too.
 type lane struct {
-	share     int           // of one endpoint
-	publisher int           // of all endpoints of a publisher
-	length    int           // when it was last looked at, and what entered since
-	entries   int           // how many entered from this process
-	recent    []owner       // whom the last ones are for, oldest first
-	of        map[owner]int // how many of these are each endpoint's
-	ofAll     map[owner]int // and each publisher's
+	share     int            // of one endpoint
+	publisher int            // of all endpoints of a publisher
+	length    int            // when it was last looked at, and what entered since
+	entries   int            // how many entered from this process
+	recent    []owner        // whom the last ones are for, oldest first
+	of        map[owner]int  // how many of these are each endpoint's
+	ofAll     map[string]int // and each publisher's
 }
 
 func (l *lanes) newShards(count int) []*lane {
 	shards := make([]*lane, count)
 	for i := range shards {
-		shards[i] = &lane{share: l.share, publisher: l.publisher, of: map[owner]int{}, ofAll: map[owner]int{}}
+		shards[i] = &lane{share: l.share, publisher: l.publisher, of: map[owner]int{}, ofAll: map[string]int{}}
 	}
 	return shards
 }
@@ -26,7 +26,7 @@ func (l *lane) add(of owner) {
 	l.entries++
 	l.recent = append(l.recent, of)
 	l.of[of]++
-	l.ofAll[of.all()]++
+	l.ofAll[of.publisher]++
 }
 
 // saw notes how long the queue was at a moment when so many had entered.
@@ -35,13 +35,13 @@ func (l *lane) saw(length, entries int) {
 	gone := max(0, len(l.recent)-l.length)
 	for _, of := range l.recent[:gone] {
 		less(l.of, of)
-		less(l.ofAll, of.all())
+		less(l.ofAll, of.publisher)
 	}
 	l.recent = l.recent[gone:]
 }
 
 // less counts one less, and forgets those that have none.
-func less(counts map[owner]int, of owner) {
+func less[K comparable](counts map[K]int, of K) {
 	if counts[of]--; counts[of] <= 0 {
 		delete(counts, of)
 	}
@@ -52,5 +52,5 @@ func (l *lane) room(of owner, bound int) int {
 	return min(bound-l.length, l.share-l.of[of])
 }
 
-// publisherRoom is how many more of all its publisher's endpoints may.
-func (l *lane) publisherRoom(of owner) int { return l.publisher - l.ofAll[of.all()] }
+// publisherRoom is how many more of all endpoints of a publisher may.
+func (l *lane) publisherRoom(publisher string) int { return l.publisher - l.ofAll[publisher] }

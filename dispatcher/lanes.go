@@ -24,26 +24,22 @@ type lanes struct {
 	depth    task.Depth      // at the last look
 	deliver  []*lane         // by shard
 	retry    []*lane
-	reserved map[owner]int // deliveries on their way into the lane of new ones, by endpoint
-	promised map[owner]int // the same, by publisher
+	reserved map[owner]int  // deliveries on their way into the lane of new ones, by endpoint
+	promised map[string]int // the same, by publisher
 	all      int
 }
 
-// owner is whom an attempt is for: an endpoint, or with no endpoint all of a
-// publisher's.
+// owner is whom an attempt is for.
 type owner struct{ publisher, endpoint string }
 
 func ownerOf(delivery postback.Delivery) owner {
 	return owner{delivery.Publisher, delivery.EndpointID}
 }
 
-// all is the publisher with all its endpoints.
-func (o owner) all() owner { return owner{publisher: o.publisher} }
-
 func newLanes(options Options) *lanes {
 	return &lanes{
 		bound: options.MaxQueued, share: options.Share, publisher: options.PublisherShare, most: options.Handoff,
-		behind: map[string]bool{}, reserved: map[owner]int{}, promised: map[owner]int{},
+		behind: map[string]bool{}, reserved: map[owner]int{}, promised: map[string]int{},
 	}
 }
 
@@ -57,18 +53,18 @@ func (l *lanes) reserve(of owner) bool {
 		return false
 	}
 	l.reserved[of]++
-	l.promised[of.all()]++
+	l.promised[of.publisher]++
 	l.all++
 	return true
 }
 
 // roomFor leaves half of the handoff to other publishers.
 func (l *lanes) roomFor(of owner) bool {
-	if !l.open || l.behind[of.endpoint] || l.all >= l.most || l.promised[of.all()] >= max(1, l.most/2) {
+	if !l.open || l.behind[of.endpoint] || l.all >= l.most || l.promised[of.publisher] >= max(1, l.most/2) {
 		return false
 	}
 	lane := l.deliver[l.depth.Shard(of.endpoint)]
-	return lane.room(of, l.boundOf()-l.all) > l.reserved[of] && lane.publisherRoom(of) > l.promised[of.all()]
+	return lane.room(of, l.boundOf()-l.all) > l.reserved[of] && lane.publisherRoom(of.publisher) > l.promised[of.publisher]
 }
 
 func (l *lanes) unreserve(of owner) {
@@ -76,7 +72,7 @@ func (l *lanes) unreserve(of owner) {
 	defer l.mu.Unlock()
 	l.all--
 	less(l.reserved, of)
-	less(l.promised, of.all())
+	less(l.promised, of.publisher)
 }
 
 // entered notes an attempt that came into the queue.
@@ -109,9 +105,9 @@ func (l *lanes) full(endpointsOf func(publisher string) []string) map[string]boo
 					full[of.endpoint] = true
 				}
 			}
-			for of := range lane.ofAll {
-				if lane.publisherRoom(of) < part {
-					l.fill(full, shard, endpointsOf(of.publisher))
+			for publisher := range lane.ofAll {
+				if lane.publisherRoom(publisher) < part {
+					l.fill(full, shard, endpointsOf(publisher))
 				}
 			}
 		}
