@@ -75,15 +75,45 @@ func (d *Dispatcher) releaseTurn(ctx context.Context) error {
 // deliveries now.
 func (d *Dispatcher) mayGo(id string) bool {
 	endpoint, known := d.Endpoints.Endpoint(id)
-	_, held := endpoint.Holds()
-	switch {
-	case !known, held, d.Holds.Held(endpoint, d.now()):
+	if !known {
 		return false
-	case d.Circuits.Open(id):
-		return d.Circuits.Probe(endpoint, d.now()) != nil
-	default:
-		return true
 	}
+	what, _ := d.dutyFor(endpoint)
+	return what.active()
+}
+
+// duty is what is to be done with an endpoint's parked deliveries.
+type duty string
+
+const (
+	dutyCancel  duty = "cancel"  // nobody waits for them any more
+	dutyPaused  duty = "paused"  // nothing, until the endpoint is changed
+	dutyHeld    duty = "held"    // nothing, until the endpoint wants to be tried
+	dutyBroken  duty = "broken"  // nothing, until it is time for a probe
+	dutyProbe   duty = "probe"   // one of them goes
+	dutyRelease duty = "release" // they go as fast as the endpoint takes them
+)
+
+// active reports whether there is anything to do now.
+func (d duty) active() bool { return d == dutyCancel || d == dutyProbe || d == dutyRelease }
+
+// dutyFor is what is to be done for an endpoint now; probe does a dutyProbe.
+func (d *Dispatcher) dutyFor(endpoint postback.Endpoint) (what duty, probe func(context.Context) error) {
+	_, paused := endpoint.Holds()
+	switch {
+	case endpoint.State == postback.EndpointDeleted:
+		return dutyCancel, nil
+	case paused:
+		return dutyPaused, nil
+	case d.Holds.Held(endpoint, d.now()):
+		return dutyHeld, nil
+	case !d.Circuits.Open(endpoint.ID):
+		return dutyRelease, nil
+	}
+	if probe = d.Circuits.Probe(endpoint, d.now()); probe == nil {
+		return dutyBroken, nil
+	}
+	return dutyProbe, probe
 }
 
 // releaseParked frees what was parked for endpoints that take deliveries, as
@@ -97,11 +127,11 @@ func (d *Dispatcher) releaseParked(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("list endpoints with parked deliveries: %w", err)
 	}
-	d.releases.see(ids)
 	behind := make(map[string]bool, len(ids))
 	for _, id := range ids {
 		behind[id] = true
 	}
+	d.releases.see(ids, behind)
 	d.backlogs.Store(&behind) // new ones wait behind those, until the next look
 	active := false
 	var open []postback.Endpoint
@@ -110,40 +140,37 @@ func (d *Dispatcher) releaseParked(ctx context.Context) error {
 		if !known {
 			continue
 		}
-		takes, working := d.lookAfter(ctx, endpoint)
-		if active = active || working; takes {
+		what := d.lookAfter(ctx, endpoint)
+		if what == dutyRelease {
 			open = append(open, endpoint)
 		}
-		if !working {
+		if !what.active() {
 			d.releases.done(id, nil) // whatever its last job failed with
 		}
+		active = active || what.active()
 	}
 	d.releaseAll(ctx, open)
-	d.releases.again(active || len(open) > 0)
+	d.releases.again(active)
 	return d.releases.failure()
 }
 
-// lookAfter does what else than a release is to be done with an endpoint's parked
-// deliveries, and says whether it takes them now.
-func (d *Dispatcher) lookAfter(ctx context.Context, endpoint postback.Endpoint) (takes, working bool) {
-	_, held := endpoint.Holds()
-	switch {
-	case endpoint.State == postback.EndpointDeleted:
+// lookAfter does what is to be done with an endpoint's parked deliveries, unless
+// that is a release, and says what it is.
+func (d *Dispatcher) lookAfter(ctx context.Context, endpoint postback.Endpoint) duty {
+	what, probe := d.dutyFor(endpoint)
+	switch what {
+	case dutyCancel:
 		d.work(ctx, d.crews.other, endpoint, d.cancel)
-		return false, true
-	case held:
-	case d.Holds.Held(endpoint, d.now()):
+	case dutyHeld:
 		d.releases.flowed(endpoint.ID, slow())
-	case d.Circuits.Open(endpoint.ID):
+	case dutyBroken:
 		d.releases.begin(endpoint.ID)
-		if probe := d.Circuits.Probe(endpoint, d.now()); probe != nil {
-			d.work(ctx, d.crews.other, endpoint, func(ctx context.Context, _ postback.Endpoint) (int, error) { return 0, probe(ctx) })
-			return false, true
-		}
-	default:
-		return true, true
+	case dutyProbe:
+		d.releases.begin(endpoint.ID)
+		d.work(ctx, d.crews.other, endpoint, func(ctx context.Context, _ postback.Endpoint) (int, error) { return 0, probe(ctx) })
+	case dutyPaused, dutyRelease:
 	}
-	return false, false
+	return what
 }
 
 // work has a job done for an endpoint. What it let go is queued at once.

@@ -51,14 +51,11 @@ type releases struct {
 
 func newReleases() releases { return releases{flows: map[string]flow{}, failed: map[string]error{}} }
 
-// see notes which endpoints have deliveries parked, and forgets the others.
-func (r *releases) see(ids []string) {
+// see notes which endpoints have deliveries parked, as a list and as a set, and
+// forgets the others.
+func (r *releases) see(ids []string, there map[string]bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	there := make(map[string]bool, len(ids))
-	for _, id := range ids {
-		there[id] = true
-	}
 	r.known = ids
 	maps.DeleteFunc(r.flows, func(id string, _ flow) bool { return !there[id] })
 	maps.DeleteFunc(r.failed, func(id string, _ error) bool { return !there[id] })
@@ -92,7 +89,7 @@ func (r *releases) flowed(id string, now flow) {
 	r.flows[id] = now
 }
 
-// begin has the endpoint begin slowly when it is well again.
+// begin has the endpoint begin slowly when it recovers.
 func (r *releases) begin(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
