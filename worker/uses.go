@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -24,8 +23,6 @@ const (
 	useInterval = 10 * time.Second
 	// useStep is how many are written at once.
 	useStep = 500
-	// lastUses is how long the last ones may take on the way out.
-	lastUses = 5 * time.Second
 )
 
 // uses are the last uses of secrets that the ledger was not told of.
@@ -70,11 +67,7 @@ func (u *uses) take() []postback.SecretUse {
 // Run writes when secrets were last used until ctx ends, and then what is left.
 func (w *Worker) Run(ctx context.Context) {
 	loop.Run(ctx, loop.Job{Name: "save last uses of secrets", Every: useInterval, Do: w.saveUses, Logger: w.Logger})
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastUses)
-	defer cancel()
-	if err := w.saveUses(ctx); err != nil {
-		w.Logger.WarnContext(ctx, "the last uses of secrets are lost", slog.Any("error", err))
-	}
+	loop.Last(ctx, w.Logger, "the last uses of secrets are lost", w.saveUses)
 }
 
 // saveUses writes what was noted. What cannot be written is written the next time.

@@ -55,6 +55,19 @@ func Run(ctx context.Context, job Job) {
 	}
 }
 
+// lastPatience bounds the last turn.
+const lastPatience = 5 * time.Second
+
+// Last does a job once more when ctx has ended. When that fails, it logs what is
+// lost.
+func Last(ctx context.Context, logger *slog.Logger, lost string, do func(ctx context.Context) error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastPatience)
+	defer cancel()
+	if err := do(ctx); err != nil {
+		logger.WarnContext(ctx, lost, slog.Any("error", err))
+	}
+}
+
 // pause is the time from a turn to the next. Every counts from the start of the
 // turn: what is done each second is done each second, however long it takes.
 func (j Job) pause(last Turn) time.Duration {

@@ -108,3 +108,23 @@ func TestAJobKeepsItsPace(t *testing.T) {
 		})
 	}
 }
+
+func TestTheLastTurnOutlastsTheEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ended, stop := context.WithCancel(t.Context())
+		stop()
+		var log strings.Builder
+		began := time.Now()
+		loop.Last(ended, slog.New(slog.NewTextHandler(&log, nil)), "counts are lost", func(ctx context.Context) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		if took := time.Since(began); took != 5*time.Second {
+			t.Errorf("it took %s", took)
+		}
+		if !strings.Contains(log.String(), `msg="counts are lost" error="context deadline exceeded"`) {
+			t.Errorf("it logged %s", log.String())
+		}
+	})
+}

@@ -20,8 +20,6 @@ const (
 	soonest = 2 * time.Second
 	latest  = 10 * time.Second
 	pauses  = 100
-	// lastFlush bounds the flush on the way out.
-	lastFlush = 5 * time.Second
 	// saveBatch and pruneBatch are how many tallies are written, or forgotten, at
 	// once: everybody else who writes to an embedded ledger waits meanwhile.
 	saveBatch  = 200
@@ -145,19 +143,11 @@ func (r *Recorder) Run(ctx context.Context) {
 		r.warnOfLost(ctx)
 		return r.flush(ctx)
 	}})
-	r.flushLast(ctx)
+	loop.Last(ctx, r.logger, "the last counts of endpoints' traffic are lost", r.flush)
 }
 
 func untilNextFlush(last loop.Turn) time.Duration {
 	return min(max(pauses*last.Took, soonest), latest)
-}
-
-func (r *Recorder) flushLast(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFlush)
-	defer cancel()
-	if err := r.flush(ctx); err != nil {
-		r.logger.WarnContext(ctx, "the last counts of endpoints' traffic are lost", slog.Any("error", err))
-	}
 }
 
 func (r *Recorder) warnOfLost(ctx context.Context) {
