@@ -82,11 +82,7 @@ const filterMark = "waybill_filter"
 
 // filters marks flags that pick: one that is given and picks nothing is refused,
 // as a filter that is dropped picks too much.
-func filters(cmd *cobra.Command, names ...string) {
-	for _, name := range names {
-		cmd.Flags().Lookup(name).Annotations = map[string][]string{filterMark: nil}
-	}
-}
+func filters(cmd *cobra.Command, names ...string) { mark(cmd, filterMark, names) }
 
 // checkFilters refuses filters that are given and filter nothing.
 func checkFilters(cmd *cobra.Command) (err error) {

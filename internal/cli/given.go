@@ -12,9 +12,12 @@ import (
 const clearsMark = "waybill_clears"
 
 // clears marks flags that take an empty value, because it removes something.
-func clears(cmd *cobra.Command, names ...string) {
+func clears(cmd *cobra.Command, names ...string) { mark(cmd, clearsMark, names) }
+
+// mark annotates flags of a command.
+func mark(cmd *cobra.Command, as string, names []string) {
 	for _, name := range names {
-		cmd.Flags().Lookup(name).Annotations = map[string][]string{clearsMark: nil}
+		cmd.Flags().Lookup(name).Annotations = map[string][]string{as: nil}
 	}
 }
 
