@@ -80,24 +80,8 @@ func (s *search) two(b base) ([]mistake, bool) {
 		if first.alone {
 			continue
 		}
-		once, ok := first.apply(b.recipe)
-		if !ok {
-			continue
-		}
-		for _, second := range b.edits[i+1:] {
-			if s.spent() {
-				return nil, false
-			}
-			if !first.combines(second) {
-				continue
-			}
-			twice, ok := second.apply(once)
-			if !ok {
-				continue
-			}
-			if found, ok := s.try(b, twice, first, second); ok {
-				return found, true
-			}
+		if found, ok := s.with(b, first, b.edits[i+1:], first.combines); ok {
+			return found, true
 		}
 	}
 	return nil, false
@@ -110,24 +94,32 @@ func (s *search) ordered(b base) ([]mistake, bool) {
 		if !order.order {
 			continue
 		}
-		once, ok := order.apply(b.recipe)
+		if found, ok := s.with(b, order, b.edits, func(second edit) bool { return second.common }); ok {
+			return found, true
+		}
+	}
+	return nil, false
+}
+
+// with tries an edit together with each of others that goes with it.
+func (s *search) with(b base, first edit, others []edit, goes func(second edit) bool) ([]mistake, bool) {
+	once, ok := first.apply(b.recipe)
+	if !ok {
+		return nil, false
+	}
+	for _, second := range others {
+		if s.spent() {
+			return nil, false
+		}
+		if !goes(second) {
+			continue
+		}
+		twice, ok := second.apply(once)
 		if !ok {
 			continue
 		}
-		for _, second := range b.edits {
-			if s.spent() {
-				return nil, false
-			}
-			if !second.common {
-				continue
-			}
-			twice, ok := second.apply(once)
-			if !ok {
-				continue
-			}
-			if found, ok := s.try(b, twice, order, second); ok {
-				return found, true
-			}
+		if found, ok := s.try(b, twice, first, second); ok {
+			return found, true
 		}
 	}
 	return nil, false
