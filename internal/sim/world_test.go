@@ -75,7 +75,7 @@ type outcome struct {
 type kit struct {
 	schemes *schemes.Catalogue
 	keyring *seal.Keyring
-	empty   string // the file of an empty ledger
+	empty   []byte // the file of an empty ledger
 }
 
 func newKit(t *testing.T) *kit {
@@ -84,15 +84,11 @@ func newKit(t *testing.T) *kit {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &kit{schemes: loaded, keyring: testkit.NewKeyring(t), empty: filepath.Join(t.TempDir(), "empty.db")}
-	ledger, err := sqlite.Open(t.Context(), sqlite.Options{Path: k.empty, Logger: slog.New(slog.DiscardHandler)})
+	empty, err := os.ReadFile(testkit.LedgerFile(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := ledger.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return k
+	return &kit{schemes: loaded, keyring: testkit.NewKeyring(t), empty: empty}
 }
 
 // run runs a seed in a world of its own.
@@ -104,11 +100,7 @@ func (k *kit) run(t *testing.T, seed uint64, s scenario) (result outcome) {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	path := filepath.Join(dir, "ledger.db")
-	content, err := os.ReadFile(k.empty)
-	if err == nil {
-		err = os.WriteFile(path, content, 0o600)
-	}
-	if err != nil {
+	if err := os.WriteFile(path, k.empty, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cryptotest.SetGlobalRandom(t, seed)
