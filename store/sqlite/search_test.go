@@ -57,9 +57,10 @@ func TestSearchesHoldUpNoAttempt(t *testing.T) {
 			_, _, err := ledger.Histories(t.Context(), postback.DeliveryFilter{}, postback.Page{})
 			return err
 		},
-		"groups":   func() error { _, err := ledger.GroupDeliveries(t.Context(), postback.DeliveryFilter{}); return err },
-		"outcomes": func() error { _, err := ledger.ReplayOutcomes(t.Context(), "rpl_1"); return err },
-		"count":    func() error { _, err := ledger.CountDeliveries(t.Context(), postback.DeliveryFilter{}); return err },
+		"unmatched": func() error { _, err := ledger.Unmatched(t.Context(), time.Time{}, time.Now(), 10); return err },
+		"groups":    func() error { _, err := ledger.GroupDeliveries(t.Context(), postback.DeliveryFilter{}); return err },
+		"outcomes":  func() error { _, err := ledger.ReplayOutcomes(t.Context(), "rpl_1"); return err },
+		"count":     func() error { _, err := ledger.CountDeliveries(t.Context(), postback.DeliveryFilter{}); return err },
 	}
 	for name, search := range searches {
 		if err := search(); postback.CodeOf(err) != postback.CodeUnavailable || !strings.Contains(err.Error(), "narrow it") {

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"time"
 
@@ -21,7 +22,11 @@ func unmatchedDest(u *postback.Unmatched) []any {
 
 // Unmatched lists by publisher the events of a time that no endpoint wants.
 func (l *Ledger) Unmatched(ctx context.Context, since, until time.Time, limit int) ([]postback.Unmatched, error) {
-	found, err := collect(ctx, l.readPool, unmatchedDest, selectUnmatched, micros(since), micros(until), limit, postback.MaxNamedEvents)
+	var found []postback.Unmatched
+	err := l.search(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+		found, err = collect(ctx, tx, unmatchedDest, selectUnmatched, micros(since), micros(until), limit, postback.MaxNamedEvents)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read events that no endpoint wants: %w", err)
 	}
