@@ -5,32 +5,11 @@ import (
 	"testing"
 
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
-	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/waybillhq/waybill/dispatcher"
+	"github.com/waybillhq/waybill/internal/testkit"
 	"github.com/waybillhq/waybill/postback"
 )
-
-// counted are the events that came in, by outcome.
-func counted(t *testing.T, reader *sdkmetric.ManualReader) map[string]int64 {
-	t.Helper()
-	var all metricdata.ResourceMetrics
-	if err := reader.Collect(t.Context(), &all); err != nil {
-		t.Fatal(err)
-	}
-	found := map[string]int64{}
-	for _, scope := range all.ScopeMetrics {
-		for _, one := range scope.Metrics {
-			if sum, is := one.Data.(metricdata.Sum[int64]); is && one.Name == "waybill.events" {
-				for _, point := range sum.DataPoints {
-					outcome, _ := point.Attributes.Value("outcome")
-					found[outcome.AsString()] += point.Value
-				}
-			}
-		}
-	}
-	return found
-}
 
 // Each event that came in counts once, by what became of it; those of an operator
 // do not.
@@ -43,7 +22,7 @@ func TestEventsAreCountedByOutcome(t *testing.T) {
 	want := map[string]int64{"accepted": 0, "duplicate": 0, "refused": 0, "unmatched": 0}
 	expect := func(what string) {
 		t.Helper()
-		if got := counted(t, reader); !maps.Equal(got, want) {
+		if got := testkit.Measured(t, reader, "waybill.events"); !maps.Equal(got, want) {
 			t.Errorf("%s: counted are %v, want %v", what, got, want)
 		}
 	}

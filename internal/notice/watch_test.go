@@ -5,39 +5,11 @@ import (
 	"time"
 
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
-	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/waybillhq/waybill/internal/testkit"
 	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/store/storetest"
 )
-
-// measured are the values of an instrument by its only label.
-func measured(t *testing.T, reader *sdkmetric.ManualReader, name string) map[string]int64 {
-	t.Helper()
-	var all metricdata.ResourceMetrics
-	if err := reader.Collect(t.Context(), &all); err != nil {
-		t.Fatal(err)
-	}
-	values := map[string]int64{}
-	for _, scope := range all.ScopeMetrics {
-		for _, one := range scope.Metrics {
-			if one.Name != name {
-				continue
-			}
-			var points []metricdata.DataPoint[int64]
-			switch data := one.Data.(type) {
-			case metricdata.Sum[int64]:
-				points = data.DataPoints
-			case metricdata.Gauge[int64]:
-				points = data.DataPoints
-			}
-			for _, point := range points {
-				values[point.Attributes.ToSlice()[0].Value.AsString()] = point.Value
-			}
-		}
-	}
-	return values
-}
 
 func TestMetrics(t *testing.T) {
 	t.Parallel()
@@ -46,7 +18,7 @@ func TestMetrics(t *testing.T) {
 	teller := b.process(t, sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)).Meter("test"))
 	expect := func(name string, want map[string]int64) {
 		t.Helper()
-		got := measured(t, reader, name)
+		got := testkit.Measured(t, reader, name)
 		if len(got) != len(want) {
 			t.Errorf("%s is %v, want %v", name, got, want)
 		}
