@@ -209,7 +209,7 @@ func (d *Dispatcher) releaseAll(ctx context.Context, open []postback.Endpoint) {
 	}
 }
 
-// pool is whose in-flight slots an endpoint takes.
+// pool is the publisher and shard whose in-flight slots an endpoint takes.
 type pool struct {
 	publisher string
 	shard     int
@@ -219,8 +219,8 @@ func (d *Dispatcher) poolOf(endpoint postback.Endpoint) pool {
 	return pool{endpoint.Publisher, task.ShardOf(endpoint.ID, max(1, d.Shards))}
 }
 
-// places is how many in-flight slots one process has for an endpoint, while so
-// many share them.
+// places is how many in-flight slots one process has for an endpoint, while as
+// many as sharing take them from the same pool.
 func (d *Dispatcher) places(endpoint postback.Endpoint, sharing int) int {
 	places := endpoint.Places(d.MaxInFlight, cmp.Or(d.MostInFlight, postback.MaxInFlight))
 	if d.MaxInFlightPublisher == 0 {

@@ -248,7 +248,7 @@ func (b *Breaker) probeAfter(at time.Time, failed int) time.Time {
 }
 
 // Probe gives what sends one of an endpoint's parked deliveries to find out whether
-// it is well again, unless another process does; nil while it is not time to. It is
+// it has recovered, unless another process does; nil while it is not time to. It is
 // time at once when the endpoint was changed, or resumed, since it was tried last.
 func (b *Breaker) Probe(endpoint postback.Endpoint, now time.Time) func(ctx context.Context) error {
 	trouble, _ := b.Trouble(endpoint.ID)

@@ -74,9 +74,9 @@ func (p *program) endpointCreate() *cobra.Command {
 the form that the scheme's network gives its publishers; one that the publisher has
 already is given with --secret-file, --secret-stdin or --secret-env NAME.
 
-With --operator it is not a publisher's: it gets what Waybill tells its operator, that
-an endpoint keeps failing, is well again, is disabled or cannot be sent to, that there are
-dead letters, that events reached nobody, and that nothing can be sent at all (endpoint.failing,
+With --operator it is not a publisher's: it gets Waybill's alerts, when an endpoint
+starts failing, recovers, is disabled or cannot be sent to, when deliveries become dead
+letters, when events reach nobody, and when nothing can be sent at all (endpoint.failing,
 endpoint.recovered, endpoint.disabled, endpoint.blocked, deliveries.dead, events.unmatched,
 egress.down, egress.recovered).`,
 		Example: `  waybill endpoint create --publisher pub_1 --scheme besitos --url https://publisher.example.com/postback
