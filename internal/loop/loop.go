@@ -64,7 +64,7 @@ func Last(ctx context.Context, logger *slog.Logger, lost string, do func(ctx con
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastPatience)
 	defer cancel()
 	if err := do(ctx); err != nil {
-		logger.WarnContext(ctx, lost, slog.Any("error", err))
+		logger.WarnContext(ctx, lost, slog.Any("error", err)) //nolint:sloglint // each caller has a constant
 	}
 }
 
