@@ -144,6 +144,7 @@ func TestFollowing(t *testing.T) {
 		for _, away := range []bool{false, true, false, true} {
 			there.away.Store(away)
 			time.Sleep(10 * time.Second) //nolint:forbidigo // of the bubble's clock
+			synctest.Wait()              // for the look of this very moment
 			if !one.Open("ep_1") {
 				t.Error("it forgot what it knew")
 			}
