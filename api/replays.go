@@ -81,7 +81,7 @@ func (l stateList) read(field string) ([]postback.State, error) {
 type replayInput struct {
 	Body struct {
 		Filter replayFilter `json:"filter" doc:"At least one; without state, dead letters are picked"`
-		Rate   *float64     `json:"rate,omitempty" minimum:"0" maximum:"1000000" doc:"Deliveries per second, more than 0; left out: as fast as it goes"`
+		Rate   *float64     `json:"rate,omitempty" minimum:"0" maximum:"1000000" doc:"Deliveries per second, more than 0; left out: as fast as the server replays (--replay-rate)"`
 		DryRun bool         `json:"dry_run,omitempty" doc:"Only count"`
 	} `nameHint:"ReplayBody"`
 }

@@ -12,7 +12,7 @@ import (
 // filter without states picks dead letters; one that filters nothing is refused.
 type ReplayRequest struct {
 	Filter DeliveryFilter `json:"filter"`
-	Rate   float64        `json:"rate,omitempty"`    // deliveries per second; 0 is as fast as it goes
+	Rate   float64        `json:"rate,omitempty"`    // deliveries per second; 0 is as fast as the server replays
 	DryRun bool           `json:"dry_run,omitempty"` // only count
 }
 

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/time/rate"
 
 	"github.com/waybillhq/waybill/internal/task"
 	"github.com/waybillhq/waybill/postback"
@@ -94,6 +95,10 @@ type Options struct {
 	// MaxReplays is how many replays of one publisher may run at once, and how many
 	// that name none (0: any).
 	MaxReplays int
+	// ReplayRate is how many deliveries per second this process reopens for all
+	// replays together (0: any), so that they leave new deliveries most of what it
+	// can do.
+	ReplayRate int
 	// Grace is how long a queued attempt may take before the sweeper looks
 	// after it. Zero means 45 s: longer than the lease of a dead worker.
 	Grace time.Duration
@@ -121,17 +126,20 @@ type Options struct {
 type Dispatcher struct {
 	Options
 
-	events   eventCounter
-	outbox   *outbox
-	lanes    *lanes
-	busy     busy
-	paces    paces // of the work on replays
-	releases releases
-	crews    releaseCrews
-	rowLooks int // of the one goroutine that looks after rows
-	wake     chan struct{}
-	backlogs atomic.Pointer[map[string]bool]
-	now      func() time.Time
+	events  eventCounter
+	outbox  *outbox
+	lanes   *lanes
+	busy    busy
+	paces   paces         // of the work on replays
+	replays *rate.Limiter // of all of them together
+	// jobRounds and publisherRounds say which replay is next, and whose.
+	jobRounds, publisherRounds rounds
+	releases                   releases
+	crews                      releaseCrews
+	rowLooks                   int // of the one goroutine that looks after rows
+	wake                       chan struct{}
+	backlogs                   atomic.Pointer[map[string]bool]
+	now                        func() time.Time
 }
 
 // Defaults of the options.
@@ -160,7 +168,7 @@ func New(options Options) (*Dispatcher, error) {
 		return nil, errors.New("make dispatcher: MaxQueued and MaxInFlight must be at least 1")
 	}
 	options = options.withDefaults()
-	d := &Dispatcher{Options: options, outbox: newOutbox(options.Handoff), lanes: newLanes(options), busy: busy{until: map[postback.Ref]pending{}}, paces: paces{}, releases: newReleases(), crews: newReleaseCrews(), wake: make(chan struct{}, 1), now: options.Now}
+	d := &Dispatcher{Options: options, outbox: newOutbox(options.Handoff), lanes: newLanes(options), busy: busy{until: map[postback.Ref]pending{}}, paces: paces{}, replays: newReplayLimiter(options.ReplayRate), releases: newReleases(), crews: newReleaseCrews(), wake: make(chan struct{}, 1), now: options.Now}
 	var err error
 	if d.events, err = newEventCounter(options.Meter); err != nil {
 		return nil, err

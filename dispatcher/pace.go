@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -65,4 +67,13 @@ func (p paces) spend(job postback.ReplayJob) {
 		known.tokens -= float64(job.Handled() - known.handled)
 		known.handled = job.Handled()
 	}
+}
+
+// newReplayLimiter holds the rate at which a process reopens deliveries for all
+// replays. No more than two intervals bring is ever saved up.
+func newReplayLimiter(perSecond int) *rate.Limiter {
+	if perSecond == 0 {
+		return rate.NewLimiter(rate.Inf, unlimited)
+	}
+	return rate.NewLimiter(rate.Limit(perSecond), max(1, int(float64(perSecond)*(2*replayInterval).Seconds())))
 }

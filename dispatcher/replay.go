@@ -60,7 +60,7 @@ const firstPartTimeout = 500 * time.Millisecond
 
 // StartReplay makes a job that replays every ended delivery that the filter
 // picks, as of now; without states it picks dead letters. With dryRun it only
-// counts. Rate is in deliveries per second; 0 is as fast as it goes. A job whose
+// counts. Rate is in deliveries per second; 0 is as fast as ReplayRate allows. A job whose
 // deliveries are not all known yet comes back without Collected.
 func (d *Dispatcher) StartReplay(ctx context.Context, filter postback.DeliveryFilter, rate float64, dryRun bool) (postback.ReplayJob, error) {
 	if len(filter.States) == 0 {

@@ -16,8 +16,8 @@ import (
 const replayInterval = 100 * time.Millisecond
 
 const (
-	// replayStep is how many deliveries a job reopens in one transaction: few,
-	// because others that write wait for it.
+	// replayStep is how many deliveries a job collects or reopens in one
+	// transaction: few, because others that write wait for it.
 	replayStep = 100
 	// replaySteps is how many steps a job takes in a turn at most.
 	replaySteps = 10
@@ -42,30 +42,24 @@ func (d *Dispatcher) replayWork() loop.Job {
 	}
 }
 
-// workOnReplays moves every running job on by what its rate and its window allow
-// by now, and says how many there are. Every process does so: a step that another
-// one took is not taken again. Publishers take turns of one step each, and so do
-// the jobs of a publisher, so that neither a large job nor a publisher with many
-// keeps another waiting, and one that fails keeps no other from going on. After
-// some steps the ledger is left to others until the next turn.
+// workOnReplays moves every running job on by what its rate, its window and the
+// rate of all together allow by now, and says how many there are. Every process
+// does so: a step that another one took is not taken again. Publishers take turns
+// of one step each, and so do the jobs of a publisher, so that neither a large job
+// nor a publisher with many keeps another waiting, and one that fails keeps no
+// other from going on. After some steps the ledger is left to others until the
+// next turn.
 func (d *Dispatcher) workOnReplays(ctx context.Context) (running int, err error) {
 	jobs, err := d.Replays.RunningReplays(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("list replays: %w", err)
 	}
 	d.paces.keep(jobs)
-	var publishers []string
-	moves := map[string][]*replayMove{}
-	for _, job := range jobs {
-		publisher := job.Filter.Publisher // empty: of all
-		if moves[publisher] = append(moves[publisher], &replayMove{job: job}); len(moves[publisher]) == 1 {
-			publishers = append(publishers, publisher)
-		}
-	}
+	turn := d.replayTurn(jobs)
 	var failed []error
 	for range replaySteps {
-		for _, publisher := range publishers {
-			moves[publisher], err = d.moveOne(ctx, moves[publisher])
+		for _, publisher := range turn.publishers {
+			turn.moves[publisher], err = d.moveOne(ctx, turn.moves[publisher])
 			failed = append(failed, err)
 		}
 	}
@@ -86,18 +80,12 @@ func (d *Dispatcher) moveOne(ctx context.Context, moves []*replayMove) (left []*
 			moves = append(moves, move)
 		}
 		if move.moved {
+			d.jobRounds.took(move.job.ID)
+			d.publisherRounds.took(move.job.Filter.Publisher)
 			break
 		}
 	}
 	return moves, failed
-}
-
-// replayMove is a job in one turn.
-type replayMove struct {
-	job    postback.ReplayJob
-	looked bool
-	moved  bool // it took a step
-	room   int  // how many more may be reopened in this turn, once it was looked
 }
 
 // moveReplay takes the job's next step, and says whether it may take another in
@@ -105,7 +93,7 @@ type replayMove struct {
 func (d *Dispatcher) moveReplay(ctx context.Context, move *replayMove) (again bool, err error) {
 	if !move.job.Collected {
 		move.moved = true
-		if move.job, err = d.Replays.CollectReplay(ctx, move.job.ID, step, d.now()); err != nil {
+		if move.job, err = d.Replays.CollectReplay(ctx, move.job.ID, replayStep, d.now()); err != nil {
 			return false, fmt.Errorf("collect deliveries: %w", err)
 		}
 		return move.job.State == postback.ReplayRunning, nil
@@ -115,10 +103,10 @@ func (d *Dispatcher) moveReplay(ctx context.Context, move *replayMove) (again bo
 			return false, err
 		}
 	}
-	if move.room <= 0 {
-		return false, nil
+	if size := min(move.room, move.turn.room, move.turn.part, replayStep); size > 0 {
+		return d.reopenSome(ctx, move, size)
 	}
-	return d.reopenSome(ctx, move)
+	return false, nil
 }
 
 // lookAtReplay finds out how many deliveries a job may reopen in this turn: what
@@ -139,15 +127,15 @@ func (d *Dispatcher) lookAtReplay(ctx context.Context, move *replayMove) error {
 }
 
 // reopenSome is one step of a job that has room.
-func (d *Dispatcher) reopenSome(ctx context.Context, move *replayMove) (again bool, err error) {
+func (d *Dispatcher) reopenSome(ctx context.Context, move *replayMove, size int) (again bool, err error) {
 	move.moved = true
-	size := min(move.room, replayStep)
 	job, err := d.Replays.AdvanceReplay(ctx, move.job.ID, move.job.Handled(), size, d.now())
 	if err != nil {
 		return false, fmt.Errorf("reopen deliveries: %w", err)
 	}
 	d.paces.spend(job)
-	move.job, move.room = job, move.room-size
+	d.replays.AllowN(d.now(), size)
+	move.job, move.room, move.turn.room = job, move.room-size, move.turn.room-size
 	if job.State == postback.ReplayDone {
 		d.Logger.InfoContext(ctx, "replay done", slog.String("replay", job.ID),
 			slog.Int("replayed", job.Replayed), slog.Int("skipped", job.Skipped))

@@ -81,7 +81,7 @@ const (
 type ReplayJob struct {
 	ID     string
 	Filter DeliveryFilter
-	Rate   float64 // deliveries per second; 0 is as fast as it goes
+	Rate   float64 // deliveries per second; 0 is as fast as the server replays
 	DryRun bool
 	State  ReplayState
 	// Matched is the size of the snapshot, which grows until it is Collected; of

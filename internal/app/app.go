@@ -241,7 +241,7 @@ func (s *server) buildDispatcher(context.Context) (err error) {
 		Ledger: s.ledger, Waiting: s.ledger, Parking: s.ledger, Replays: s.ledger,
 		Endpoints: s.registry, Carrier: s.endpoints, Circuits: s.breaker, Limits: s.limits, Holds: s.holds, Queue: s.queue, Epochs: s.queue,
 		Tracer: s.telemetry.Tracer(), Meter: s.telemetry.Meter(), Logger: s.log, MaxQueued: backlog, MaxInFlight: s.cfg.MaxInFlight, MostInFlight: s.mostInFlight(),
-		MaxInFlightPublisher: s.publisherShare(), Shards: s.queue.Shards(), MaxReplays: s.cfg.ReplaysPerPublisher, Now: s.clock.Now,
+		MaxInFlightPublisher: s.publisherShare(), Shards: s.queue.Shards(), MaxReplays: s.cfg.ReplaysPerPublisher, ReplayRate: s.cfg.ReplayRate, Now: s.clock.Now,
 	})
 	return err //nolint:wrapcheck // it says what it makes
 }

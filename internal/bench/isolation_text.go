@@ -40,7 +40,7 @@ func (r IsolationReport) writeHead(row func(...string)) {
 		row("", fmt.Sprintf("the one that hangs asks for %s at once", counted(s.InFlight, "attempt")))
 	}
 	if s.Replay > 0 {
-		row("", fmt.Sprintf("one has %s replayed as fast as it goes", counted(s.Replay, "delivery")))
+		row("", fmt.Sprintf("one has %s replayed", counted(s.Replay, "delivery")))
 	}
 	row("phases", fmt.Sprintf("each %s of %s, in turns, after %s of healthy load", counted(s.Rounds, "round"), s.Slot, s.Lead))
 	row("healthy", fmt.Sprintf("%d accepted, %d delivered; %d missing, %d repeated, %d forged, %d strange",

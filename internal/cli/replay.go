@@ -52,7 +52,7 @@ failed again since are dead letters like any other: the next job picks them.`,
 	}
 	flags.filter.add(cmd)
 	add := cmd.Flags()
-	add.Float64Var(&flags.rate, "rate", 0, "deliveries to reopen per second (default: as fast as it goes)")
+	add.Float64Var(&flags.rate, "rate", 0, "deliveries to reopen per second (default: as fast as the server replays, --replay-rate)")
 	add.BoolVar(&flags.dryRun, "dry-run", false, "only count what the filters pick")
 	add.BoolVar(&flags.noWait, "no-wait", false, "do not wait for the job's end")
 	add.BoolVar(&flags.yes, "yes", false, "do not ask")

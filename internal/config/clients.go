@@ -36,6 +36,12 @@ func clientSettings() []setting {
 			show: func(c Config) string { return strconv.Itoa(c.ReplaysPerPublisher) },
 		},
 		{
+			name: "replay-rate", placeholder: "COUNT",
+			usage: "maximum deliveries per second that one process replays, for all replays together; 0: no limit, and new deliveries slow down",
+			parse: func(c *Config, v []string) error { return parseCount(&c.ReplayRate, v[0], 0, MaxReplayRate) },
+			show:  func(c Config) string { return strconv.Itoa(c.ReplayRate) },
+		},
+		{
 			name: "max-requests-per-key", placeholder: "COUNT",
 			usage: "maximum requests per second of one API key to this process; 0: no limit",
 			parse: func(c *Config, v []string) error {

@@ -24,6 +24,7 @@ const (
 	MaxClientConnections = 100_000
 	MaxPerPublisher      = 1_000_000
 	MaxRequestsPerKey    = 1_000_000
+	MaxReplayRate        = 1_000_000
 	MaxDrain             = 10 * time.Minute
 	MinRetention         = day
 	MaxRetention         = 36_500 * day
@@ -58,6 +59,7 @@ type Config struct {
 	// What each publisher and each key may have; 0 bounds nothing.
 	EndpointsPerPublisher int
 	ReplaysPerPublisher   int // that run at once
+	ReplayRate            int // deliveries per second
 	RequestsPerKey        int // a second, of each API process
 
 	DataDir string // holds the embedded ledger, the keyring and the admin key
@@ -105,6 +107,7 @@ func Default() Config {
 		ConnectionsPerAddress: 512,
 		EndpointsPerPublisher: 1_000,
 		ReplaysPerPublisher:   10,
+		ReplayRate:            500,
 		RequestsPerKey:        5_000,
 		DataDir:               "./waybill-data",
 		DatabaseConnections:   16,
