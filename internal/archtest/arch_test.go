@@ -39,6 +39,45 @@ func TestImportsFollowTheArrows(t *testing.T) {
 	}
 }
 
+// A permission that nobody uses is an arrow that somebody may draw unseen.
+func TestEveryPermissionIsUsed(t *testing.T) {
+	t.Parallel()
+	found := readSources(t)
+	for _, unused := range unusedPermissions(rules(), found) {
+		t.Error(unused)
+	}
+}
+
+// unusedPermissions says what the rules allow and nobody does.
+func unusedPermissions(table []rule, found sources) []string {
+	var unused []string
+	for i, one := range table {
+		var imports []string
+		covered := false
+		for pkg, own := range found {
+			if slices.IndexFunc(table, func(r rule) bool { return matches(r.pkg, pkg) }) == i {
+				imports, covered = append(imports, own...), true
+			}
+		}
+		if !covered {
+			unused = append(unused, "no package is in the rule of "+one.pkg)
+			continue
+		}
+		for _, pattern := range one.imports {
+			if !slices.ContainsFunc(imports, func(imported string) bool {
+				own, ok := strings.CutPrefix(imported, module+"/")
+				return ok && matches(pattern, own)
+			}) {
+				unused = append(unused, one.pkg+" may import "+pattern+" and does not")
+			}
+		}
+		if !one.stdOnly && !slices.ContainsFunc(imports, isForeign) {
+			unused = append(unused, one.pkg+" may import other modules and does not: make it stdOnly")
+		}
+	}
+	return unused
+}
+
 func TestPackageNamesSayWhatTheyGuarantee(t *testing.T) {
 	t.Parallel()
 	vague := vagueNames()
@@ -88,9 +127,14 @@ func (r rule) allows(imported string) bool {
 	if own, ok := strings.CutPrefix(imported, module+"/"); ok {
 		return slices.ContainsFunc(r.imports, func(pattern string) bool { return matches(pattern, own) })
 	}
+	return !r.stdOnly || !isForeign(imported)
+}
+
+// isForeign reports whether an import is of another module than this one and the
+// standard library.
+func isForeign(imported string) bool {
 	first, _, _ := strings.Cut(imported, "/")
-	standard := !strings.Contains(first, ".")
-	return standard || !r.stdOnly
+	return strings.Contains(first, ".") && !strings.HasPrefix(imported, module+"/")
 }
 
 // matches reports whether a pattern of the table covers a package.
