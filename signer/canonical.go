@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/waybillhq/waybill/signer/internal/jsontext"
 )
 
 // spelling is how a body is decoded and encoded again.
@@ -60,7 +62,7 @@ func (s *spelling) object(dst, object []byte, except []string) ([]byte, error) {
 func (s *spelling) value(dst []byte, of *member, text []byte) ([]byte, error) {
 	switch text[0] {
 	case '"':
-		return s.appendString(dst, decodeString(text)), nil
+		return s.appendString(dst, jsontext.DecodeString(text)), nil
 	case '{':
 		appended, err := s.object(dst, text, nil)
 		return appended, below(of, err)
@@ -76,14 +78,14 @@ func (s *spelling) value(dst []byte, of *member, text []byte) ([]byte, error) {
 func (s *spelling) list(dst []byte, of *member, text []byte) ([]byte, error) {
 	dst = append(dst, '[')
 	var err error
-	for i := skipSpace(text, 1); text[i] != ']'; {
-		end, _ := valueEnd(text, i)
+	for i := jsontext.SkipSpace(text, 1); text[i] != ']'; {
+		end, _ := jsontext.ValueEnd(text, i)
 		if dst, err = s.value(dst, of, text[i:end]); err != nil {
 			return nil, err
 		}
-		if i = skipSpace(text, end); text[i] == ',' {
+		if i = jsontext.SkipSpace(text, end); text[i] == ',' {
 			dst = append(dst, ',')
-			i = skipSpace(text, i+1)
+			i = jsontext.SkipSpace(text, i+1)
 		}
 	}
 	return append(dst, ']'), nil
@@ -138,42 +140,9 @@ func (s *spelling) appendString(dst, text []byte) []byte {
 			dst = append(dst, `\u202`...)
 			dst = append(dst, '8'+byte(r-'\u2028'))
 		default:
-			dst = appendCharacter(dst, text[i:i+size])
+			dst = jsontext.AppendCharacter(dst, text[i:i+size])
 		}
 		i += size
-	}
-	return append(dst, '"')
-}
-
-// appendCharacter appends a character of a string with no more escapes than
-// JSON needs.
-func appendCharacter(dst, character []byte) []byte {
-	const digits = "0123456789abcdef"
-	switch c := character[0]; {
-	case c == '"' || c == '\\':
-		return append(dst, '\\', c)
-	case c == '\b':
-		return append(dst, `\b`...)
-	case c == '\f':
-		return append(dst, `\f`...)
-	case c == '\n':
-		return append(dst, `\n`...)
-	case c == '\r':
-		return append(dst, `\r`...)
-	case c == '\t':
-		return append(dst, `\t`...)
-	case c < ' ':
-		return append(dst, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
-	default:
-		return append(dst, character...)
-	}
-}
-
-// quote spells a text as a JSON string.
-func quote(dst, text []byte) []byte {
-	dst = append(dst, '"')
-	for i := range text {
-		dst = appendCharacter(dst, text[i:i+1])
 	}
 	return append(dst, '"')
 }

@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+
+	"github.com/waybillhq/waybill/signer/internal/jsontext"
+	"github.com/waybillhq/waybill/signer/internal/percent"
 )
 
 const (
@@ -103,7 +106,7 @@ func checkParameterName(name []byte) error {
 }
 
 func isNotNameByte(c byte) bool {
-	return !isUnreserved(c) || c == '.' || c == '~'
+	return !percent.IsUnreserved(c) || c == '.' || c == '~'
 }
 
 // fillQuery makes the URL of a scheme that carries the data as parameters.
@@ -167,7 +170,7 @@ func (m *material) asMembers(values []added) members {
 	made := make(members, len(values))
 	for i := range values {
 		made[i].name = []byte(values[i].name)
-		made[i].value = quote(nil, m.appendValue(nil, &values[i].value))
+		made[i].value = jsontext.AppendQuoted(nil, m.appendValue(nil, &values[i].value))
 	}
 	return made
 }
@@ -217,7 +220,7 @@ func (d *declared) fillPieces(dst []byte, pieces []piece, m *material, open []in
 		case stands.signature:
 			holes = append(holes, len(text))
 		case stands.value.kind != "":
-			text = appendEscaped(text, m.appendValue(nil, &stands.value))
+			text = percent.AppendRaw(text, m.appendValue(nil, &stands.value))
 		case found == nil || found.value[0] == 'n':
 			notes = append(notes, "macro "+d.data.macros.spelled(pieces[i].name)+" has no value in the event")
 		default:
@@ -256,9 +259,9 @@ func (d *declared) usedValues(s *site, m *material) ([]pair, error) {
 
 // fillBody makes the body, without a signature in it.
 func (d *declared) fillBody(m *material, data json.RawMessage) ([]byte, error) {
-	object := trimSpace(data)
+	object := jsontext.TrimSpace(data)
 	if len(d.data.first)+len(d.data.last) > 0 {
-		inner := trimSpace(object[1 : len(object)-1])
+		inner := jsontext.TrimSpace(object[1 : len(object)-1])
 		size := len(inner) + 64*(len(d.data.first)+len(d.data.last)) + d.formula.length + len(d.place.Name)
 		body := append(make([]byte, 0, size+16), '{')
 		for i := range d.data.first {
@@ -282,16 +285,16 @@ func (m *material) appendMember(dst []byte, a *added) []byte {
 		dst = append(dst, '"')
 		return append(append(dst, m.id...), '"')
 	}
-	return quote(dst, m.appendValue(nil, &a.value))
+	return jsontext.AppendQuoted(dst, m.appendValue(nil, &a.value))
 }
 
 // appendName appends a member's name, with the comma before it if it is not
 // the first.
 func appendName(dst []byte, name string) []byte {
-	if before := trimSpace(dst); before[len(before)-1] != '{' {
+	if before := jsontext.TrimSpace(dst); before[len(before)-1] != '{' {
 		dst = append(dst, ',')
 	}
-	return append(quote(dst, []byte(name)), ':')
+	return append(jsontext.AppendQuoted(dst, []byte(name)), ':')
 }
 
 func appendInner(dst, inner []byte) []byte {
@@ -314,7 +317,7 @@ func appendAtPath(object []byte, names []string, text []byte) []byte {
 		}
 		body = appendName(body, name)
 	}
-	body = quote(body, text)
+	body = jsontext.AppendQuoted(body, text)
 	for range names {
 		body = append(body, '}')
 	}

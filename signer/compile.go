@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/waybillhq/waybill/signer/internal/percent"
 )
 
 // Compile checks a declaration and makes a scheme out of it. Its vectors are
@@ -123,7 +125,7 @@ func checkHeaderName(path, name string) error {
 	}
 	for i := range len(name) {
 		c := name[i]
-		if !isUnreserved(c) && !strings.ContainsRune("!#$%&'*+^`|", rune(c)) {
+		if !percent.IsUnreserved(c) && !strings.ContainsRune("!#$%&'*+^`|", rune(c)) {
 			return wrong(path, "must not hold %q", c)
 		}
 	}

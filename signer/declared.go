@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/waybillhq/waybill/signer/internal/percent"
 )
 
 // declared is the scheme that a Declaration states.
@@ -238,7 +240,7 @@ func (d *declared) appendToURL(url, signature []byte) []byte {
 	url = append(url, d.place.Name...)
 	url = append(url, '=')
 	if d.formula.output == outputBase64 {
-		return appendEscaped(url, signature)
+		return percent.AppendRaw(url, signature)
 	}
 	return append(url, signature...)
 }
@@ -249,7 +251,7 @@ func fillHoles(url []byte, holes []int, signature []byte) []byte {
 	from := 0
 	for _, hole := range holes {
 		filled = append(filled, url[from:hole]...)
-		filled = appendEscaped(filled, signature)
+		filled = percent.AppendRaw(filled, signature)
 		from = hole
 	}
 	return append(filled, url[from:]...)

@@ -32,6 +32,12 @@ func (d *Definition) Description() string { return d.about.Description }
 // Source says where the network documents its formula.
 func (d *Definition) Source() string { return d.about.Source }
 
+// Declaration returns what the scheme was made from, for those who want to make
+// another one out of it. Its lists are the definition's own: copy them before
+// changing them. That of standard-webhooks, which is not declared, says no more
+// than its name, its source and its methods.
+func (d *Definition) Declaration() Declaration { return d.about }
+
 // Methods returns the HTTP methods that the scheme allows, its default first.
 func (d *Definition) Methods() []string { return slices.Clone(d.about.Methods) }
 

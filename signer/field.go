@@ -2,6 +2,8 @@ package signer
 
 import (
 	"slices"
+
+	"github.com/waybillhq/waybill/signer/internal/jsontext"
 )
 
 // check refuses data whose member is not what the scheme asks.
@@ -46,7 +48,7 @@ func (f *Field) isType(value []byte) bool {
 // decoded is what a value says: of a string its text, else its spelling.
 func decoded(value []byte) []byte {
 	if value[0] == '"' {
-		return decodeString(value)
+		return jsontext.DecodeString(value)
 	}
 	return value
 }

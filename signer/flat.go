@@ -1,6 +1,11 @@
 package signer
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/waybillhq/waybill/signer/internal/jsontext"
+	"github.com/waybillhq/waybill/signer/internal/percent"
+)
 
 // checkFlat refuses what a URL cannot carry: values are strings, numbers,
 // booleans and nulls there.
@@ -22,7 +27,7 @@ func appendEncoded(dst []byte, m *member, form bool) ([]byte, error) {
 	text := m.value
 	switch m.value[0] {
 	case '"':
-		text = decodeString(m.value)
+		text = jsontext.DecodeString(m.value)
 		if bytes.IndexByte(text, 0) >= 0 {
 			return nil, refuse(dataField(m.name), CodeValueInvalid, "holds a NUL character, which a URL cannot carry safely")
 		}
@@ -34,7 +39,7 @@ func appendEncoded(dst []byte, m *member, form bool) ([]byte, error) {
 		return dst, nil
 	}
 	if form {
-		return appendForm(dst, text), nil
+		return percent.AppendForm(dst, text), nil
 	}
-	return appendEscaped(dst, text), nil
+	return percent.AppendRaw(dst, text), nil
 }

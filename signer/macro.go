@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+
+	"github.com/waybillhq/waybill/signer/internal/percent"
 )
 
 // macro is a known macro.
@@ -111,7 +113,7 @@ func skipSpelled(s string, i int, text string) int {
 		switch {
 		case i >= len(s):
 			return -1
-		case isEscape(s, i) && unhex(s[i+1])<<4|unhex(s[i+2]) == text[j]:
+		case percent.IsEscape(s, i) && percent.Unhex(s[i+1])<<4|percent.Unhex(s[i+2]) == text[j]:
 			i += len("%XX")
 		case s[i] == text[j]:
 			i++
@@ -122,23 +124,12 @@ func skipSpelled(s string, i int, text string) int {
 	return i
 }
 
-func unhex(c byte) byte {
-	switch {
-	case c >= 'a':
-		return c - 'a' + 10
-	case c >= 'A':
-		return c - 'A' + 10
-	default:
-		return c - '0'
-	}
-}
-
 func isMacroLetter(c byte) bool {
-	return isUnreserved(c) || c == ':'
+	return percent.IsUnreserved(c) || c == ':'
 }
 
 func isColon(s string, i int) bool {
-	return isEscape(s, i) && s[i+1] == '3' && s[i+2]|0x20 == 'a'
+	return percent.IsEscape(s, i) && s[i+1] == '3' && s[i+2]|0x20 == 'a'
 }
 
 func (k *macros) unknown(name string) *Error {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"time"
+
+	"github.com/waybillhq/waybill/signer/internal/jsontext"
 )
 
 // material is what parts are made of: of the event when it is signed, of the
@@ -97,7 +99,7 @@ func (m *material) appendField(dst []byte, p *part) ([]byte, error) {
 func appendDecoded(dst []byte, m *member, inURL bool) ([]byte, error) {
 	switch first := m.value[0]; {
 	case first == '"':
-		return append(dst, decodeString(m.value)...), nil
+		return append(dst, jsontext.DecodeString(m.value)...), nil
 	case first == 't' && inURL:
 		return append(dst, '1'), nil
 	case first == 'f' && inURL:
@@ -116,13 +118,13 @@ func appendDecoded(dst []byte, m *member, inURL bool) ([]byte, error) {
 func appendInteger(dst []byte, m *member) ([]byte, error) {
 	text := m.value
 	if text[0] == '"' {
-		text = decodeString(text)
+		text = jsontext.DecodeString(text)
 	}
 	if len(text) == 0 {
 		return dst, nil
 	}
 	whole, _, _ := bytes.Cut(text, []byte("."))
-	if numberEnd(text, 0) != len(text) || bytes.ContainsAny(text, "eE") {
+	if jsontext.NumberEnd(text, 0) != len(text) || bytes.ContainsAny(text, "eE") {
 		return nil, refuse(dataField(m.name), CodeValueInvalid, "must be a number without an exponent")
 	}
 	return append(dst, whole...), nil

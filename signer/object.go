@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"unicode/utf8"
+
+	"github.com/waybillhq/waybill/signer/internal/jsontext"
 )
 
 const (
@@ -48,10 +50,10 @@ func parseObject(text []byte, room members) (members, error) {
 	if err != nil {
 		return nil, err
 	}
-	if hasLoneSurrogate(text) {
+	if jsontext.HasLoneSurrogate(text) {
 		return nil, refuse("data", CodeDataInvalid, `holds half of a surrogate pair (\ud800 to \udfff): many receivers cannot read it`)
 	}
-	if hasLongNumber(text) {
+	if jsontext.HasLongNumber(text, longestNumber) {
 		return nil, refuse("data", CodeDataInvalid, "holds a number of more than %d digits in a row: many receivers cannot read it", longestNumber)
 	}
 	if name, found := duplicate(all); found {
@@ -63,13 +65,13 @@ func parseObject(text []byte, room members) (members, error) {
 // scanMembers reads and checks an object in one pass, which for flat data saves
 // a third of the time that a signature takes. json.Valid checks what is nested.
 func scanMembers(text []byte, room members) (members, error) {
-	i := skipSpace(text, 0)
-	if byteAt(text, i) != '{' {
+	i := jsontext.SkipSpace(text, 0)
+	if jsontext.ByteAt(text, i) != '{' {
 		return nil, refuse("data", CodeDataInvalid, "must be a JSON object")
 	}
 	all := room[:0]
-	i = skipSpace(text, i+1)
-	if byteAt(text, i) == '}' {
+	i = jsontext.SkipSpace(text, i+1)
+	if jsontext.ByteAt(text, i) == '}' {
 		return all, checkEnd(text, i+1)
 	}
 	for {
@@ -78,10 +80,10 @@ func scanMembers(text []byte, room members) (members, error) {
 			return nil, err
 		}
 		all = append(all, read)
-		i = skipSpace(text, end)
-		switch byteAt(text, i) {
+		i = jsontext.SkipSpace(text, end)
+		switch jsontext.ByteAt(text, i) {
 		case ',':
-			i = skipSpace(text, i+1)
+			i = jsontext.SkipSpace(text, i+1)
 		case '}':
 			return all, checkEnd(text, i+1)
 		default:
@@ -91,16 +93,16 @@ func scanMembers(text []byte, room members) (members, error) {
 }
 
 func scanMember(text []byte, i int) (read member, end int, err error) {
-	nameEnd := stringEnd(text, i)
+	nameEnd := jsontext.StringEnd(text, i)
 	if nameEnd < 0 {
 		return member{}, 0, notJSON()
 	}
-	colon := skipSpace(text, nameEnd)
-	start := skipSpace(text, colon+1)
-	end, depth := valueEnd(text, start)
-	read.name = decodeString(text[i:nameEnd])
+	colon := jsontext.SkipSpace(text, nameEnd)
+	start := jsontext.SkipSpace(text, colon+1)
+	end, depth := jsontext.ValueEnd(text, start)
+	read.name = jsontext.DecodeString(text[i:nameEnd])
 	switch {
-	case byteAt(text, colon) != ':' || end < 0:
+	case jsontext.ByteAt(text, colon) != ':' || end < 0:
 		return member{}, 0, notJSON()
 	case depth >= deepestObject:
 		return member{}, 0, refuse(dataField(read.name), CodeDataTooDeep, "is nested deeper than %d levels", deepestObject)
@@ -112,7 +114,7 @@ func scanMember(text []byte, i int) (read member, end int, err error) {
 }
 
 func checkEnd(text []byte, i int) error {
-	if skipSpace(text, i) != len(text) {
+	if jsontext.SkipSpace(text, i) != len(text) {
 		return notJSON()
 	}
 	return nil
@@ -159,7 +161,7 @@ func (all members) requireString(name string) ([]byte, error) {
 	case len(found.value) == len(`""`):
 		return nil, refuse("data."+name, CodeValueInvalid, "must not be empty")
 	default:
-		return decodeString(found.value), nil
+		return jsontext.DecodeString(found.value), nil
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/waybillhq/waybill/signer/internal/percent"
 )
 
 // readQuery reads parameters as receivers do: percent-decoded, "+" a space. A
@@ -83,9 +85,9 @@ func (p *part) appendText(dst []byte, text string) []byte {
 	case encodingNone:
 		return append(dst, text...)
 	case encoding1738:
-		return appendForm(dst, []byte(text))
+		return percent.AppendForm(dst, []byte(text))
 	default:
-		return appendEscaped(dst, []byte(text))
+		return percent.AppendRaw(dst, []byte(text))
 	}
 }
 

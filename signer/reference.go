@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"slices"
 	"unicode/utf8"
+
+	"github.com/waybillhq/waybill/signer/internal/jsontext"
 )
 
 // longestReference bounds a reference in bytes, so that it can be indexed.
@@ -30,7 +32,7 @@ func (d *Definition) Reference(data json.RawMessage) string {
 	}
 	switch first := value[0]; {
 	case first == '"':
-		value = decodeString(value)
+		value = jsontext.DecodeString(value)
 	case first != '-' && (first < '0' || first > '9'):
 		return ""
 	}
@@ -53,27 +55,27 @@ func (d *Definition) Superseding() string {
 // among the names; nil when it has none. It looks no further than it must.
 func firstMember(text []byte, names []string) []byte {
 	var found []byte
-	i := skipSpace(text, 0)
-	if byteAt(text, i) != '{' {
+	i := jsontext.SkipSpace(text, 0)
+	if jsontext.ByteAt(text, i) != '{' {
 		return nil
 	}
 	for separator := byte(','); separator == ',' && len(names) > 0; {
-		start := skipSpace(text, i+1)
-		nameEnd := stringEnd(text, start)
+		start := jsontext.SkipSpace(text, i+1)
+		nameEnd := jsontext.StringEnd(text, start)
 		if nameEnd < 0 {
 			return nil
 		}
-		from := skipSpace(text, skipSpace(text, nameEnd)+1) // behind the colon
-		end, _ := valueEnd(text, from)
+		from := jsontext.SkipSpace(text, jsontext.SkipSpace(text, nameEnd)+1) // behind the colon
+		end, _ := jsontext.ValueEnd(text, from)
 		if end < 0 {
 			return nil
 		}
-		name := decodeString(text[start:nameEnd])
+		name := jsontext.DecodeString(text[start:nameEnd])
 		if rank := slices.IndexFunc(names, func(wanted string) bool { return wanted == string(name) }); rank >= 0 {
 			found, names = text[from:end], names[:rank] // only a better one counts now
 		}
-		i = skipSpace(text, end)
-		separator = byteAt(text, i)
+		i = jsontext.SkipSpace(text, end)
+		separator = jsontext.ByteAt(text, i)
 	}
 	return found
 }

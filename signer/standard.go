@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/waybillhq/waybill/signer/internal/jsontext"
 )
 
 const (
@@ -128,10 +130,10 @@ func (w standardWebhooks) Sign(target Target, message Message, secrets []string,
 
 // envelope puts the data, as it was written, under its type and time.
 func envelope(message Message) []byte {
-	data := trimSpace(message.Data)
+	data := jsontext.TrimSpace(message.Data)
 	body := make([]byte, 0, len(data)+len(message.Type)+len(`{"type":"","timestamp":"2006-01-02T15:04:05.000Z","data":}`))
 	body = append(body, `{"type":`...)
-	body = quote(body, []byte(message.Type))
+	body = jsontext.AppendQuoted(body, []byte(message.Type))
 	body = append(body, `,"timestamp":"`...)
 	body = message.OccurredAt.UTC().AppendFormat(body, "2006-01-02T15:04:05.000Z07:00")
 	body = append(body, `","data":`...)

@@ -3,6 +3,8 @@ package signer
 import (
 	"encoding/json"
 	"strings"
+
+	"github.com/waybillhq/waybill/signer/internal/jsontext"
 )
 
 // exampleStandard is data as a sender of no network's form would write it.
@@ -12,7 +14,7 @@ func exampleStandard(eventType string) json.RawMessage {
 	}
 	kind := eventKind(eventType)
 	if strings.HasPrefix(eventType, "exchange.") {
-		return json.RawMessage(`{"exchange_id":"exchange_1001","status":` + string(quote(nil, []byte(kind))) + `,"from":{"currency":"btc","amount":"0.05000000"},` +
+		return json.RawMessage(`{"exchange_id":"exchange_1001","status":` + string(jsontext.AppendQuoted(nil, []byte(kind))) + `,"from":{"currency":"btc","amount":"0.05000000"},` +
 			`"to":{"currency":"eth","amount":"0.91840000","address":"0x0000000000000000000000000000000000000001"}}`)
 	}
 	amounts := `"reward":150,"payout":1.50`

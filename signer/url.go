@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/waybillhq/waybill/signer/internal/percent"
 )
 
 // longestURL is the length in bytes that an endpoint's URL may have.
@@ -249,13 +251,13 @@ func checkTarget(target string) error {
 	for i := 0; i < len(target); i++ {
 		c := target[i]
 		switch {
-		case isURLCharacter(c):
+		case percent.IsURLCharacter(c):
 		case c == '#':
 			return refuse("url", CodeURLFragment, "must not hold a fragment (#): it is never sent")
 		case c != '%':
 			return refuse("url", CodeURLCharacter,
 				"a path or query must not hold %q raw: write it percent-encoded, as %%%02X", string([]byte{c}), c)
-		case !isEscape(target, i):
+		case !percent.IsEscape(target, i):
 			return refuse("url", CodeURLEscape, `a "%%" must be followed by two hex digits; write %%25 for a "%%"`)
 		default:
 			i += 2

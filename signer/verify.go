@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/waybillhq/waybill/signer/internal/percent"
 )
 
 // finder knows where a request says a value that was signed.
@@ -265,7 +267,7 @@ func isMessageID(id []byte) bool {
 		return false
 	}
 	for _, c := range id {
-		if !isHex(c) || 'A' <= c && c <= 'F' {
+		if !percent.IsHex(c) || 'A' <= c && c <= 'F' {
 			return false
 		}
 	}

@@ -3,6 +3,8 @@ package signer
 import (
 	"slices"
 	"strings"
+
+	"github.com/waybillhq/waybill/signer/internal/jsontext"
 )
 
 // readParameters reads the data back out of the URL. The same name twice is
@@ -47,7 +49,7 @@ func (r *reading) readParameters() error {
 }
 
 func textMember(name, text string) member {
-	return member{name: []byte(name), value: quote(nil, []byte(text))}
+	return member{name: []byte(name), value: jsontext.AppendQuoted(nil, []byte(text))}
 }
 
 // matchTemplate reads the macros' values by the URL that the sender was given.

@@ -17,7 +17,9 @@ func rules() []rule {
 	return []rule{
 		// The domain and the signatures: receivers import them too.
 		{pkg: "postback", stdOnly: true},
-		{pkg: "signer", stdOnly: true},
+		{pkg: "signer", imports: []string{"signer/internal/..."}, stdOnly: true},
+		{pkg: "signer/internal/percent", stdOnly: true},
+		{pkg: "signer/internal/jsontext", imports: []string{"signer/internal/percent"}, stdOnly: true},
 		{pkg: "client", imports: []string{"postback"}, stdOnly: true},
 
 		// The ledger.

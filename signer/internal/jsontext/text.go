@@ -1,4 +1,4 @@
-package signer
+package jsontext
 
 import (
 	"bytes"
@@ -8,9 +8,9 @@ import (
 
 // The functions of this file read JSON strings that are known to be valid.
 
-// decodeString returns what a string, given with its quotes, says. Without
+// DecodeString returns what a string, given with its quotes, says. Without
 // escapes that is a part of the text itself, not a copy.
-func decodeString(quoted []byte) []byte {
+func DecodeString(quoted []byte) []byte {
 	inner := quoted[1 : len(quoted)-1]
 	slash := bytes.IndexByte(inner, '\\')
 	if slash < 0 {
@@ -82,9 +82,9 @@ func hexDigits(digits []byte) rune {
 	return value
 }
 
-// hasLoneSurrogate looks at all strings at once: in valid JSON a backslash
+// HasLoneSurrogate looks at all strings at once: in valid JSON a backslash
 // stands in a string only.
-func hasLoneSurrogate(text []byte) bool {
+func HasLoneSurrogate(text []byte) bool {
 	for {
 		slash := bytes.IndexByte(text, '\\')
 		if slash < 0 {

@@ -1,6 +1,13 @@
-package signer
+// Package jsontext finds its way through JSON text without decoding it, and reads
+// and writes strings of it. It is for text whose exact bytes matter: numbers keep
+// their representation, and members their order.
+package jsontext
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/waybillhq/waybill/signer/internal/percent"
+)
 
 // The functions of this file find their way through JSON text that may be
 // anything. An index of -1 means that the text is not valid.
@@ -9,33 +16,34 @@ func isSpace(c byte) bool {
 	return c == ' ' || c == '\n' || c == '\t' || c == '\r'
 }
 
-func skipSpace(text []byte, i int) int {
+// SkipSpace returns the index of the first byte from i on that is no white space.
+func SkipSpace(text []byte, i int) int {
 	for i < len(text) && isSpace(text[i]) {
 		i++
 	}
 	return i
 }
 
-// trimSpace cuts what JSON calls white space, and no more.
-func trimSpace(text []byte) []byte {
+// TrimSpace cuts what JSON calls white space, and no more.
+func TrimSpace(text []byte) []byte {
 	return bytes.Trim(text, " \n\t\r")
 }
 
-// byteAt returns 0, which is valid nowhere in JSON, behind the end.
-func byteAt(text []byte, i int) byte {
+// ByteAt returns 0, which is valid nowhere in JSON, behind the end.
+func ByteAt(text []byte, i int) byte {
 	if i < len(text) {
 		return text[i]
 	}
 	return 0
 }
 
-// valueEnd returns the index behind the value that begins at i, and how deep
+// ValueEnd returns the index behind the value that begins at i, and how deep
 // it is nested: 0 for a scalar. Of a nested value only the brackets and strings
 // were looked at.
-func valueEnd(text []byte, i int) (end, depth int) {
-	switch byteAt(text, i) {
+func ValueEnd(text []byte, i int) (end, depth int) {
+	switch ByteAt(text, i) {
 	case '"':
-		return stringEnd(text, i), 0
+		return StringEnd(text, i), 0
 	case '{', '[':
 		return nestedEnd(text, i)
 	case 't':
@@ -45,7 +53,7 @@ func valueEnd(text []byte, i int) (end, depth int) {
 	case 'n':
 		return literalEnd(text, i, "null"), 0
 	default:
-		return numberEnd(text, i), 0
+		return NumberEnd(text, i), 0
 	}
 }
 
@@ -56,8 +64,9 @@ func literalEnd(text []byte, i int, literal string) int {
 	return -1
 }
 
-func stringEnd(text []byte, i int) int {
-	if byteAt(text, i) != '"' {
+// StringEnd returns the index behind the string that begins at i.
+func StringEnd(text []byte, i int) int {
+	if ByteAt(text, i) != '"' {
 		return -1
 	}
 	for i++; i < len(text); i++ {
@@ -80,12 +89,12 @@ func stringEnd(text []byte, i int) int {
 // escapeLast returns the index of the last byte of the escape whose letter is
 // at i.
 func escapeLast(text []byte, i int) int {
-	switch byteAt(text, i) {
+	switch ByteAt(text, i) {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
 		return i
 	case 'u':
 		for _, c := range text[i+1 : min(i+5, len(text))] {
-			if !isHex(c) {
+			if !percent.IsHex(c) {
 				return -1
 			}
 		}
@@ -95,21 +104,22 @@ func escapeLast(text []byte, i int) int {
 	}
 }
 
-func numberEnd(text []byte, i int) int {
-	if byteAt(text, i) == '-' {
+// NumberEnd returns the index behind the number that begins at i.
+func NumberEnd(text []byte, i int) int {
+	if ByteAt(text, i) == '-' {
 		i++
 	}
-	if byteAt(text, i) == '0' {
+	if ByteAt(text, i) == '0' {
 		i++
 	} else {
 		i = digitsEnd(text, i)
 	}
-	if i >= 0 && byteAt(text, i) == '.' {
+	if i >= 0 && ByteAt(text, i) == '.' {
 		i = digitsEnd(text, i+1)
 	}
-	if i >= 0 && byteAt(text, i)|0x20 == 'e' {
+	if i >= 0 && ByteAt(text, i)|0x20 == 'e' {
 		i++
-		if sign := byteAt(text, i); sign == '+' || sign == '-' {
+		if sign := ByteAt(text, i); sign == '+' || sign == '-' {
 			i++
 		}
 		i = digitsEnd(text, i)
@@ -120,7 +130,7 @@ func numberEnd(text []byte, i int) int {
 // digitsEnd returns the index behind at least one digit.
 func digitsEnd(text []byte, i int) int {
 	start := i
-	for c := byteAt(text, i); '0' <= c && c <= '9'; c = byteAt(text, i) {
+	for c := ByteAt(text, i); '0' <= c && c <= '9'; c = ByteAt(text, i) {
 		i++
 	}
 	if i == start {
@@ -133,7 +143,7 @@ func nestedEnd(text []byte, i int) (end, depth int) {
 	for open := 0; i < len(text); i++ {
 		switch text[i] {
 		case '"':
-			next := stringEnd(text, i)
+			next := StringEnd(text, i)
 			if next < 0 {
 				return -1, depth
 			}
@@ -151,23 +161,23 @@ func nestedEnd(text []byte, i int) (end, depth int) {
 	return -1, depth
 }
 
-// hasLongNumber says whether valid JSON holds a number that is too long.
-func hasLongNumber(text []byte) bool {
-	if len(text) <= longestNumber {
+// HasLongNumber says whether valid JSON holds more digits in a row than that.
+func HasLongNumber(text []byte, longest int) bool {
+	if len(text) <= longest {
 		return false
 	}
 	digits := 0
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
 		case c == '"':
-			i = stringEnd(text, i) - 1
+			i = StringEnd(text, i) - 1
 			digits = 0
 		case '0' <= c && c <= '9':
 			digits++
 		default:
 			digits = 0
 		}
-		if digits > longestNumber {
+		if digits > longest {
 			return true
 		}
 	}
