@@ -59,6 +59,21 @@ func BenchmarkBatch(b *testing.B) {
 	b.ReportMetric(1000*float64(b.N)/b.Elapsed().Seconds(), "events/s")
 }
 
+// BenchmarkLook measures what each process asks ten times a second: what is due,
+// and what of one endpoint may be released, when there is nothing.
+func BenchmarkLook(b *testing.B) {
+	ledger := open(b, filepath.Join(b.TempDir(), "ledger.db"))
+	for b.Loop() {
+		now := time.Now()
+		if _, err := ledger.Claim(b.Context(), postback.Claim{Now: now, Next: now, Limit: 500}); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := ledger.Release(b.Context(), "ep_1", now, 100, 100); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkDue reads what a task needs, from 16 callers.
 func BenchmarkDue(b *testing.B) {
 	ledger := open(b, filepath.Join(b.TempDir(), "ledger.db"))
