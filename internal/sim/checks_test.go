@@ -2,6 +2,7 @@ package sim_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -14,23 +15,25 @@ const bound = 1500 * time.Millisecond
 
 // histories reads what the ledger says, past the gate.
 func (w *world) histories() []postback.History {
-	deliveries := w.deliveries()
-	all := make([]postback.History, len(deliveries))
-	for i, d := range deliveries {
-		delivery, attempts, err := w.ledger.Delivery(context.Background(), d.ID)
-		if err != nil {
-			panic(err)
-		}
-		all[i] = postback.History{Delivery: delivery, Attempts: attempts}
+	all, next, err := w.ledger.Histories(context.Background(), postback.DeliveryFilter{}, postback.Page{Limit: postback.MaxPage})
+	if err != nil || next != "" {
+		panic(fmt.Sprintf("not all histories: %q, %v", next, err))
 	}
 	return all
 }
 
+// deliveries lists all of them. As long as nothing went through the gate the
+// answer is the one before.
 func (w *world) deliveries() []postback.Delivery {
-	all, _, err := w.ledger.Deliveries(context.Background(), postback.DeliveryFilter{}, postback.Page{Limit: postback.MaxPage})
-	if err != nil {
-		panic(err)
+	if last, read := w.readings["deliveries"]; read && last.changes == w.changes {
+		all, _ := last.answer.([]postback.Delivery)
+		return all
 	}
+	all, next, err := w.ledger.Deliveries(context.Background(), postback.DeliveryFilter{}, postback.Page{Limit: postback.MaxPage})
+	if err != nil || next != "" {
+		panic(fmt.Sprintf("not all deliveries: %q, %v", next, err))
+	}
+	w.readings["deliveries"] = known{w.changes, all}
 	return all
 }
 

@@ -123,7 +123,7 @@ func (w *world) planFaults() {
 			w.note("Redis is wiped")
 			w.queue.wipe()
 			w.model.forgotten(w.processes)
-			w.limits = newScriptRedis()
+			w.limits.wipe()
 			w.model.redisLost = true
 			w.disturb(grace + 5*time.Second)
 		})

@@ -49,7 +49,7 @@ func TestKnownFaults(t *testing.T) {
 		{overflow, func(s *scenario) { s.calm = true; s.handoff = 8 }, "made due again"},
 		{oneLane, func(s *scenario) { s.calm = true; s.maxQueued = 64; s.workers = 6; s.skews = s.skews[:1] }, "nobody takes it"},
 		{putOff, func(s *scenario) { s.add("pub_1", sealed); s.add("pub_2", sealed) }, "waits for ever"},
-		{ownHead, func(s *scenario) { s.add("pub_1", ordered); s.add("pub_2", ordered); s.calm, s.errors = false, 0.3 }, "waits for ever"},
+		{ownHead, func(s *scenario) { s.add("pub_1", ordered); s.add("pub_2", ordered); s.calm, s.errors = false, 0.3 }, "had to be mended"},
 	}
 	k := newKit(t)
 	for _, tt := range tests {

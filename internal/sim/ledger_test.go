@@ -7,13 +7,13 @@ import (
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
-	"github.com/waybillhq/waybill/store/sqlite"
+	"github.com/waybillhq/waybill/store/storetest"
 )
 
 // gated is the ledger as one process has it: a real one, every call to which
 // waits at the gate.
 type gated struct {
-	*sqlite.Ledger
+	storetest.Ledger
 	world   *world
 	process *process
 }
@@ -128,19 +128,16 @@ func (g gated) Claim(ctx context.Context, wanted postback.Claim) ([]postback.Due
 // nothingDue spares looks for due deliveries that find none: the answer is known
 // as long as nothing else went through the gate.
 func (w *world) nothingDue(now time.Time) bool {
+	if w.peeker == nil {
+		return false
+	}
 	last, read := w.readings["next sweep"]
 	if !read || last.changes != w.changes {
-		next := now.Add(time.Hour)
-		for _, d := range w.deliveries() {
-			if !d.SweepAt.IsZero() && d.SweepAt.Before(next) {
-				next = d.SweepAt
-			}
-		}
-		last = known{w.changes, next}
+		last = known{w.changes, w.peeker.sweepAt()}
 		w.readings["next sweep"] = last
 	}
 	next, _ := last.answer.(time.Time)
-	return now.Before(next)
+	return next.IsZero() || now.Before(next)
 }
 
 func (g gated) Requeue(ctx context.Context, before time.Time, limit int) (int, error) {
@@ -165,6 +162,17 @@ func (g gated) Release(ctx context.Context, endpointID string, at time.Time, win
 		n, err := g.Ledger.Release(ctx, endpointID, at, window, limit)
 		if n > 0 {
 			g.world.note("%s released %d of %s", g.process.name, n, g.world.names.of(endpointID))
+		}
+		return n, err
+	})
+}
+
+// MendRows mends what a fault left behind, and there must be none.
+func (g gated) MendRows(ctx context.Context, endpointID string, at time.Time, limit int) (int, error) {
+	return over(ctx, g, true, "mend rows of "+g.world.names.of(endpointID), func(ctx context.Context) (int, error) {
+		n, err := g.Ledger.MendRows(ctx, endpointID, at, limit)
+		if n > 0 {
+			g.world.model.breaks("%d ordering groups of %s had to be mended", n, g.world.names.of(endpointID))
 		}
 		return n, err
 	})
@@ -202,6 +210,13 @@ func (g gated) CollectReplay(ctx context.Context, id string, limit int, at time.
 func (g gated) AdvanceReplay(ctx context.Context, id string, handled, limit int, at time.Time) (postback.ReplayJob, error) {
 	return over(ctx, g, false, fmt.Sprintf("advance %s behind %d", g.world.names.of(id), handled), func(ctx context.Context) (postback.ReplayJob, error) {
 		return g.Ledger.AdvanceReplay(ctx, id, handled, limit, at)
+	})
+}
+
+func (g gated) ReopenedDue(ctx context.Context, jobID string, last int, at time.Time) (int, error) {
+	return over(ctx, g, true, "reopened due of "+g.world.names.of(jobID), func(ctx context.Context) (int, error) {
+		g.world.changes--
+		return g.Ledger.ReopenedDue(ctx, jobID, last, at)
 	})
 }
 
@@ -250,6 +265,10 @@ func (g gated) SaveEndpoint(ctx context.Context, endpoint postback.Endpoint) (po
 
 func (g gated) UseSecrets(ctx context.Context, uses []postback.SecretUse) error {
 	return done(ctx, g, "use secrets", func(ctx context.Context) error { return g.Ledger.UseSecrets(ctx, uses) })
+}
+
+func (g gated) Prepare(ctx context.Context, until time.Time) error {
+	return done(ctx, g, "prepare", func(ctx context.Context) error { return g.Ledger.Prepare(ctx, until) })
 }
 
 func (g gated) Prune(ctx context.Context, before time.Time) (int, error) {

@@ -16,14 +16,27 @@ import (
 // scriptRedis is as much of a Redis as the scripts of limits need. It runs the
 // scripts themselves.
 type scriptRedis struct {
+	state   *lua.LState
 	hashes  map[string]map[string]string
 	expires map[string]time.Time
-	scripts map[string]string // by SHA-1
+	scripts map[string]*lua.LFunction // by SHA-1
 }
 
 func newScriptRedis() *scriptRedis {
-	return &scriptRedis{hashes: map[string]map[string]string{}, expires: map[string]time.Time{}, scripts: map[string]string{}}
+	r := &scriptRedis{state: lua.NewState()}
+	module := r.state.NewTable()
+	module.RawSetString("call", r.state.NewFunction(r.call))
+	r.state.SetGlobal("redis", module)
+	r.wipe()
+	return r
 }
+
+// wipe is FLUSHALL, and forgets the scripts, as a server does that starts anew.
+func (r *scriptRedis) wipe() {
+	r.hashes, r.expires, r.scripts = map[string]map[string]string{}, map[string]time.Time{}, map[string]*lua.LFunction{}
+}
+
+func (r *scriptRedis) close() { r.state.Close() }
 
 // noScript is what Redis says of a script that it does not know.
 type noScript struct{}
@@ -38,12 +51,20 @@ func (r *scriptRedis) evalSha(ctx context.Context, sha string, keys []string, ar
 		answer.SetErr(noScript{})
 		return answer
 	}
-	return r.eval(ctx, script, keys, args)
+	return r.answer(ctx, script, keys, args)
 }
 
-func (r *scriptRedis) eval(ctx context.Context, script string, keys []string, args []any) *redis.Cmd {
-	digest := sha1.Sum([]byte(script))
+func (r *scriptRedis) eval(ctx context.Context, text string, keys []string, args []any) *redis.Cmd {
+	script, err := r.state.LoadString(text)
+	if err != nil {
+		panic(err)
+	}
+	digest := sha1.Sum([]byte(text))
 	r.scripts[hex.EncodeToString(digest[:])] = script
+	return r.answer(ctx, script, keys, args)
+}
+
+func (r *scriptRedis) answer(ctx context.Context, script *lua.LFunction, keys []string, args []any) *redis.Cmd {
 	answer := redis.NewCmd(ctx)
 	value, err := r.run(script, keys, args)
 	if err != nil {
@@ -54,25 +75,21 @@ func (r *scriptRedis) eval(ctx context.Context, script string, keys []string, ar
 	return answer
 }
 
-func (r *scriptRedis) run(script string, keys []string, args []any) (any, error) {
-	state := lua.NewState()
-	defer state.Close()
+func (r *scriptRedis) run(script *lua.LFunction, keys []string, args []any) (any, error) {
 	list := func(name string, n int, text func(int) string) {
-		table := state.NewTable()
+		table := r.state.NewTable()
 		for i := range n {
 			table.Append(lua.LString(text(i)))
 		}
-		state.SetGlobal(name, table)
+		r.state.SetGlobal(name, table)
 	}
 	list("KEYS", len(keys), func(i int) string { return keys[i] })
 	list("ARGV", len(args), func(i int) string { return fmt.Sprint(args[i]) })
-	module := state.NewTable()
-	module.RawSetString("call", state.NewFunction(r.call))
-	state.SetGlobal("redis", module)
-	if err := state.DoString(script); err != nil {
+	if err := r.state.CallByParam(lua.P{Fn: script, NRet: 1, Protect: true}); err != nil {
 		return nil, err
 	}
-	return fromLua(state.Get(-1)), nil
+	defer r.state.Pop(1)
+	return fromLua(r.state.Get(-1)), nil
 }
 
 // call is redis.call.

@@ -20,6 +20,7 @@ import (
 	"github.com/waybillhq/waybill/internal/registry"
 	"github.com/waybillhq/waybill/internal/retention"
 	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store/storetest"
 	"github.com/waybillhq/waybill/worker"
 )
 
@@ -96,7 +97,7 @@ func (w *world) boot(place int) {
 		looking: map[string]bool{}, workers: map[string]int{}, flying: map[string]int{},
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
-	p.ledger = gated{Ledger: w.ledger, world: w, process: p}
+	p.ledger = gated{Ledger: w.openFor(p), world: w, process: p}
 	if err := p.build(); err != nil {
 		panic(err)
 	}
@@ -107,6 +108,19 @@ func (w *world) boot(place int) {
 	w.note("%s starts", p.name)
 	p.booting = false
 	p.start()
+}
+
+// openFor opens the ledger for a process.
+func (w *world) openFor(p *process) storetest.Ledger {
+	if w.place.shared {
+		return w.ledger
+	}
+	ledger, err := w.place.open(context.Background())
+	if err != nil {
+		panic(err)
+	}
+	w.opened = append(w.opened, ledger)
+	return ledger
 }
 
 func (p *process) build() (err error) {

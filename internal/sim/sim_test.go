@@ -16,8 +16,10 @@ func TestMain(m *testing.M) {
 	flag.Uint64("sim.first", 1, "run seeds from this one on")
 	flag.Int("sim.seeds", 5, "run so many seeds")
 	flag.Bool("sim.trace", false, "keep every step in traces, the quiet ones too")
+	flag.Bool("sim.postgres", false, "keep the ledger in PostgreSQL, which is slower")
+	flag.Bool("sim.apart", true, "run seeds in processes of their own, one for each core")
 	flag.Parse()
-	code := m.Run()
+	code := server.Around(m).Run()
 	if err := goleak.Find(); code == 0 && err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
@@ -39,15 +41,23 @@ func number(t *testing.T, name string) uint64 {
 // Guarantee: whatever fails and in whatever order, what was accepted ends once,
 // and nothing that is due waits for long.
 func TestSeeds(t *testing.T) {
-	k := newKit(t)
-	if seed := number(t, "sim.seed"); seed != 0 {
-		result := k.run(t, seed, draw(seed))
+	seed, first, seeds := number(t, "sim.seed"), number(t, "sim.first"), number(t, "sim.seeds")
+	switch {
+	case seed != 0:
+		result := newKit(t).run(t, seed, draw(seed))
 		t.Logf("%s%s", result.scenario, result.trace)
 		report(t, seed, result)
-		return
+	case flagOf("sim.apart") == "true":
+		spread(t, first, seeds)
+	default:
+		oneByOne(t, first, seeds)
 	}
-	first, steps := number(t, "sim.first"), 0
-	for seed := first; seed < first+number(t, "sim.seeds"); seed++ {
+}
+
+func oneByOne(t *testing.T, first, seeds uint64) {
+	t.Helper()
+	k, steps := newKit(t), 0
+	for seed := first; seed < first+seeds; seed++ {
 		result := k.run(t, seed, draw(seed))
 		steps += result.steps
 		report(t, seed, result)

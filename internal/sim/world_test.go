@@ -2,10 +2,8 @@ package sim_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"log/slog"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -17,7 +15,7 @@ import (
 	"github.com/waybillhq/waybill/internal/seal"
 	"github.com/waybillhq/waybill/internal/testkit"
 	"github.com/waybillhq/waybill/postback"
-	"github.com/waybillhq/waybill/store/sqlite"
+	"github.com/waybillhq/waybill/store/storetest"
 )
 
 // patience is how long after all is well again the last delivery may end.
@@ -30,7 +28,10 @@ type world struct {
 	start    time.Time
 	schemes  *schemes.Catalogue
 	keyring  *seal.Keyring
-	ledger   *sqlite.Ledger
+	place    place
+	ledger   storetest.Ledger
+	opened   []storetest.Ledger // by processes
+	peeker   *peeker            // nil: the ledger can only be asked
 	queue    *queue
 	limits   *scriptRedis
 	names    *names
@@ -75,7 +76,7 @@ type outcome struct {
 type kit struct {
 	schemes *schemes.Catalogue
 	keyring *seal.Keyring
-	empty   []byte // the file of an empty ledger
+	place   place
 }
 
 func newKit(t *testing.T) *kit {
@@ -84,46 +85,34 @@ func newKit(t *testing.T) *kit {
 	if err != nil {
 		t.Fatal(err)
 	}
-	empty, err := os.ReadFile(testkit.LedgerFile(t))
-	if err != nil {
-		t.Fatal(err)
+	k := &kit{schemes: loaded, keyring: testkit.NewKeyring(t)}
+	if flagOf("sim.postgres") == "true" {
+		k.place = inPostgres(t)
+	} else {
+		k.place = inMemory(t)
 	}
-	return &kit{schemes: loaded, keyring: testkit.NewKeyring(t), empty: empty}
+	return k
 }
 
 // run runs a seed in a world of its own.
 func (k *kit) run(t *testing.T, seed uint64, s scenario) (result outcome) {
 	t.Helper()
-	dir, err := os.MkdirTemp(memory(), "sim")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	path := filepath.Join(dir, "ledger.db")
-	if err := os.WriteFile(path, k.empty, 0o600); err != nil {
+	if err := k.place.empty(); err != nil {
 		t.Fatal(err)
 	}
 	cryptotest.SetGlobalRandom(t, seed)
-	synctest.Test(t, func(t *testing.T) { result = k.inBubble(t, seed, s, path) })
+	synctest.Test(t, func(t *testing.T) { result = k.inBubble(t, seed, s) })
 	return result
 }
 
-// memory is a directory that is kept in memory, where there is one.
-func memory() string {
-	if info, err := os.Stat("/dev/shm"); err == nil && info.IsDir() {
-		return "/dev/shm"
-	}
-	return ""
-}
-
-func (k *kit) inBubble(t *testing.T, seed uint64, s scenario, path string) outcome {
-	ledger, err := sqlite.Open(context.Background(), sqlite.Options{Path: path, Logger: slog.New(slog.DiscardHandler)})
+func (k *kit) inBubble(t *testing.T, seed uint64, s scenario) outcome {
+	ledger, err := k.place.open(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
 	all := &names{byID: map[string]string{}}
 	w := &world{
-		scenario: s, chance: chance{seed}, start: time.Now(), schemes: k.schemes, keyring: k.keyring, ledger: ledger,
+		scenario: s, chance: chance{seed}, start: time.Now(), schemes: k.schemes, keyring: k.keyring, place: k.place, ledger: ledger,
 		names: all, model: newModel(all), trace: &trace{start: time.Now(), loud: flagOf("sim.trace") == "true"},
 		bell: make(chan struct{}, 1), counts: map[string]int{}, producers: map[string]context.Context{}, readings: map[string]known{}, ends: map[string]postback.Delivery{},
 	}
@@ -134,11 +123,14 @@ func (k *kit) inBubble(t *testing.T, seed uint64, s scenario, path string) outco
 		}
 	}
 	w.limits = newScriptRedis()
+	if k.place.peek != nil {
+		w.peeker = k.place.peek()
+	}
 	w.live()
 	w.check()
 	took := time.Since(w.start)
 	w.end()
-	if err := ledger.Close(); err != nil {
+	if err := w.close(); err != nil {
 		t.Fatal(err)
 	}
 	return outcome{broken: w.model.broken, trace: w.trace.String(), sum: w.trace.sum, steps: w.trace.all, took: took, scenario: s}
@@ -190,4 +182,16 @@ func (w *world) end() {
 		p.group.Wait()
 	}
 	w.clients.Wait()
+}
+
+// close gives back what the run had open.
+func (w *world) close() (err error) {
+	w.limits.close()
+	if w.peeker != nil {
+		err = w.peeker.close()
+	}
+	for _, one := range append(w.opened, w.ledger) {
+		err = errors.Join(err, one.Close())
+	}
+	return err
 }
