@@ -7,6 +7,7 @@
 package retention
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,6 +41,7 @@ type Ledger interface {
 type Options struct {
 	Ledger Ledger
 	Keep   time.Duration // after its end; 0 keeps everything
+	Every  time.Duration // between passes, give or take a tenth; 0 is an hour
 	Meter  metric.Meter
 	Logger *slog.Logger
 	Random func() float64 // from 0 to 1, 1 left out
@@ -68,8 +70,8 @@ func New(options Options) (*Keeper, error) {
 	return &Keeper{Options: options, forgotten: forgotten}, nil
 }
 
-// Run works at once and then each hour until ctx ends; while the ledger fails,
-// each minute.
+// Run works at once and then each hour, or as Every says, until ctx ends; while
+// the ledger fails, each minute.
 func (k *Keeper) Run(ctx context.Context) {
 	loop.Run(ctx, loop.Job{Name: "purge expired history", Pause: k.pause, Do: k.pass, Logger: k.Logger})
 }
@@ -77,12 +79,12 @@ func (k *Keeper) Run(ctx context.Context) {
 // pause is the time to the next pass. It varies, so that processes that started
 // together do not stay together.
 func (k *Keeper) pause(last loop.Turn) time.Duration {
-	base := interval
+	base := cmp.Or(k.Every, interval)
 	switch {
 	case last.Number == 0:
 		return 0
 	case last.Err != nil:
-		base = again
+		base = min(base, again)
 	}
 	return time.Duration((0.9 + 0.2*k.Random()) * float64(base))
 }

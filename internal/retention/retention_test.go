@@ -202,6 +202,25 @@ func TestPassesVary(t *testing.T) {
 	}
 }
 
+func TestPassesAsOftenAsToldTo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := &ledger{}
+		keeper, err := retention.New(retention.Options{
+			Ledger: l, Keep: day, Every: time.Second, Meter: noop.Meter{}, Random: func() float64 { return 0.5 }, Logger: slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithTimeout(t.Context(), 3500*time.Millisecond)
+		defer stop()
+		keeper.Run(ctx)
+		if len(l.steps) != 4 {
+			t.Errorf("%d passes in 3.5 s, want 4", len(l.steps))
+		}
+	})
+}
+
 func TestNewNeedsItsParts(t *testing.T) {
 	t.Parallel()
 	whole := retention.Options{

@@ -80,6 +80,9 @@ func (w *world) check() {
 		return // the run ended early
 	}
 	histories := w.histories()
+	for _, d := range w.model.purged {
+		histories = append(histories, postback.History{Delivery: d})
+	}
 	w.checkPromises(histories)
 	for _, h := range histories {
 		w.checkEnd(h)
@@ -88,6 +91,9 @@ func (w *world) check() {
 	w.checkWaits()
 	w.checkOrder()
 	w.checkRates()
+	if w.scenario.purges() {
+		w.checkPurged()
+	}
 	if quiet := w.scenario.calm; quiet && w.model.refills > 0 {
 		w.model.breaks("%d queued deliveries were made due again, though the queue lost nothing", w.model.refills)
 	}
@@ -135,9 +141,12 @@ func (w *world) checkAttempts(h postback.History) {
 			}
 		}
 	}
-	recorded, excused := len(h.Attempts), w.model.excused[id]
+	recorded, excused := len(h.Attempts)+w.model.cut[id], w.model.excused[id]
 	if seen < recorded || seen > recorded+excused {
 		w.model.breaks("%s: its endpoint saw %d attempts, %d are recorded, and %d were under way in a crash", w.names.of(id), seen, recorded, excused)
+	}
+	if recorded < h.Delivery.Attempts {
+		w.model.breaks("%s counts %d attempts, and %d are recorded", w.names.of(id), h.Delivery.Attempts, recorded)
 	}
 	if repeats := excused + w.model.repeated[id]; took > h.Delivery.Generation+repeats {
 		w.model.breaks("%s: its endpoint took it %d times in %d generations, and %d were under way in a crash", w.names.of(id), took, h.Delivery.Generation, repeats)
@@ -162,7 +171,7 @@ func (w *world) checkWaits() {
 		if !e.kind.steady() || !sent {
 			continue
 		}
-		if waited := w.undisturbed(w.model.acceptedAt[d.EventID], at); waited > w.bound() {
+		if waited := w.undisturbed(d.at, at); waited > w.bound() {
 			w.model.breaks("%s waited %s for its first attempt, longer than %s", w.names.of(d.ID), waited, w.bound())
 		}
 	}

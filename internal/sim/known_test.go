@@ -28,6 +28,9 @@ const (
 	// ownHead: the head of an ordering group waited for itself when the first try
 	// of its insert had failed.
 	ownHead knownFault = "a head waits for itself"
+	// clockAhead: the age of history went by the clock of the process, which could
+	// be ahead of the ledger's.
+	clockAhead knownFault = "purging goes by a clock that is ahead"
 )
 
 // has reports whether a fault was put back.
@@ -50,6 +53,7 @@ func TestKnownFaults(t *testing.T) {
 		{oneLane, func(s *scenario) { s.calm = true; s.maxQueued = 64; s.workers = 6; s.skews = s.skews[:1] }, "nobody takes it"},
 		{putOff, func(s *scenario) { s.add("pub_1", sealed); s.add("pub_2", sealed) }, "waits for ever"},
 		{ownHead, func(s *scenario) { s.add("pub_1", ordered); s.add("pub_2", ordered); s.calm, s.errors = false, 0.3 }, "had to be mended"},
+		{clockAhead, func(s *scenario) { s.keep = 2 * time.Second }, "was purged"},
 	}
 	k := newKit(t)
 	for _, tt := range tests {
@@ -136,4 +140,12 @@ func (g gated) putOffAgain(move postback.Transition) postback.Transition {
 	move.NextAttemptAt = g.process.now().Add(15 * time.Second)
 	move.SweepAt = move.NextAttemptAt
 	return move
+}
+
+// pruneTime is the time before which a purge takes what has ended.
+func (s scenario) pruneTime(before time.Time) time.Time {
+	if s.has(clockAhead) {
+		return before.Add(time.Minute)
+	}
+	return before
 }

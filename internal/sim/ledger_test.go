@@ -192,7 +192,9 @@ func (g gated) Expire(ctx context.Context, endpointID string, openedBefore, at t
 
 func (g gated) Reopen(ctx context.Context, ids []string, at, sweepAt time.Time) ([]postback.Reopened, error) {
 	return over(ctx, g, false, "reopen "+g.world.names.of(ids[0]), func(ctx context.Context) ([]postback.Reopened, error) {
-		return g.Ledger.Reopen(ctx, ids, at, sweepAt)
+		answers, err := g.Ledger.Reopen(ctx, ids, at, sweepAt)
+		g.world.checkReopened(answers)
+		return answers, err
 	})
 }
 
@@ -209,7 +211,11 @@ func (g gated) CollectReplay(ctx context.Context, id string, limit int, at time.
 
 func (g gated) AdvanceReplay(ctx context.Context, id string, handled, limit int, at time.Time) (postback.ReplayJob, error) {
 	return over(ctx, g, false, fmt.Sprintf("advance %s behind %d", g.world.names.of(id), handled), func(ctx context.Context) (postback.ReplayJob, error) {
-		return g.Ledger.AdvanceReplay(ctx, id, handled, limit, at)
+		job, err := g.Ledger.AdvanceReplay(ctx, id, handled, limit, at)
+		if err == nil {
+			g.world.checkReplay(job)
+		}
+		return job, err
 	})
 }
 
@@ -269,8 +275,4 @@ func (g gated) UseSecrets(ctx context.Context, uses []postback.SecretUse) error 
 
 func (g gated) Prepare(ctx context.Context, until time.Time) error {
 	return done(ctx, g, "prepare", func(ctx context.Context) error { return g.Ledger.Prepare(ctx, until) })
-}
-
-func (g gated) Prune(ctx context.Context, before time.Time) (int, error) {
-	return over(ctx, g, false, "prune", func(ctx context.Context) (int, error) { return g.Ledger.Prune(ctx, before) })
 }

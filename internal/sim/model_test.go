@@ -13,20 +13,28 @@ import (
 type model struct {
 	mu         sync.Mutex
 	names      *names
-	promised   []string             // events that a producer was told are accepted
-	acceptedAt map[string]time.Time // events in the ledger
-	order      []postback.Delivery  // in the order of acceptance
-	attempts   []attempt            // in the order in which endpoints saw them
-	open       map[string]int       // attempts that were made and are not recorded, by process and delivery
-	excused    map[string]int       // those that crashes kept from being recorded, by delivery
-	repeated   map[string]int       // those under way when the queue forgot who has what
-	flying     map[string]int       // by process and endpoint
+	promised   []string        // events that a producer was told are accepted
+	accepted   map[string]bool // events in the ledger
+	order      []taken         // in the order of acceptance
+	attempts   []attempt       // in the order in which endpoints saw them
+	open       map[string]int  // attempts that were made and are not recorded, by process and delivery
+	excused    map[string]int  // those that crashes and purges kept from being recorded, by delivery
+	repeated   map[string]int  // those under way when the queue forgot who has what
+	purged     map[string]postback.Delivery
+	cut        map[string]int // attempts that were purged, by delivery
+	flying     map[string]int // by process and endpoint
 	slots      map[string][]time.Time
 	rates      map[string]postback.RateLimit
 	reopenings int  // asked for, each of which may reopen a delivery once
 	redisLost  bool // the queue was wiped
 	refills    int  // queued deliveries that were made due again
 	broken     []string
+}
+
+// taken is a delivery, and when its event was accepted.
+type taken struct {
+	postback.Delivery
+	at time.Time
 }
 
 // attempt is a request that an endpoint saw.
@@ -39,7 +47,8 @@ type attempt struct {
 
 func newModel(n *names) *model {
 	return &model{
-		names: n, acceptedAt: map[string]time.Time{}, open: map[string]int{}, excused: map[string]int{}, repeated: map[string]int{},
+		names: n, accepted: map[string]bool{}, open: map[string]int{}, excused: map[string]int{}, repeated: map[string]int{},
+		purged: map[string]postback.Delivery{}, cut: map[string]int{},
 		flying: map[string]int{}, slots: map[string][]time.Time{}, rates: map[string]postback.RateLimit{},
 	}
 }
@@ -56,11 +65,13 @@ func (m *model) written(answers []postback.Acceptance) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, answer := range answers {
-		if _, known := m.acceptedAt[answer.Event.ID]; known || answer.Err != nil {
+		if m.accepted[answer.Event.ID] || answer.Err != nil {
 			continue
 		}
-		m.acceptedAt[answer.Event.ID] = time.Now()
-		m.order = append(m.order, answer.Deliveries...)
+		m.accepted[answer.Event.ID] = true
+		for _, d := range answer.Deliveries {
+			m.order = append(m.order, taken{d, time.Now()})
+		}
 	}
 }
 
@@ -81,7 +92,11 @@ func (m *model) sent(p *process, e *endpoint, delivery string) (before int) {
 		}
 	}
 	m.attempts = append(m.attempts, attempt{delivery: delivery, endpoint: e, at: time.Now()})
-	m.open[p.name+delivery]++
+	if _, gone := m.purged[delivery]; gone {
+		m.excused[delivery]++ // it was asked for before
+	} else {
+		m.open[p.name+delivery]++
+	}
 	m.flying[p.name+e.name]++
 	if flying := m.flying[p.name+e.name]; flying > maxInFlight {
 		m.breaks("%s has %d attempts to %s in flight, more than %d", p.name, flying, e.name, maxInFlight)

@@ -117,17 +117,29 @@ func (w *world) replay(one replayed) {
 		if err != nil || len(ended) == 0 {
 			return
 		}
-		w.model.mayReopen()
-		w.operate(p, "replays "+w.names.of(ended[0].ID), func(ctx context.Context) error {
-			_, err := p.dispatcher.ReplayDelivery(ctx, ended[0].ID)
-			return err
-		})
+		w.replayOne(one, ended[0].ID)
 		return
 	}
 	w.model.mayReopen()
 	w.operate(p, "starts a replay", func(ctx context.Context) error {
 		_, err := p.dispatcher.StartReplay(ctx, filter, one.rate, false)
 		return err
+	})
+}
+
+// replayOne has an operator replay a delivery, which may be purged by then.
+func (w *world) replayOne(one replayed, id string) {
+	what := "replays " + w.names.of(id)
+	w.in(w.chance.between(one.at.String()+what, 0, 2*w.scenario.keep), "an operator "+what, func() {
+		p := w.processes[one.place]
+		if !p.open() {
+			return
+		}
+		w.model.mayReopen()
+		w.operate(p, what, func(ctx context.Context) error {
+			_, err := p.dispatcher.ReplayDelivery(ctx, id)
+			return err
+		})
 	})
 }
 

@@ -1,6 +1,7 @@
 package sim_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -26,7 +27,6 @@ import (
 
 const (
 	followInterval = 500 * time.Millisecond
-	keep           = 90 * 24 * time.Hour
 )
 
 // process is one process of Waybill, wired as internal/app wires it, from its
@@ -124,6 +124,7 @@ func (w *world) openFor(p *process) storetest.Ledger {
 }
 
 func (p *process) build() (err error) {
+	w := p.world
 	p.registry = registry.New(p.ledger)
 	if err := p.registry.Refresh(p.ctx); err != nil {
 		return err
@@ -138,12 +139,15 @@ func (p *process) build() (err error) {
 		return err
 	}
 	p.endpoints = endpoints.New(endpoints.Options{
-		Ledger: p.ledger, Registry: p.registry, Sealer: p.world.keyring, Reach: anywhere{}, Schemes: p.world.schemes, Past: p.world.ledger, Now: p.now,
+		Ledger: p.ledger, Registry: p.registry, Sealer: w.keyring, Reach: anywhere{}, Schemes: w.schemes, Past: w.ledger, Now: p.now,
 	})
 	if err := p.buildEngine(log); err != nil {
 		return err
 	}
-	p.retention, err = retention.New(retention.Options{Ledger: p.ledger, Keep: keep, Meter: metrics.Meter{}, Logger: log, Random: p.random, Now: p.now})
+	p.retention, err = retention.New(retention.Options{
+		Ledger: p.ledger, Keep: cmp.Or(w.scenario.keep, longHistory), Every: w.scenario.keep / 2,
+		Meter: metrics.Meter{}, Logger: log, Random: p.random, Now: p.now,
+	})
 	if err != nil {
 		return err
 	}

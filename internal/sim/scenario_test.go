@@ -67,6 +67,7 @@ type scenario struct {
 	errors    float64         // share of the calls to ledger and queue that fail
 	stalls    float64         // share of those that take long
 	heal      time.Duration   // when everything is well again
+	keep      time.Duration   // after its end; 0: longer than the run
 	shards    int
 	workers   int // of each queue in each process
 	senders   int
@@ -76,8 +77,8 @@ type scenario struct {
 }
 
 func (s scenario) String() string {
-	text := fmt.Sprintf("calm=%t processes=%d skews=%v shards=%d workers=%d senders=%d handoff=%d max_queued=%d errors=%.3f stalls=%.3f heal=%s\n",
-		s.calm, len(s.skews), s.skews, s.shards, s.workers, s.senders, s.handoff, s.maxQueued, s.errors, s.stalls, s.heal)
+	text := fmt.Sprintf("calm=%t processes=%d skews=%v shards=%d workers=%d senders=%d handoff=%d max_queued=%d errors=%.3f stalls=%.3f heal=%s keep=%s\n",
+		s.calm, len(s.skews), s.skews, s.shards, s.workers, s.senders, s.handoff, s.maxQueued, s.errors, s.stalls, s.heal, s.keep)
 	for _, e := range s.endpoints {
 		text += fmt.Sprintf("  %s of %s is %s\n", e.name, e.publisher, e.kind)
 	}
@@ -103,6 +104,9 @@ func draw(seed uint64) scenario {
 	}
 	for range r.IntN(3) {
 		s.stops = append(s.stops, s.between(r))
+	}
+	if r.IntN(4) == 0 {
+		s.keep = time.Duration(1+r.IntN(6)) * time.Second
 	}
 	return s
 }

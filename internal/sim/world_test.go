@@ -155,7 +155,8 @@ func (w *world) live() {
 func (w *world) audits() {
 	ended := w.audit()
 	since := time.Since(w.start)
-	w.over = ended && since > w.scenario.heal+2*time.Second || since > w.scenario.heal+patience || len(w.model.broken) > 0
+	ended = ended && (!w.scenario.purges() || w.isEmpty())
+	w.over = ended && since > w.scenario.heal+2*time.Second || since > w.scenario.heal+patience+w.purgeTime() || len(w.model.broken) > 0
 	w.in(time.Second+137*time.Microsecond, "audit", w.audits)
 }
 
