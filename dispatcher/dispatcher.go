@@ -77,9 +77,11 @@ type Options struct {
 	Holds     Holds
 	Queue     Queue
 	Epochs    Epochs
-	Tracer    trace.Tracer
-	Meter     metric.Meter // nil: nothing is counted
-	Logger    *slog.Logger
+	// Embedded says that the queue is in this process, and so empty at each start.
+	Embedded bool
+	Tracer   trace.Tracer
+	Meter    metric.Meter // nil: nothing is counted
+	Logger   *slog.Logger
 	// MaxQueued bounds how many attempts are in each lane of the queue at once, in
 	// all shards together; the rest waits in the ledger.
 	MaxQueued int

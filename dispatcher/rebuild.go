@@ -85,12 +85,21 @@ func (d *Dispatcher) rebuild(ctx context.Context, epoch string) error {
 		d.outbox.lose(d.now())
 		return fmt.Errorf("mark lost deliveries as due: %w", err)
 	}
-	d.Logger.InfoContext(ctx, "filling the queue again from the ledger",
-		slog.Bool("redis_was_empty", epoch != ""), slog.Int("deliveries", total))
+	d.logRebuild(ctx, epoch != "", total)
 	if epoch == "" {
 		return nil
 	}
 	return d.Epochs.SetEpoch(ctx, epoch) //nolint:wrapcheck // it says what it was doing
+}
+
+// logRebuild tells of a rebuild. An embedded queue is filled at each start, which
+// says nothing of a Redis that lost something.
+func (d *Dispatcher) logRebuild(ctx context.Context, wasEmpty bool, total int) {
+	log := d.Logger.With(slog.Int("deliveries", total))
+	if !d.Embedded {
+		log = log.With(slog.Bool("redis_was_empty", wasEmpty))
+	}
+	log.InfoContext(ctx, "filling the queue again from the ledger")
 }
 
 // requeue makes everything due again that was queued until then. What is claimed

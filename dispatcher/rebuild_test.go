@@ -125,3 +125,19 @@ func TestAFewAttemptsThatWereRefusedAreSentAgainAlone(t *testing.T) {
 		t.Errorf("the queue was filled again: %v", lines)
 	}
 }
+
+// An embedded queue is empty at each start, and no Redis lost anything.
+func TestAnEmbeddedQueueIsFilledWithoutAWordOfRedis(t *testing.T) {
+	t.Parallel()
+	for embedded, said := range map[bool]bool{false: true, true: false} {
+		b := setup(t, func(o *dispatcher.Options) { o.Embedded = embedded })
+		b.watch(t)
+		lines := b.Logs.With(filling)
+		if len(lines) != 1 {
+			t.Fatalf("the queue was filled %d times", len(lines))
+		}
+		if _, is := lines[0]["redis_was_empty"]; is != said {
+			t.Errorf("embedded %t: logged %v", embedded, lines[0])
+		}
+	}
+}
