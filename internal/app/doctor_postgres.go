@@ -16,7 +16,7 @@ func checkPostgres(ctx context.Context, cfg config.Config) []Check {
 	options := postgresOptions(cfg, slog.New(slog.DiscardHandler))
 	state, err := postgres.Inspect(ctx, options)
 	if err != nil {
-		return []Check{bad("ledger", err, "")}
+		return []Check{bad("ledger", err, "start the server, or correct --database")}
 	}
 	checks := []Check{checkVersion(state), checkClock(state), checkDisk(state), checkConnections(state, cfg.DatabaseConnections)}
 	if state.Pooled {
@@ -24,11 +24,11 @@ func checkPostgres(ctx context.Context, cfg config.Config) []Check {
 	}
 	opened, err := openLedger(ctx, cfg, options.Logger)
 	if err != nil {
-		return append(checks, bad("ledger schema", err, ""))
+		return append(checks, bad("ledger schema", err, "run waybill migrate with the same --database, as the owner of the tables"))
 	}
 	defer func() { _ = opened.Close() }()
-	return append(checks, good("ledger schema", "version %d is current, and the role may use it", opened.Schema().Current),
-		checkPartitions(state), checkKeyring(ctx, cfg, opened), checkSchemes(ctx, cfg, opened))
+	checks = append(checks, good("ledger schema", "version %d is current, and the role may use it", opened.Schema().Current), checkPartitions(state))
+	return append(checks, checkContent(ctx, cfg, opened)...)
 }
 
 func checkVersion(state postgres.State) Check {
@@ -93,6 +93,6 @@ func checkPartitions(state postgres.State) Check {
 		return risky(name, "none is ready for tomorrow: its rows would go to the default partition, from where old ones are slow to remove",
 			"a running server makes them; see its log if one runs")
 	default:
-		return good(name, "ready for %d days after today", state.DaysAhead)
+		return good(name, "ready for %s after today", counted(state.DaysAhead, "day"))
 	}
 }

@@ -20,7 +20,7 @@ func checkSchemes(ctx context.Context, cfg config.Config, opened schemes.Ledger)
 	}
 	live := schemes.NewLive(loaded, opened)
 	if err := live.Refresh(ctx); err != nil {
-		return bad(name, err, "")
+		return bad(name, err, ledgerRemedy)
 	}
 	for _, warning := range live.Warnings() {
 		return risky(name, warning.Err.Error(),

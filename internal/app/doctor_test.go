@@ -18,6 +18,7 @@ import (
 	"github.com/waybillhq/waybill/client"
 	"github.com/waybillhq/waybill/internal/app"
 	"github.com/waybillhq/waybill/internal/config"
+	"github.com/waybillhq/waybill/internal/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -79,7 +80,7 @@ func expectCheck(t *testing.T, cfg config.Config, name string, ok bool, words ..
 	t.Helper()
 	found := false
 	for _, check := range app.Doctor(t.Context(), cfg) {
-		if !check.OK && check.Remedy == "" && check.Name != "keyring" {
+		if !check.OK && check.Remedy == "" {
 			t.Errorf("%s fails without a remedy: %s", check.Name, check.Detail)
 		}
 		if check.Name != name {
@@ -109,23 +110,22 @@ func TestDoctorFailsWhereAServerWould(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	used, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = used.Close() })
+	used, free := listener(t), listener(t)
+	_ = free.Close()
 	for name, test := range map[string]struct {
 		change func(*config.Config)
 		check  string
 		words  []string
 	}{
-		"the data directory is a file":     {func(c *config.Config) { c.DataDir = file }, "data directory", []string{"not a directory", "--data-dir"}},
-		"it cannot be created":             {func(c *config.Config) { c.DataDir = filepath.Join(file, "data") }, "data directory", []string{"not a directory", "--data-dir"}},
-		"the port is in use":               {func(c *config.Config) { c.Listen = used.Addr().String() }, "listen address", []string{"in use", "--listen"}},
-		"the health port is in use":        {func(c *config.Config) { c.HealthListen = used.Addr().String() }, "health-listen address", []string{"in use", "--health-listen"}},
-		"the ledger's place is impossible": {func(c *config.Config) { c.Database = "sqlite:" + filepath.Join(file, "x.db") }, "ledger", []string{"--database"}},
-		"a scheme's file is wrong":         {func(c *config.Config) { c.Schemes = []string{wrongSchemes(t)} }, "schemes", []string{"--schemes"}},
-		"the keyring's place is":           {func(c *config.Config) { c.Keyring = filepath.Join(file, "ring") }, "keyring", nil},
+		"the data directory is a file":       {func(c *config.Config) { c.DataDir = file }, "data directory", []string{"not a directory", "--data-dir"}},
+		"it cannot be created":               {func(c *config.Config) { c.DataDir = filepath.Join(file, "data") }, "data directory", []string{"not a directory", "--data-dir"}},
+		"the port is in use":                 {func(c *config.Config) { c.Listen = used.Addr().String() }, "listen address", []string{"in use", "--listen"}},
+		"the health port is in use":          {func(c *config.Config) { c.HealthListen = used.Addr().String() }, "health-listen address", []string{"in use", "--health-listen"}},
+		"health checks at the API's address": {func(c *config.Config) { c.Listen, c.HealthListen = free.Addr().String(), ":"+port(free) }, "health-listen address", []string{"--listen", "a port of its own"}},
+		"the admin key's file holds none":    {func(c *config.Config) { adminKey(t, *c, "secret") }, "admin key", []string{"holds no API key", "move it away"}},
+		"the ledger's place is impossible":   {func(c *config.Config) { c.Database = "sqlite:" + filepath.Join(file, "x.db") }, "ledger", []string{"--database"}},
+		"a scheme's file is wrong":           {func(c *config.Config) { c.Schemes = []string{wrongSchemes(t)} }, "schemes", []string{"--schemes"}},
+		"the keyring's place is":             {func(c *config.Config) { c.Keyring = filepath.Join(file, "ring") }, "keyring", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -155,10 +155,87 @@ func TestDoctorBesideARunningServer(t *testing.T) {
 	err := run(t, cfg, func(url string) {
 		beside := cfg
 		beside.Listen = strings.TrimPrefix(url, "http://")
-		expectCheck(t, beside, "listen address", true, "a running waybill")
+		expectCheck(t, beside, "listen address", true, "a running waybill with this ledger")
+		expectCheck(t, beside, "ledger", true, "the server that runs")
+		beside.HealthListen = beside.Listen
+		expectCheck(t, beside, "health-listen address", false, "a port of its own")
 	})
 	if err != nil {
 		t.Errorf("the server ended with %v", err)
+	}
+}
+
+// Where another server is in the way, a server with these settings could not
+// start, be the other one a Waybill.
+func TestDoctorBesideAServerOfOtherSettings(t *testing.T) {
+	t.Parallel()
+	cfg := settings(t)
+	err := run(t, cfg, func(url string) {
+		other := settings(t)
+		other.Listen = strings.TrimPrefix(url, "http://")
+		expectCheck(t, other, "listen address", false, "another ledger", "--listen")
+		if err := run(t, other, func(string) {}); err == nil {
+			t.Error("a server starts at the address of another one")
+		}
+		expectCheck(t, cfg, "ledger", false, "another waybill server uses the ledger", "the settings of the one that has it")
+		if err := run(t, cfg, func(string) {}); err == nil {
+			t.Error("a server starts with the ledger of another one")
+		}
+	})
+	if err != nil {
+		t.Errorf("the server ended with %v", err)
+	}
+}
+
+// A Redis that is filled from another ledger is refused, and one that does not
+// answer is told of in one place.
+func TestDoctorAndRedis(t *testing.T) {
+	t.Parallel()
+	cfg, redis := settings(t), testkit.StartRedis(t)
+	cfg.Redis = redis.URL()
+	err := run(t, cfg, func(string) {
+		testkit.Eventually(t, "the queue is marked", func() bool {
+			return redis.Client().Exists(t.Context(), "waybill:epoch").Val() == 1
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	expectCheck(t, cfg, "redis", true, "answers")
+	other := settings(t)
+	other.Redis = cfg.Redis
+	expectCheck(t, other, "redis", false, "another ledger", "--redis")
+	if err := run(t, other, func(string) {}); err == nil {
+		t.Error("a server starts with the Redis of another ledger")
+	}
+	redis.Stop()
+	expectCheck(t, cfg, "redis", false, "does not answer", "--redis")
+}
+
+// listener has a port until the test ends.
+func listener(t *testing.T) net.Listener {
+	t.Helper()
+	opened, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = opened.Close() })
+	return opened
+}
+
+func port(l net.Listener) string {
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
+}
+
+// adminKey writes the file of a server's admin key.
+func adminKey(t *testing.T, cfg config.Config, text string) {
+	t.Helper()
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(cfg.AdminKeyFile(), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
 

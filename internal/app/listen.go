@@ -39,7 +39,11 @@ func (s *server) listenHealth(ctx context.Context) (*listen.Server, error) {
 
 // listen serves HTTP at the address of a setting.
 func (s *server) listen(ctx context.Context, setting string, options listen.Options) (*listen.Server, error) {
-	options.Logger = s.log
+	identity, err := s.ledger.Identity(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open listener: %w", err)
+	}
+	options.Logger, options.Handler = s.log, named(options.Handler, identity)
 	opened, err := listen.Open(ctx, options)
 	if err != nil {
 		return nil, fmt.Errorf("open listener (another address: --%s): %w", setting, err)

@@ -10,6 +10,20 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
+// healthPath is where a process says that it is alive.
+const healthPath = "/healthz"
+
+// named has health checks answered with the identity of the ledger: by it the
+// doctor knows the server of its own settings from another one.
+func named(handler http.Handler, identity string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == healthPath {
+			w.Header().Set(ledgerHeader, identity)
+		}
+		handler.ServeHTTP(w, r)
+	})
+}
+
 // probePatience bounds how long readiness may take to tell.
 const probePatience = 5 * time.Second
 
@@ -25,7 +39,7 @@ func (s *server) ready(ctx context.Context) error {
 // what the API's own say.
 func (s *server) probes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { s.say(w, http.StatusOK, probeOK) })
+	mux.HandleFunc("GET "+healthPath, func(w http.ResponseWriter, _ *http.Request) { s.say(w, http.StatusOK, probeOK) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), probePatience)
 		defer cancel()

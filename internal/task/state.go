@@ -170,11 +170,15 @@ func (s State) String() string {
 	}
 	slices.Sort(versions)
 	version := strings.Join(slices.Compact(versions), ", ")
+	spare := fmt.Sprintf("%d replicas", replicas)
+	if replicas == 1 {
+		spare = "1 replica"
+	}
 	switch s.Kind {
 	case Cluster:
-		return fmt.Sprintf("version %s answers: a Cluster of %d masters with %d replicas", version, len(s.Nodes), replicas)
+		return fmt.Sprintf("version %s answers: a Cluster of %d masters with %s", version, len(s.Nodes), spare)
 	case Sentinel:
-		return fmt.Sprintf("version %s answers: a master with %d replicas, found through Sentinel", version, replicas)
+		return fmt.Sprintf("version %s answers: a master with %s, found through Sentinel", version, spare)
 	default:
 		return fmt.Sprintf("version %s answers", version)
 	}

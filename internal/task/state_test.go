@@ -55,7 +55,7 @@ func TestRisksOfSentinel(t *testing.T) {
 	closing(t, queue, err)
 	state := describe(t, queue)
 	expectRisks(t, state)
-	if !strings.Contains(state.String(), "a master with 1 replicas") {
+	if !strings.Contains(state.String(), "a master with 1 replica,") {
 		t.Errorf("got %q", state)
 	}
 	redis.StopReplica()

@@ -167,6 +167,20 @@ func (l *Ledger) Identity(ctx context.Context) (string, error) {
 	return identity, nil
 }
 
+// Identity reads the identity of a ledger that a server uses.
+func Identity(ctx context.Context, path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("read identity: %w", err)
+	}
+	reader := &Ledger{}
+	if reader.readPool, err = openPool(path, 1, reading()); err != nil {
+		return "", err
+	}
+	identity, err := reader.Identity(ctx)
+	return identity, errors.Join(err, reader.readPool.Close())
+}
+
 // Now is the time by this host's clock, the only one there is.
 func (l *Ledger) Now(context.Context) (time.Time, error) { return time.Now().Round(0).UTC(), nil }
 
