@@ -15,7 +15,7 @@ import (
 // replayFilter is a filter of deliveries as JSON.
 type replayFilter struct {
 	State      stateList `json:"state,omitempty" doc:"One ended state (dead, succeeded, cancelled) or a list of them; left out: dead"` //nolint:modernize // it makes the member optional
-	Endpoint   string    `json:"endpoint,omitempty" minLength:"1"`
+	Endpoint   string    `json:"endpoint,omitempty" minLength:"1" doc:"One that there is, or was: not_found otherwise"`
 	Publisher  string    `json:"publisher,omitempty" minLength:"1"`
 	Event      string    `json:"event,omitempty" minLength:"1"`
 	Type       string    `json:"type,omitempty" minLength:"1" doc:"An event type or a pattern such as conversion.*"`
@@ -173,6 +173,9 @@ func (s *server) startReplay(ctx context.Context, input *replayInput) (*replayOu
 			return nil, err
 		}
 	}
+	if err := s.checkReplayed(ctx, given.Endpoint); err != nil {
+		return nil, err
+	}
 	if filter.States, err = given.State.read("filter.state"); err != nil {
 		return nil, err
 	}
@@ -189,6 +192,22 @@ func (s *server) startReplay(ctx context.Context, input *replayInput) (*replayOu
 		return nil, fmt.Errorf("start replay: %w", err)
 	}
 	return &replayOutput{Body: replayOf(job)}, nil
+}
+
+// checkReplayed refuses an endpoint that never was, or is not the caller's: a replay
+// of nothing would look like one that is done. Of a deleted one there is history.
+func (s *server) checkReplayed(ctx context.Context, id string) error {
+	if id == "" {
+		return nil
+	}
+	endpoint, err := s.EndpointReader.Endpoint(ctx, id)
+	if postback.CodeOf(err) == postback.CodeNotFound || err == nil && !mayTouch(ctx, endpoint.Publisher) {
+		return postback.Invalid("filter.endpoint", postback.CodeNotFound, "there is no endpoint %.60q", id)
+	}
+	if err != nil {
+		return fmt.Errorf("get endpoint: %w", err)
+	}
+	return nil
 }
 
 // readRate reads deliveries per second; 0 stands for no limit.

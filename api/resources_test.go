@@ -239,6 +239,12 @@ func TestReplays(t *testing.T) {
 	if err != nil || job.Matched != 7 || !job.DryRun || job.Rate != 2.5 || !slices.Equal(job.Filter.States, []postback.State{postback.Dead}) || *job.Filter.Endpoint != "ep_1" {
 		t.Errorf("got %+v, %v", job, err)
 	}
+	for _, dry := range []bool{false, true} {
+		_, err := c.StartReplay(ctx, client.ReplayRequest{Filter: client.DeliveryFilter{Endpoint: new("ep_nope")}, DryRun: dry})
+		if !errors.As(err, &problem) || problem.Status != 404 || problem.Code != postback.CodeNotFound || problem.Field != "filter.endpoint" || !strings.Contains(problem.Detail, "ep_nope") {
+			t.Errorf("a replay to an endpoint that never was: %v", err)
+		}
+	}
 	if got, err := c.GetReplay(ctx, "rpl_9"); err != nil || got.Outcomes == nil || *got.Outcomes != (postback.ReplayOutcomes{Succeeded: 1, Dead: 1}) {
 		t.Errorf("got %+v, %v", got, err)
 	}

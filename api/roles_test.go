@@ -138,7 +138,10 @@ func TestPublisherIsScoped(t *testing.T) {
 	if got := b.call(t, "publisher", "GET", "/v1/replays", ""); !strings.Contains(got.body, "rpl_9") {
 		t.Errorf("own replays: %s", got.body)
 	}
-	job := b.call(t, "other", "POST", "/v1/replays", `{"filter":{"endpoint":"ep_1"}}`)
+	if got := b.call(t, "other", "POST", "/v1/replays", `{"filter":{"endpoint":"ep_1"}}`); got.status != http.StatusNotFound || got.problem(t).Field != "filter.endpoint" {
+		t.Errorf("replay to an endpoint of others: %s", got.body)
+	}
+	job := b.call(t, "other", "POST", "/v1/replays", `{"filter":{"type":"conversion.*"}}`)
 	if job.status != http.StatusAccepted || !strings.Contains(job.body, `"publisher":"pub_2"`) {
 		t.Errorf("replay: %s", job.body)
 	}

@@ -39,7 +39,8 @@ type ReplayJob struct {
 	EndedAt         Time `json:"ended_at,omitzero"`
 }
 
-// StartReplay starts a replay job; a dry run only counts.
+// StartReplay starts a replay job; a dry run only counts. A filter that names an
+// endpoint that never was is CodeNotFound.
 func (c *Client) StartReplay(ctx context.Context, request ReplayRequest) (ReplayJob, error) {
 	var answer ReplayJob
 	err := c.do(ctx, call{method: http.MethodPost, path: "/v1/replays", body: request}, &answer)
