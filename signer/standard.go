@@ -173,13 +173,22 @@ func (w standardWebhooks) hmac(text []byte, secret string) ([]byte, error) {
 	return base64.StdEncoding.AppendEncode(made, mac.Sum(sum[:0])), nil
 }
 
+// missingHeaders are those of the names that a request has not, as they are written.
+func missingHeaders(header http.Header, names ...string) []string {
+	var missing []string
+	for _, name := range names {
+		if header.Get(name) == "" {
+			missing = append(missing, strings.ToLower(name))
+		}
+	}
+	return missing
+}
+
 // Verify takes secrets of three kinds: whsec_, whsk_, and the public whpk_.
 func (w standardWebhooks) Verify(received Received, secrets []string, now time.Time) error {
 	id, timestamp := received.Header.Get(headerID), received.Header.Get(headerTimestamp)
-	for name, value := range map[string]string{headerID: id, headerTimestamp: timestamp, headerSignature: received.Header.Get(headerSignature)} {
-		if value == "" {
-			return refuse("headers", CodeSignatureMissing, "there is no %s", strings.ToLower(name))
-		}
+	if missing := missingHeaders(received.Header, headerID, headerTimestamp, headerSignature); len(missing) > 0 {
+		return refuse("headers", CodeSignatureMissing, "there is no %s", strings.Join(missing, ", no "))
 	}
 	seconds, err := strconv.ParseInt(timestamp, 10, 64)
 	if err != nil {
