@@ -36,6 +36,21 @@ func CheckObject(text []byte) error {
 	return err
 }
 
+// CheckJSON reports whether a text is exactly one JSON object, whatever it holds.
+// Its error says where it is not.
+func CheckJSON(text []byte) error {
+	if err := checkText(text); err != nil {
+		return err
+	}
+	if err := checkSyntax(text); err != nil {
+		return err
+	}
+	if bytes.TrimLeft(text, " \t\r\n")[0] != '{' {
+		return Failure(CodeInvalid, "the body must be a JSON object")
+	}
+	return nil
+}
+
 // Null refuses a field that is null: encoding/json would take it for one that is
 // not there, and do what nobody asked for.
 func Null(field string) *Error {

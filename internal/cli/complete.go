@@ -147,14 +147,14 @@ func fixed[T ~string](values ...T) candidates {
 
 // states are those of what the command is about.
 func states(ctx context.Context, c *client.Client, cmd *cobra.Command) []cobra.Completion {
-	all := postback.States()
 	switch cmd.CommandPath() {
 	case "waybill endpoint list":
 		return fixed(postback.EndpointEnabled, postback.EndpointPaused, postback.EndpointDisabled)(ctx, c, cmd)
 	case "waybill replay":
-		all = slices.DeleteFunc(all, func(s postback.State) bool { return !s.Ended() })
+		return fixed(endedStates()...)(ctx, c, cmd)
+	default:
+		return fixed(postback.States()...)(ctx, c, cmd)
 	}
-	return fixed(all...)(ctx, c, cmd)
 }
 
 // schemeNames are those that are built in, and those of the server.
@@ -184,7 +184,7 @@ func endpointIDs(ctx context.Context, c *client.Client, _ *cobra.Command) []cobr
 func deliveryIDs(ctx context.Context, c *client.Client, cmd *cobra.Command) []cobra.Completion {
 	var filter client.DeliveryFilter
 	if cmd.CommandPath() == "waybill replay" {
-		filter.States = []postback.State{postback.Dead, postback.Succeeded, postback.Cancelled}
+		filter.States = endedStates()
 	}
 	return idsOf(c, func() (client.Page[client.Delivery], error) {
 		return c.ListDeliveries(ctx, filter, client.PageRequest{Limit: completed})

@@ -55,19 +55,55 @@ func (p *program) online(cmd *cobra.Command, action clientAction) *cobra.Command
 
 // connect makes the client and fills in what the flags left open.
 func (p *program) connect(to *connection) (*client.Client, error) {
-	to.server = firstOf(to.server, p.getenv(serverEnv), defaultServer)
-	key := firstOf(to.key, p.getenv(keyEnv))
-	if key == "" {
-		var err error
-		if key, err = readAdminKey(firstOf(to.dataDir, config.DataDir(p.environ))); err != nil {
-			return nil, err
-		}
+	server := p.serverOf(to.server, defaultServer)
+	if err := server.check(); err != nil {
+		return nil, err
 	}
-	connected, err := client.New(to.server, key, client.WithUserAgent("waybill-cli"))
+	key, err := p.keyOf(to)
 	if err != nil {
-		return nil, usagef("--server, --api-key: %v", err)
+		return nil, err
+	}
+	connected, err := client.New(server.text, key.text, client.WithUserAgent("waybill-cli"))
+	if err != nil {
+		return nil, usagef("%s: %v", key.source, err) // its URL is well
 	}
 	return connected, nil
+}
+
+// sourced is a text, and the flag, variable or file that it is from.
+type sourced struct{ text, source string }
+
+// serverOf is the server that the flag names, else the environment.
+func (p *program) serverOf(flag, fallback string) sourced {
+	if flag != "" {
+		return sourced{flag, "--server"}
+	}
+	return sourced{firstOf(p.getenv(serverEnv), fallback), serverEnv}
+}
+
+// check refuses what is no server's URL. It is not repeated: it may hold a
+// password.
+func (s sourced) check() error {
+	connected, err := client.New(s.text, "")
+	if err != nil {
+		return usagef("%s: %v; write it as http://HOST:PORT, such as %s", s.source, err, defaultServer)
+	}
+	connected.Close()
+	return nil
+}
+
+// keyOf is the API key that the flag gives, else the environment, else the file
+// of a server on this machine.
+func (p *program) keyOf(to *connection) (sourced, error) {
+	if to.key != "" {
+		return sourced{to.key, "--api-key"}, nil
+	}
+	if key := p.getenv(keyEnv); key != "" {
+		return sourced{key, keyEnv}, nil
+	}
+	dataDir := firstOf(to.dataDir, config.DataDir(p.environ))
+	key, err := readAdminKey(dataDir)
+	return sourced{key, config.Config{DataDir: dataDir}.AdminKeyFile()}, err
 }
 
 func readAdminKey(dataDir string) (string, error) {

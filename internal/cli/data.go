@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
+
+	"github.com/waybillhq/waybill/postback"
 )
 
 // dataFlags are the ways to write an event's data.
@@ -37,10 +39,23 @@ func (d *dataFlags) read(p *program) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	if trimmed := strings.TrimSpace(string(text)); !json.Valid(text) || trimmed[0] != '{' {
-		return nil, usagef(`--data is not a JSON object; write for instance --data '{"user_id":"u1"}'`)
+	source := sourceOf("data", d.data)
+	err = wrongJSON(source, postback.CheckJSON(text))
+	if err != nil && source == "--data" {
+		err = usagef(`%v; write for instance --data '{"user_id":"u1"}'`, err)
 	}
-	return text, nil
+	return text, err
+}
+
+// wrongJSON says of JSON that came from a flag what is wrong with it, and where.
+func wrongJSON(source string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if rest, found := strings.CutPrefix(err.Error(), "the body "); found {
+		return usagef("%s %s", source, rest)
+	}
+	return usagef("%s: %v", source, err)
 }
 
 // objectOf writes fields as a JSON object in the order they were given.

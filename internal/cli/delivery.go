@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/waybillhq/waybill/client"
+	"github.com/waybillhq/waybill/postback"
 )
 
 func (p *program) deliveryCommand() *cobra.Command {
@@ -28,7 +29,7 @@ func (p *program) deliveryList() *cobra.Command {
   waybill delivery list --reference tx_1001 --json`,
 		Args: takes(),
 	}
-	filter.add(cmd)
+	filter.add(cmd, postback.States(), "")
 	chosen.add(cmd)
 	return p.online(cmd, func(ctx context.Context, c *client.Client, _ []string) error {
 		picked, err := filter.read(cmd)

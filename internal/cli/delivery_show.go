@@ -53,6 +53,7 @@ func (p *program) showDelivery(d client.Delivery) {
 		[2]string{"created", when(d.CreatedAt)},
 		[2]string{"completed", when(d.CompletedAt)},
 		[2]string{"next attempt", when(d.NextAttemptAt)},
+		[2]string{"last error", d.LastError},
 		[2]string{"replays", replaysOf(d)},
 	)
 }
@@ -69,7 +70,7 @@ func (p *program) showAttempt(a client.Attempt) {
 		a.Number, escapeLine(string(a.Trigger)), when(a.StartedAt), escapeLine(string(a.Outcome)), a.DurationMS, statusOf(a))
 	p.labels("  ",
 		[2]string{"error       ", errorOf(a.Error)},
-		[2]string{"request     ", a.Request.Method + " " + a.Request.URL},
+		[2]string{"request     ", strings.TrimSpace(a.Request.Method + " " + a.Request.URL)},
 		[2]string{"signed      ", a.Request.StringToSign})
 	p.showMessage(a.Request.Headers, a.Request.Body, a.Request.BodyBase64, "")
 	if a.Response != nil {

@@ -27,7 +27,7 @@ address that requests leave from. Exit code 1 says that a check failed.`,
 			p.showCheck(check)
 		}
 		if failed > 0 {
-			return fmt.Errorf("%d checks failed", failed)
+			return fmt.Errorf("%s failed", counted(failed, "check"))
 		}
 		return nil
 	})

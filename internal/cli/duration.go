@@ -61,6 +61,9 @@ func badFlag(err error) error {
 	return usagef("invalid --%s %q: %s", flag.Name, invalid.GetValue(), use)
 }
 
+// timeForms say in the help what postback.ParseWhen reads.
+const timeForms = "RFC 3339 (2026-01-31T12:00:00Z), a date in UTC, or an age such as 90m, 7d or 1w"
+
 // timeFlag reads the value of a flag that is a point in time, or takes the
 // fallback when it is not given.
 func timeFlag(flag, text string, now, fallback time.Time) (time.Time, error) {

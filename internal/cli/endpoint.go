@@ -98,7 +98,7 @@ func (p *program) warn(warnings []postback.Warning) {
 		if warning.EndpointID != "" {
 			about = "endpoint " + escapeLine(warning.EndpointID) + ": "
 		}
-		p.notef("warning: %s%s (%s)\n", about, escapeLine(warning.Message), escapeLine(warning.Code))
+		p.notef("warning: %s%s (%s)\n", about, escapeLine(inFlags(warning.Message)), escapeLine(warning.Code))
 	}
 }
 
@@ -205,7 +205,7 @@ func retryLine(policy postback.RetryPolicy) string {
 	add(policy.Schedule != nil && len(delays) == 0, "one attempt")
 	add(len(delays) > 0, "after %s", strings.Join(delays, ", "))
 	add(policy.Initial > 0, "after %s, times %g, up to %s", time.Duration(policy.Initial), policy.Multiplier, time.Duration(policy.MaxInterval))
-	add(policy.MaxAttempts > 0, "%d attempts", policy.MaxAttempts)
+	add(policy.MaxAttempts > 0, "%s", counted(policy.MaxAttempts, "attempt"))
 	add(policy.MaxAge > 0, "for %s at most", time.Duration(policy.MaxAge))
 	add(policy.Jitter > 0, "varied by %g%%", policy.Jitter*100)
 	add(len(policy.On) > 0, "only on %s", strings.Join(policy.On, ", "))

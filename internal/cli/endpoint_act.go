@@ -88,9 +88,9 @@ itself: --secret-env names the variable.`,
 		Args: takes("ENDPOINT"),
 	}
 	secret.add(cmd, "that the publisher chose (default: one is made)")
-	cmd.Flags().StringVar(&at, "at", "", "`TIME` from which it signs: RFC 3339, or a date (default: at once)")
+	cmd.Flags().StringVar(&at, "at", "", "`TIME` from which it signs, 30 days ahead at most: RFC 3339 (2026-01-31T12:00:00Z), or a date in UTC (default: at once)")
 	cmd.Flags().BoolVar(&replace, "replace", false, "give up a rotation that is planned for later")
-	durationFlag(cmd.Flags(), &overlap, "overlap", "how long the secret before signs beside it, where the scheme allows it")
+	durationFlag(cmd.Flags(), &overlap, "overlap", "how long the secret before signs beside it, 30d at most, where the scheme allows it")
 	jsonFlag(cmd, &asJSON)
 	return p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
 		chosen, err := secret.read(p)
@@ -120,7 +120,8 @@ func (p *program) endpointDelete() *cobra.Command {
 		Use: "delete ENDPOINT", Short: "Delete an endpoint",
 		Long: `Delete an endpoint. Deliveries that wait for it are cancelled; its history stays.
 Replayed deliveries that wait and were not sent again take back how they had ended.
-On a terminal it asks first; --dry-run only says what waits, by state and reason.`,
+On a terminal it asks first; elsewhere, as in a script, it deletes at once, with or
+without --yes. --dry-run only says what waits, by state and reason.`,
 		Example: "  waybill endpoint delete " + exampleEndpoint + " --yes",
 		Args:    takes("ENDPOINT"),
 	}

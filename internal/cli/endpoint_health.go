@@ -169,9 +169,13 @@ func many(count, limit int) string {
 	return strconv.Itoa(count)
 }
 
+// counted is a number of things.
 func counted(count int, what string) string {
 	if count == 1 {
 		return "1 " + what
+	}
+	if stem, found := strings.CutSuffix(what, "y"); found {
+		what = stem + "ie"
 	}
 	return fmt.Sprintf("%d %ss", count, what)
 }

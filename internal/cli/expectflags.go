@@ -52,7 +52,7 @@ func (f *expectFlags) read(cmd *cobra.Command) (**postback.Expect, error) {
 	case f.json != "":
 		expected = &postback.Expect{}
 		if err := postback.DecodeObject([]byte(f.json), expected); err != nil {
-			return nil, usagef("--expect: %v", err)
+			return nil, wrongJSON("--expect", err)
 		}
 	}
 	return &expected, nil

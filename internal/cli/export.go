@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/waybillhq/waybill/client"
+	"github.com/waybillhq/waybill/postback"
 )
 
 // exportFlags say what to export, how, and where to.
@@ -47,7 +48,7 @@ answered. The exit code is 1 when the export is not complete.`,
 	add.BoolVar(&flags.compress, "gzip", false, "compress, on the way and what is written")
 	add.StringVar(&flags.path, "output", "", "write to `FILE`, which must not be there (default: standard output)")
 	add.BoolVar(&flags.resume, "resume", false, "go on where FILE.partial of the same export ends, if it is there")
-	flags.filter.add(cmd)
+	flags.filter.add(cmd, postback.States(), "")
 	return p.online(cmd, func(ctx context.Context, c *client.Client, _ []string) error {
 		if err := flags.check(isTerminal(p.out)); err != nil {
 			return err
@@ -102,7 +103,7 @@ func (p *program) export(ctx context.Context, job *exportJob, flags *exportFlags
 
 // notComplete says what there is and how to go on.
 func notComplete(job *exportJob, flags *exportFlags, cause string) string {
-	text := fmt.Sprintf("the export is not complete, %d deliveries are there: %s", job.done, cause)
+	text := fmt.Sprintf("the export is not complete after %s: %s", counted(job.done, "delivery"), cause)
 	if flags.path == "" || job.done == 0 {
 		return text
 	}

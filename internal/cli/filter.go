@@ -2,6 +2,7 @@ package cli
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,15 +14,19 @@ import (
 
 // filterFlags pick deliveries, for listing, export and replay alike.
 type filterFlags struct {
+	offered    []postback.State
 	states     []string
 	texts      map[string]*string // by flag
 	statusCode int
 	span       timeSpan
 }
 
-func (f *filterFlags) add(cmd *cobra.Command) {
+// add adds the flags; note says of the states, which are those that the command
+// takes, what happens without them.
+func (f *filterFlags) add(cmd *cobra.Command, offered []postback.State, note string) {
 	flags := cmd.Flags()
-	flags.StringSliceVar(&f.states, "state", nil, "only those in these `STATES`: pending, retrying, parked, succeeded, dead, cancelled")
+	f.offered = offered
+	flags.StringSliceVar(&f.states, "state", nil, "only those in these `STATES`: "+joinStates(offered, ", ")+note)
 	f.texts = map[string]*string{
 		"endpoint":  flags.String("endpoint", "", "only those to this `ENDPOINT`"),
 		"publisher": flags.String("publisher", "", "only those of this `PUBLISHER`"),
@@ -56,8 +61,8 @@ func (f *filterFlags) read(cmd *cobra.Command) (client.DeliveryFilter, error) {
 	}
 	for _, name := range f.states {
 		state := postback.State(name)
-		if !slices.Contains(postback.States(), state) {
-			return filter, usagef("invalid --state %q: use pending, retrying, parked, succeeded, dead or cancelled", name)
+		if !slices.Contains(f.offered, state) {
+			return filter, usagef("invalid --state %q: use %s", name, joinStates(f.offered, " or "))
 		}
 		filter.States = append(filter.States, state)
 	}
@@ -75,6 +80,24 @@ func (f *filterFlags) read(cmd *cobra.Command) (client.DeliveryFilter, error) {
 		filter.Until = &until
 	}
 	return filter, err
+}
+
+// joinStates lists states, with a word of its own before the last one.
+func joinStates(states []postback.State, last string) string {
+	texts := make([]string, 0, len(states))
+	for _, state := range states {
+		texts = append(texts, string(state))
+	}
+	end := len(texts) - 1
+	if end == 0 {
+		return texts[0]
+	}
+	return strings.Join(texts[:end], ", ") + last + texts[end]
+}
+
+// endedStates are those of deliveries that can be replayed.
+func endedStates() []postback.State {
+	return slices.DeleteFunc(postback.States(), func(s postback.State) bool { return !s.Ended() })
 }
 
 // filterMark annotates the flags that pick.
@@ -100,8 +123,8 @@ func checkFilters(cmd *cobra.Command) (err error) {
 type timeSpan struct{ since, until string }
 
 func (s *timeSpan) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&s.since, "since", "", "only those from this `TIME` on: RFC 3339, a date, or an age such as 90m, 7d or 1w")
-	cmd.Flags().StringVar(&s.until, "until", "", "only those before this `TIME`")
+	cmd.Flags().StringVar(&s.since, "since", "", "only those from this `TIME` on: "+timeForms)
+	cmd.Flags().StringVar(&s.until, "until", "", "only those before this `TIME`: "+timeForms)
 	filters(cmd, "since", "until")
 }
 

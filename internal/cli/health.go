@@ -30,7 +30,7 @@ so that a container needs no more than "waybill health".`,
   waybill health --alive`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.health(cmd.Context(), firstOf(server, p.getenv(serverEnv), p.ownServer()), alive)
+			return p.health(cmd.Context(), p.serverOf(server, p.ownServer()), alive)
 		},
 	}
 	cmd.Flags().StringVar(&server, "server", "", "`URL` of the server [$"+serverEnv+"] (default: this container's)")
@@ -38,10 +38,13 @@ so that a container needs no more than "waybill health".`,
 	return cmd
 }
 
-func (p *program) health(ctx context.Context, server string, alive bool) error {
-	connected, err := client.New(server, "", client.WithUserAgent("waybill-cli"), client.WithTimeout(healthPatience))
+func (p *program) health(ctx context.Context, server sourced, alive bool) error {
+	if err := server.check(); err != nil {
+		return err
+	}
+	connected, err := client.New(server.text, "", client.WithUserAgent("waybill-cli"), client.WithTimeout(healthPatience))
 	if err != nil {
-		return usagef("--server: %v", err)
+		return fmt.Errorf("make client: %w", err)
 	}
 	defer connected.Close()
 	ask, state := connected.Ready, "ready"
@@ -49,7 +52,7 @@ func (p *program) health(ctx context.Context, server string, alive bool) error {
 		ask, state = connected.Health, "alive"
 	}
 	if err := ask(ctx); err != nil {
-		return fmt.Errorf("%s is not %s: %s", server, state, describe(err))
+		return fmt.Errorf("%s is not %s: %s", server.text, state, describe(err))
 	}
 	p.printf("%s\n", state)
 	return nil

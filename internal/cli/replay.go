@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/waybillhq/waybill/client"
-	"github.com/waybillhq/waybill/postback"
 )
 
 // replayFlags say what to replay and how.
@@ -35,7 +34,8 @@ that know a delivery already recognise it.
 
 With filters a replay job runs on the server: it notes what the filters pick now, and
 sends it again, the oldest first. This command shows its progress until it ends; Ctrl-C
-stops watching, not the job. On a terminal it first counts and asks.
+stops watching, not the job. On a terminal it first counts and asks; elsewhere, as in
+a script, it starts at once, with or without --yes: look with --dry-run before.
 
 The same command twice does no harm: what one job has sent again, the other skips. To
 change the rate, cancel the job and start another for what it left. Deliveries that
@@ -50,7 +50,7 @@ failed again since are dead letters like any other: the next job picks them.`,
 			return notBlank(slices.Repeat([]string{"DELIVERY"}, len(args)), args)
 		},
 	}
-	flags.filter.add(cmd)
+	flags.filter.add(cmd, endedStates(), " (default: dead)")
 	add := cmd.Flags()
 	add.Float64Var(&flags.rate, "rate", 0, "deliveries to reopen per second (default: as fast as the server replays, --replay-rate)")
 	add.BoolVar(&flags.dryRun, "dry-run", false, "only count what the filters pick")
@@ -108,15 +108,12 @@ func (p *program) replayFiltered(ctx context.Context, c *client.Client, cmd *cob
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(filter.States, func(s postback.State) bool { return !s.Ended() }) {
-		return usagef("only deliveries that ended can be replayed: --state takes succeeded, dead and cancelled")
-	}
 	if cmd.Flags().Changed("rate") && !(flags.rate > 0 && flags.rate <= maxReplayRate) { // NaN is neither
 		return usagef("invalid --rate %v: use more than 0 and at most %d, or leave it out for full speed", flags.rate, maxReplayRate)
 	}
 	request := client.ReplayRequest{Filter: filter, Rate: flags.rate, DryRun: flags.dryRun}
 	if !flags.dryRun && !flags.yes && p.interactive() {
-		if err := p.confirmReplay(ctx, c, request); err != nil {
+		if some, err := p.confirmReplay(ctx, c, request); err != nil || !some {
 			return err
 		}
 	}
@@ -132,15 +129,29 @@ func (p *program) replayFiltered(ctx context.Context, c *client.Client, cmd *cob
 			return fmt.Errorf("get replay: %w", err)
 		}
 	}
+	p.noteNothing(job)
 	return p.showReplay(job, flags.json)
 }
 
-func (p *program) confirmReplay(ctx context.Context, c *client.Client, request client.ReplayRequest) error {
-	request.DryRun = true
-	counted, err := c.StartReplay(ctx, request)
-	if err != nil {
-		return fmt.Errorf("count deliveries: %w", err)
+// noteNothing says that a replay's filters pick nothing, which is seldom meant.
+func (p *program) noteNothing(job client.ReplayJob) {
+	if job.Matched > 0 || !job.DryRun && !job.Collected {
+		return
 	}
-	p.showGroups(p.err, counted)
-	return p.confirm("Replay them?")
+	p.notef("No delivery that ended as %s matches the filters: there is nothing to replay.\n", joinStates(job.Filter.States, " or "))
+}
+
+// confirmReplay counts and asks. There is nothing to ask of no deliveries.
+func (p *program) confirmReplay(ctx context.Context, c *client.Client, request client.ReplayRequest) (some bool, err error) {
+	request.DryRun = true
+	found, err := c.StartReplay(ctx, request)
+	if err != nil {
+		return false, fmt.Errorf("count deliveries: %w", err)
+	}
+	if found.Matched == 0 {
+		p.noteNothing(found)
+		return false, nil
+	}
+	p.showGroups(p.err, found)
+	return true, p.confirm("Replay them?")
 }

@@ -44,9 +44,9 @@ func (p *program) showGroups(to io.Writer, job client.ReplayJob) {
 		}
 		rows = append(rows, []string{strconv.Itoa(group.Count), group.EndpointID, string(group.State), string(group.Reason), note})
 	}
-	fmt.Fprintf(to, "%d deliveries would be replayed\n", job.Matched-kept)
+	fmt.Fprintf(to, "%s would be replayed\n", counted(job.Matched-kept, "delivery"))
 	if kept > 0 {
-		fmt.Fprintf(to, "%d deliveries would be skipped\n", kept)
+		fmt.Fprintf(to, "%s would be skipped\n", counted(kept, "delivery"))
 	}
 	if len(rows) > 0 {
 		fmt.Fprintln(to)

@@ -9,10 +9,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-
-	"github.com/waybillhq/waybill/client"
-	"github.com/waybillhq/waybill/postback"
-	"github.com/waybillhq/waybill/signer"
 )
 
 // interrupted is why a command stopped that somebody stopped.
@@ -29,6 +25,7 @@ func (p *program) finish(ctx context.Context, cmd *cobra.Command, err error) int
 	if err == nil {
 		return exitDone
 	}
+	err = p.blame(cmd, err)
 	text, stopped := describe(err), ctx.Err() != nil && !drains(cmd)
 	if stopped && !isUsage(err) && !strings.Contains(text, interrupted) {
 		text = interrupted
@@ -62,18 +59,8 @@ func drains(cmd *cobra.Command) bool {
 // describe words an error for people, one line for each thing that is wrong:
 // what was refused by its field and code, all else as it is.
 func describe(err error) string {
-	if problem, ok := errors.AsType[*client.Problem](err); ok {
-		return describeProblem(problem)
-	}
-	refused, ok := errors.AsType[*signer.Error](err)
-	if ok && refused.Code == signer.CodeDeclaration {
-		return err.Error() // what stands before it is the place in the file
-	}
-	if ok {
-		return fmt.Sprintf("%v (%s)", refused, refused.Code)
-	}
-	if domain, ok := errors.AsType[*postback.Error](err); ok {
-		return fmt.Sprintf("%v (%s)", domain, domain.Code)
+	if refused, ok := refusalOf(err); ok {
+		return refused.words(func(field string) string { return field })
 	}
 	if call, ok := errors.AsType[*url.Error](err); ok {
 		return describeCall(call)
@@ -101,27 +88,4 @@ func describeCall(call *url.Error) string {
 	default:
 		return fmt.Sprintf("call %s: %v", server, call.Err)
 	}
-}
-
-func describeProblem(problem *client.Problem) string {
-	main := about(problem.Field, firstOf(problem.Detail, problem.Title, "refused"))
-	tail := string(problem.Code)
-	if problem.RetryAfter > 0 {
-		tail += fmt.Sprintf(", retry after %s", problem.RetryAfter)
-	}
-	lines := []string{fmt.Sprintf("%s (%s)", main, tail)}
-	for _, more := range problem.Errors {
-		if line := about(more.Field, more.Message); line != main {
-			lines = append(lines, line)
-		}
-	}
-	return strings.Join(lines, "\n")
-}
-
-// about puts the field before the message, unless it is there already.
-func about(field, message string) string {
-	if field == "" || strings.HasPrefix(message, field+": ") {
-		return message
-	}
-	return field + ": " + message
 }

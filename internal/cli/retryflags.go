@@ -47,7 +47,7 @@ func (r *retryFlags) read(cmd *cobra.Command) (*postback.RetryPolicy, error) {
 	case r.json != "":
 		var policy postback.RetryPolicy
 		if err := postback.DecodeObject([]byte(r.json), &policy); err != nil {
-			return nil, usagef("--retry: %v", err)
+			return nil, wrongJSON("--retry", err)
 		}
 		return &policy, nil
 	case parts:

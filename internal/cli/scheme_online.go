@@ -41,6 +41,9 @@ before with "waybill sign --scheme-file FILE".`,
 			return fmt.Errorf("write declaration: %w", err)
 		}
 		made, err := c.CreateScheme(ctx, declaration)
+		if refused, ok := refusalOf(err); ok && refused.lasting {
+			return usagef("%s: %s", args[0], describe(err))
+		}
 		if err != nil {
 			return fmt.Errorf("create scheme: %w", err)
 		}
@@ -88,7 +91,7 @@ func (p *program) schemeDelete() *cobra.Command {
 		Use: "delete NAME", Short: "Delete a scheme",
 		Long: `Delete a scheme that was declared by "waybill scheme create". It is refused while
 endpoints use it, and for schemes that are built in or come from files. The name can
-be declared anew afterwards. On a terminal it asks first.`,
+be declared anew afterwards. On a terminal it asks first; elsewhere it deletes at once.`,
 		Example: "  waybill scheme delete acme --yes",
 		Args:    takes("NAME"),
 	}

@@ -37,7 +37,7 @@ content is refused.`,
 	add.StringVar(&flags.event.ID, "id", "", "the event's `ID` at the producer (default: one is made, and a repeat is a new event)")
 	add.StringVar(&flags.event.Type, "type", "", "event `TYPE`, such as conversion.completed or exchange.finished")
 	add.StringVar(&flags.event.Publisher, "publisher", "", "`PUBLISHER` that the event belongs to")
-	add.StringVar(&flags.occurredAt, "occurred-at", "", "`TIME` when it happened: RFC 3339, a date, or an age (default: when it is accepted)")
+	add.StringVar(&flags.occurredAt, "occurred-at", "", "`TIME` when it happened: "+timeForms+" (default: when it is accepted)")
 	flags.data.add(cmd)
 	jsonFlag(cmd, &flags.json)
 	return p.online(cmd, func(ctx context.Context, c *client.Client, _ []string) error {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/waybillhq/waybill/internal/app"
 	"github.com/waybillhq/waybill/internal/config"
-	"github.com/waybillhq/waybill/postback"
 )
 
 const precedence = `
@@ -56,9 +55,6 @@ func (p *program) roleCommand(cmd *cobra.Command, roles app.Roles) *cobra.Comman
 	return p.server(cmd, func(ctx context.Context, settings config.Config) error {
 		ready := func(api, health net.Addr) { p.announce(settings, api, health) }
 		if err := app.Run(ctx, settings, roles, newLogger(p.err, settings), ready); err != nil {
-			if postback.CodeOf(err) == postback.CodeInvalid {
-				return usagef("%s", describe(err))
-			}
 			return fmt.Errorf("run %s: %w", cmd.Name(), err)
 		}
 		return nil

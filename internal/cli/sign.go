@@ -71,8 +71,8 @@ func (f *signFlags) add(cmd *cobra.Command) {
 	f.secret.add(cmd, "to sign with")
 	flags.StringVar(&f.messageID, "message-id", "", "32 hexadecimal `DIGITS` (default: random)")
 	flags.StringVar(&f.eventType, "type", "", "event `TYPE` (default: conversion.completed, or exchange.finished for simpleswap)")
-	flags.StringVar(&f.occurredAt, "occurred-at", "", "`TIME` of the event: RFC 3339, a date, or an age (default: now)")
-	flags.StringVar(&f.at, "at", "", "`TIME` of the attempt, for schemes that sign it (default: now)")
+	flags.StringVar(&f.occurredAt, "occurred-at", "", "`TIME` of the event: "+timeForms+" (default: now)")
+	flags.StringVar(&f.at, "at", "", "`TIME` of the attempt, for schemes that sign it: "+timeForms+" (default: now)")
 	jsonFlag(cmd, &f.json)
 }
 

@@ -75,7 +75,7 @@ func (f *verifyFlags) add(cmd *cobra.Command) {
 	add.StringVar(&f.received.Method, "method", "", "HTTP `METHOD` (default: the scheme's own)")
 	add.StringArrayVarP(&f.headers, "header", "H", nil, "`'NAME: VALUE'` of the request (repeatable)")
 	add.StringVar(&f.body, "body", "", "`BODY` of the request; @FILE reads a file, - standard input")
-	add.StringVar(&f.at, "at", "", "`TIME` of receipt (RFC 3339, a date, or an age), for schemes that sign a time (default: the age is not checked)")
+	add.StringVar(&f.at, "at", "", "`TIME` of receipt, for schemes that sign a time: "+timeForms+" (default: the age is not checked)")
 	f.secret.ambient = true
 	f.secret.add(cmd, "that the sender signs with")
 	jsonFlag(cmd, &f.json)
@@ -162,7 +162,35 @@ func (p *program) showInvalid(flags *verifyFlags, received signer.Received, refu
 			p.printf("%s (%s)\n", escapeLine(finding.Message), escapeLine(finding.Code))
 		}
 	}
-	return invalidSignature(refused)
+	return flags.invalid(refused)
+}
+
+// invalid says why a signature must not be trusted, and of one that is not there
+// how to hand it over.
+func (f *verifyFlags) invalid(err error) error {
+	refused, ok := errors.AsType[*signer.Error](err)
+	if !ok {
+		return fmt.Errorf("invalid: %w", err)
+	}
+	remedy := ""
+	if refused.Code == signer.CodeSignatureMissing {
+		remedy = f.missing(refused.Field)
+	}
+	return fmt.Errorf("invalid: %s%s (%s)", refused.Error(), remedy, refused.Code)
+}
+
+// missing says how the part of the request is given that would hold a signature.
+func (f *verifyFlags) missing(part string) string {
+	switch {
+	case part == "url":
+		return "; give the URL as it was called, with its query"
+	case f.request != "":
+		return "; --request must hold the whole request, headers and body included"
+	case part == "body":
+		return "; give the body as it came with --body"
+	default:
+		return "; give each header of the request with --header 'NAME: VALUE'"
+	}
 }
 
 // requests lists what was received; more than one when it is not known whether
@@ -197,13 +225,6 @@ func (f *verifyFlags) requests(p *program, scheme *signer.Definition) ([]signer.
 		}
 	}
 	return possible, nil
-}
-
-func invalidSignature(err error) error {
-	if refused, ok := errors.AsType[*signer.Error](err); ok {
-		return fmt.Errorf("invalid: %s (%s)", refused.Error(), refused.Code)
-	}
-	return fmt.Errorf("invalid: %w", err)
 }
 
 // parseHeaders reads "NAME: VALUE" texts.
