@@ -68,10 +68,13 @@ func (l *Ledger) Accept(ctx context.Context, items []postback.Acceptance) ([]pos
 	if len(items) == 0 {
 		return nil, nil
 	}
+	by := l.intake
 	if len(inRows(items)) > 0 {
-		return l.ordered.do(ctx, items, sizeOf(items))
+		by = l.ordered
 	}
-	return l.intake.do(ctx, items, sizeOf(items))
+	answers, err := by.do(ctx, items, sizeOf(items))
+	l.parked.addAccepted(answers)
+	return answers, err
 }
 
 // acceptAll writes the items of several callers. It may be called again with the

@@ -27,8 +27,16 @@ const (
 			UNION ALL
 			SELECT (SELECT min(endpoint_id) FROM waiting WHERE sweep_at IS NOT NULL AND endpoint_id > turns.id)
 			FROM turns WHERE turns.id IS NOT NULL
-		) SELECT id FROM turns WHERE id IS NOT NULL AND (
+		) ` + haveOverdue
+	haveOverdue = `SELECT id FROM turns WHERE id IS NOT NULL AND (
 			SELECT true FROM waiting WHERE endpoint_id = turns.id AND sweep_at >= $1 AND sweep_at <= $2 ORDER BY sweep_at LIMIT 1)`
+	// While that takes long it steps through all endpoints that ever got anything:
+	// so it knows them without what is left in the index of what they got.
+	overdueAmongAll = `WITH RECURSIVE turns (id) AS (
+			SELECT min(endpoint_id) FROM kinds
+			UNION ALL
+			SELECT (SELECT min(endpoint_id) FROM kinds WHERE endpoint_id > turns.id) FROM turns WHERE turns.id IS NOT NULL
+		) ` + haveOverdue
 
 	// What another process is just claiming is passed over. What is beyond the
 	// bound stays as it is for the next time.
@@ -99,11 +107,31 @@ func (l *Ledger) overdueEndpoints(ctx context.Context, now time.Time) (endpoints
 	if len(found) < claimLook {
 		return column(found, func(o overdueOne) string { return o.endpointID }), first, nil
 	}
-	endpoints, err = collect(ctx, l.pool, one[string], overdueEndpoints, first, now)
+	endpoints, err = l.stepEndpoints(ctx, first, now)
+	return endpoints, first, err
+}
+
+// stepEndpoints lists the endpoints that have deliveries due from a time on.
+func (l *Ledger) stepEndpoints(ctx context.Context, first, now time.Time) ([]string, error) {
+	began := time.Now()
+	query, wide := l.steps.through(began)
+	endpoints, err := collect(ctx, l.pool, one[string], query, first, now)
 	if err != nil {
-		return nil, first, fmt.Errorf("list endpoints with overdue deliveries: %w", err)
+		return nil, fmt.Errorf("list endpoints with overdue deliveries: %w", err)
 	}
-	return endpoints, first, nil
+	if wide {
+		l.steps.took(began, time.Now())
+	}
+	return endpoints, nil
+}
+
+// through is how a look steps from endpoint to endpoint, and whether that is one
+// which may take long.
+func (p *pace) through(now time.Time) (query string, wide bool) {
+	if p.due(now) {
+		return overdueEndpoints, true
+	}
+	return overdueAmongAll, false
 }
 
 // Requeue makes up to limit deliveries whose task was in a queue that is gone

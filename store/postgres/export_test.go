@@ -110,11 +110,13 @@ func QueueStatements(at time.Time) map[string]Statement {
 	return map[string]Statement{
 		"any":     {overdueLook, []any{beginning(), at, claimLook}},
 		"turns":   {overdueEndpoints, []any{beginning(), at}},
+		"known":   {overdueAmongAll, []any{beginning(), at}},
 		"claim":   {claimOverdue, []any{beginning(), at, at, []string{"ep_1"}, 100, claimBytes}},
 		"requeue": {requeue, []any{at, 100}},
 		"parked":  {parkedEndpoints, nil},
+		"some":    {parkedOf, []any{[]string{"ep_1"}, []string{""}}},
 		"release": releaseFrom(beginning(), at),
-		"probe":   {oldestWaits, []any{"ep_1"}},
+		"probe":   {oldestWaits, []any{"ep_1", ""}},
 		"cancel":  {waitingDeliveries, []any{"ep_1", 100}},
 		"next":    {nextHeads, []any{[]string{"ep_1"}, []string{"tx-1"}}},
 		"ordered": {orderedEndpoints, nil},
@@ -166,7 +168,7 @@ func Look(l *Ledger) (from time.Time, found func(time.Time)) {
 
 // releaseFrom is a look at an endpoint's deliveries that begins at a time.
 func releaseFrom(from, at time.Time) Statement {
-	return Statement{releasable, []any{[]string{"ep_1"}, []time.Time{from}, []time.Time{at}, []int{100}, []int{100}}}
+	return Statement{releasable, []any{[]string{"ep_1"}, []time.Time{from}, []time.Time{at}, []int{100}, []int{100}, []string{""}}}
 }
 
 // ReleaseFrom is the look of a release for ep_1 that begins at a time.
@@ -176,6 +178,59 @@ func ReleaseFrom(from, at time.Time) Statement { return releaseFrom(from, at) }
 func NextRelease(l *Ledger, at time.Time) Statement {
 	args, _ := l.releaseArgs([]release{{"ep_1", at, 100, 100}})
 	return Statement{releasable, args}
+}
+
+// StepsFrom is a look through all that waits for endpoints that have some due.
+func StepsFrom(from, now time.Time) Statement { return Statement{overdueEndpoints, []any{from, now}} }
+
+// NextSteps is what a ledger steps with next.
+func NextSteps(l *Ledger, from, now time.Time) Statement {
+	query, _ := l.steps.through(time.Now())
+	return Statement{query, []any{from, now}}
+}
+
+// ParkedWhole is a look at all that is parked.
+func ParkedWhole() Statement { return Statement{parkedEndpoints, nil} }
+
+// NextParked is what a ledger looks with next for endpoints with parked deliveries.
+func NextParked(l *Ledger) Statement {
+	look := l.parked.look(time.Now())
+	return Statement{look.query, look.args}
+}
+
+// OldestParked is a look for the oldest parked delivery of ep_1 from the beginning.
+func OldestParked() Statement { return Statement{oldestWaits, []any{"ep_1", ""}} }
+
+// NextOldest is what a ledger looks with next.
+func NextOldest(l *Ledger) Statement {
+	return Statement{oldestWaits, []any{"ep_1", l.parked.from("ep_1")}}
+}
+
+// TakeLong has looks at everything taken for ones that took a second.
+func TakeLong(l *Ledger) {
+	now := time.Now()
+	l.steps.took(now.Add(-time.Second), now)
+	l.parked.pace.took(now.Add(-time.Second), now)
+}
+
+// TakeShort has the next looks be at everything.
+func TakeShort(l *Ledger) {
+	l.steps.took(time.Time{}, time.Time{})
+	l.parked.pace.took(time.Time{}, time.Time{})
+}
+
+// NewPace says when a look is due again that took so long.
+func NewPace(began, ended time.Time) (due func(time.Time) bool) {
+	p := &pace{}
+	p.took(began, ended)
+	return p.due
+}
+
+// LookForParked begins a look for endpoints with parked deliveries, and returns
+// what notes the one that it found.
+func LookForParked(l *Ledger) (found func(endpointID string)) {
+	look := l.parked.look(time.Now())
+	return func(endpointID string) { l.parked.found(look, []parkedOne{{endpointID, ""}}) }
 }
 
 // HoldSnapshot begins a transaction that goes on seeing all as it is now.
@@ -193,6 +248,6 @@ func HoldSnapshot(ctx context.Context, l *Ledger) (release func(), err error) {
 // LookWhole has every look for due deliveries begin at the beginning, for tests in
 // which time goes back by hours.
 func LookWhole(l *Ledger) *Ledger {
-	l.floor.whole, l.dues.whole = true, true
+	l.floor.whole, l.dues.whole, l.parked.whole = true, true, true
 	return l
 }

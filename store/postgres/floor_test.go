@@ -121,12 +121,17 @@ func deliverAll(t *testing.T, ledger *postgres.Ledger, now time.Time, count int)
 	t.Helper()
 	items := make([]postback.Acceptance, count)
 	for i := range items {
-		items[i] = storetest.Acceptance(storetest.Event(storetest.NewID("evt", now)), "ep_1")
-		items[i].Deliveries[0].NextAttemptAt, items[i].Deliveries[0].SweepAt = now, now
+		items[i] = dueItem("ep_1", now)
 	}
 	if _, err := ledger.Accept(t.Context(), items); err != nil {
 		t.Fatal(err)
 	}
+	claimAll(t, ledger, now, count)
+}
+
+// claimAll claims all deliveries that are due and has them succeed.
+func claimAll(t *testing.T, ledger *postgres.Ledger, now time.Time, count int) {
+	t.Helper()
 	for left := count; left > 0; {
 		claimed, err := ledger.Claim(t.Context(), postback.Claim{Now: now, Next: now.Add(45 * time.Second), Limit: 500})
 		if err != nil || len(claimed) == 0 {

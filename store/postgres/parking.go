@@ -12,32 +12,11 @@ import (
 )
 
 const (
-	// parkedEndpoints steps from one endpoint to the next in the index, so that a
-	// million parked deliveries of one endpoint cost one look.
-	parkedEndpoints = `WITH RECURSIVE parked (id) AS (
-			SELECT min(endpoint_id) FROM waiting WHERE state = 'parked' AND reason <> 'ordered'
-			UNION ALL
-			SELECT (SELECT min(endpoint_id) FROM waiting WHERE state = 'parked' AND reason <> 'ordered' AND endpoint_id > parked.id)
-			FROM parked WHERE parked.id IS NOT NULL
-		) SELECT id FROM parked WHERE id IS NOT NULL`
-
 	waitingDeliveries = `SELECT id FROM waiting WHERE endpoint_id = $1 ORDER BY id LIMIT $2`
 	// None is opened before it is made, so the ids bound what is looked at.
 	expiredDeliveries = `SELECT w.id FROM waiting w JOIN deliveries d ON d.id = w.id
 		WHERE w.endpoint_id = $1 AND w.state = 'parked' AND w.id < $2 AND d.opened_at < $3 ORDER BY w.id LIMIT $4`
 )
-
-// ParkedEndpoints lists the ids of the endpoints that have parked deliveries
-// other than ordered ones.
-func (l *Ledger) ParkedEndpoints(ctx context.Context) ([]string, error) {
-	ctx, cancel := bound(ctx)
-	defer cancel()
-	ids, err := collect(ctx, l.pool, one[string], parkedEndpoints)
-	if err != nil {
-		return nil, fmt.Errorf("list endpoints with parked deliveries: %w", err)
-	}
-	return ids, nil
-}
 
 // Cancel ends up to limit waiting deliveries of the endpoint as cancelled. Rows
 // that it takes the head of have none any more: all that stand in them wait for

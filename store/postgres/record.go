@@ -172,6 +172,7 @@ func (l *Ledger) relocate(ctx context.Context, ids []string, decide func(map[str
 	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
 		return errors.Join(fmt.Errorf("write moves: %w", err), rollback(ctx, conn))
 	}
+	l.parked.addMoved(standing)
 	return nil
 }
 

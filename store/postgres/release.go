@@ -19,9 +19,9 @@ const (
 	// window has room for beside those that are due or under way, and since when the
 	// first of those is.
 	releasable = `SELECT r.endpoint_id, due.earliest, ARRAY(
-			SELECT id FROM waiting WHERE endpoint_id = r.endpoint_id AND state = 'parked' AND reason <> 'ordered'
+			SELECT id FROM waiting WHERE endpoint_id = r.endpoint_id AND id >= r.first AND state = 'parked' AND reason <> 'ordered'
 			ORDER BY id LIMIT least(r.most, greatest(0, r.size - due.count)))
-		FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::integer[], $5::integer[]) r (endpoint_id, since, at, size, most)
+		FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::integer[], $5::integer[], $6::text[]) r (endpoint_id, since, at, size, most, first)
 		CROSS JOIN LATERAL (SELECT count(*) AS count, min(next_attempt_at) AS earliest FROM (
 			SELECT next_attempt_at FROM waiting WHERE endpoint_id = r.endpoint_id AND next_attempt_at >= r.since AND next_attempt_at <= r.at
 			ORDER BY next_attempt_at LIMIT r.size) counted) due`
@@ -137,5 +137,6 @@ func (l *Ledger) releaseArgs(all []release) (args []any, marks map[string]int) {
 		column(all, func(r release) time.Time { return r.at }),
 		column(all, func(r release) int { return r.window }),
 		column(all, func(r release) int { return r.limit }),
+		column(all, func(r release) string { return l.parked.from(r.endpointID) }),
 	}, marks
 }

@@ -19,7 +19,7 @@ const (
 		INSERT INTO notices (type, endpoint_id, at, since, count, last_error)
 		SELECT 'endpoint.failing', endpoint_id, opened_at, since, failures, last_error FROM opened`
 	takeProbe   = `UPDATE troubles SET probes = probes + 1, tried_at = $3, probe_at = $4 WHERE endpoint_id = $1 AND probe_at = $2`
-	oldestWaits = `SELECT id FROM waiting WHERE endpoint_id = $1 AND state = 'parked' AND reason <> 'ordered' ORDER BY id LIMIT 1`
+	oldestWaits = `SELECT id FROM waiting WHERE endpoint_id = $1 AND id >= $2 AND state = 'parked' AND reason <> 'ordered' ORDER BY id LIMIT 1`
 	recovery    = `WITH ended AS (DELETE FROM troubles WHERE endpoint_id = $1 RETURNING ` + troubleColumns + `),
 		noted AS (INSERT INTO notices (type, endpoint_id, at, since, count, last_error)
 			SELECT 'endpoint.recovered', endpoint_id, $2::timestamptz, since, failures, last_error FROM ended WHERE opened_at IS NOT NULL)
@@ -67,7 +67,7 @@ func (l *Ledger) Probe(ctx context.Context, trouble postback.Trouble, at, next t
 	if err != nil || taken.RowsAffected() == 0 {
 		return false, probing(err)
 	}
-	sent, err = probeOldest(ctx, tx, trouble.EndpointID, at)
+	sent, err = l.probeOldest(ctx, tx, trouble.EndpointID, at)
 	if err != nil || !sent {
 		return false, probing(err) // The time of the probe stays as it was.
 	}
@@ -76,8 +76,8 @@ func (l *Ledger) Probe(ctx context.Context, trouble postback.Trouble, at, next t
 
 // probeOldest releases an endpoint's oldest parked delivery as a probe, and says
 // whether there was one.
-func probeOldest(ctx context.Context, tx transaction, endpointID string, at time.Time) (sent bool, err error) {
-	ids, err := collect(ctx, tx, one[string], oldestWaits, endpointID)
+func (l *Ledger) probeOldest(ctx context.Context, tx transaction, endpointID string, at time.Time) (sent bool, err error) {
+	ids, err := collect(ctx, tx, one[string], oldestWaits, endpointID, l.parked.from(endpointID))
 	if err != nil || len(ids) == 0 {
 		return false, err
 	}
