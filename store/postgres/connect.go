@@ -36,6 +36,7 @@ const (
 	protocolViolation     = "08P01"
 	readOnlyTransaction   = "25006"
 	featureNotSupported   = "0A000"
+	tooManyConnections    = "53300"
 	classConnection       = "08"
 	classShutdown         = "57P"
 	classDataException    = "22"
@@ -173,7 +174,7 @@ func (l *Ledger) change(ctx context.Context, doing, query string, args ...any) (
 	var tag pgconn.CommandTag
 	err := replanned(func() (err error) {
 		tag, err = l.pool.Exec(ctx, query, args...)
-		return err //nolint:wrapcheck // it is wrapped below
+		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", doing, err)

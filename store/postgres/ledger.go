@@ -45,7 +45,7 @@ type Options struct {
 
 // Ledger is an open ledger. It is safe for concurrent use.
 type Ledger struct {
-	pool   *pgxpool.Pool
+	pool   pool
 	logger *slog.Logger
 	schema store.Schema
 	types  knownTypes
@@ -83,14 +83,14 @@ func Open(ctx context.Context, options Options) (*Ledger, error) {
 	found.warn(ctx, options.Logger, config.ConnConfig)
 	renew := &renewer{}
 	config.ConnConfig.Tracer = renew
-	pool, err := pgxpool.NewWithConfig(ctx, config)
+	connections, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
-	renew.pool.Store(pool)
-	ledger := &Ledger{pool: pool, logger: options.Logger, types: knownTypes{seen: map[string]bool{}}, dues: floors{byEndpoint: map[string]*floor{}}}
-	if ledger.schema, err = checkSchema(ctx, config.ConnConfig, pool); err != nil {
-		pool.Close()
+	renew.pool.Store(connections)
+	ledger := &Ledger{pool: pool{connections}, logger: options.Logger, types: knownTypes{seen: map[string]bool{}}, dues: floors{byEndpoint: map[string]*floor{}}}
+	if ledger.schema, err = checkSchema(ctx, config.ConnConfig, connections); err != nil {
+		connections.Close()
 		return nil, fmt.Errorf("open ledger: %w", explain(config.ConnConfig, err))
 	}
 	workers := max(1, min(writers, int(config.MaxConns)/4))

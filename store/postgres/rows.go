@@ -10,7 +10,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/waybillhq/waybill/postback"
 )
@@ -30,7 +29,7 @@ func collect[T any](ctx context.Context, db querier, dest func(*T) []any, query 
 		all, err = scanAll(rows, dest)
 		return err
 	}
-	if _, alone := db.(*pgxpool.Pool); alone {
+	if _, alone := db.(pool); alone {
 		err = replanned(read)
 		return all, err
 	}
