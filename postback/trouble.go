@@ -21,3 +21,11 @@ type Trouble struct {
 
 // Open reports whether the circuit is open.
 func (t Trouble) Open() bool { return !t.OpenedAt.IsZero() }
+
+// TroubleChanges are what changed of endpoints' troubles since a mark.
+type TroubleChanges struct {
+	Mark    int64     // what to ask with for the changes after these
+	All     bool      // Changed are all troubles that there are
+	Changed []Trouble // as they are now
+	Ended   []string  // the endpoints that are in none any more
+}

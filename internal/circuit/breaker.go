@@ -1,17 +1,14 @@
 package circuit
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
-	"github.com/waybillhq/waybill/internal/loop"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -20,7 +17,7 @@ type Ledger interface {
 	NoteFailures(ctx context.Context, more postback.Trouble) error
 	OpenCircuit(ctx context.Context, endpointID string, at, probeAt time.Time) (bool, error)
 	Recover(ctx context.Context, endpointID string, at time.Time) (postback.Trouble, bool, error)
-	Troubles(ctx context.Context) ([]postback.Trouble, error)
+	TroublesSince(ctx context.Context, mark int64) (postback.TroubleChanges, error)
 }
 
 // Prober lets parked deliveries go one at a time; false when there is none, or
@@ -59,7 +56,10 @@ type Breaker struct {
 	monitor *Monitor
 
 	mu       sync.Mutex
-	troubles map[string]postback.Trouble // as in the ledger
+	troubles map[string]postback.Trouble // as in the ledger at the last Refresh
+	ahead    map[string]postback.Trouble // what this process did since; without an endpoint: it ended
+	mark     int64                       // of the last Refresh; 0: all is to be read
+	parts    int                         // how often only what changed was read
 	rows     map[string]row              // of endpoints that failed, or were noted just now
 	cleared  time.Time                   // when old rows were forgotten last
 }
@@ -79,57 +79,8 @@ func NewBreaker(options Options) (*Breaker, error) {
 	}
 	return &Breaker{
 		Options: options, monitor: NewMonitor(options.Policy),
-		troubles: map[string]postback.Trouble{}, rows: map[string]row{},
+		troubles: map[string]postback.Trouble{}, ahead: map[string]postback.Trouble{}, rows: map[string]row{},
 	}, nil
-}
-
-// Refresh reads what all processes know. Where a trouble has ended, what this
-// process counted of it ends, too.
-func (b *Breaker) Refresh(ctx context.Context) error {
-	all, err := b.Ledger.Troubles(ctx)
-	if err != nil {
-		return fmt.Errorf("read endpoints in trouble: %w", err)
-	}
-	troubles := make(map[string]postback.Trouble, len(all))
-	for _, one := range all {
-		troubles[one.EndpointID] = one
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for id := range b.troubles {
-		if known, failed := b.rows[id]; failed && troubles[id].EndpointID == "" {
-			b.rows[id] = row{last: known.last, noted: known.noted}
-		}
-	}
-	b.troubles = troubles
-	return nil
-}
-
-// Open reports whether the endpoint's circuit is open.
-func (b *Breaker) Open(endpointID string) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.troubles[endpointID].Open()
-}
-
-// Trouble returns what is known of an endpoint's trouble.
-func (b *Breaker) Trouble(endpointID string) (postback.Trouble, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	trouble, found := b.troubles[endpointID]
-	return trouble, found
-}
-
-// Troubles are the endpoints in trouble, by their ids.
-func (b *Breaker) Troubles() []postback.Trouble {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	all := make([]postback.Trouble, 0, len(b.troubles))
-	for _, one := range b.troubles {
-		all = append(all, one)
-	}
-	slices.SortFunc(all, func(a, c postback.Trouble) int { return cmp.Compare(a.EndpointID, c.EndpointID) })
-	return all
 }
 
 // Succeeded tells of an attempt that succeeded: it ends the endpoint's trouble.
@@ -146,7 +97,7 @@ func (b *Breaker) Succeeded(ctx context.Context, endpointID string, probe bool, 
 		return
 	}
 	b.mu.Lock()
-	delete(b.troubles, endpointID)
+	b.ahead[endpointID] = postback.Trouble{}
 	b.mu.Unlock()
 }
 
@@ -159,8 +110,8 @@ func (b *Breaker) well(endpointID string, probe bool, at time.Time) bool {
 	} else {
 		delete(b.rows, endpointID)
 	}
-	trouble, troubled := b.troubles[endpointID]
-	return probe || troubled && !trouble.Open()
+	trouble := b.trouble(endpointID)
+	return probe || trouble.EndpointID != "" && !trouble.Open()
 }
 
 // Failed tells of an attempt that failed, and opens the circuit when there are
@@ -191,7 +142,7 @@ func (b *Breaker) count(endpointID string, at time.Time, open bool) (told row, d
 	}
 	known.count++
 	known.last = at
-	_, troubled := b.troubles[endpointID]
+	troubled := b.trouble(endpointID).EndpointID != ""
 	due = open || (known.count >= noteAfter || troubled) && at.Sub(known.noted) >= noteInterval
 	if told = known; !troubled && at.Sub(told.since) > maxAlone {
 		told.since = at
@@ -236,8 +187,8 @@ func (b *Breaker) note(ctx context.Context, endpointID, code string, told row, a
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if known, found := b.troubles[endpointID]; !found || open && !known.Open() {
-		b.troubles[endpointID] = trouble // the next Refresh has it exactly
+	if known := b.trouble(endpointID); known.EndpointID == "" || open && !known.Open() {
+		b.ahead[endpointID] = trouble // the next Refresh has it exactly
 	}
 	return nil
 }
@@ -274,15 +225,9 @@ func (b *Breaker) probe(ctx context.Context, trouble postback.Trouble, now, next
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if id := trouble.EndpointID; b.troubles[id] == trouble {
+	if id := trouble.EndpointID; b.trouble(id) == trouble {
 		trouble.Probes, trouble.TriedAt, trouble.ProbeAt = trouble.Probes+1, now, next
-		b.troubles[id] = trouble
+		b.ahead[id] = trouble
 	}
 	return nil
-}
-
-// Follow refreshes at every interval until ctx ends, and logs what an outage
-// makes fail once.
-func (b *Breaker) Follow(ctx context.Context, interval time.Duration) {
-	loop.Run(ctx, loop.Job{Name: "follow circuits", Every: interval, Do: b.Refresh, Logger: b.Logger})
 }

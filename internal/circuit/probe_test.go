@@ -116,12 +116,14 @@ type mute struct {
 	asked atomic.Int64
 }
 
-func (m *mute) Troubles(context.Context) ([]postback.Trouble, error) {
+func (m *mute) TroublesSince(context.Context, int64) (postback.TroubleChanges, error) {
 	m.asked.Add(1)
 	if m.away.Load() {
-		return nil, errors.New("gone")
+		return postback.TroubleChanges{}, errors.New("gone")
 	}
-	return []postback.Trouble{{EndpointID: "ep_1", Since: at(0), FailedAt: at(100 * time.Hour), Failures: 900, OpenedAt: at(0)}}, nil
+	return postback.TroubleChanges{All: true, Changed: []postback.Trouble{
+		{EndpointID: "ep_1", Since: at(0), FailedAt: at(100 * time.Hour), Failures: 900, OpenedAt: at(0)},
+	}}, nil
 }
 
 func TestFollowing(t *testing.T) {

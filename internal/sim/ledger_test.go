@@ -254,8 +254,10 @@ func (g gated) Recover(ctx context.Context, endpointID string, at time.Time) (tr
 	return trouble, had, err
 }
 
-func (g gated) Troubles(ctx context.Context) ([]postback.Trouble, error) {
-	return reading(ctx, g, "troubles", g.Ledger.Troubles)
+func (g gated) TroublesSince(ctx context.Context, mark int64) (postback.TroubleChanges, error) {
+	return reading(ctx, g, fmt.Sprintf("troubles since %d", mark), func(ctx context.Context) (postback.TroubleChanges, error) {
+		return g.Ledger.TroublesSince(ctx, mark)
+	})
 }
 
 func (g gated) EndpointsSince(ctx context.Context, revision int64) ([]postback.Endpoint, error) {

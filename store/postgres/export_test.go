@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -231,6 +232,26 @@ func NewPace(began, ended time.Time) (due func(time.Time) bool) {
 func LookForParked(l *Ledger) (found func(endpointID string)) {
 	look := l.parked.look(time.Now())
 	return func(endpointID string) { l.parked.found(look, []parkedOne{{endpointID, ""}}) }
+}
+
+// HoldTrouble changes an endpoint's trouble, and commits that when it is told to.
+func HoldTrouble(ctx context.Context, l *Ledger, endpointID string) (commit func() error, err error) {
+	tx, err := l.pool.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := tx.Exec(ctx, `UPDATE troubles SET failures = failures + 1 WHERE endpoint_id = $1`, endpointID); err != nil {
+		return nil, err
+	}
+	return func() error { return tx.Commit(ctx) }, nil
+}
+
+// ChangesSince is a look for changes of troubles since a mark; 0 is one at all.
+func ChangesSince(mark int64) Statement {
+	if mark == 0 {
+		return Statement{allTroubles, nil}
+	}
+	return Statement{changesSince, []any{strconv.FormatInt(mark, 10)}}
 }
 
 // HoldSnapshot begins a transaction that goes on seeing all as it is now.

@@ -206,6 +206,12 @@ type TroubleReader interface {
 	Trouble(ctx context.Context, endpointID string) (postback.Trouble, bool, error)
 	// Troubles lists all of them, by endpoint.
 	Troubles(ctx context.Context) ([]postback.Trouble, error)
+	// TroublesSince tells what changed of them since the Mark that it gave before,
+	// however long a change took to be committed; 0 has all of them told. Of an
+	// endpoint whose trouble ended and began again it tells the new one. It may tell
+	// something again, and all when it does not know. While nothing changes it costs
+	// the same however many endpoints are in trouble.
+	TroublesSince(ctx context.Context, mark int64) (postback.TroubleChanges, error)
 }
 
 // Traffic keeps what processes counted of attempts, by endpoints and by slots of

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,6 +19,8 @@ func troubleTests() []test {
 		{"end once", troubleEnds},
 		{"end with their endpoint", troubleOfDeleted},
 		{"end when their endpoint is enabled again, not when it is resumed", troubleOfEnabled},
+		{"tell what changed since a mark", troubleChanges},
+		{"tell of every change, however many make them", troubleChangesOfMany},
 	}
 }
 
@@ -204,4 +207,118 @@ func troubleOfEnabled(k kit) {
 	k.must(err)
 	same(k, "number of troubles", len(all), 1)
 	same(k, "endpoint in trouble", all[0].EndpointID, "ep_2")
+}
+
+// follower follows the troubles by what changed.
+type follower struct {
+	k     kit
+	mark  int64
+	known map[string]postback.Trouble
+}
+
+// look reads what changed, and returns which endpoints it was told of.
+func (f *follower) look() (told []string) {
+	f.k.Helper()
+	changes, err := f.k.TroublesSince(f.k.ctx(), f.mark)
+	f.k.must(err)
+	if changes.All {
+		f.known = map[string]postback.Trouble{}
+	}
+	for _, one := range changes.Changed {
+		f.known[one.EndpointID] = one
+		told = append(told, one.EndpointID)
+	}
+	for _, id := range changes.Ended {
+		delete(f.known, id)
+		told = append(told, id)
+	}
+	f.mark = changes.Mark
+	return told
+}
+
+// expect checks that the next look tells of some endpoints, and that the follower
+// knows then what the ledger has.
+func (f *follower) expect(ids ...string) {
+	f.k.Helper()
+	told := f.look()
+	for _, id := range ids {
+		same(f.k, "told of "+id, slices.Contains(told, id), true)
+	}
+	all, err := f.k.Troubles(f.k.ctx())
+	f.k.must(err)
+	same(f.k, "number of troubles", len(f.known), len(all))
+	for _, one := range all {
+		same(f.k, "trouble", f.known[one.EndpointID], one)
+	}
+}
+
+func troubleChanges(k kit) {
+	f := &follower{k: k}
+	f.expect()
+	for _, id := range []string{"ep_1", "ep_2", "ep_3"} {
+		saved, err := k.SaveEndpoint(k.ctx(), Endpoint(id))
+		k.must(err)
+		k.note(id, Noon(), 3, "timeout")
+		defer func() { // a deleted endpoint's ends
+			saved.State = postback.EndpointDeleted
+			_, err := k.SaveEndpoint(k.ctx(), saved)
+			k.must(err)
+			f.expect(id)
+		}()
+	}
+	f.expect("ep_1", "ep_2", "ep_3")
+	steps := []func(){
+		func() { k.note("ep_2", After(time.Minute), 1, "dns") },
+		func() { k.open("ep_2") },
+		func() {
+			k.parked("ep_2", postback.ReasonCircuitOpen, Noon())
+			sent, err := k.Probe(k.ctx(), k.trouble("ep_2"), After(6*time.Second), After(16*time.Second))
+			k.must(err)
+			same(k, "sent", sent, true)
+		},
+		func() {
+			_, found, err := k.Recover(k.ctx(), "ep_2", After(time.Minute))
+			k.must(err)
+			same(k, "recovered", found, true)
+		},
+		func() { k.note("ep_2", After(time.Hour), 1, "dns") },
+	}
+	for _, step := range steps {
+		step()
+		f.expect("ep_2")
+	}
+	late := &follower{k: k}
+	late.expect("ep_1", "ep_2", "ep_3")
+}
+
+func troubleChangesOfMany(k kit) {
+	f := &follower{k: k}
+	f.look()
+	writers := make(chan struct{})
+	go func() {
+		defer close(writers)
+		together(8, func(i int) {
+			for n := range 30 {
+				id := fmt.Sprintf("ep_%d", (i+n)%10)
+				if err := k.NoteFailures(k.ctx(), postback.Trouble{EndpointID: id, Since: Noon(), FailedAt: After(time.Duration(n) * time.Second), Failures: 1}); err != nil {
+					k.Errorf("note failures: %v", err)
+				}
+				if n%3 == 0 {
+					if _, _, err := k.Recover(k.ctx(), id, Noon()); err != nil {
+						k.Errorf("recover: %v", err)
+					}
+				}
+			}
+		})
+	}()
+	for writing := true; writing; {
+		select {
+		case <-writers:
+			writing = false
+		default:
+		}
+		f.look()
+	}
+	f.expect()
+	same(k, "number of marks", f.mark > 0, true)
 }

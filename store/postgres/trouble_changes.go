@@ -1,0 +1,50 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
+)
+
+// A mark is the oldest transaction that was under way when it was read: what a
+// later look finds by it is all that was written by that one and by those that
+// began after it, whenever they commit. What is ahead of all transactions is of
+// another server, from which this database was copied.
+const (
+	changesSince = `SELECT m.mark::text::bigint, coalesce(c.endpoint_id, ''), ` + changedColumns + `
+		FROM ` + markNow + ` LEFT JOIN trouble_changes c ON c.changed >= $1::text::xid8 AND c.changed < m.ahead
+		LEFT JOIN troubles t ON t.endpoint_id = c.endpoint_id`
+	allTroubles = `SELECT m.mark::text::bigint, '', ` + changedColumns + ` FROM ` + markNow + ` LEFT JOIN troubles t ON true`
+
+	markNow        = `(SELECT pg_snapshot_xmin(s.now) AS mark, pg_snapshot_xmax(s.now) AS ahead FROM pg_current_snapshot() s (now)) m`
+	changedColumns = `coalesce(t.endpoint_id, ''), t.since, t.failed_at, coalesce(t.failures, 0), coalesce(t.last_error, ''),
+		t.opened_at, t.tried_at, coalesce(t.probes, 0), t.probe_at`
+)
+
+func changeDest(c *store.TroubleChange) []any {
+	return append([]any{&c.Mark, &c.EndpointID}, troubleDest(&c.Trouble)...)
+}
+
+// TroublesSince tells what changed of troubles since a mark; 0 has all of them
+// told. A mark that is ahead is of a server that is gone, with what it wrote last.
+func (l *Ledger) TroublesSince(ctx context.Context, mark int64) (postback.TroubleChanges, error) {
+	ctx, cancel := bound(ctx)
+	defer cancel()
+	if mark > 0 {
+		rows, err := collect(ctx, l.pool, changeDest, changesSince, strconv.FormatInt(mark, 10))
+		if err != nil {
+			return postback.TroubleChanges{}, fmt.Errorf("read changes of troubles: %w", err)
+		}
+		if rows[0].Mark >= mark {
+			return store.Changes(rows, false), nil
+		}
+	}
+	rows, err := collect(ctx, l.pool, changeDest, allTroubles)
+	if err != nil {
+		return postback.TroubleChanges{}, fmt.Errorf("read troubles: %w", err)
+	}
+	return store.Changes(rows, true), nil
+}

@@ -1,0 +1,37 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
+)
+
+const (
+	changesSince = `SELECT m.mark, coalesce(c.endpoint_id, ''), ` + changedColumns + ` FROM ` + markNow + `
+		LEFT JOIN trouble_changes c ON c.revision > ? LEFT JOIN troubles t ON t.endpoint_id = c.endpoint_id`
+	allTroubles = `SELECT m.mark, '', ` + changedColumns + ` FROM ` + markNow + ` LEFT JOIN troubles t`
+
+	markNow        = `(SELECT coalesce(max(revision), 0) AS mark FROM trouble_changes) m`
+	changedColumns = `coalesce(t.endpoint_id, ''), t.since, t.failed_at, coalesce(t.failures, 0), coalesce(t.last_error, ''),
+		t.opened_at, t.tried_at, coalesce(t.probes, 0), t.probe_at`
+)
+
+func changeDest(c *store.TroubleChange) []any {
+	return append([]any{&c.Mark, &c.EndpointID}, troubleDest(&c.Trouble)...)
+}
+
+// TroublesSince tells what changed of troubles since a mark; 0 has all of them
+// told.
+func (l *Ledger) TroublesSince(ctx context.Context, mark int64) (postback.TroubleChanges, error) {
+	query, args := changesSince, []any{mark}
+	if mark == 0 {
+		query, args = allTroubles, nil
+	}
+	rows, err := collect(ctx, l.readPool, changeDest, query, args...)
+	if err != nil {
+		return postback.TroubleChanges{}, fmt.Errorf("read changes of troubles: %w", err)
+	}
+	return store.Changes(rows, mark == 0), nil
+}
