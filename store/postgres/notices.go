@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,6 +23,12 @@ const (
 
 	insertDeaths = `INSERT INTO deaths (endpoint_id, reason, count, first_at, last_at, deliveries)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::integer[], $4::timestamptz[], $5::timestamptz[], $6::text[])`
+	// insertUnnotedDeaths is for those of which it was not noted how they had ended
+	// before a replay opened them.
+	insertUnnotedDeaths = `INSERT INTO deaths (endpoint_id, reason, count, first_at, last_at, deliveries)
+		SELECT w.endpoint_id, u.reason, 1, u.at, u.at, to_json(ARRAY[w.id])::text
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) u (endpoint_id, id, reason, at)
+		JOIN waiting w ON w.endpoint_id = u.endpoint_id AND w.id = u.id WHERE w.ended_state IS NULL`
 	takeDeaths = `DELETE FROM deaths WHERE first_at < $1 RETURNING endpoint_id, reason, count, first_at, last_at, deliveries`
 )
 
@@ -80,12 +87,26 @@ func (l *Ledger) SumDeaths(ctx context.Context, before time.Time) error {
 	return nil
 }
 
+// dead reports whether an operator is to be told that the delivery ended so.
+func (s standing) dead() bool { return s.state == postback.Dead && !s.test }
+
+// queueUnnotedDeaths writes which deliveries are dead letters of those that a
+// replay opened, and that nothing was sent for, before they lose their row.
+func queueUnnotedDeaths(batch *pgx.Batch, unsent []standing) {
+	dead := slices.DeleteFunc(slices.Clone(unsent), func(s standing) bool { return !s.dead() })
+	if len(dead) > 0 {
+		batch.Queue(insertUnnotedDeaths, append(keyArgs(dead),
+			texts(dead, func(s standing) postback.Reason { return s.reason }),
+			times(dead, func(s standing) time.Time { return s.completedAt }))...)
+	}
+}
+
 // queueDeaths writes which of some deliveries that ended are dead letters, if
 // any are: an operator is to be told.
 func queueDeaths(batch *pgx.Batch, ended []standing) error {
 	var each []postback.Deaths
 	for _, s := range ended {
-		if s.state == postback.Dead && !s.test {
+		if s.dead() {
 			each = append(each, postback.Deaths{
 				EndpointID: s.endpointID, Reason: s.reason, Count: 1, First: s.completedAt, Last: s.completedAt, Deliveries: []string{s.id},
 			})

@@ -135,11 +135,13 @@ func movesBatch(ids []string, standing map[string]*standing, attempts []postback
 }
 
 // queueEnds ends deliveries. Those that a replay opened, and for which nothing was
-// sent, take back how they had ended; they are no new dead letters.
+// sent, take back how they had ended, and are no new dead letters, unless that was
+// not noted when they were opened.
 func queueEnds(batch *pgx.Batch, ended []standing) error {
 	unsent := slices.DeleteFunc(slices.Clone(ended), func(s standing) bool { return !s.unsent() })
 	if len(unsent) > 0 {
 		batch.Queue(takeBack, keyArgs(unsent)...)
+		queueUnnotedDeaths(batch, unsent)
 	}
 	batch.Queue(endWaiting, keyArgs(ended)...)
 	return queueDeaths(batch, slices.DeleteFunc(ended, standing.unsent))
