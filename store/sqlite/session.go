@@ -10,10 +10,12 @@ import (
 )
 
 // How long the writing connection waits for a lock of another one, in general
-// and for a checkpoint, which holds up everybody who writes.
+// and for a checkpoint, which holds up everybody who writes, and for one behind one
+// that was held back.
 const (
 	busyWait       = 5 * time.Second
 	checkpointWait = 200 * time.Millisecond
+	heldWait       = 20 * time.Millisecond
 )
 
 // session is the connection that writes, with every statement it ever ran kept

@@ -5,17 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"runtime/debug"
 )
 
 // Bounds of the writer.
 const (
-	queueLength   = 1024    // operations that wait for a group before callers block
-	maxGroup      = 512     // operations in a group
-	maxGroupRows  = 2000    // rows that a group may write, roughly
-	checkpointLog = 8 << 20 // bytes of write-ahead log that start a checkpoint
-	checkpointGap = 4 << 20 // bytes more before one that was held back is tried again
+	queueLength   = 1024     // operations that wait for a group before callers block
+	maxGroup      = 512      // operations in a group
+	maxGroupRows  = 2000     // rows that a group may write, roughly
+	checkpointLog = 8 << 20  // bytes of write-ahead log that start a checkpoint
+	checkpointGap = 4 << 20  // bytes more before one that was held back is tried again
+	heldLog       = 64 << 20 // bytes of it that a reader kept from being copied, which are told, and twice as many, and so on
 )
 
 // writer owns the one connection that writes. Its goroutine takes every
@@ -35,6 +35,7 @@ type writer struct {
 	ended    chan struct{} // closed: the goroutine is gone
 
 	checkpointAt int64 // bytes of write-ahead log
+	heldAt       int64 // bytes of it that are told next while a reader holds it; 0: none does
 }
 
 // operation is one caller's work inside a group's transaction.
@@ -251,25 +252,4 @@ func (w *writer) protect(ctx context.Context, op *operation) (err error) {
 		}
 	}()
 	return op.run(ctx, w.db)
-}
-
-// checkpoint copies a long write-ahead log into the database and truncates it.
-// When readers hold it back it tries again a little later.
-func (w *writer) checkpoint(ctx context.Context) {
-	info, err := os.Stat(w.logPath)
-	if err != nil || info.Size() < w.checkpointAt {
-		return
-	}
-	w.checkpointAt = checkpointLog
-	var busy, logPages, copied int
-	err = w.db.withBusyTimeout(ctx, checkpointWait, func() error {
-		row := w.db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
-		return row.Scan(&busy, &logPages, &copied)
-	})
-	if err != nil {
-		w.logger.WarnContext(ctx, "ledger checkpoint failed", slog.Any("error", err))
-	}
-	if err != nil || busy != 0 {
-		w.checkpointAt = info.Size() + checkpointGap
-	}
 }
