@@ -178,6 +178,12 @@ func TestPostgresGoneAndBackLosesNothing(t *testing.T) {
 		"stopped": {ends((*testkit.Postgres).Stop), 20 * time.Second, false},
 		"killed":  {ends((*testkit.Postgres).Kill), 5 * time.Second, false},
 		"hangs":   {(*testkit.Postgres).Pause, 5 * time.Second, true},
+		"has no connection left": {
+			func(p *testkit.Postgres) func() { return p.TakeConnections(true) }, 5 * time.Second, false,
+		},
+		"has no more connections": {
+			func(p *testkit.Postgres) func() { return p.TakeConnections(false) }, 5 * time.Second, true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -212,6 +218,7 @@ func TestPostgresGoneAndBackLosesNothing(t *testing.T) {
 			stop()
 			probing.Wait()
 			said.check(t)
+			f.checkNothingCounted()
 			for _, s := range []*server{api, worker} {
 				if code := s.stop(); code != 0 {
 					t.Errorf("exit code %d after SIGTERM:\n%s", code, s.log)
@@ -219,6 +226,18 @@ func TestPostgresGoneAndBackLosesNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// checkNothingCounted checks that no endpoint was charged with what was the
+// ledger's: each delivery has the attempts that its receiver refused and the one
+// that it took, and no circuit is open.
+func (f *fleet) checkNothingCounted() {
+	f.t.Helper()
+	f.postgres.Exec(f.database, `DO $$ BEGIN
+		IF EXISTS (SELECT FROM attempts WHERE status_code NOT IN (200, 500)) THEN RAISE 'attempts failed that no receiver refused'; END IF;
+		IF EXISTS (SELECT FROM deliveries WHERE attempts > 2) THEN RAISE 'deliveries have more attempts than they needed'; END IF;
+		IF EXISTS (SELECT FROM troubles WHERE opened_at IS NOT NULL) THEN RAISE 'the circuit of an endpoint is open'; END IF;
+	END $$`)
 }
 
 // A bench measures an engine on PostgreSQL, in a database of its own.
