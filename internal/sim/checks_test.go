@@ -91,7 +91,7 @@ func (w *world) check() {
 	w.checkWaits()
 	w.checkOrder()
 	w.checkRates()
-	if w.scenario.purges() {
+	if w.purgesAll() {
 		w.checkPurged()
 	}
 	if quiet := w.scenario.calm; quiet && w.model.refills > 0 {

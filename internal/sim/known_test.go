@@ -55,7 +55,7 @@ func TestKnownFaults(t *testing.T) {
 		{ownHead, func(s *scenario) { s.add("pub_1", ordered); s.add("pub_2", ordered); s.calm, s.errors = false, 0.3 }, "had to be mended"},
 		{clockAhead, func(s *scenario) { s.keep = 2 * time.Second }, "was purged"},
 	}
-	k := newKit(t)
+	k := newKit(t, inMemory(t))
 	for _, tt := range tests {
 		const most = 12
 		found := uint64(0)

@@ -22,6 +22,8 @@ type place struct {
 	open   func(context.Context) (storetest.Ledger, error)
 	peek   func() *peeker // nil: it can only be asked
 	shared bool           // by all processes, which cannot open it several times
+	byDay  bool           // it purges a day when all of it is old
+	hour   time.Duration  // of the day, at which a run begins
 }
 
 // peeker looks into a ledger's file behind its back.
@@ -96,7 +98,7 @@ var server testkit.SharedPostgres
 // forget empties all tables but those that say what the database is.
 const forget = `DO $$ BEGIN
 	EXECUTE (SELECT 'TRUNCATE ' || string_agg(format('%I', c.relname), ', ') FROM pg_class c
-		WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND c.relname NOT IN ('meta', 'goose_db_version'));
+		WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND c.relname NOT IN ('meta', 'revision', 'goose_db_version'));
 END $$; DELETE FROM meta WHERE name <> 'identity'`
 
 // inPostgres is a database that each process opens for itself.
@@ -111,6 +113,8 @@ func inPostgres(t *testing.T) place {
 			server.Exec(t, options.URL, forget)
 			return nil
 		},
-		open: func(ctx context.Context) (storetest.Ledger, error) { return postgres.Open(ctx, options) },
+		open:  func(ctx context.Context) (storetest.Ledger, error) { return postgres.Open(ctx, options) },
+		byDay: true,
+		hour:  24*time.Hour - firstEvent - 2*time.Second, // the day changes in the midst of the work
 	}
 }

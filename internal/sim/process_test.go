@@ -97,7 +97,7 @@ func (w *world) boot(place int) {
 		looking: map[string]bool{}, workers: map[string]int{}, flying: map[string]int{},
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
-	p.ledger = gated{Ledger: w.openFor(p), world: w, process: p}
+	p.ledger = gated{Ledger: w.openLedger(), world: w, process: p}
 	if err := p.build(); err != nil {
 		panic(err)
 	}
@@ -110,8 +110,8 @@ func (w *world) boot(place int) {
 	p.start()
 }
 
-// openFor opens the ledger for a process.
-func (w *world) openFor(p *process) storetest.Ledger {
+// openLedger opens the ledger for one more process.
+func (w *world) openLedger() storetest.Ledger {
 	if w.place.shared {
 		return w.ledger
 	}

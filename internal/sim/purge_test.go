@@ -2,6 +2,7 @@ package sim_test
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
@@ -13,10 +14,13 @@ const longHistory = 90 * 24 * time.Hour
 // purges reports whether history is purged while the scenario runs.
 func (s scenario) purges() bool { return s.keep > 0 }
 
+// purgesAll reports whether everything is purged in the end.
+func (w *world) purgesAll() bool { return w.scenario.purges() && !w.place.byDay }
+
 // purgeTime is how long after the last delivery ended everything may be there
 // still.
 func (w *world) purgeTime() time.Duration {
-	if !w.scenario.purges() {
+	if !w.purgesAll() {
 		return 0
 	}
 	return 3*w.scenario.keep + 2*w.skew() + 10*time.Second
@@ -55,12 +59,16 @@ func (w *world) replays() []postback.ReplayJob {
 	return all
 }
 
-// Prune purges, and is watched.
+// Prune purges, and is watched where it may find something.
 func (g gated) Prune(ctx context.Context, before time.Time) (int, error) {
 	w := g.world
 	return over(ctx, g, false, "prune", func(ctx context.Context) (int, error) {
+		limit := w.scenario.pruneTime(before)
+		if !slices.ContainsFunc(w.deliveries(), func(d postback.Delivery) bool { return endedBefore(d, limit) }) {
+			return g.Ledger.Prune(ctx, limit)
+		}
 		was := w.past()
-		n, err := g.Ledger.Prune(ctx, w.scenario.pruneTime(before))
+		n, err := g.Ledger.Prune(ctx, limit)
 		if n > 0 {
 			w.note("%s purged %d rows", g.process.name, n)
 		}
@@ -69,12 +77,16 @@ func (g gated) Prune(ctx context.Context, before time.Time) (int, error) {
 	})
 }
 
+func endedBefore(d postback.Delivery, limit time.Time) bool {
+	return d.State.Ended() && d.CompletedAt.Before(limit)
+}
+
 // checkPurge compares what the ledger knew before a step of purging with what is
 // left: only what ended long ago goes, and nothing stays without its event.
 func (w *world) checkPurge(was, is past, before time.Time) {
 	for id, h := range was.deliveries {
 		left, there := is.deliveries[id]
-		if d := h.Delivery; !d.State.Ended() || !d.CompletedAt.Before(before) {
+		if d := h.Delivery; !endedBefore(d, before) {
 			if !there || len(left.Attempts) != len(h.Attempts) {
 				w.model.breaks("%s was purged, which is %s since %s, with what ended before %s", w.names.of(id), d.State, d.CompletedAt, before)
 			}

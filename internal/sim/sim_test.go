@@ -16,7 +16,7 @@ func TestMain(m *testing.M) {
 	flag.Uint64("sim.first", 1, "run seeds from this one on")
 	flag.Int("sim.seeds", 5, "run so many seeds")
 	flag.Bool("sim.trace", false, "keep every step in traces, the quiet ones too")
-	flag.Bool("sim.postgres", false, "keep the ledger in PostgreSQL, which is slower")
+	flag.Int("sim.postgres", 2, "run so many seeds over PostgreSQL")
 	flag.Bool("sim.apart", true, "run seeds in processes of their own, one for each core")
 	flag.Parse()
 	code := server.Around(m).Run()
@@ -44,19 +44,35 @@ func TestSeeds(t *testing.T) {
 	seed, first, seeds := number(t, "sim.seed"), number(t, "sim.first"), number(t, "sim.seeds")
 	switch {
 	case seed != 0:
-		result := newKit(t).run(t, seed, draw(seed))
-		t.Logf("%s%s", result.scenario, result.trace)
-		report(t, seed, result)
+		oneAlone(t, newKit(t, inMemory(t)), seed)
 	case flagOf("sim.apart") == "true":
 		spread(t, first, seeds)
 	default:
-		oneByOne(t, first, seeds)
+		oneByOne(t, newKit(t, inMemory(t)), first, seeds)
 	}
 }
 
-func oneByOne(t *testing.T, first, seeds uint64) {
+// Guarantee: the same over PostgreSQL, which each process knows by itself.
+func TestOverPostgres(t *testing.T) {
+	seed, first, seeds := number(t, "sim.seed"), number(t, "sim.first"), number(t, "sim.postgres")
+	k := newKit(t, inPostgres(t))
+	if seed != 0 {
+		oneAlone(t, k, seed)
+		return
+	}
+	oneByOne(t, k, first, seeds)
+}
+
+func oneAlone(t *testing.T, k *kit, seed uint64) {
 	t.Helper()
-	k, steps := newKit(t), 0
+	result := k.run(t, seed, draw(seed))
+	t.Logf("%s%s", result.scenario, result.trace)
+	report(t, seed, result)
+}
+
+func oneByOne(t *testing.T, k *kit, first, seeds uint64) {
+	t.Helper()
+	steps := 0
 	for seed := first; seed < first+seeds; seed++ {
 		result := k.run(t, seed, draw(seed))
 		steps += result.steps
@@ -68,14 +84,14 @@ func oneByOne(t *testing.T, first, seeds uint64) {
 func report(t *testing.T, seed uint64, result outcome) {
 	t.Helper()
 	if len(result.broken) > 0 {
-		t.Errorf("seed %d, after %s:\n  %s\nrun it alone with: go test ./internal/sim -run TestSeeds -v -sim.seed=%d",
-			seed, result.took, strings.Join(result.broken, "\n  "), seed)
+		t.Errorf("seed %d, after %s:\n  %s\nrun it alone with: go test ./internal/sim -run %s -v -sim.seed=%d",
+			seed, result.took, strings.Join(result.broken, "\n  "), t.Name(), seed)
 	}
 }
 
 // Guarantee: the same seed is the same run.
 func TestTheSameSeedIsTheSameRun(t *testing.T) {
-	k := newKit(t)
+	k := newKit(t, inMemory(t))
 	for seed := uint64(1); seed <= 2; seed++ {
 		one, other := k.run(t, seed, draw(seed)), k.run(t, seed, draw(seed))
 		if one.sum != other.sum || one.steps != other.steps {

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strconv"
 	"testing"
+	"time"
 )
 
 // spread runs seeds in processes of their own, one for each core. A run takes all
@@ -14,7 +15,7 @@ import (
 // core to itself it is done sooner than with two.
 func spread(t *testing.T, first, seeds uint64) {
 	t.Helper()
-	processes := min(uint64(runtime.GOMAXPROCS(0)), seeds) //nolint:gosec // a small number
+	processes := min(uint64(runtime.GOMAXPROCS(0)), seeds)
 	for i := range processes {
 		from, to := first+seeds*i/processes, first+seeds*(i+1)/processes
 		t.Run(fmt.Sprintf("from %d", from), func(t *testing.T) {
@@ -27,7 +28,11 @@ func spread(t *testing.T, first, seeds uint64) {
 // apart runs seeds in a process of its own.
 func apart(t *testing.T, first, seeds uint64) {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestSeeds$", "-test.v", "-test.timeout=0",
+	limit := time.Duration(0)
+	if deadline, some := t.Deadline(); some {
+		limit = time.Until(deadline)
+	}
+	command := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestSeeds$", "-test.v", "-test.timeout="+limit.String(),
 		"-sim.first="+strconv.FormatUint(first, 10), "-sim.seeds="+strconv.FormatUint(seeds, 10), "-sim.apart=false")
 	command.Env = append(os.Environ(), "GOMAXPROCS=1", "GOGC=400")
 	output, err := command.CombinedOutput()

@@ -79,19 +79,13 @@ type kit struct {
 	place   place
 }
 
-func newKit(t *testing.T) *kit {
+func newKit(t *testing.T, where place) *kit {
 	t.Helper()
 	loaded, err := schemes.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &kit{schemes: loaded, keyring: testkit.NewKeyring(t)}
-	if flagOf("sim.postgres") == "true" {
-		k.place = inPostgres(t)
-	} else {
-		k.place = inMemory(t)
-	}
-	return k
+	return &kit{schemes: loaded, keyring: testkit.NewKeyring(t), place: where}
 }
 
 // run runs a seed in a world of its own.
@@ -106,6 +100,7 @@ func (k *kit) run(t *testing.T, seed uint64, s scenario) (result outcome) {
 }
 
 func (k *kit) inBubble(t *testing.T, seed uint64, s scenario) outcome {
+	<-time.After(k.place.hour)
 	ledger, err := k.place.open(context.Background())
 	if err != nil {
 		t.Fatal(err)
@@ -155,7 +150,7 @@ func (w *world) live() {
 func (w *world) audits() {
 	ended := w.audit()
 	since := time.Since(w.start)
-	ended = ended && (!w.scenario.purges() || w.isEmpty())
+	ended = ended && (!w.purgesAll() || w.isEmpty())
 	w.over = ended && since > w.scenario.heal+2*time.Second || since > w.scenario.heal+patience+w.purgeTime() || len(w.model.broken) > 0
 	w.in(time.Second+137*time.Microsecond, "audit", w.audits)
 }
