@@ -73,3 +73,22 @@ func TestOccurredAtIsOfThisCentury(t *testing.T) {
 		}
 	}
 }
+
+func TestCheckJSONNamesThePlace(t *testing.T) {
+	t.Parallel()
+	for text, says := range map[string]string{
+		`{"Any":null,"name":1}`: "",
+		" \n{} ":                "",
+		"\xef\xbb\xbf{}":        "begins with a byte order mark",
+		"{\n \"a\":}":           "is not valid JSON at line 2, column 6 (byte 8)",
+		"{} {}":                 "goes on behind its first JSON object",
+		"":                      "is empty",
+		"[]":                    "must be a JSON object",
+		"null":                  "must be a JSON object",
+	} {
+		err := postback.CheckJSON([]byte(text))
+		if says == "" && err != nil || says != "" && (err == nil || !strings.HasPrefix(err.Error(), "the body "+says)) {
+			t.Errorf("%q: got %v, want %q", text, err, says)
+		}
+	}
+}
