@@ -10,9 +10,6 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-// SetClock replaces the clock.
-func (w *Worker) SetClock(now func() time.Time) { w.now = now }
-
 // SetWayPatience sets how long a task waits for a way out that is down.
 func (w *Worker) SetWayPatience(patience time.Duration) { w.wayPatience = patience }
 

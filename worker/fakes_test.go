@@ -56,13 +56,17 @@ func (wellAll) Succeeded(context.Context, string, bool, time.Time) {}
 func (wellAll) Failed(context.Context, string, string, time.Time) {}
 
 // onFakes is a worker without a real part, for tests under a fake clock.
-func onFakes(t *testing.T, ledger worker.Ledger, out worker.Sender) *worker.Worker {
+func onFakes(t testing.TB, ledger worker.Ledger, out worker.Sender, alter ...func(*worker.Options)) *worker.Worker {
 	t.Helper()
-	made, err := worker.New(worker.Options{
+	options := worker.Options{
 		Ledger: ledger, Endpoints: oneEndpoint{}, Circuits: wellAll{}, Limits: limitless{}, Holds: &holds{}, Traffic: &counted{}, Schemes: builtIn{}, Secrets: openSecret{}, Uses: unnoted{}, Switch: stuck{}, Sender: out, Acceptor: refusing{}, Sweeper: &sweeper{},
 		Tracer: notrace.NewTracerProvider().Tracer(""), Meter: nometric.NewMeterProvider().Meter(""),
 		Logger: slog.New(slog.DiscardHandler), Random: func() float64 { return 0.5 }, MaxInFlight: places,
-	})
+	}
+	for _, change := range alter {
+		change(&options)
+	}
+	made, err := worker.New(options)
 	if err != nil {
 		t.Fatal(err)
 	}

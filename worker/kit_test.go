@@ -52,7 +52,7 @@ func setup(t *testing.T, alter ...func(*worker.Options)) *bench {
 		Ledger: b.Ledger, Endpoints: b.Registry, Circuits: b.Breaker, Limits: limitless{}, Holds: &holds{}, Traffic: b.traffic, Schemes: b.Schemes, Secrets: b.Keyring, Uses: b.Ledger, Switch: b.Endpoints, Sender: b.Egress, Acceptor: refusing{}, Sweeper: b.sweeper,
 		Tracer: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(b.spans)).Tracer("test"),
 		Meter:  metric.NewMeterProvider(metric.WithReader(b.metrics)).Meter("test"),
-		Logger: b.Logger, StoredBody: storedBody, Random: func() float64 { return 0.5 }, MaxInFlight: places,
+		Logger: b.Logger, StoredBody: storedBody, Random: func() float64 { return 0.5 }, MaxInFlight: places, Now: b.clock.now,
 	}
 	for _, change := range alter {
 		change(&options)
@@ -61,7 +61,6 @@ func setup(t *testing.T, alter ...func(*worker.Options)) *bench {
 	if err != nil {
 		t.Fatalf("make worker: %v", err)
 	}
-	made.SetClock(b.clock.now)
 	made.SetWayPatience(0)
 	b.worker = made
 	return b

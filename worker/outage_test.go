@@ -248,8 +248,8 @@ func TestAProcessWithoutAWayOutIsSlowToTakeMore(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				ledger, way := waiting(), outage.NewMonitor(outage.Default())
-				w := onFakes(t, ledger, &sender{result: egress.Result{Failure: &egress.Failure{Kind: egress.Infrastructure, Code: egress.CodeSource, Message: "it is gone"}}})
-				w.Way = way
+				w := onFakes(t, ledger, &sender{result: egress.Result{Failure: &egress.Failure{Kind: egress.Infrastructure, Code: egress.CodeSource, Message: "it is gone"}}},
+					func(o *worker.Options) { o.Way = way })
 				if cause == outage.Reason {
 					hold(t, way, time.Now())
 				} else {
@@ -276,8 +276,7 @@ func TestWhatIsHeldGoesOnWhenTheWayOutWorks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ledger, way := waiting(), outage.NewMonitor(outage.Default())
 		out := &sender{result: egress.Result{Sent: true, StatusCode: 200}}
-		w := onFakes(t, ledger, out)
-		w.Way = way
+		w := onFakes(t, ledger, out, func(o *worker.Options) { o.Way = way })
 		hold(t, way, time.Now())
 		began, done := time.Now(), make(chan error)
 		go func() { done <- w.Deliver(t.Context(), fresh(ledger.due)) }()
