@@ -95,8 +95,18 @@ func (f *fleet) host(t *testing.T, ahead time.Duration) *host {
 		t.Fatal(err)
 	}
 	h.worker, err = worker.New(worker.Options{
-		Ledger: f.ledger, Endpoints: h.registry, Circuits: breaker, Limits: endless{}, Holds: unheld{}, Traffic: traffic.NewRecorder(f.ledger, now, f.Logger), Schemes: f.Schemes, Secrets: f.Keyring, Switch: h.endpoints, Uses: f.ledger, Sender: f.Egress, Acceptor: h.Dispatcher, Sweeper: h.Dispatcher,
-		Tracer: noop.NewTracerProvider().Tracer(""), Meter: nometric.NewMeterProvider().Meter(""), Logger: f.Logger, Random: rand.Float64, MaxInFlight: 16, Now: now,
+		Load: f.ledger,
+		Gate: worker.GateOptions{
+			Endpoints: h.registry, Circuits: breaker, Holds: unheld{}, Limits: endless{},
+			InFlight: worker.InFlightLimits{PerEndpoint: 16},
+		},
+		Sign:    worker.SignOptions{Schemes: f.Schemes, Secrets: f.Keyring},
+		Send:    f.Egress,
+		Decide:  worker.DecideOptions{Disabler: h.endpoints, Holder: unheld{}, Random: rand.Float64},
+		Record:  worker.RecordOptions{Ledger: f.ledger},
+		Observe: worker.ObserveOptions{Traffic: traffic.NewRecorder(f.ledger, now, f.Logger), Circuits: breaker, Sweeper: h.Dispatcher, Uses: f.ledger},
+		Events:  h.Dispatcher, Examples: f.ledger,
+		Tracer: noop.NewTracerProvider().Tracer(""), Meter: nometric.NewMeterProvider().Meter(""), Logger: f.Logger, Now: now,
 	})
 	if err != nil {
 		t.Fatal(err)

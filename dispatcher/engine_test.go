@@ -59,8 +59,18 @@ func newEngine(t *testing.T) *engine {
 		t.Fatal(err)
 	}
 	e.worker, err = worker.New(worker.Options{
-		Ledger: e.Ledger, Endpoints: e.Registry, Circuits: e.Breaker, Limits: limits, Holds: holds, Traffic: traffic.NewRecorder(e.Ledger, time.Now, e.Logger), Schemes: e.Schemes, Secrets: e.Keyring, Switch: e.Endpoints, Uses: e.Ledger, Sender: e.Egress, Acceptor: e.dispatcher, Sweeper: e.dispatcher,
-		Tracer: tracer, Meter: nometric.NewMeterProvider().Meter(""), Logger: e.Logger, Random: rand.Float64, MaxInFlight: 16,
+		Load: e.Ledger,
+		Gate: worker.GateOptions{
+			Endpoints: e.Registry, Circuits: e.Breaker, Holds: holds, Limits: limits,
+			InFlight: worker.InFlightLimits{PerEndpoint: 16},
+		},
+		Sign:    worker.SignOptions{Schemes: e.Schemes, Secrets: e.Keyring},
+		Send:    e.Egress,
+		Decide:  worker.DecideOptions{Disabler: e.Endpoints, Holder: holds, Random: rand.Float64},
+		Record:  worker.RecordOptions{Ledger: e.Ledger},
+		Observe: worker.ObserveOptions{Traffic: traffic.NewRecorder(e.Ledger, time.Now, e.Logger), Circuits: e.Breaker, Sweeper: e.dispatcher, Uses: e.Ledger},
+		Events:  e.dispatcher, Examples: e.Ledger,
+		Tracer: tracer, Meter: nometric.NewMeterProvider().Meter(""), Logger: e.Logger,
 	})
 	if err != nil {
 		t.Fatal(err)

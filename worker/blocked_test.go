@@ -76,18 +76,18 @@ func (g *garbled) Endpoint(id string) (postback.Endpoint, bool) {
 func causes() map[string]func(*worker.Options) (mend func()) {
 	return map[string]func(*worker.Options) func(){
 		"secret_sealed": func(o *worker.Options) func() {
-			broken := &sealed{Opener: o.Secrets}
-			o.Secrets = broken
+			broken := &sealed{Opener: o.Sign.Secrets}
+			o.Sign.Secrets = broken
 			return func() { broken.mended = true }
 		},
 		"unknown_scheme": func(o *worker.Options) func() {
-			broken := &missing{Schemes: o.Schemes}
-			o.Schemes = broken
+			broken := &missing{Schemes: o.Sign.Schemes}
+			o.Sign.Schemes = broken
 			return func() { broken.mended = true }
 		},
 		"expect_invalid": func(o *worker.Options) func() {
-			broken := &garbled{Endpoints: o.Endpoints}
-			o.Endpoints = broken
+			broken := &garbled{Endpoints: o.Gate.Endpoints}
+			o.Gate.Endpoints = broken
 			return func() { broken.mended = true }
 		},
 	}
@@ -102,7 +102,7 @@ func TestABlockedDeliverySaysWhyAndGoesOn(t *testing.T) {
 			t.Parallel()
 			told := &alerts{}
 			var mend func()
-			b := setup(t, func(o *worker.Options) { mend, o.Alerts = breaks(o), told })
+			b := setup(t, func(o *worker.Options) { mend, o.Decide.Alerts = breaks(o), told })
 			endpoint := b.exchange(t)
 			delivery := b.accept(t, endpoint.ID, exchangeData).Delivery
 			for range 3 {
@@ -172,8 +172,8 @@ func TestAMissingWayOutBlocksNoEndpoint(t *testing.T) {
 	t.Parallel()
 	told := &alerts{}
 	b := setup(t, func(o *worker.Options) {
-		o.Alerts = told
-		o.Sender = &sender{result: egress.Result{Failure: &egress.Failure{Kind: egress.Infrastructure, Code: egress.CodeSource, Message: "no"}}}
+		o.Decide.Alerts = told
+		o.Send = &sender{result: egress.Result{Failure: &egress.Failure{Kind: egress.Infrastructure, Code: egress.CodeSource, Message: "no"}}}
 	})
 	endpoint := b.exchange(t, func(spec *postback.EndpointSpec) { spec.Retry.MaxAge = postback.Duration(time.Hour) })
 	delivery := b.accept(t, endpoint.ID, exchangeData).Delivery
@@ -190,7 +190,7 @@ func TestAMissingWayOutBlocksNoEndpoint(t *testing.T) {
 func TestAnAlertThatFailedIsSentAgain(t *testing.T) {
 	t.Parallel()
 	told := &alerts{away: true}
-	b := setup(t, func(o *worker.Options) { o.Secrets, o.Alerts = &sealed{}, told })
+	b := setup(t, func(o *worker.Options) { o.Sign.Secrets, o.Decide.Alerts = &sealed{}, told })
 	endpoint := b.exchange(t)
 	for i, step := range []struct {
 		away bool
@@ -222,7 +222,7 @@ func (h *hanging) Blocked(context.Context, postback.Block) error {
 func TestAnAlertThatHangsHoldsUpOneAttempt(t *testing.T) {
 	t.Parallel()
 	told := &hanging{began: make(chan struct{}, 9), leave: make(chan struct{})}
-	b := setup(t, func(o *worker.Options) { o.Secrets, o.Alerts = &sealed{}, told })
+	b := setup(t, func(o *worker.Options) { o.Sign.Secrets, o.Decide.Alerts = &sealed{}, told })
 	first := b.accept(t, b.exchange(t).ID, exchangeData)
 	done := make(chan error, 1)
 	go func() { done <- b.worker.Deliver(t.Context(), fresh(first)) }()

@@ -28,7 +28,7 @@ func (a *asked) Send(_ context.Context, request egress.Request, _ time.Duration)
 func TestABodyIsAwaitedWhereItDecides(t *testing.T) {
 	t.Parallel()
 	out := &asked{result: egress.Result{Sent: true, StatusCode: http.StatusOK, Body: []byte("OK")}}
-	b := setup(t, func(o *worker.Options) { o.Sender = out })
+	b := setup(t, func(o *worker.Options) { o.Send = out })
 	for want, expect := range map[bool]*postback.Expect{false: nil, true: {Exact: "OK"}} {
 		out.requests = nil
 		endpoint := b.exchange(t, func(s *postback.EndpointSpec) { s.Expect = expect })

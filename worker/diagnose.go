@@ -11,7 +11,7 @@ import (
 // Diagnose says why an endpoint did not take an attempt, the surest reason
 // first; nothing for one that it took.
 func (w *Worker) Diagnose(ctx context.Context, endpointID string, attempt postback.Attempt) []postback.Finding {
-	endpoint, known := w.Endpoints.Endpoint(endpointID)
+	endpoint, known := w.gate.endpoints.Endpoint(endpointID)
 	if !known {
 		return nil
 	}
@@ -20,10 +20,10 @@ func (w *Worker) Diagnose(ctx context.Context, endpointID string, attempt postba
 		if len(sealed.Sealed) == 0 {
 			continue // forgotten
 		}
-		secret, err := w.Secrets.Open(sealed.Sealed, endpoint.ID, sealed.Version)
+		secret, err := w.sign.secrets.Open(sealed.Sealed, endpoint.ID, sealed.Version)
 		switch {
 		case err != nil: // without it the diagnosis is less sure, but still one
-			w.Logger.WarnContext(ctx, "cannot open a secret for a diagnosis", slog.String("endpoint", endpoint.ID), slog.Any("error", err))
+			w.logger.WarnContext(ctx, "cannot open a secret for a diagnosis", slog.String("endpoint", endpoint.ID), slog.Any("error", err))
 		case sealed.SignsAt(attempt.StartedAt):
 			sent.Signing = append(sent.Signing, secret.Reveal())
 		default:

@@ -76,7 +76,7 @@ func TestARefusedExampleIsDiagnosed(t *testing.T) {
 
 func TestADiagnosisNeedsNoSecret(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(o *worker.Options) { o.Secrets = closed{} })
+	b := setup(t, func(o *worker.Options) { o.Sign.Secrets = closed{} })
 	endpoint := b.exchange(t)
 	attempt := postback.Attempt{Outcome: postback.OutcomeFailed, StatusCode: http.StatusNotFound}
 	if found := b.worker.Diagnose(t.Context(), endpoint.ID, attempt); len(found) != 1 || found[0].Code != "path_not_found" {

@@ -156,7 +156,7 @@ func TestManyAnswersDisableOnce(t *testing.T) {
 
 func TestAnEndpointThatCannotBeDisabledIsTriedAgain(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(o *worker.Options) { o.Switch = stuck{} })
+	b := setup(t, func(o *worker.Options) { o.Decide.Disabler = stuck{} })
 	b.receiver.Answer(testkit.Status(http.StatusGone))
 	delivery, _ := b.once(t, b.exchange(t).ID)
 	expectState(t, delivery, postback.Retrying, "", 1)

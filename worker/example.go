@@ -15,57 +15,71 @@ import (
 // exampleGrace is when the sweeper ends an example whose sender died.
 const exampleGrace = 5 * time.Minute
 
+// Acceptances accepts events with their deliveries.
+type Acceptances interface {
+	Accept(ctx context.Context, items []postback.Acceptance) ([]postback.Acceptance, error)
+}
+
 // Example sends an example event to one endpoint, now and once, and returns
 // the delivery and the attempt. It is in the history, marked as a test. With
 // an empty eventType the type is one that the endpoint wants. CodeNotFound;
-// CodeConflict while the endpoint is paused, or may not be sent any more now; unknown_scheme when this
-// process does not know the endpoint's scheme.
+// CodeConflict while the endpoint is paused, or its limits let nothing go now;
+// unknown_scheme when this process does not know the endpoint's scheme.
 func (w *Worker) Example(ctx context.Context, endpointID, eventType string) (postback.Delivery, postback.Attempt, error) {
-	endpoint, known := w.Endpoints.Endpoint(endpointID)
+	d, err := w.makeExample(endpointID, eventType)
+	if err != nil {
+		return postback.Delivery{}, postback.Attempt{}, err
+	}
+	defer w.gate.inFlight.leave(d)
+	if err := w.sendExample(ctx, d); err != nil {
+		return postback.Delivery{}, postback.Attempt{}, err
+	}
+	return ended(d.Delivery, d.move), d.attempt, nil
+}
+
+// sendExample sends an example as the endpoint's limits allow.
+func (w *Worker) sendExample(ctx context.Context, d *delivery) error {
+	if err := w.admitExample(ctx, d); err != nil {
+		return err
+	}
+	if _, err := w.examples.Accept(ctx, []postback.Acceptance{{Event: d.Event, Deliveries: []postback.Delivery{d.Delivery}}}); err != nil {
+		return fmt.Errorf("record example: %w", err)
+	}
+	w.try(ctx, d)
+	return w.record.write(context.WithoutCancel(ctx), d)
+}
+
+// admitExample takes an in-flight slot and a slot of the rate limit, or says why
+// there is none. No circuit and no outage keeps an example from being sent.
+func (w *Worker) admitExample(ctx context.Context, d *delivery) error {
+	if !w.gate.inFlight.enter(ctx, d) {
+		return postback.Failure(postback.CodeConflict,
+			"the endpoint or its publisher has as many attempts in flight as it may (max_in_flight: %d); try again when some have ended", w.gate.inFlight.limit(d.endpoint))
+	}
+	due, taken, err := w.gate.rate.take(ctx, d.endpoint)
+	switch {
+	case err != nil:
+		return fmt.Errorf("ask for the rate limit: %w", err)
+	case !taken:
+		return postback.Failure(postback.CodeConflict, "the endpoint's rate limit (rate_limit) lets nothing go now; try again in %s", due.Round(100*time.Millisecond))
+	}
+	return nil
+}
+
+// makeExample makes an example of what the endpoint gets.
+func (w *Worker) makeExample(endpointID, eventType string) (*delivery, error) {
+	endpoint, known := w.gate.endpoints.Endpoint(endpointID)
 	if !known || endpoint.State == postback.EndpointDeleted {
-		return postback.Delivery{}, postback.Attempt{}, postback.Failure(postback.CodeNotFound, "there is no endpoint %s", endpointID)
+		return nil, postback.Failure(postback.CodeNotFound, "there is no endpoint %s", endpointID)
 	}
 	if endpoint.State == postback.EndpointPaused {
-		return postback.Delivery{}, postback.Attempt{}, postback.Failure(postback.CodeConflict, "the endpoint is paused; resume it first")
+		return nil, postback.Failure(postback.CodeConflict, "the endpoint is paused; resume it first")
 	}
 	due, err := w.exampleFor(endpoint, eventType)
 	if err != nil {
-		return postback.Delivery{}, postback.Attempt{}, err
+		return nil, err
 	}
-	leave, err := w.admit(ctx, endpoint)
-	if err != nil {
-		return postback.Delivery{}, postback.Attempt{}, err
-	}
-	defer leave()
-	if _, err := w.Ledger.Accept(ctx, []postback.Acceptance{{Event: due.Event, Deliveries: []postback.Delivery{due.Delivery}}}); err != nil {
-		return postback.Delivery{}, postback.Attempt{}, fmt.Errorf("record example: %w", err)
-	}
-	move := w.try(ctx, endpoint, due)
-	if err := w.record(context.WithoutCancel(ctx), due, move); err != nil {
-		return postback.Delivery{}, postback.Attempt{}, err
-	}
-	return ended(due.Delivery, move), *move.Attempt, nil
-}
-
-// admit takes one of the endpoint's places, and its next slot, or says why there
-// is none. Whoever was admitted leaves.
-func (w *Worker) admit(ctx context.Context, endpoint postback.Endpoint) (leave func(), err error) {
-	leave, entered := w.enter(ctx, endpoint)
-	if !entered {
-		return nil, postback.Failure(postback.CodeConflict,
-			"the endpoint or its publisher has as many attempts in flight as it may (max_in_flight: %d); try again when some have ended", w.places(endpoint))
-	}
-	due, taken, err := w.await(ctx, endpoint)
-	switch {
-	case err != nil:
-		err = fmt.Errorf("ask for the rate limit: %w", err)
-	case !taken:
-		err = postback.Failure(postback.CodeConflict, "the endpoint's rate limit (rate_limit) lets nothing go now; try again in %s", due.Round(100*time.Millisecond))
-	default:
-		return leave, nil
-	}
-	leave()
-	return nil, err
+	return &delivery{Due: &due, endpoint: endpoint}, nil
 }
 
 func (w *Worker) exampleFor(endpoint postback.Endpoint, eventType string) (postback.Due, error) {
@@ -75,7 +89,7 @@ func (w *Worker) exampleFor(endpoint postback.Endpoint, eventType string) (postb
 	if err := postback.CheckTypeOf(endpoint.Publisher, eventType); err != nil {
 		return postback.Due{}, fmt.Errorf("check event type: %w", err)
 	}
-	scheme, err := w.Schemes.Define(endpoint.Scheme)
+	scheme, err := w.sign.schemes.Define(endpoint.Scheme)
 	if unknown, ok := errors.AsType[*signer.Error](err); ok {
 		return postback.Due{}, postback.Failure(postback.Code(unknown.Code),
 			"nothing can be sent to endpoint %s, its deliveries wait: %s", endpoint.ID, unknown.Message)

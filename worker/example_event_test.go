@@ -66,7 +66,7 @@ func TestAFailedExampleIsNotTriedAgain(t *testing.T) {
 func TestAnExampleShowsOurOwnFailure(t *testing.T) {
 	t.Parallel()
 	failure := &egress.Failure{Kind: egress.Infrastructure, Code: egress.CodeSource, Message: "cannot bind"}
-	b := setup(t, func(o *worker.Options) { o.Sender = &sender{result: egress.Result{Failure: failure}} })
+	b := setup(t, func(o *worker.Options) { o.Send = &sender{result: egress.Result{Failure: failure}} })
 	delivery, attempt, err := b.worker.Example(t.Context(), b.exchange(t).ID, "")
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +149,7 @@ func TestAnExampleThatWasLeftBehindIsEndedByTheSweeper(t *testing.T) {
 
 func TestAnExampleThatCannotBeRecordedIsNotSent(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(o *worker.Options) { o.Ledger = &away{o.Ledger} })
+	b := setup(t, func(o *worker.Options) { o.Examples = away{} })
 	if _, _, err := b.worker.Example(t.Context(), b.exchange(t).ID, ""); !errors.Is(err, errAway) {
 		t.Errorf("got %v", err)
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-// SetWayPatience sets how long a task waits for a way out that is down.
-func (w *Worker) SetWayPatience(patience time.Duration) { w.wayPatience = patience }
+// SetEgressPatience sets how long a task waits for an egress path that is down.
+func (w *Worker) SetEgressPatience(patience time.Duration) { w.egress.patience = patience }
 
 // Verdict is what Classify says.
 type Verdict struct {
@@ -45,43 +45,47 @@ func ClassesOf(code string) []string { return classesOf(code) }
 
 // Judge is what an attempt does to judge an answer; it reports success.
 func Judge() func(postback.Endpoint, egress.Result) bool {
-	expected := expectations{compiled: map[string]expectation{}}
+	expected := newExpectations()
 	return func(endpoint postback.Endpoint, result egress.Result) bool {
 		check, err := expected.of(endpoint)
 		return err == nil && classify(endpoint, check, result).next == done
 	}
 }
 
-// Flights lets tests count attempts under way.
-type Flights struct{ *flights }
+// Slots lets tests count attempts in flight.
+type Slots struct{ *slots }
 
-// NewFlights makes one with nothing under way.
-func NewFlights(patience time.Duration) *Flights { return &Flights{newFlights(patience)} }
+// NewSlots makes one with nothing in flight.
+func NewSlots(patience time.Duration) *Slots { return &Slots{newSlots(patience)} }
 
-// Enter takes a place.
-func (f *Flights) Enter(ctx context.Context, endpointID string, places int) bool {
-	return f.enter(ctx, endpointID, places)
-}
+// Take takes a slot.
+func (s *Slots) Take(ctx context.Context, key string, limit int) bool { return s.take(ctx, key, limit) }
 
-// Leave gives it back.
-func (f *Flights) Leave(endpointID string) { f.leave(endpointID) }
+// Give gives it back.
+func (s *Slots) Give(key string) { s.give(key) }
 
-// Known counts the endpoints that are remembered.
-func (f *Flights) Known() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return len(f.byID)
+// Known counts the keys that are remembered.
+func (s *Slots) Known() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.byKey)
 }
 
 // Bounded is what is kept of an answer's headers.
 func Bounded(headers map[string]string) (map[string]string, string) { return bounded(headers) }
 
-// OfUses is as much of a worker as saves when secrets were last used.
-func OfUses(ledger SecretUses, logger *slog.Logger) *Worker {
-	return &Worker{Options: Options{Uses: ledger, Logger: logger}, uses: uses{last: map[use]time.Time{}}}
+// SecretUseSaver saves when secrets were last used.
+type SecretUseSaver struct{ *secretUses }
+
+// NewSecretUseSaver makes one that has nothing to save.
+func NewSecretUseSaver(ledger SecretUses, logger *slog.Logger) SecretUseSaver {
+	return SecretUseSaver{newSecretUses(ledger, logger)}
 }
 
-// NoteUse notes that a secret signed an attempt.
-func (w *Worker) NoteUse(endpointID string, version int, at time.Time) {
-	w.uses.note(endpointID, version, at)
+// Run saves until ctx ends.
+func (s SecretUseSaver) Run(ctx context.Context) { s.run(ctx) }
+
+// Add remembers that a secret signed an attempt.
+func (s SecretUseSaver) Add(endpointID string, version int, at time.Time) {
+	s.add(endpointID, version, at)
 }

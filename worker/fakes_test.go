@@ -16,7 +16,7 @@ import (
 )
 
 // oneDelivery takes every transition.
-type oneDelivery struct{ worker.Ledger }
+type oneDelivery struct{ worker.Deliveries }
 
 func (oneDelivery) Record(context.Context, postback.Transition) error { return nil }
 
@@ -55,13 +55,29 @@ func (wellAll) Succeeded(context.Context, string, bool, time.Time) {}
 
 func (wellAll) Failed(context.Context, string, string, time.Time) {}
 
+// ledger is what a delivery needs of one.
+type ledger interface {
+	worker.Deliveries
+	worker.Recorder
+}
+
 // onFakes is a worker without a real part, for tests under a fake clock.
-func onFakes(t testing.TB, ledger worker.Ledger, out worker.Sender, alter ...func(*worker.Options)) *worker.Worker {
+func onFakes(t testing.TB, of ledger, out worker.Sender, alter ...func(*worker.Options)) *worker.Worker {
 	t.Helper()
 	options := worker.Options{
-		Ledger: ledger, Endpoints: oneEndpoint{}, Circuits: wellAll{}, Limits: limitless{}, Holds: &holds{}, Traffic: &counted{}, Schemes: builtIn{}, Secrets: openSecret{}, Uses: unnoted{}, Switch: stuck{}, Sender: out, Acceptor: refusing{}, Sweeper: &sweeper{},
+		Load: of,
+		Gate: worker.GateOptions{
+			Endpoints: oneEndpoint{}, Circuits: wellAll{}, Holds: &holds{}, Limits: limitless{},
+			InFlight: worker.InFlightLimits{PerEndpoint: places},
+		},
+		Sign:    worker.SignOptions{Schemes: builtIn{}, Secrets: openSecret{}},
+		Send:    out,
+		Decide:  worker.DecideOptions{Disabler: stuck{}, Holder: &holds{}, Random: func() float64 { return 0.5 }},
+		Record:  worker.RecordOptions{Ledger: of},
+		Observe: worker.ObserveOptions{Traffic: &counted{}, Circuits: wellAll{}, Sweeper: &sweeper{}, Uses: unnoted{}},
+		Events:  refusing{}, Examples: away{},
 		Tracer: notrace.NewTracerProvider().Tracer(""), Meter: nometric.NewMeterProvider().Meter(""),
-		Logger: slog.New(slog.DiscardHandler), Random: func() float64 { return 0.5 }, MaxInFlight: places,
+		Logger: slog.New(slog.DiscardHandler),
 	}
 	for _, change := range alter {
 		change(&options)
@@ -82,7 +98,7 @@ func blocking(arrived chan<- struct{}, leave <-chan struct{}) http.HandlerFunc {
 }
 
 // away is a ledger that accepts nothing.
-type away struct{ worker.Ledger }
+type away struct{}
 
 func (away) Accept(context.Context, []postback.Acceptance) ([]postback.Acceptance, error) {
 	return nil, errAway

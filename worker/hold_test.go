@@ -46,7 +46,8 @@ func TestRetryAfterHoldsTheEndpoint(t *testing.T) {
 		b := setup(t, func(o *worker.Options) {
 			queue := task.OpenEmbedded()
 			t.Cleanup(func() { _ = queue.Close() })
-			o.Holds = limit.NewHolds(queue.Scripter())
+			holds := limit.NewHolds(queue.Scripter())
+			o.Gate.Holds, o.Decide.Holder = holds, holds
 		})
 		endpoint, other := b.exchange(t), b.exchange(t)
 		b.clock.advance(time.Second)
@@ -91,7 +92,7 @@ func TestWhatHoldsAnEndpoint(t *testing.T) {
 	}
 	for _, tt := range tests {
 		heard := &holds{}
-		b := setup(t, func(o *worker.Options) { o.Holds = heard })
+		b := setup(t, func(o *worker.Options) { o.Gate.Holds, o.Decide.Holder = heard, heard })
 		endpoint := b.exchange(t)
 		b.receiver.Answer(after(tt.status, tt.value))
 		b.once(t, endpoint.ID)

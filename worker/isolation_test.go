@@ -187,7 +187,7 @@ func TestAProbeOfAPausedEndpointIsNotSent(t *testing.T) {
 func TestWhatIsNoFailureOfTheEndpointOpensNoCircuit(t *testing.T) {
 	t.Parallel()
 	failing := func(failure egress.Failure) func(*worker.Options) {
-		return func(o *worker.Options) { o.Sender = &sender{result: egress.Result{Failure: &failure}} }
+		return func(o *worker.Options) { o.Send = &sender{result: egress.Result{Failure: &failure}} }
 	}
 	tests := map[string]struct {
 		alter func(*worker.Options)
@@ -232,7 +232,7 @@ func TestWhatIsNoFailureOfTheEndpointOpensNoCircuit(t *testing.T) {
 func TestAPublisherWhoseEndpointsHangDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	const share, endpoints = 10, 20
-	b := setup(t, func(o *worker.Options) { o.MaxInFlightPublisher = share })
+	b := setup(t, func(o *worker.Options) { o.Gate.InFlight.PerPublisher = share })
 	hold, arrived := make(chan struct{}), make(chan struct{}, 200)
 	b.receiver.Answer(blocking(arrived, hold))
 	healthy := testkit.NewReceiver(t)

@@ -49,10 +49,20 @@ func setup(t *testing.T, alter ...func(*worker.Options)) *bench {
 		spans: tracetest.NewSpanRecorder(), metrics: metric.NewManualReader(), traffic: &counted{}, sweeper: &sweeper{},
 	}
 	options := worker.Options{
-		Ledger: b.Ledger, Endpoints: b.Registry, Circuits: b.Breaker, Limits: limitless{}, Holds: &holds{}, Traffic: b.traffic, Schemes: b.Schemes, Secrets: b.Keyring, Uses: b.Ledger, Switch: b.Endpoints, Sender: b.Egress, Acceptor: refusing{}, Sweeper: b.sweeper,
+		Load: b.Ledger,
+		Gate: worker.GateOptions{
+			Endpoints: b.Registry, Circuits: b.Breaker, Holds: &holds{}, Limits: limitless{},
+			InFlight: worker.InFlightLimits{PerEndpoint: places},
+		},
+		Sign:    worker.SignOptions{Schemes: b.Schemes, Secrets: b.Keyring},
+		Send:    b.Egress,
+		Decide:  worker.DecideOptions{Disabler: b.Endpoints, Holder: &holds{}, Random: func() float64 { return 0.5 }},
+		Record:  worker.RecordOptions{Ledger: b.Ledger, StoredBody: storedBody},
+		Observe: worker.ObserveOptions{Traffic: b.traffic, Circuits: b.Breaker, Sweeper: b.sweeper, Uses: b.Ledger},
+		Events:  refusing{}, Examples: b.Ledger,
 		Tracer: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(b.spans)).Tracer("test"),
 		Meter:  metric.NewMeterProvider(metric.WithReader(b.metrics)).Meter("test"),
-		Logger: b.Logger, StoredBody: storedBody, Random: func() float64 { return 0.5 }, MaxInFlight: places, Now: b.clock.now,
+		Logger: b.Logger, Now: b.clock.now,
 	}
 	for _, change := range alter {
 		change(&options)
@@ -61,7 +71,7 @@ func setup(t *testing.T, alter ...func(*worker.Options)) *bench {
 	if err != nil {
 		t.Fatalf("make worker: %v", err)
 	}
-	made.SetWayPatience(0)
+	made.SetEgressPatience(0)
 	b.worker = made
 	return b
 }

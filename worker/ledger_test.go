@@ -20,7 +20,8 @@ var errAway = errors.New("the disk is gone")
 
 // flaky is a ledger that can be away.
 type flaky struct {
-	worker.Ledger
+	worker.Deliveries
+	worker.Recorder
 
 	mu      sync.Mutex
 	away    bool
@@ -41,7 +42,7 @@ func (f *flaky) Record(ctx context.Context, move postback.Transition) error {
 	if fails {
 		return errAway
 	}
-	return f.Ledger.Record(ctx, move)
+	return f.Recorder.Record(ctx, move)
 }
 
 func (f *flaky) gone() bool {
@@ -54,20 +55,20 @@ func (f *flaky) Due(ctx context.Context, ref postback.Ref) (postback.Due, error)
 	if f.gone() {
 		return postback.Due{}, errAway
 	}
-	return f.Ledger.Due(ctx, ref)
+	return f.Deliveries.Due(ctx, ref)
 }
 
 func (f *flaky) Ping(ctx context.Context) error {
 	if f.gone() {
 		return errAway
 	}
-	return f.Ledger.Ping(ctx)
+	return f.Deliveries.Ping(ctx)
 }
 
 func withLedger(wrapped *flaky) func(*worker.Options) {
 	return func(options *worker.Options) {
-		wrapped.Ledger = options.Ledger
-		options.Ledger = wrapped
+		wrapped.Deliveries, wrapped.Recorder = options.Load, options.Record.Ledger
+		options.Load, options.Record.Ledger = wrapped, wrapped
 	}
 }
 
@@ -87,7 +88,7 @@ func TestAnAttemptIsRecordedOnceTheLedgerIsBack(t *testing.T) {
 func TestNothingIsSentWhileTheLedgerIsAway(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		ledger := &flaky{Ledger: &oneDelivery{}}
+		ledger := &flaky{Deliveries: oneDelivery{}, Recorder: oneDelivery{}}
 		out := &sender{result: egress.Result{StatusCode: 200}}
 		made := onFakes(t, ledger, out)
 		ledger.set(true, 0)

@@ -27,7 +27,7 @@ func (l *limits) Take(ctx context.Context, endpointID string, _ postback.RateLim
 }
 
 func with(l worker.Limits) func(*worker.Options) {
-	return func(o *worker.Options) { o.Limits = l }
+	return func(o *worker.Options) { o.Gate.Limits = l }
 }
 
 // limited is a spec of an endpoint with a limit of which nothing grows back while
@@ -116,7 +116,7 @@ func TestALimitThatCannotBeAskedForLetsNothingGo(t *testing.T) {
 func TestASlotIsTakenOnlyToSend(t *testing.T) {
 	t.Parallel()
 	given := &limits{take: func(context.Context, string) (time.Duration, bool, error) { return 0, true, nil }}
-	b := setup(t, with(given), func(o *worker.Options) { o.MaxInFlight = 1 })
+	b := setup(t, with(given), func(o *worker.Options) { o.Gate.InFlight.PerEndpoint = 1 })
 	b.once(t, b.exchange(t).ID)
 	if asked := given.asked.Load(); asked != 0 {
 		t.Errorf("asked %d times for an endpoint without a limit", asked)
@@ -223,7 +223,7 @@ func TestAnEndpointsOwnCap(t *testing.T) {
 // them.
 func TestNoEndpointGetsMorePlacesThanThereAreForOne(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(o *worker.Options) { o.MostInFlight = places + 2 })
+	b := setup(t, func(o *worker.Options) { o.Gate.InFlight.MaxPerEndpoint = places + 2 })
 	arrived, leave := make(chan struct{}, 100), make(chan struct{})
 	release := sync.OnceFunc(func() { close(leave) })
 	t.Cleanup(release)

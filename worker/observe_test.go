@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -169,7 +170,7 @@ func (a *accepting) AcceptQueued(ctx context.Context, payload []byte) error {
 func TestAQueuedEventIsAcceptedInItsProducersTrace(t *testing.T) {
 	t.Parallel()
 	acceptor := &accepting{}
-	b := setup(t, func(o *worker.Options) { o.Acceptor = acceptor })
+	b := setup(t, func(o *worker.Options) { o.Events = acceptor })
 	event := b.worker.Handlers().Event
 	if err := event(t.Context(), "event:conversion", []byte(`{"a":1}`), map[string]string{"traceparent": origin}); err != nil {
 		t.Fatal(err)
@@ -190,13 +191,16 @@ func TestNewAsksForEveryPart(t *testing.T) {
 	if _, err := worker.New(whole); err != nil {
 		t.Fatal(err)
 	}
+	optional := []string{"Now", "Decide.Alerts", "Egress"}
 	asked := 0
-	for i := range reflect.TypeFor[worker.Options]().NumField() {
+	for _, name := range parts("", reflect.TypeFor[worker.Options]()) {
+		if slices.Contains(optional, name) {
+			continue // nobody alerted is a choice, and without a clock it is the system's
+		}
 		lacking := whole
-		field := reflect.ValueOf(&lacking).Elem().Field(i)
-		name := reflect.TypeFor[worker.Options]().Field(i).Name
-		if field.Kind() == reflect.Int || name == "Now" || name == "Alerts" || name == "Way" {
-			continue // none kept or told is a choice, and without a clock it is the system's
+		field := reflect.ValueOf(&lacking).Elem()
+		for step := range strings.SplitSeq(name, ".") {
+			field = field.FieldByName(step)
 		}
 		field.SetZero()
 		if _, err := worker.New(lacking); err == nil {
@@ -207,6 +211,21 @@ func TestNewAsksForEveryPart(t *testing.T) {
 	if asked == 0 {
 		t.Error("no part was taken away")
 	}
+}
+
+// parts names the parts of options, those of a stage after its name.
+func parts(prefix string, options reflect.Type) (names []string) {
+	for field := range options.Fields() {
+		name := prefix + field.Name
+		switch field.Type.Kind() {
+		case reflect.Struct:
+			names = append(names, parts(name+".", field.Type)...)
+		case reflect.Int: // none kept, or no limit, is a choice
+		default:
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func TestTheLineOfAnAttempt(t *testing.T) {

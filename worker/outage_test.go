@@ -56,7 +56,7 @@ func TestWhenNobodyIsReachedTheFaultIsOurs(t *testing.T) {
 			t.Parallel()
 			out := &network{code: code}
 			way := outage.NewMonitor(outage.Default())
-			b := setup(t, func(o *worker.Options) { o.Sender, o.Way = out, way })
+			b := setup(t, func(o *worker.Options) { o.Send, o.Egress = out, way })
 			deliveries := b.crowd(t, 8)
 			for i, id := range deliveries {
 				b.clock.advance(time.Second)
@@ -100,7 +100,7 @@ func TestAnswersAreNoOutage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := setup(t, func(o *worker.Options) { o.Sender, o.Way = &network{code: code}, outage.NewMonitor(outage.Default()) })
+			b := setup(t, func(o *worker.Options) { o.Send, o.Egress = &network{code: code}, outage.NewMonitor(outage.Default()) })
 			for _, id := range b.crowd(t, 8) {
 				got, _ := b.deliver(t, id)
 				expectState(t, got, postback.Retrying, "", 1)
@@ -114,8 +114,8 @@ func TestAMissingWayOutIsAnOutage(t *testing.T) {
 	t.Parallel()
 	way := outage.NewMonitor(outage.Default())
 	b := setup(t, func(o *worker.Options) {
-		o.Way = way
-		o.Sender = &sender{result: egress.Result{Failure: &egress.Failure{Kind: egress.Infrastructure, Code: egress.CodeResolver, Message: "no answer"}}}
+		o.Egress = way
+		o.Send = &sender{result: egress.Result{Failure: &egress.Failure{Kind: egress.Infrastructure, Code: egress.CodeResolver, Message: "no answer"}}}
 	})
 	for _, id := range b.crowd(t, 3) {
 		got, _ := b.deliver(t, id)
@@ -130,7 +130,7 @@ func TestAMissingWayOutIsAnOutage(t *testing.T) {
 func TestWhatIsNoOutage(t *testing.T) {
 	t.Parallel()
 	way := outage.NewMonitor(outage.Default())
-	b := setup(t, func(o *worker.Options) { o.Secrets, o.Way = &sealed{}, way })
+	b := setup(t, func(o *worker.Options) { o.Sign.Secrets, o.Egress = &sealed{}, way })
 	for _, id := range b.crowd(t, 8) {
 		b.deliver(t, id)
 	}
@@ -147,7 +147,7 @@ func TestAKeptConnectionProvesNothing(t *testing.T) {
 		for reused, works := range map[bool]bool{true: false, false: true} {
 			out := &network{code: egress.CodeConnectTimeout}
 			way := outage.NewMonitor(outage.Default())
-			b := setup(t, func(o *worker.Options) { o.Sender, o.Way = out, way })
+			b := setup(t, func(o *worker.Options) { o.Send, o.Egress = out, way })
 			deliveries := b.crowd(t, 6)
 			for _, id := range deliveries[:5] {
 				b.clock.advance(time.Second)
@@ -188,7 +188,7 @@ func TestNoProbeIsLost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			way := outage.NewMonitor(outage.Default())
-			b := setup(t, func(o *worker.Options) { o.Sender, o.Way = one.out, way })
+			b := setup(t, func(o *worker.Options) { o.Send, o.Egress = one.out, way })
 			hold(t, way, b.clock.now())
 			endpoint := b.exchange(t, func(spec *postback.EndpointSpec) { spec.Publisher = "pub_1" })
 			due := b.accept(t, endpoint.ID, exchangeData, func(d *postback.Delivery) { d.Test = one.test })
@@ -225,7 +225,7 @@ func hold(t *testing.T, way *outage.Monitor, now time.Time) {
 
 // lone is a ledger of one delivery that notes what becomes of it.
 type lone struct {
-	worker.Ledger
+	worker.Deliveries
 
 	due  postback.Due
 	move postback.Transition
@@ -249,7 +249,7 @@ func TestAProcessWithoutAWayOutIsSlowToTakeMore(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ledger, way := waiting(), outage.NewMonitor(outage.Default())
 				w := onFakes(t, ledger, &sender{result: egress.Result{Failure: &egress.Failure{Kind: egress.Infrastructure, Code: egress.CodeSource, Message: "it is gone"}}},
-					func(o *worker.Options) { o.Way = way })
+					func(o *worker.Options) { o.Egress = way })
 				if cause == outage.Reason {
 					hold(t, way, time.Now())
 				} else {
@@ -276,7 +276,7 @@ func TestWhatIsHeldGoesOnWhenTheWayOutWorks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ledger, way := waiting(), outage.NewMonitor(outage.Default())
 		out := &sender{result: egress.Result{Sent: true, StatusCode: 200}}
-		w := onFakes(t, ledger, out, func(o *worker.Options) { o.Way = way })
+		w := onFakes(t, ledger, out, func(o *worker.Options) { o.Egress = way })
 		hold(t, way, time.Now())
 		began, done := time.Now(), make(chan error)
 		go func() { done <- w.Deliver(t.Context(), fresh(ledger.due)) }()
@@ -309,7 +309,9 @@ func TestWhatHasNoWayOutOfItsOwnEndsAtItsMaxAge(t *testing.T) {
 	t.Parallel()
 	told := &alerts{}
 	out := &routes{unreachable: "six.example.com"}
-	b := setup(t, func(o *worker.Options) { o.Sender, o.Way, o.Alerts = out, outage.NewMonitor(outage.Default()), told })
+	b := setup(t, func(o *worker.Options) {
+		o.Send, o.Egress, o.Decide.Alerts = out, outage.NewMonitor(outage.Default()), told
+	})
 	well := b.exchange(t)
 	six := b.exchange(t, func(spec *postback.EndpointSpec) {
 		spec.Publisher, spec.URL = "pub_six", "https://six.example.com/hook"

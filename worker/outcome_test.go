@@ -154,10 +154,10 @@ func TestOurOwnFailureUsesUpNoAttempt(t *testing.T) {
 		t.Fatal(err)
 	}
 	tests := map[string]func(*worker.Options){
-		"the egress address is gone": func(o *worker.Options) { o.Sender = lost },
-		"the keyring lacks the key":  func(o *worker.Options) { o.Secrets = other },
+		"the egress address is gone": func(o *worker.Options) { o.Send = lost },
+		"the keyring lacks the key":  func(o *worker.Options) { o.Sign.Secrets = other },
 		"the egress client gave it up": func(o *worker.Options) {
-			o.Sender = &sender{result: egress.Result{Failure: &egress.Failure{Kind: egress.Infrastructure, Code: egress.CodeCanceled}}}
+			o.Send = &sender{result: egress.Result{Failure: &egress.Failure{Kind: egress.Infrastructure, Code: egress.CodeCanceled}}}
 		},
 	}
 	for name, alter := range tests {

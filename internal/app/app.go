@@ -252,10 +252,20 @@ func (s *server) buildWorker(context.Context) (err error) {
 		return err //nolint:wrapcheck // it says what it makes
 	}
 	s.worker, err = worker.New(worker.Options{
-		Ledger: s.ledger, Endpoints: s.registry, Circuits: s.breaker, Limits: s.limits, Holds: s.holds, Traffic: s.traffic, Schemes: s.schemes, Secrets: s.keyring, Uses: s.ledger, Switch: s.endpoints, Sender: s.egress, Acceptor: s.dispatcher, Sweeper: s.dispatcher, Alerts: s.teller, Way: s.way,
-		Tracer: s.telemetry.Tracer(), Meter: s.telemetry.Meter(), Logger: s.log,
-		StoredBody: s.cfg.StoredBody, Random: rand.Float64, MaxInFlight: s.cfg.MaxInFlight, MostInFlight: s.mostInFlight(),
-		MaxInFlightPublisher: s.publisherShare(), Shards: s.queue.Shards(), Now: s.clock.Now,
+		Load: s.ledger,
+		Gate: worker.GateOptions{
+			Endpoints: s.registry, Circuits: s.breaker, Holds: s.holds, Limits: s.limits,
+			InFlight: worker.InFlightLimits{
+				PerEndpoint: s.cfg.MaxInFlight, MaxPerEndpoint: s.mostInFlight(), PerPublisher: s.publisherShare(), Shards: s.queue.Shards(),
+			},
+		},
+		Sign:    worker.SignOptions{Schemes: s.schemes, Secrets: s.keyring},
+		Send:    s.egress,
+		Decide:  worker.DecideOptions{Disabler: s.endpoints, Alerts: s.teller, Holder: s.holds, Random: rand.Float64},
+		Record:  worker.RecordOptions{Ledger: s.ledger, StoredBody: s.cfg.StoredBody},
+		Observe: worker.ObserveOptions{Traffic: s.traffic, Circuits: s.breaker, Sweeper: s.dispatcher, Uses: s.ledger},
+		Egress:  s.way, Events: s.dispatcher, Examples: s.ledger,
+		Tracer: s.telemetry.Tracer(), Meter: s.telemetry.Meter(), Logger: s.log, Now: s.clock.Now,
 	})
 	return err //nolint:wrapcheck // it says what it makes
 }

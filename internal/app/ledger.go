@@ -32,7 +32,9 @@ type ledger interface { //nolint:interfacebloat // the sum of what each part dec
 	dispatcher.Waiting
 	dispatcher.Parking
 	dispatcher.Replays
-	worker.Ledger
+	worker.Deliveries
+	worker.Recorder
+	worker.Acceptances
 	worker.SecretUses
 	circuit.Ledger
 	circuit.Prober

@@ -172,10 +172,18 @@ func (p *process) buildEngine(log *slog.Logger) (err error) {
 		return err
 	}
 	p.worker, err = worker.New(worker.Options{
-		Ledger: p.ledger, Endpoints: p.registry, Circuits: p.breaker, Limits: limits, Holds: holds, Traffic: uncounted{}, Schemes: w.schemes,
-		Secrets: w.keyring, Uses: p.ledger, Switch: p.endpoints, Sender: sender{p}, Acceptor: p.dispatcher, Sweeper: p.dispatcher,
-		Tracer: traces.Tracer{}, Meter: metrics.Meter{}, Logger: log, StoredBody: 64, Random: p.random,
-		MaxInFlight: maxInFlight, MostInFlight: maxInFlight, Now: p.now,
+		Load: p.ledger,
+		Gate: worker.GateOptions{
+			Endpoints: p.registry, Circuits: p.breaker, Holds: holds, Limits: limits,
+			InFlight: worker.InFlightLimits{PerEndpoint: maxInFlight, MaxPerEndpoint: maxInFlight},
+		},
+		Sign:    worker.SignOptions{Schemes: w.schemes, Secrets: w.keyring},
+		Send:    sender{p},
+		Decide:  worker.DecideOptions{Disabler: p.endpoints, Holder: holds, Random: p.random},
+		Record:  worker.RecordOptions{Ledger: p.ledger, StoredBody: 64},
+		Observe: worker.ObserveOptions{Traffic: uncounted{}, Circuits: p.breaker, Sweeper: p.dispatcher, Uses: p.ledger},
+		Events:  p.dispatcher, Examples: p.ledger,
+		Tracer: traces.Tracer{}, Meter: metrics.Meter{}, Logger: log, Now: p.now,
 	})
 	return err
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // expectations are what endpoints expect of a body, compiled once for each
-// revision of an endpoint. Those that expect nothing take no place.
+// revision of an endpoint. Endpoints that expect nothing use no memory.
 type expectations struct {
 	mu       sync.Mutex
 	compiled map[string]expectation // by endpoint
@@ -21,6 +21,8 @@ type expectation struct {
 
 // codeExpect is for an expectation that does not compile.
 const codeExpect postback.Code = "expect_invalid"
+
+func newExpectations() *expectations { return &expectations{compiled: map[string]expectation{}} }
 
 // of gives what the endpoint expects; nil for nothing. An expectation that does
 // not compile was stored by another version of this program.

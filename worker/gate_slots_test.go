@@ -15,7 +15,7 @@ const patience = 100 * time.Millisecond
 
 // crowd lets so many try to enter ep_1, which has three places, one after another, and lists those that did.
 type crowd struct {
-	flights *worker.Flights
+	slots   *worker.Slots
 	group   sync.WaitGroup
 	mu      sync.Mutex
 	entered []int
@@ -26,7 +26,7 @@ func (c *crowd) come(t *testing.T, count int) {
 	t.Helper()
 	for i := range count {
 		c.group.Go(func() {
-			in := c.flights.Enter(t.Context(), "ep_1", 3)
+			in := c.slots.Take(t.Context(), "ep_1", 3)
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			if in {
@@ -50,16 +50,16 @@ func (c *crowd) seen() (entered []int, refused int) {
 func TestAnEndpointHasItsPlacesAndNoMore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := &crowd{flights: worker.NewFlights(patience)}
+		c := &crowd{slots: worker.NewSlots(patience)}
 		c.come(t, 134)
 		if entered, refused := c.seen(); !slices.Equal(entered, []int{0, 1, 2}) || refused != 3 {
 			t.Errorf("%v entered and %d were refused at once, want the first three, and those behind the 128 that wait", entered, refused)
 		}
-		if !c.flights.Enter(t.Context(), "ep_2", 3) {
+		if !c.slots.Take(t.Context(), "ep_2", 3) {
 			t.Error("another endpoint had no place")
 		}
 		for range 2 {
-			c.flights.Leave("ep_1")
+			c.slots.Give("ep_1")
 			synctest.Wait()
 		}
 		if entered, _ := c.seen(); !slices.Equal(entered, []int{0, 1, 2, 3, 4}) {
@@ -70,10 +70,10 @@ func TestAnEndpointHasItsPlacesAndNoMore(t *testing.T) {
 			t.Errorf("%v entered", entered)
 		}
 		for range 3 {
-			c.flights.Leave("ep_1")
+			c.slots.Give("ep_1")
 		}
-		c.flights.Leave("ep_2")
-		if known := c.flights.Known(); known != 0 {
+		c.slots.Give("ep_2")
+		if known := c.slots.Known(); known != 0 {
 			t.Errorf("%d endpoints are remembered with nothing under way", known)
 		}
 	})
@@ -84,11 +84,11 @@ func TestAsManyWaitAsGotThroughLately(t *testing.T) {
 	t.Parallel()
 	for ended, want := range map[int]int{0: 0, 2: 2, 5: 5, 100: 100, 150: 128} {
 		synctest.Test(t, func(t *testing.T) {
-			c := &crowd{flights: worker.NewFlights(patience)}
+			c := &crowd{slots: worker.NewSlots(patience)}
 			c.come(t, 3)
 			<-time.After(2 * patience)
 			for range ended {
-				c.flights.Leave("ep_1")
+				c.slots.Give("ep_1")
 				c.come(t, 1)
 			}
 			c.come(t, 200)
@@ -111,19 +111,19 @@ func TestAsManyWaitAsGotThroughLately(t *testing.T) {
 func TestWaitingForAPlaceEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		flights := worker.NewFlights(patience)
-		flights.Enter(t.Context(), "ep_1", 1)
+		slots := worker.NewSlots(patience)
+		slots.Take(t.Context(), "ep_1", 1)
 		start := time.Now()
-		if flights.Enter(t.Context(), "ep_1", 1) || time.Since(start) != patience {
+		if slots.Take(t.Context(), "ep_1", 1) || time.Since(start) != patience {
 			t.Errorf("waited %s", time.Since(start))
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if flights.Enter(ctx, "ep_1", 1) {
+		if slots.Take(ctx, "ep_1", 1) {
 			t.Error("entered a full endpoint")
 		}
-		flights.Leave("ep_1")
-		if !flights.Enter(t.Context(), "ep_1", 1) {
+		slots.Give("ep_1")
+		if !slots.Take(t.Context(), "ep_1", 1) {
 			t.Error("there was no place after all had left")
 		}
 	})
@@ -133,14 +133,14 @@ func TestWaitingForAPlaceEnds(t *testing.T) {
 // places are free in the end.
 func TestPlacesAreNeitherLostNorLentTwice(t *testing.T) {
 	t.Parallel()
-	flights := worker.NewFlights(2 * time.Microsecond)
+	slots := worker.NewSlots(2 * time.Microsecond)
 	var group sync.WaitGroup
 	var mu sync.Mutex
 	under, most, entered := 0, 0, 0
 	for range 200 {
 		group.Go(func() {
 			for range 50 {
-				if !flights.Enter(t.Context(), "ep_1", 8) {
+				if !slots.Take(t.Context(), "ep_1", 8) {
 					continue
 				}
 				mu.Lock()
@@ -150,13 +150,13 @@ func TestPlacesAreNeitherLostNorLentTwice(t *testing.T) {
 				mu.Lock()
 				under--
 				mu.Unlock()
-				flights.Leave("ep_1")
+				slots.Give("ep_1")
 			}
 		})
 	}
 	group.Wait()
-	if most > 8 || entered == 0 || flights.Known() != 0 {
-		t.Errorf("%d under way at once, %d entered, %d endpoints remembered", most, entered, flights.Known())
+	if most > 8 || entered == 0 || slots.Known() != 0 {
+		t.Errorf("%d under way at once, %d entered, %d endpoints remembered", most, entered, slots.Known())
 	}
 }
 
@@ -164,14 +164,14 @@ func TestPlacesAreNeitherLostNorLentTwice(t *testing.T) {
 func TestPlacesFollowTheEndpointsCap(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		flights := worker.NewFlights(patience)
+		slots := worker.NewSlots(patience)
 		entered := make(chan int, 20)
 		var group sync.WaitGroup
 		come := func(places, count int) (in int) {
 			t.Helper()
 			for range count {
 				group.Go(func() {
-					if flights.Enter(t.Context(), "ep_1", places) {
+					if slots.Take(t.Context(), "ep_1", places) {
 						entered <- places
 					}
 				})
@@ -193,7 +193,7 @@ func TestPlacesFollowTheEndpointsCap(t *testing.T) {
 			t.Errorf("%d entered when there were fewer places than attempts under way", in)
 		}
 		for left := range 5 {
-			flights.Leave("ep_1")
+			slots.Give("ep_1")
 			synctest.Wait()
 			if in, want := len(entered), max(0, left-3); in != want {
 				t.Errorf("%d entered after %d left, want %d", in, left+1, want)

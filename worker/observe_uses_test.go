@@ -70,7 +70,7 @@ func TestUsesAreWrittenTogether(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ledger := &noted{away: true}
-		made := worker.OfUses(ledger, slog.New(slog.DiscardHandler))
+		made := worker.NewSecretUseSaver(ledger, slog.New(slog.DiscardHandler))
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() {
@@ -78,16 +78,16 @@ func TestUsesAreWrittenTogether(t *testing.T) {
 			made.Run(ctx)
 		}()
 		at := time.Now()
-		made.NoteUse("ep_2", 1, at)
-		made.NoteUse("ep_1", 2, at.Add(time.Second))
-		made.NoteUse("ep_1", 2, at)
-		made.NoteUse("ep_1", 0, at) // an example that was signed with none
+		made.Add("ep_2", 1, at)
+		made.Add("ep_1", 2, at.Add(time.Second))
+		made.Add("ep_1", 2, at)
+		made.Add("ep_1", 0, at) // an example that was signed with none
 		<-time.After(15 * time.Second)
 		ledger.mu.Lock()
 		ledger.away = false
 		ledger.mu.Unlock()
 		<-time.After(30 * time.Second)
-		made.NoteUse("ep_1", 2, at.Add(time.Minute))
+		made.Add("ep_1", 2, at.Add(time.Minute))
 		stop()
 		<-ended
 		want := [][]postback.SecretUse{

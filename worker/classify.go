@@ -34,6 +34,19 @@ const (
 	hold     next = "hold"      // parked until the endpoint is mended
 )
 
+// classifyStage judges the answer.
+type classifyStage struct{ egress *egressPath }
+
+// answer judges what came back, and whose fault a failure is. What only this
+// endpoint's settings keep from being sent is blocked.
+func (s *classifyStage) answer(d *delivery) {
+	v := classify(d.endpoint, d.expected, d.result)
+	if d.unsigned && v.next == notSent {
+		v.next = blocked
+	}
+	d.verdict = s.egress.blame(d, v)
+}
+
 // classify judges what came back from an endpoint. Only 200 is success, and of
 // those only the ones whose body is as expected; nil expects nothing.
 func classify(endpoint postback.Endpoint, expected *expect.Check, result egress.Result) verdict {

@@ -35,11 +35,11 @@ func newMetrics(meter metric.Meter) (metrics, error) {
 	return m, nil
 }
 
-func (m metrics) attempted(ctx context.Context, scheme string, attempt postback.Attempt, failure string) {
+func (m metrics) attempted(ctx context.Context, scheme string, attempt postback.Attempt) {
 	labels := metric.WithAttributes(
 		attribute.String("scheme", scheme),
 		attribute.String("outcome", string(attempt.Outcome)),
-		attribute.String("error", failure),
+		attribute.String("error", errorCode(attempt)),
 	)
 	m.attempts.Add(ctx, 1, labels)
 	m.duration.Record(ctx, attempt.Duration.Seconds(), labels)
