@@ -121,8 +121,8 @@ func (w *world) planFaults() {
 	for i, at := range w.scenario.wipes {
 		w.in(at, "wipe"+strings.Repeat("i", i), func() {
 			w.note("Redis is wiped")
+			w.model.forgotten(w.queue.held(), w.processes)
 			w.queue.wipe()
-			w.model.forgotten(w.processes)
 			w.limits.wipe()
 			w.model.redisLost = true
 			w.disturb(grace + 5*time.Second)

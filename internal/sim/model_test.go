@@ -22,6 +22,7 @@ type model struct {
 	repeated   map[string]int  // those under way when the queue forgot who has what
 	purged     map[string]postback.Delivery
 	cut        map[string]int // attempts that were purged, by delivery
+	entering   map[string]int // calls that bring a delivery into the queue
 	flying     map[string]int // by process and endpoint
 	slots      map[string][]time.Time
 	rates      map[string]postback.RateLimit
@@ -48,7 +49,7 @@ type attempt struct {
 func newModel(n *names) *model {
 	return &model{
 		names: n, accepted: map[string]bool{}, open: map[string]int{}, excused: map[string]int{}, repeated: map[string]int{},
-		purged: map[string]postback.Delivery{}, cut: map[string]int{},
+		purged: map[string]postback.Delivery{}, cut: map[string]int{}, entering: map[string]int{},
 		flying: map[string]int{}, slots: map[string][]time.Time{}, rates: map[string]postback.RateLimit{},
 	}
 }
@@ -133,16 +134,26 @@ func (m *model) crashed(p *process) {
 	}
 }
 
-// forgotten notes that the queue forgot who has what: what is under way may be
-// sent once more.
-func (m *model) forgotten(processes []*process) {
+// forgotten notes that the queue forgot who has what: what is under way, held by
+// a worker that has not sent it yet, or on its way into the queue, may be sent
+// once more.
+func (m *model) forgotten(held map[string]int, processes []*process) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, p := range processes {
-		for _, d := range m.order {
-			m.repeated[d.ID] += m.open[p.name+d.ID]
+	for _, d := range m.order {
+		open := 0
+		for _, p := range processes {
+			open += m.open[p.name+d.ID]
 		}
+		m.repeated[d.ID] += max(open, held[d.ID]) + m.entering[d.ID]
 	}
+}
+
+// enters notes that a call brings a delivery into the queue, or has done so.
+func (m *model) enters(id string, calls int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.entering[id] += calls
 }
 
 func (m *model) slot(endpointID string, rate postback.RateLimit, at time.Time) {

@@ -220,14 +220,14 @@ func (w *world) heal() {
 func (w *world) resumeAll() {
 	again := false
 	p := w.processes[0]
-	for _, e := range w.scenario.endpoints {
-		stored, err := w.ledger.Endpoint(context.Background(), e.id)
-		if err != nil {
-			panic(err)
-		}
-		if stored.State == postback.EndpointPaused || stored.State == postback.EndpointDisabled {
+	stored, err := w.ledger.EndpointsSince(context.Background(), 0)
+	if err != nil {
+		panic(err)
+	}
+	for _, e := range stored {
+		if e.State == postback.EndpointPaused || e.State == postback.EndpointDisabled {
 			again = true
-			w.operate(p, "resumes "+e.name, func(ctx context.Context) error { _, err := p.endpoints.Resume(ctx, e.id); return err })
+			w.operate(p, "resumes "+w.names.of(e.ID), func(ctx context.Context) error { _, err := p.endpoints.Resume(ctx, e.ID); return err })
 		}
 	}
 	if again || time.Since(w.start) < w.scenario.heal+20*time.Second {

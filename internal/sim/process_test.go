@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -232,7 +233,7 @@ func (w *world) drain(place int, then func()) {
 	}
 	w.note("%s is asked to stop", p.name)
 	p.draining = true
-	if len(w.processes) == 1 {
+	if !slices.ContainsFunc(w.processes, (*process).open) {
 		w.disturb(2*drainTime + restartTime)
 	}
 	w.await(place, p.idle, func() {

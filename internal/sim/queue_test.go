@@ -55,6 +55,17 @@ func (q *queue) wipe() {
 	q.epoch, q.rebuild = "", time.Time{}
 }
 
+// held counts by delivery the tasks that workers have.
+func (q *queue) held() map[string]int {
+	held := map[string]int{}
+	for _, t := range q.tasks {
+		if t.state == "active" {
+			held[t.task.Ref.DeliveryID]++
+		}
+	}
+	return held
+}
+
 // lose forgets the newest tasks that wait, as a failover does.
 func (q *queue) lose(most int) (lost int) {
 	for _, name := range slices.Sorted(maps.Keys(q.pending)) {
@@ -143,6 +154,8 @@ func (c client) cross(ctx context.Context, quiet bool, what string, do func()) e
 }
 
 func (c client) Enqueue(ctx context.Context, attempt task.Delivery) (queued bool, err error) {
+	c.world.model.enters(attempt.Ref.DeliveryID, 1)
+	defer c.world.model.enters(attempt.Ref.DeliveryID, -1)
 	err = c.cross(ctx, false, "enqueue "+c.world.names.ref(attempt.Ref), func() {
 		if _, there := c.tasks[attempt.ID()]; there {
 			return
