@@ -114,13 +114,13 @@ func (l *Ledger) overdueEndpoints(ctx context.Context, now time.Time) (endpoints
 // stepEndpoints lists the endpoints that have deliveries due from a time on.
 func (l *Ledger) stepEndpoints(ctx context.Context, first, now time.Time) ([]string, error) {
 	began := time.Now()
-	query, wide := l.steps.through(began)
+	query, wide := l.walks.through(began)
 	endpoints, err := collect(ctx, l.pool, one[string], query, first, now)
 	if err != nil {
 		return nil, fmt.Errorf("list endpoints with overdue deliveries: %w", err)
 	}
 	if wide {
-		l.steps.took(began, time.Now())
+		l.walks.took(began, time.Now())
 	}
 	return endpoints, nil
 }

@@ -118,7 +118,7 @@ func QueueStatements(at time.Time) map[string]Statement {
 		"some":    {parkedOf, []any{[]string{"ep_1"}, []string{""}}},
 		"release": releaseFrom(beginning(), at),
 		"probe":   {oldestWaits, []any{"ep_1", ""}},
-		"cancel":  {waitingDeliveries, []any{"ep_1", 100}},
+		"cancel":  {waitingDeliveries, []any{"ep_1", "", 100}},
 		"next":    {nextHeads, []any{[]string{"ep_1"}, []string{"tx-1"}}},
 		"ordered": {orderedEndpoints, nil},
 		"stuck":   {stuckRows, []any{"ep_1", 100}},
@@ -186,7 +186,7 @@ func StepsFrom(from, now time.Time) Statement { return Statement{overdueEndpoint
 
 // NextSteps is what a ledger steps with next.
 func NextSteps(l *Ledger, from, now time.Time) Statement {
-	query, _ := l.steps.through(time.Now())
+	query, _ := l.walks.through(time.Now())
 	return Statement{query, []any{from, now}}
 }
 
@@ -210,13 +210,13 @@ func NextOldest(l *Ledger) Statement {
 // TakeLong has looks at everything taken for ones that took a second.
 func TakeLong(l *Ledger) {
 	now := time.Now()
-	l.steps.took(now.Add(-time.Second), now)
+	l.walks.took(now.Add(-time.Second), now)
 	l.parked.pace.took(now.Add(-time.Second), now)
 }
 
 // TakeShort has the next looks be at everything.
 func TakeShort(l *Ledger) {
-	l.steps.took(time.Time{}, time.Time{})
+	l.walks.took(time.Time{}, time.Time{})
 	l.parked.pace.took(time.Time{}, time.Time{})
 }
 
@@ -232,6 +232,24 @@ func NewPace(began, ended time.Time) (due func(time.Time) bool) {
 func LookForParked(l *Ledger) (found func(endpointID string)) {
 	look := l.parked.look(time.Now())
 	return func(endpointID string) { l.parked.found(look, []parkedOne{{endpointID, ""}}) }
+}
+
+// CancelWhole is a look from the beginning for what of ep_1 is to be cancelled.
+func CancelWhole() Statement { return Statement{waitingDeliveries, []any{"ep_1", "", 10}} }
+
+// NextCancel is what a ledger looks with next.
+func NextCancel(l *Ledger) Statement {
+	return Statement{waitingDeliveries, []any{"ep_1", l.cancelled.from("ep_1"), 10}}
+}
+
+// NextExpire is what a ledger looks with next for what of ep_1 is too old.
+func NextExpire(l *Ledger, before time.Time) Statement {
+	return Statement{expiredDeliveries, []any{"ep_1", l.expired.from("ep_1"), lowest(before), before, 10}}
+}
+
+// ExpireWhole is such a look from the beginning.
+func ExpireWhole(before time.Time) Statement {
+	return Statement{expiredDeliveries, []any{"ep_1", "", lowest(before), before, 10}}
 }
 
 // HoldTrouble changes an endpoint's trouble, and commits that when it is told to.

@@ -52,8 +52,10 @@ type Ledger struct {
 	turns  store.Turns
 	floor  floor  // of all that is due to be looked at
 	dues   floors // of what is due or under way, by endpoint
-	steps  pace   // of looks through all that waits for endpoints that have some due
+	walks  pace   // of looks through all that waits for endpoints that have some due
 	parked parkings
+
+	cancelled, expired steps
 
 	intake  *committer[[]postback.Acceptance, []postback.Acceptance]
 	ordered *committer[[]postback.Acceptance, []postback.Acceptance] // of what stands in rows: the others never wait for a row's place

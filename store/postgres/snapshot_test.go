@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -190,5 +191,75 @@ func expectParked(t *testing.T, ledger *postgres.Ledger, want ...string) {
 	t.Helper()
 	if got, err := ledger.ParkedEndpoints(t.Context()); err != nil || !slices.Equal(got, want) {
 		t.Fatalf("endpoints with parked deliveries are %v, %v, want %v", got, err, want)
+	}
+}
+
+// What is ended in steps is looked for from where the step before came to, and what
+// was left before that is found at the end.
+func TestAnOpenSnapshotDoesNotSlowEndsInSteps(t *testing.T) {
+	t.Parallel()
+	now := storetest.Noon()
+	later := now.Add(time.Hour)
+	type ledger = *postgres.Ledger
+	for name, tt := range map[string]struct {
+		end         func(ctx context.Context, l ledger, limit int) (int, error)
+		whole, next func(l ledger) postgres.Statement
+	}{
+		"cancelled": {
+			func(ctx context.Context, l ledger, limit int) (int, error) {
+				return l.Cancel(ctx, "ep_1", postback.ReasonEndpointDeleted, later, limit)
+			},
+			func(ledger) postgres.Statement { return postgres.CancelWhole() }, postgres.NextCancel,
+		},
+		"expired": {
+			func(ctx context.Context, l ledger, limit int) (int, error) {
+				return l.Expire(ctx, "ep_1", later, later, limit)
+			},
+			func(ledger) postgres.Statement { return postgres.ExpireWhole(later) },
+			func(l ledger) postgres.Statement { return postgres.NextExpire(l, later) },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ledger := open(t, database(t))
+			defer holdSnapshot(t, ledger)()
+			park(t, ledger, "ep_1", 600)
+			for range 5 {
+				if n, err := tt.end(t.Context(), ledger, 100); err != nil || n != 100 {
+					t.Fatalf("ended %d, %v", n, err)
+				}
+			}
+			whole := buffers(t, ledger, tt.whole(ledger))
+			if some := buffers(t, ledger, tt.next(ledger)); whole-some < 10 {
+				t.Errorf("a look reads %d pages, and one from the beginning %d", some, whole)
+			}
+			parkAt(t, ledger, "ep_1", now.Add(-time.Minute)) // before all of them
+			for _, want := range []int{100, 1, 0} {
+				if n, err := tt.end(t.Context(), ledger, 100); err != nil || n != want {
+					t.Fatalf("ended %d, %v, want %d", n, err, want)
+				}
+			}
+		})
+	}
+}
+
+// A look for endpoints with parked deliveries reads a few pages for each that has
+// some, however many those are, and next to none when nobody has.
+func TestTheLookForWhatIsParkedIsCheap(t *testing.T) {
+	t.Parallel()
+	at := database(t)
+	ledger := open(t, at)
+	if pages := buffers(t, ledger, postgres.ParkedWhole()); pages > 2 {
+		t.Errorf("with nothing parked it reads %d pages", pages)
+	}
+	const endpoints = 20
+	for i := range endpoints {
+		park(t, ledger, fmt.Sprintf("ep_%d", i), 20)
+	}
+	server.Exec(t, at, `ANALYZE waiting`) // as the server does by itself
+	pages := buffers(t, ledger, postgres.ParkedWhole())
+	t.Logf("%d pages for %d endpoints", pages, endpoints)
+	if pages > 5*endpoints {
+		t.Errorf("with %d endpoints it reads %d pages", endpoints, pages)
 	}
 }
