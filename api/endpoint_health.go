@@ -24,6 +24,8 @@ type EndpointHealthView struct {
 	State          postback.EndpointState `json:"state" enum:"enabled,paused,disabled"`
 	DisabledReason string                 `json:"disabled_reason,omitempty"`
 	DisabledAt     timestamp              `json:"disabled_at,omitzero"`
+	Blocked        *blockedView           `json:"blocked,omitempty" doc:"Why nothing can be sent to it, through no fault of its own; absent while something can"`
+	HeldUntil      timestamp              `json:"held_until,omitzero" doc:"It asked by Retry-After to be left alone until then; absent when it did not"`
 	Circuit        string                 `json:"circuit" enum:"closed,open" doc:"open: it keeps failing, so its deliveries wait and one now and then is sent as a probe"`
 	FailingSince   timestamp              `json:"failing_since,omitzero" doc:"Its first failure since its last success; absent while it does not fail"`
 	Failures       int                    `json:"failures" doc:"Since then, roughly"`
@@ -35,6 +37,14 @@ type EndpointHealthView struct {
 	LastSuccessAt  timestamp              `json:"last_success_at,omitzero" doc:"If it was within a day"`
 	Traffic        trafficView            `json:"traffic"`
 	Waiting        waitingView            `json:"waiting"`
+}
+
+// blockedView is why nothing can be sent to an endpoint.
+type blockedView struct {
+	Reason  string    `json:"reason" example:"secret_sealed" doc:"The last_error of what waits"`
+	Message string    `json:"message,omitempty" doc:"With what to do; keys of a publisher do not see it"`
+	Since   timestamp `json:"since"`
+	SeenAt  timestamp `json:"seen_at" doc:"When a worker found it last; once nobody does, it is shown for three minutes more"`
 }
 
 // trafficView is what came of attempts lately.
@@ -89,18 +99,22 @@ func (s *server) getEndpointHealth(ctx context.Context, input *endpointHealthInp
 	if err != nil {
 		return nil, err
 	}
-	health, err := s.EndpointHealth.Health(ctx, endpoint.ID, windows()[input.Window])
+	health, err := s.EndpointHealth.Health(ctx, endpoint, windows()[input.Window])
 	if err != nil {
 		return nil, fmt.Errorf("get endpoint health: %w", err)
 	}
-	return &endpointHealthOutput{Body: healthOf(endpoint, health, input.Window)}, nil
+	view := healthOf(endpoint, health, input.Window)
+	if view.Blocked != nil && ownPublisher(ctx) != "" {
+		view.Blocked.Message = "" // it names what is ours
+	}
+	return &endpointHealthOutput{Body: view}, nil
 }
 
 func healthOf(endpoint postback.Endpoint, health postback.Health, window string) EndpointHealthView {
 	trouble, traffic := health.Trouble, health.Traffic
 	view := EndpointHealthView{
 		EndpointID: endpoint.ID, State: endpoint.State, DisabledReason: endpoint.DisabledReason, DisabledAt: stamp(endpoint.DisabledAt),
-		Circuit:      circuitClosed,
+		Blocked: blockedOf(health.Block), HeldUntil: stamp(health.HeldUntil), Circuit: circuitClosed,
 		FailingSince: stamp(trouble.Since), Failures: trouble.Failures, LastError: trouble.LastError,
 		LastAttemptAt: stamp(traffic.LastAttemptAt), LastSuccessAt: stamp(traffic.LastSuccessAt),
 		Traffic: trafficOf(traffic, window), Waiting: waitingOf(health.Waiting, health.WaitingLimit),
@@ -109,6 +123,13 @@ func healthOf(endpoint postback.Endpoint, health postback.Health, window string)
 		view.Circuit, view.OpenedAt, view.Probes, view.NextProbeAt = circuitOpen, stamp(trouble.OpenedAt), trouble.Probes, stamp(trouble.ProbeAt)
 	}
 	return view
+}
+
+func blockedOf(block postback.Block) *blockedView {
+	if block.Cause == "" {
+		return nil
+	}
+	return &blockedView{Reason: block.Cause, Message: block.Message, Since: stamp(block.Since), SeenAt: stamp(block.At)}
 }
 
 func trafficOf(traffic postback.Traffic, window string) trafficView {

@@ -16,10 +16,10 @@ import (
 // fakeHealth tells what it was told, of the window that it was asked for.
 type fakeHealth struct{ *fakes }
 
-func (f fakeHealth) Health(_ context.Context, endpointID string, window time.Duration) (postback.Health, error) {
+func (f fakeHealth) Health(_ context.Context, endpoint postback.Endpoint, window time.Duration) (postback.Health, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	health := f.health[endpointID]
+	health := f.health[endpoint.ID]
 	health.Traffic.Since = start.Add(-window)
 	return health, f.down
 }
@@ -50,6 +50,10 @@ func sick() postback.Health {
 			Pending: 1, Retrying: 2, Parked: map[postback.Reason]int{postback.ReasonCircuitOpen: 100_000, postback.ReasonOverLimit: 3}, Oldest: start.Add(-time.Hour),
 		},
 		WaitingLimit: 100_000,
+		Block: postback.Block{
+			EndpointID: "ep_1", Cause: "secret_sealed", Message: "add key 2 to the keyring", Since: start.Add(-time.Minute), At: start.Add(-time.Second),
+		},
+		HeldUntil: start.Add(20 * time.Second),
 	}
 }
 
@@ -58,7 +62,8 @@ func TestEndpointHealth(t *testing.T) {
 	const well = `{"endpoint_id":"ep_1","state":"enabled","circuit":"closed","failures":0,"probes":0,
 		"traffic":{"window":"1h","since":"2026-01-31T11:00:00.123Z","attempts":0,"succeeded":0,"success_rate":null,"latency_ms":{"p50":null,"p95":null,"p99":null},"errors":{}},
 		"waiting":{"pending":0,"retrying":0,"parked":{"paused":0,"disabled":0,"circuit_open":0,"over_limit":0,"ordered":0},"counted_up_to":100000}}`
-	const failing = `{"endpoint_id":"ep_1","state":"enabled","circuit":"open","failing_since":"2026-01-31T11:00:00.123Z","failures":120,"last_error":"timeout",
+	const failing = `{"endpoint_id":"ep_1","state":"enabled","circuit":"open","held_until":"2026-01-31T12:00:20.123Z",
+		"blocked":{"reason":"secret_sealed","message":"add key 2 to the keyring","since":"2026-01-31T11:59:00.123Z","seen_at":"2026-01-31T11:59:59.123Z"},"failing_since":"2026-01-31T11:00:00.123Z","failures":120,"last_error":"timeout",
 		"opened_at":"2026-01-31T11:59:00.123Z","probes":3,"next_probe_at":"2026-01-31T12:00:20.123Z",
 		"last_attempt_at":"2026-01-31T11:59:59.123Z","last_success_at":"2026-01-31T11:00:00.123Z",
 		"traffic":{"window":"15m","since":"2026-01-31T11:45:00.123Z","attempts":600,"succeeded":400,"success_rate":0.6667,
@@ -102,7 +107,7 @@ func TestEndpointHealthIsReadByTheClient(t *testing.T) {
 	b := setup(t)
 	b.fill()
 	b.health["ep_1"] = sick()
-	c := b.client(t, "publisher")
+	c := b.client(t, "viewer")
 	got, err := c.EndpointHealth(t.Context(), "ep_1", "24h")
 	if err != nil {
 		t.Fatal(err)
@@ -114,6 +119,19 @@ func TestEndpointHealthIsReadByTheClient(t *testing.T) {
 	}
 	if !sameJSON(t, string(text), raw.body) || got.Traffic.Window != "24h" {
 		t.Errorf("read %s\nof   %s", text, raw.body)
+	}
+}
+
+// TestAPublisherSeesThatItIsBlocked shows why and since when, but not what is ours
+// and who has to mend it.
+func TestAPublisherSeesThatItIsBlocked(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.fill()
+	b.health["ep_1"] = sick()
+	got, err := b.client(t, "publisher").EndpointHealth(t.Context(), "ep_1", "")
+	if err != nil || got.Blocked == nil || got.Blocked.Reason != "secret_sealed" || got.Blocked.Since.IsZero() || got.Blocked.Message != "" {
+		t.Errorf("got %+v, %v", got.Blocked, err)
 	}
 }
 

@@ -53,7 +53,7 @@ type EndpointReader interface {
 type EndpointHealth interface {
 	// Health tells it of an endpoint, with its traffic in a window before now, of
 	// a day at most.
-	Health(ctx context.Context, endpointID string, window time.Duration) (postback.Health, error)
+	Health(ctx context.Context, endpoint postback.Endpoint, window time.Duration) (postback.Health, error)
 	// OpenCircuits tells which endpoints are left alone because they keep failing.
 	OpenCircuits(ctx context.Context) (map[string]bool, error)
 }

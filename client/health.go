@@ -14,6 +14,8 @@ type EndpointHealth struct {
 	State          postback.EndpointState `json:"state"`
 	DisabledReason string                 `json:"disabled_reason,omitempty"`
 	DisabledAt     Time                   `json:"disabled_at,omitzero"`
+	Blocked        *Blocked               `json:"blocked,omitempty"`      // nil while something can be sent
+	HeldUntil      Time                   `json:"held_until,omitzero"`    // it asked by Retry-After to be left alone
 	Circuit        string                 `json:"circuit"`                // "closed" or "open": it is left alone, and probed
 	FailingSince   Time                   `json:"failing_since,omitzero"` // zero while it does not fail
 	Failures       int                    `json:"failures"`               // since then, roughly
@@ -25,6 +27,14 @@ type EndpointHealth struct {
 	LastSuccessAt  Time                   `json:"last_success_at,omitzero"` // within a day
 	Traffic        Traffic                `json:"traffic"`
 	Waiting        Waiting                `json:"waiting"`
+}
+
+// Blocked is why nothing can be sent to an endpoint, through no fault of its own.
+type Blocked struct {
+	Reason  string `json:"reason"`            // a code, such as "secret_sealed": the last error of what waits
+	Message string `json:"message,omitempty"` // with what to do; a publisher's key does not see it
+	Since   Time   `json:"since"`
+	SeenAt  Time   `json:"seen_at"` // when a worker found it last
 }
 
 // Traffic is what came of attempts lately. SuccessRate, from 0 to 1, and the

@@ -56,4 +56,8 @@ type Health struct {
 	// WaitingLimit is how far each kind of what waits was counted: pending and
 	// retrying ones together, and parked ones of each reason.
 	WaitingLimit int
+	// Block is why nothing can be sent to it; without a Cause: something can.
+	Block Block
+	// HeldUntil is until when it asked to be left alone; zero: it is not.
+	HeldUntil time.Time
 }

@@ -74,10 +74,15 @@ const MaxHeld = 10_000
 // that time mends.
 type Block struct {
 	EndpointID string
-	Cause      string // a code, such as "secret_sealed"
-	Message    string // with what to do
-	At         time.Time
+	Cause      string    // a code, such as "secret_sealed"
+	Message    string    // with what to do
+	Since      time.Time // when it was found first, of what a ledger answers
+	At         time.Time // when it was found last
 }
+
+// BlockLasts is for how long a block that was found counts. What waits is tried
+// several times a minute, so one that nobody finds any more is mended.
+const BlockLasts = 3 * time.Minute
 
 // DeadSum says of dead letters why they are, and names some of them.
 type DeadSum struct {

@@ -11,13 +11,15 @@ import (
 
 // Alerts notifies operators of what only they can mend.
 type Alerts interface {
-	// Blocked says why nothing can be sent to an endpoint, once for each cause and
-	// day, whoever says so and however often.
+	// Blocked says why nothing can be sent to an endpoint. It is shown for
+	// postback.BlockLasts, and told once for each cause and day, whoever says so and
+	// however often.
 	Blocked(ctx context.Context, block postback.Block) error
 }
 
-// alertPause is how long this process does not repeat an alert.
-const alertPause = 10 * time.Minute
+// alertPause is how long this process does not repeat an alert: it is repeated
+// before it counts no more.
+const alertPause = postback.BlockLasts / 3
 
 // blockedAlerts alerts operators of endpoints that nothing can be sent to.
 type blockedAlerts struct {

@@ -23,6 +23,8 @@ type shownEndpoint struct {
 func (p *program) printHealth(health client.EndpointHealth) {
 	p.printf("\n")
 	p.labels("",
+		[2]string{"blocked", blockedLine(health.Blocked)},
+		[2]string{"held", heldLine(health.HeldUntil)},
 		[2]string{"circuit", circuitLine(health)},
 		[2]string{"failing", failingLine(health)},
 		[2]string{"last " + windowName(health.Traffic.Window), trafficLine(health.Traffic)},
@@ -30,6 +32,25 @@ func (p *program) printHealth(health client.EndpointHealth) {
 		[2]string{"last attempt", lastLine(health)},
 		[2]string{"waiting", waitingLine(health.Waiting)},
 	)
+}
+
+// blockedLine says why nothing can be sent.
+func blockedLine(blocked *client.Blocked) string {
+	if blocked == nil {
+		return ""
+	}
+	line := fmt.Sprintf("%s, since %s", blocked.Reason, when(blocked.Since))
+	if blocked.Message != "" {
+		line += ": " + blocked.Message
+	}
+	return line
+}
+
+func heldLine(until client.Time) string {
+	if until.IsZero() {
+		return ""
+	}
+	return "until " + when(until) + ", as it asked by Retry-After; pause and resume it to try it sooner"
 }
 
 func circuitLine(h client.EndpointHealth) string {

@@ -42,14 +42,22 @@ func NewHolds(client redis.Scripter) *Holds {
 	return &Holds{redis: client, hold: redis.NewScript(holdTime + hold), list: redis.NewScript(holdTime + listHolds), byID: map[string]spans{}}
 }
 
-// Held reports whether the endpoint is to be left alone. Who changed or resumed
-// it since it asked for that wants it tried.
+// Held reports whether the endpoint is to be left alone.
 func (h *Holds) Held(endpoint postback.Endpoint, now time.Time) bool {
+	return !h.Until(endpoint, now).IsZero()
+}
+
+// Until says until when the endpoint is to be left alone; zero: it is not. Who
+// changed or resumed it since it asked for that wants it tried.
+func (h *Holds) Until(endpoint postback.Endpoint, now time.Time) (until time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return slices.ContainsFunc(h.byID[endpoint.ID], func(held span) bool {
-		return held.until.After(now) && !endpoint.UpdatedAt.After(held.since)
-	})
+	for _, held := range h.byID[endpoint.ID] {
+		if held.until.After(now) && held.until.After(until) && !endpoint.UpdatedAt.After(held.since) {
+			until = held.until
+		}
+	}
+	return until
 }
 
 // Hold has all processes leave the endpoint alone from a time on, for so long

@@ -69,10 +69,13 @@ func TestEveryProcessHoldsAnEndpoint(t *testing.T) {
 				if !holds.Held(endpoint, now) || !holds.Held(endpoint, now.Add(19*time.Minute)) || holds.Held(endpoint, now.Add(20*time.Minute)) {
 					t.Errorf("%s process does not hold ep_1 for 20 minutes", name)
 				}
+				if until := holds.Until(endpoint, now); until.Sub(now.Add(20*time.Minute)).Abs() > time.Second {
+					t.Errorf("%s process holds ep_1 until %s", name, until)
+				}
 				if absurd := (postback.Endpoint{ID: "ep_2"}); !holds.Held(absurd, now.Add(59*time.Minute)) || holds.Held(absurd, now.Add(time.Hour)) {
 					t.Errorf("%s process does not hold ep_2 for an hour", name)
 				}
-				if holds.Held(postback.Endpoint{ID: "ep_3"}, now) {
+				if other := (postback.Endpoint{ID: "ep_3"}); holds.Held(other, now) || !holds.Until(other, now).IsZero() {
 					t.Errorf("%s process holds another endpoint", name)
 				}
 			}

@@ -20,13 +20,16 @@ type blockedData struct {
 	At      stamp  `json:"at"`
 }
 
-// Blocked tells operators why nothing can be sent to an endpoint: once a day for
-// each cause while it lasts, whichever processes find it. The event's id makes it
-// so: the ledger takes it once.
+// Blocked notes why nothing can be sent to an endpoint, and tells operators: once
+// a day for each cause while it lasts, whichever processes find it. The event's id
+// makes it so: the ledger takes it once.
 func (t *Teller) Blocked(ctx context.Context, block postback.Block) error {
 	endpoint, known := t.Endpoints.Endpoint(block.EndpointID)
 	if !known {
 		return nil
+	}
+	if err := t.Ledger.NoteBlock(ctx, block); err != nil {
+		return err //nolint:wrapcheck // it says what it was doing
 	}
 	first := true
 	if endpoint.Publisher != postback.Operator {

@@ -46,6 +46,22 @@ func TestABlockedEndpointIsToldOnceForEachCause(t *testing.T) {
 	}
 }
 
+// What blocks an endpoint is kept for those who look, of an operator's as well.
+func TestABlockedEndpointIsNoted(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, endpoint := range []postback.Endpoint{b.endpoint, b.operator} {
+		want := block(endpoint.ID, "secret_sealed", storetest.Noon())
+		if err := b.process(t).Blocked(t.Context(), want); err != nil {
+			t.Fatal(err)
+		}
+		want.Since = want.At
+		if got, found, err := b.Ledger.Block(t.Context(), endpoint.ID, want.At); !found || err != nil || got != want {
+			t.Errorf("noted %+v, %v; want %+v", got, err, want)
+		}
+	}
+}
+
 // While the ledger is away nobody is told, and the caller learns that.
 func TestABlockThatCannotBeToldFails(t *testing.T) {
 	t.Parallel()

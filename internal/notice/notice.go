@@ -36,7 +36,13 @@ type Ledger interface {
 	SumDeaths(ctx context.Context, before time.Time) error
 	Notices(ctx context.Context, limit int) ([]postback.Notice, error)
 	ForgetNotice(ctx context.Context, id string) (bool, error)
+	Findings
+}
+
+// Findings keeps and finds what nobody else would see.
+type Findings interface {
 	Unmatched(ctx context.Context, since, until time.Time, limit int) ([]postback.Unmatched, error)
+	NoteBlock(ctx context.Context, block postback.Block) error
 }
 
 // Endpoints looks endpoints up in memory; deleted ones are found too.

@@ -44,6 +44,8 @@ func (m *mute) Unmatched(context.Context, time.Time, time.Time, int) ([]postback
 
 func (m *mute) ForgetNotice(context.Context, string) (bool, error) { return false, nil }
 
+func (m *mute) NoteBlock(context.Context, postback.Block) error { return nil }
+
 func (m *mute) Endpoint(string) (postback.Endpoint, bool) { return postback.Endpoint{}, false }
 func (m *mute) All() []postback.Endpoint                  { return nil }
 func (m *mute) Open(string) bool                          { return false }

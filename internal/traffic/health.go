@@ -3,6 +3,7 @@ package traffic
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
@@ -15,35 +16,80 @@ const maxWaiting = 100_000
 // Sources are what an endpoint's health is read from: what all processes wrote,
 // so that any of them can tell it.
 type Sources interface {
-	Trouble(ctx context.Context, endpointID string) (postback.Trouble, bool, error)
-	Troubles(ctx context.Context) ([]postback.Trouble, error)
+	Troubles
 	Tallies(ctx context.Context, endpointID string, slots []time.Time) ([]postback.Tally, error)
 	Waiting(ctx context.Context, endpointID string, limit int) (postback.Waiting, error)
+	Impediments
+}
+
+// Troubles are which endpoints fail.
+type Troubles interface {
+	Trouble(ctx context.Context, endpointID string) (postback.Trouble, bool, error)
+	Troubles(ctx context.Context) ([]postback.Trouble, error)
+}
+
+// Impediments are why nothing can be sent, through no fault of an endpoint: to one
+// of them, or to any.
+type Impediments interface {
+	Block(ctx context.Context, endpointID string, from time.Time) (postback.Block, bool, error)
+	Outages(ctx context.Context) ([]postback.Outage, error)
+}
+
+// Holds knows until when endpoints asked to be left alone; zero: it is not.
+type Holds interface {
+	Until(endpoint postback.Endpoint, now time.Time) time.Time
 }
 
 // Reader tells how endpoints do.
 type Reader struct {
 	Sources Sources
+	Holds   Holds
 	Now     func() time.Time
 }
 
 // Health tells how an endpoint does. Traffic is that of a window, of a day at
 // most, and of the rest of the slot in which the window begins.
-func (r Reader) Health(ctx context.Context, endpointID string, window time.Duration) (health postback.Health, err error) {
-	if health.Trouble, _, err = r.Sources.Trouble(ctx, endpointID); err != nil {
+func (r Reader) Health(ctx context.Context, endpoint postback.Endpoint, window time.Duration) (health postback.Health, err error) {
+	if health.Trouble, _, err = r.Sources.Trouble(ctx, endpoint.ID); err != nil {
 		return postback.Health{}, fmt.Errorf("read trouble: %w", err)
 	}
 	now := r.Now()
-	tallies, err := r.Sources.Tallies(ctx, endpointID, slotsSince(now.Add(-kept), now))
+	health.HeldUntil = r.Holds.Until(endpoint, now)
+	if health.Block, err = r.block(ctx, endpoint, now); err != nil {
+		return postback.Health{}, err
+	}
+	tallies, err := r.Sources.Tallies(ctx, endpoint.ID, slotsSince(now.Add(-kept), now))
 	if err != nil {
 		return postback.Health{}, fmt.Errorf("read traffic: %w", err)
 	}
 	health.Traffic = sum(tallies, slotOf(now.Add(-window)))
-	if health.Waiting, err = r.Sources.Waiting(ctx, endpointID, maxWaiting); err != nil {
+	if health.Waiting, err = r.Sources.Waiting(ctx, endpoint.ID, maxWaiting); err != nil {
 		return postback.Health{}, fmt.Errorf("count what waits: %w", err)
 	}
 	health.WaitingLimit = maxWaiting
 	return health, nil
+}
+
+// block is why nothing can be sent to an endpoint: what keeps it alone, or else an
+// outage of our own. What was found before the endpoint was changed may be mended.
+func (r Reader) block(ctx context.Context, endpoint postback.Endpoint, now time.Time) (postback.Block, error) {
+	from := now.Add(-postback.BlockLasts)
+	if endpoint.UpdatedAt.After(from) {
+		from = endpoint.UpdatedAt
+	}
+	block, found, err := r.Sources.Block(ctx, endpoint.ID, from)
+	if err != nil || found {
+		return block, err //nolint:wrapcheck // it says what it was doing
+	}
+	outages, err := r.Sources.Outages(ctx)
+	if err != nil || len(outages) == 0 {
+		return block, err //nolint:wrapcheck // it says what it was doing
+	}
+	first := slices.MinFunc(outages, func(a, b postback.Outage) int { return a.Since.Compare(b.Since) })
+	return postback.Block{
+		EndpointID: endpoint.ID, Cause: first.Reason, Message: fmt.Sprintf("the process %s can send nothing: %s", first.Process, first.Message),
+		Since: first.Since, At: first.At,
+	}, nil
 }
 
 // OpenCircuits tells which endpoints are left alone because they keep failing.

@@ -12,6 +12,16 @@ import (
 	"github.com/waybillhq/waybill/store/storetest"
 )
 
+// held says of every endpoint until when it is held.
+type held time.Time
+
+func (h held) Until(postback.Endpoint, time.Time) time.Time { return time.Time(h) }
+
+// reader reads what a ledger has now, of endpoints that are not held.
+func reader(sources traffic.Sources) traffic.Reader {
+	return traffic.Reader{Sources: sources, Holds: held{}, Now: time.Now}
+}
+
 // TestHealthIsWhatAllProcessesWrote reads, over a real ledger, what two
 // processes counted, a trouble and what waits.
 func TestHealthIsWhatAllProcessesWrote(t *testing.T) {
@@ -38,7 +48,7 @@ func TestHealthIsWhatAllProcessesWrote(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	health, err := traffic.Reader{Sources: ledger, Now: time.Now}.Health(t.Context(), "ep_1", 15*time.Minute)
+	health, err := reader(ledger).Health(t.Context(), postback.Endpoint{ID: "ep_1"}, 15*time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +82,7 @@ func TestOpenCircuits(t *testing.T) {
 	if _, err := ledger.OpenCircuit(t.Context(), "ep_2", storetest.Noon(), storetest.After(time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	open, err := traffic.Reader{Sources: ledger, Now: time.Now}.OpenCircuits(t.Context())
+	open, err := reader(ledger).OpenCircuits(t.Context())
 	if err != nil || !maps.Equal(open, map[string]bool{"ep_2": true}) {
 		t.Errorf("got %v, %v", open, err)
 	}
@@ -81,11 +91,52 @@ func TestOpenCircuits(t *testing.T) {
 // TestHealthOfNobody is that of an endpoint which nothing was ever sent to.
 func TestHealthOfNobody(t *testing.T) {
 	t.Parallel()
-	health, err := traffic.Reader{Sources: testkit.OpenLedger(t), Now: time.Now}.Health(t.Context(), "ep_1", time.Hour)
+	health, err := reader(testkit.OpenLedger(t)).Health(t.Context(), postback.Endpoint{ID: "ep_1"}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if health.Traffic.Attempts != 0 || health.Trouble.Open() || !health.Waiting.Oldest.IsZero() || !health.Traffic.LastAttemptAt.IsZero() {
 		t.Errorf("got %+v", health)
 	}
+}
+
+// TestHealthSaysWhyNothingIsSent tells what blocks an endpoint as long as it is
+// found and the endpoint is not changed, else an outage of our own; and until when
+// the endpoint asked to be left alone.
+func TestHealthSaysWhyNothingIsSent(t *testing.T) {
+	t.Parallel()
+	ledger := testkit.OpenLedger(t)
+	now := storetest.After(time.Hour)
+	endpoint := postback.Endpoint{ID: "ep_1", UpdatedAt: storetest.Noon()}
+	until := now.Add(20 * time.Second)
+	expect := func(cause string, since time.Time) {
+		t.Helper()
+		read := traffic.Reader{Sources: ledger, Holds: held(until), Now: func() time.Time { return now }}
+		health, err := read.Health(t.Context(), endpoint, time.Hour)
+		if err != nil || health.Block.Cause != cause || !health.Block.Since.Equal(since) || (health.Block.Message == "") != (cause == "") {
+			t.Errorf("blocked by %+v, %v; want %q since %s", health.Block, err, cause, since)
+		}
+		if !health.HeldUntil.Equal(until) {
+			t.Errorf("held until %s, want %s", health.HeldUntil, until)
+		}
+	}
+	expect("", time.Time{})
+	outage := postback.Outage{Process: "a", Reason: "egress_source", Message: "no address", Since: now.Add(-time.Minute), At: now}
+	if err := ledger.NoteOutage(t.Context(), outage); err != nil {
+		t.Fatal(err)
+	}
+	expect("egress_source", outage.Since)
+	block := postback.Block{EndpointID: "ep_1", Cause: "secret_sealed", Message: "add key 2 to the keyring", At: now.Add(-time.Second)}
+	if err := ledger.NoteBlock(t.Context(), block); err != nil {
+		t.Fatal(err)
+	}
+	expect("secret_sealed", block.At)
+	endpoint.UpdatedAt = now // mended, it may be
+	expect("egress_source", outage.Since)
+	endpoint.UpdatedAt = storetest.Noon()
+	now, until = now.Add(postback.BlockLasts), time.Time{}
+	if err := ledger.EndOutage(t.Context(), "a", now); err != nil {
+		t.Fatal(err)
+	}
+	expect("", time.Time{}) // nobody finds it any more
 }

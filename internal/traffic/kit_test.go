@@ -87,6 +87,12 @@ func (l *ledger) Waiting(context.Context, string, int) (postback.Waiting, error)
 	return postback.Waiting{}, nil
 }
 
+func (l *ledger) Block(context.Context, string, time.Time) (postback.Block, bool, error) {
+	return postback.Block{}, false, nil
+}
+
+func (l *ledger) Outages(context.Context) ([]postback.Outage, error) { return nil, nil }
+
 func (l *ledger) set(change func(*ledger)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -120,7 +126,7 @@ func flush(t *testing.T, recorder *traffic.Recorder) {
 // lately is the traffic of "ep_1" in a window before now.
 func lately(t *testing.T, sources traffic.Sources, window time.Duration) postback.Traffic {
 	t.Helper()
-	health, err := traffic.Reader{Sources: sources, Now: time.Now}.Health(t.Context(), "ep_1", window)
+	health, err := reader(sources).Health(t.Context(), postback.Endpoint{ID: "ep_1"}, window)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -154,9 +154,13 @@ func switched(ctx context.Context, tx pgx.Tx, before postback.EndpointState, now
 	}
 }
 
+// forgetTrouble forgets the trouble of an endpoint that begins anew, and what
+// blocked it.
 func forgetTrouble(ctx context.Context, tx pgx.Tx, endpointID string) error {
-	if _, err := tx.Exec(ctx, `DELETE FROM troubles WHERE endpoint_id = $1`, endpointID); err != nil {
-		return fmt.Errorf("forget trouble: %w", err)
+	for _, forget := range []string{`DELETE FROM troubles WHERE endpoint_id = $1`, forgetBlock} {
+		if _, err := tx.Exec(ctx, forget, endpointID); err != nil {
+			return fmt.Errorf("forget trouble: %w", err)
+		}
 	}
 	return nil
 }

@@ -24,8 +24,8 @@ const (
 		WHERE endpoint_id = ?2 AND state = 'parked' AND reason <> 'ordered'
 		ORDER BY created_at, seq LIMIT 1)
 		RETURNING id`
-	markProbe = `UPDATE deliveries SET probe = 1 WHERE id = ?`
-	forget    = `DELETE FROM troubles WHERE endpoint_id = ?` // of an endpoint that begins anew
+	markProbe     = `UPDATE deliveries SET probe = 1 WHERE id = ?`
+	forgetTrouble = `DELETE FROM troubles WHERE endpoint_id = ?` // of an endpoint that begins anew
 )
 
 const troubleColumns = `endpoint_id, since, failed_at, failures, last_error, opened_at, tried_at, probes, probe_at`
@@ -138,8 +138,10 @@ func switched(ctx context.Context, db *session, before postback.EndpointState, n
 			return fmt.Errorf("note disabled endpoint: %w", err)
 		}
 	case now.State == postback.EndpointDeleted, now.State == postback.EndpointEnabled && wasDisabled:
-		if _, err := db.exec(ctx, forget, now.ID); err != nil {
-			return fmt.Errorf("forget trouble: %w", err)
+		for _, forget := range []string{forgetTrouble, forgetBlock} {
+			if _, err := db.exec(ctx, forget, now.ID); err != nil {
+				return fmt.Errorf("forget trouble: %w", err)
+			}
 		}
 	}
 	return nil

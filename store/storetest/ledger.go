@@ -26,6 +26,7 @@ type Ledger interface {
 	Traffic
 	Backlog
 	Notices
+	Blocks
 	Outages
 	Strays
 	Endpoints
@@ -252,6 +253,17 @@ type Notices interface {
 	Notices(ctx context.Context, limit int) ([]postback.Notice, error)
 	// ForgetNotice removes one; true for one caller only.
 	ForgetNotice(ctx context.Context, id string) (bool, error)
+}
+
+// Blocks keeps why nothing can be sent to endpoints.
+type Blocks interface {
+	// NoteBlock writes that an endpoint was found blocked, at its At. It is blocked
+	// since the first time, however the cause changes, unless it was not found to be
+	// for postback.BlockLasts. What was found last stays, whatever is written later.
+	NoteBlock(ctx context.Context, block postback.Block) error
+	// Block returns what was found last of an endpoint, at a time or later; false
+	// when nothing was.
+	Block(ctx context.Context, endpointID string, from time.Time) (postback.Block, bool, error)
 }
 
 // Outages keeps which processes cannot send, through no fault of an endpoint. All

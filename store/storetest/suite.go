@@ -28,6 +28,7 @@ func Run(t *testing.T, open func(t *testing.T) Ledger) {
 		{"traffic", trafficTests()},
 		{"backlog", backlogTests()},
 		{"notices", noticeTests()},
+		{"blocks", blockTests()},
 		{"outages", outageTests()},
 		{"strays", strayTests()},
 		{"endpoints", endpointTests()},
