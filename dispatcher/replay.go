@@ -29,7 +29,9 @@ type Reopener interface {
 
 // ReplayJobs keeps replay jobs and their snapshots.
 type ReplayJobs interface {
-	CreateReplay(ctx context.Context, job postback.ReplayJob) error
+	// CreateReplay writes a job; CodeLimit when as many of its publisher run as may (0:
+	// any number).
+	CreateReplay(ctx context.Context, job postback.ReplayJob, most int) error
 	CollectReplay(ctx context.Context, id string, limit int, at time.Time) (postback.ReplayJob, error)
 	AdvanceReplay(ctx context.Context, id string, handled, limit int, at time.Time) (postback.ReplayJob, error)
 	CancelReplay(ctx context.Context, id string, at time.Time) (postback.ReplayJob, error)
@@ -75,9 +77,6 @@ func (d *Dispatcher) StartReplay(ctx context.Context, filter postback.DeliveryFi
 	if rate < 0 || math.IsNaN(rate) {
 		return postback.ReplayJob{}, postback.Invalid("rate", postback.CodeInvalid, "must be a number and not negative; leave it out for no limit")
 	}
-	if err := d.roomForReplay(ctx, filter.Publisher, dryRun); err != nil {
-		return postback.ReplayJob{}, err
-	}
 	now := d.now()
 	// What ends after this moment is not the job's: so a delivery that fails
 	// again is not replayed by the same job again.
@@ -87,7 +86,9 @@ func (d *Dispatcher) StartReplay(ctx context.Context, filter postback.DeliveryFi
 		ID: id.New(id.Replay, now), Filter: filter, Rate: rate, DryRun: dryRun,
 		State: postback.ReplayRunning, CreatedAt: now,
 	}
+	most := d.MaxReplays
 	if dryRun {
+		most = 0 // it is done at once
 		groups, err := d.Replays.GroupDeliveries(ctx, filter)
 		if err != nil {
 			return postback.ReplayJob{}, fmt.Errorf("count deliveries to replay: %w", err)
@@ -97,36 +98,13 @@ func (d *Dispatcher) StartReplay(ctx context.Context, filter postback.DeliveryFi
 		}
 		job.Groups, job.State, job.EndedAt = groups[:min(len(groups), postback.MaxGroups)], postback.ReplayDone, now
 	}
-	if err := d.Replays.CreateReplay(ctx, job); err != nil {
+	if err := d.Replays.CreateReplay(ctx, job, most); err != nil {
 		return postback.ReplayJob{}, fmt.Errorf("record replay: %w", err)
 	}
 	if dryRun {
 		return job, nil
 	}
 	return d.firstPart(ctx, job), nil
-}
-
-// roomForReplay refuses a replay when as many of the publisher's run as may. Two
-// that start in the same moment may both pass: a few more do no harm.
-func (d *Dispatcher) roomForReplay(ctx context.Context, publisher string, dryRun bool) error {
-	if d.MaxReplays == 0 || dryRun {
-		return nil
-	}
-	jobs, err := d.Replays.RunningReplays(ctx)
-	if err != nil {
-		return fmt.Errorf("count replays: %w", err)
-	}
-	running := 0
-	for _, job := range jobs {
-		if job.Filter.Publisher == publisher {
-			running++
-		}
-	}
-	if running < d.MaxReplays {
-		return nil
-	}
-	return postback.Failure(postback.CodeLimit,
-		"%d replays run already, the most that may at once for a publisher, or for none (--max-replays-per-publisher); wait for one to end, cancel one, or raise the setting", running)
 }
 
 // firstPart collects the first part of a new job, all of a small one, so that

@@ -198,9 +198,9 @@ func (g gated) Reopen(ctx context.Context, ids []string, at, sweepAt time.Time) 
 	})
 }
 
-func (g gated) CreateReplay(ctx context.Context, job postback.ReplayJob) error {
+func (g gated) CreateReplay(ctx context.Context, job postback.ReplayJob, most int) error {
 	g.world.names.replay(job.ID)
-	return done(ctx, g, "create "+g.world.names.of(job.ID), func(ctx context.Context) error { return g.Ledger.CreateReplay(ctx, job) })
+	return done(ctx, g, "create "+g.world.names.of(job.ID), func(ctx context.Context) error { return g.Ledger.CreateReplay(ctx, job, most) })
 }
 
 func (g gated) CollectReplay(ctx context.Context, id string, limit int, at time.Time) (postback.ReplayJob, error) {

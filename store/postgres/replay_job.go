@@ -24,7 +24,10 @@ const (
 	openItems   = `UPDATE replay_items SET opened = generation + 1 WHERE replay = $1 AND delivery = ANY($2)`
 	dropItems   = `DELETE FROM replay_items WHERE replay = $1 AND delivery <= $2 AND opened IS NULL`
 	countReplay = `UPDATE replays SET replayed = $2, skipped = $3, skips = $4, state = $5, ended_at = $6 WHERE id = $1`
-	endReplay   = `UPDATE replays SET state = 'cancelled', ended_at = $2 WHERE id = $1`
+	// lockReplays lets those who start replays of a publisher count one after another.
+	lockReplays  = `SELECT pg_advisory_xact_lock(hashtext('waybill replays ' || $1), 'replays'::regclass::oid::integer)`
+	countRunning = `SELECT count(*) FROM replays WHERE state = 'running' AND publisher = $1`
+	endReplay    = `UPDATE replays SET state = 'cancelled', ended_at = $2 WHERE id = $1`
 )
 
 const (
@@ -59,8 +62,8 @@ func replayDest(r *replayRow) []any {
 	}
 }
 
-// CreateReplay writes a new job.
-func (l *Ledger) CreateReplay(ctx context.Context, job postback.ReplayJob) error {
+// CreateReplay writes a new job, unless as many of the publisher's run as may.
+func (l *Ledger) CreateReplay(ctx context.Context, job postback.ReplayJob, most int) error {
 	filter, err := encode(job.Filter)
 	if err != nil {
 		return err
@@ -73,9 +76,35 @@ func (l *Ledger) CreateReplay(ctx context.Context, job postback.ReplayJob) error
 	if err != nil {
 		return err
 	}
-	_, err = l.change(ctx, "write replay", insertReplay, job.ID, filter, clean(job.Filter.Publisher), job.Rate, job.DryRun, string(job.State),
-		job.Matched, job.Collected, job.Replayed, job.Skipped, skips, groups, moment(job.CreatedAt), moment(job.EndedAt))
-	return err
+	publisher := clean(job.Filter.Publisher)
+	err = l.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		if err := roomForReplay(ctx, tx, publisher, most); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, insertReplay, job.ID, filter, publisher, job.Rate, job.DryRun, string(job.State),
+			job.Matched, job.Collected, job.Replayed, job.Skipped, skips, groups, moment(job.CreatedAt), moment(job.EndedAt))
+		return err //nolint:wrapcheck // wrapped below
+	})
+	if err != nil {
+		return fmt.Errorf("write replay: %w", err)
+	}
+	return nil
+}
+
+// roomForReplay counts the replays of a publisher that run, one caller of it at a
+// time.
+func roomForReplay(ctx context.Context, tx pgx.Tx, publisher string, most int) error {
+	if most <= 0 {
+		return nil
+	}
+	if _, err := tx.Exec(ctx, lockReplays, publisher); err != nil {
+		return err //nolint:wrapcheck // callers say what they were doing
+	}
+	running, err := single(ctx, tx, "replays", one[int], countRunning, publisher)
+	if err != nil {
+		return err
+	}
+	return store.RoomForReplay(running, most) //nolint:wrapcheck // a domain error
 }
 
 // CollectReplay adds the next part of what the job's filter picks to its

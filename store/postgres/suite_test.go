@@ -163,6 +163,10 @@ func (p *pair) NoteBlock(ctx context.Context, block postback.Block) error {
 	return p.next().NoteBlock(ctx, block)
 }
 
+func (p *pair) CreateReplay(ctx context.Context, job postback.ReplayJob, most int) error {
+	return p.next().CreateReplay(ctx, job, most)
+}
+
 func (p *pair) ForgetNotice(ctx context.Context, id string) (bool, error) {
 	return p.next().ForgetNotice(ctx, id)
 }

@@ -23,6 +23,7 @@ const (
 	openItem     = `UPDATE replay_items SET opened = generation + 1 WHERE replay = ? AND position = ?`
 	dropItems    = `DELETE FROM replay_items WHERE replay = ? AND position >= ? AND opened IS NULL`
 	countReplay  = `UPDATE replays SET replayed = ?, skipped = ?, skips = ?, state = ?, ended_at = ? WHERE id = ?`
+	countRunning = `SELECT count(*) FROM replays WHERE state = 'running' AND coalesce(filter ->> 'publisher', '') = ?`
 	cancelReplay = `UPDATE replays SET state = 'cancelled', ended_at = ? WHERE id = ? AND state = 'running'`
 )
 
@@ -56,8 +57,8 @@ func readReplay(ctx context.Context, db querier, id string) (replayRow, error) {
 	return single(ctx, db, "replay", replayDest, `SELECT `+replayColumns+` FROM replays r WHERE r.id = ?`, id)
 }
 
-// CreateReplay writes a new job.
-func (l *Ledger) CreateReplay(ctx context.Context, job postback.ReplayJob) error {
+// CreateReplay writes a new job, unless as many of the publisher's run as may.
+func (l *Ledger) CreateReplay(ctx context.Context, job postback.ReplayJob, most int) error {
 	filter, err := encode(job.Filter)
 	if err != nil {
 		return err
@@ -70,9 +71,23 @@ func (l *Ledger) CreateReplay(ctx context.Context, job postback.ReplayJob) error
 	if err != nil {
 		return err
 	}
-	_, err = l.change(ctx, "write replay", 1, insertReplay, job.ID, filter, job.Rate, job.DryRun, string(job.State),
-		job.Matched, job.Collected, job.Replayed, job.Skipped, skips, groups, micros(job.CreatedAt), micros(job.EndedAt))
-	return err
+	_, err = write(ctx, l.writer, 1, func(ctx context.Context, db *session) (int64, error) {
+		if most > 0 {
+			running, err := countRows(ctx, db, countRunning, job.Filter.Publisher)
+			if err != nil {
+				return 0, err
+			}
+			if err := store.RoomForReplay(running, most); err != nil {
+				return 0, err //nolint:wrapcheck // a domain error
+			}
+		}
+		return db.exec(ctx, insertReplay, job.ID, filter, job.Rate, job.DryRun, string(job.State),
+			job.Matched, job.Collected, job.Replayed, job.Skipped, skips, groups, micros(job.CreatedAt), micros(job.EndedAt))
+	})
+	if err != nil {
+		return fmt.Errorf("write replay: %w", err)
+	}
+	return nil
 }
 
 // CollectReplay adds the next part of what the job's filter picks to its

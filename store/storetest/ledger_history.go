@@ -61,8 +61,9 @@ type Reopened = postback.Reopened
 // is one transaction, so that several processes may work on one job, and one
 // that dies leaves nothing half-done.
 type ReplayJobs interface {
-	// CreateReplay writes a new job.
-	CreateReplay(ctx context.Context, job postback.ReplayJob) error
+	// CreateReplay writes a new job; CodeLimit when as many of its filter's publisher,
+	// or of none, run already as may (0: any number), however many are created at once.
+	CreateReplay(ctx context.Context, job postback.ReplayJob, most int) error
 	// CollectReplay adds up to limit more ended deliveries that the job's filter
 	// picks, newest first, to its snapshot, each with the generation that ended,
 	// counts them as Matched, and returns the job. When there are no more, the

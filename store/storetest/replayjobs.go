@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
@@ -13,6 +14,7 @@ func replayTests() []test {
 		{"keep every field", replayKeeps},
 		{"are listed by publisher, newest first", replayListed},
 		{"that run are listed, oldest first", replayRunning},
+		{"run at once as many of a publisher as may, however many are created at once", replayLimited},
 		{"are not known when they are not there", replayUnknown},
 		{"collect what had ended and matched, in steps", replayCollects},
 		{"that collect nothing are done", replayNothing},
@@ -37,7 +39,7 @@ func (k kit) replay(id string, alter ...func(*postback.ReplayJob)) postback.Repl
 	for _, change := range alter {
 		change(&job)
 	}
-	k.must(k.CreateReplay(k.ctx(), job))
+	k.must(k.CreateReplay(k.ctx(), job, 0))
 	return job
 }
 
@@ -79,7 +81,7 @@ func replayKeeps(k kit) {
 	}
 	done := postback.ReplayJob{ID: "rpl_2", State: postback.ReplayDone, CreatedAt: Noon(), EndedAt: After(time.Hour)}
 	for _, want := range []postback.ReplayJob{full, done} {
-		k.must(k.CreateReplay(k.ctx(), want))
+		k.must(k.CreateReplay(k.ctx(), want, 0))
 		stored, err := k.Replay(k.ctx(), want.ID)
 		k.must(err)
 		same(k, "job", stored, want)
@@ -122,11 +124,44 @@ func replayRunning(k kit) {
 		{ID: "rpl_e", State: postback.ReplayCancelled, CreatedAt: Noon(), EndedAt: Noon()},
 	}
 	for _, job := range jobs {
-		k.must(k.CreateReplay(k.ctx(), job))
+		k.must(k.CreateReplay(k.ctx(), job, 0))
 	}
 	running, err := k.RunningReplays(k.ctx())
 	k.must(err)
 	same(k, "running", running, []postback.ReplayJob{jobs[1], jobs[0], jobs[2]})
+}
+
+func replayLimited(k kit) {
+	const most = 3
+	job := func(publisher string, i int) postback.ReplayJob {
+		return postback.ReplayJob{
+			ID: fmt.Sprintf("rpl_%s_%02d", publisher, i), State: postback.ReplayRunning, CreatedAt: Noon(), Filter: postback.DeliveryFilter{Publisher: publisher},
+		}
+	}
+	for _, publisher := range []string{"pub_1", "pub_2", ""} {
+		ended := job(publisher, 99)
+		ended.State, ended.EndedAt = postback.ReplayDone, Noon()
+		k.must(k.CreateReplay(k.ctx(), ended, most))
+		var refused atomic.Int64
+		together(20, func(i int) {
+			err := k.CreateReplay(k.ctx(), job(publisher, i), most)
+			switch {
+			case postback.CodeOf(err) == postback.CodeLimit:
+				refused.Add(1)
+			case err != nil:
+				k.Errorf("create: %v", err)
+			}
+		})
+		same(k, "refused", refused.Load(), 20-most)
+		k.fails(k.CreateReplay(k.ctx(), job(publisher, 50), most), postback.CodeLimit)
+	}
+	running, err := k.RunningReplays(k.ctx())
+	k.must(err)
+	same(k, "running", len(running), 3*most)
+	_, err = k.CancelReplay(k.ctx(), running[0].ID, After(time.Second))
+	k.must(err)
+	k.must(k.CreateReplay(k.ctx(), job(running[0].Filter.Publisher, 51), most))
+	k.must(k.CreateReplay(k.ctx(), job("pub_1", 52), 0))
 }
 
 func replayUnknown(k kit) {
