@@ -25,7 +25,7 @@ type EventFilter struct {
 	Publisher string
 	EventType string // a pattern
 	Rejected  bool   // only events that were refused on the queue
-	Unmatched bool   // only events that no endpoint wanted
+	Unmatched bool   // only events that no endpoint wanted; those of an operator only when Publisher says so
 	Since     time.Time
 	Until     time.Time
 }

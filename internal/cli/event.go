@@ -32,7 +32,7 @@ func (p *program) eventList() *cobra.Command {
 	flags.StringVar(&filter.Publisher, "publisher", "", "only those of this `PUBLISHER`")
 	flags.StringVar(&filter.Type, "type", "", "only those whose type matches this `PATTERN`")
 	flags.BoolVar(&filter.Rejected, "rejected", false, "only those that were refused on the queue")
-	flags.BoolVar(&filter.Unmatched, "unmatched", false, "only those that no endpoint wanted")
+	flags.BoolVar(&filter.Unmatched, "unmatched", false, "only those that no endpoint wanted; alerts with --publisher @operator alone")
 	filters(cmd, "publisher", "type", "rejected", "unmatched")
 	span.add(cmd)
 	chosen.add(cmd)

@@ -76,6 +76,9 @@ func listEvents(f postback.EventFilter, cursor string, limit int) (string, []any
 	if f.Unmatched {
 		where.add(`e.unmatched`)
 	}
+	if f.Unmatched && f.Publisher == "" {
+		where.add(`e.publisher <> '` + postback.Operator + `'`)
+	}
 	if err := where.addAfter(`e.accepted_at`, `e.seq`, store.Events, cursor); err != nil {
 		return "", nil, err
 	}

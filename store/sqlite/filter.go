@@ -158,6 +158,9 @@ func eventQuery(f postback.EventFilter) (index string, where conditions) {
 	if f.Unmatched {
 		where.add(`e.unmatched = 1`)
 	}
+	if f.Unmatched && f.Publisher == "" {
+		where.add(`e.publisher <> ?`, postback.Operator)
+	}
 	switch {
 	case f.Rejected:
 		return "events_rejected", where

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
@@ -11,6 +12,7 @@ func strayTests() []test {
 	return []test{
 		{"are listed by publisher", strayListed},
 		{"are counted up to a number", strayLimited},
+		{"of an operator are listed when they are asked for", strayOfOperator},
 	}
 }
 
@@ -64,4 +66,24 @@ func strayLimited(k kit) {
 	same(k, "unmatched", found, []postback.Unmatched{
 		{Publisher: "pub_1", Count: 3, First: Noon(), Last: After(2 * time.Second), Events: []string{"evt_0", "evt_1", "evt_2"}},
 	})
+}
+
+func strayOfOperator(k kit) {
+	k.stray("pub_1", "one", Noon())
+	k.stray(postback.Operator, "op_1", After(time.Second))
+	k.stray("pub_2", "two", After(2*time.Second))
+	for want, filter := range map[string]postback.EventFilter{
+		"two one":      {Unmatched: true},
+		"op_1":         {Unmatched: true, Publisher: postback.Operator},
+		"one":          {Unmatched: true, Publisher: "pub_1"},
+		"two op_1 one": {},
+	} {
+		listed, _, err := k.Events(k.ctx(), filter, postback.Page{Limit: 10})
+		k.must(err)
+		var found []string
+		for _, event := range listed {
+			found = append(found, event.ID)
+		}
+		same(k, "events", strings.Join(found, " "), want)
+	}
 }
