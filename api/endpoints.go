@@ -13,6 +13,7 @@ import (
 func (s *server) routeEndpoints() {
 	create := operation("create-endpoint", http.MethodPost, "/v1/endpoints", "Make an endpoint; the answer shows its secret, this once")
 	create.DefaultStatus = http.StatusCreated
+	create = s.refusing(create, http.StatusConflict, "`limit_reached`: the publisher has as many endpoints as it may (--max-endpoints-per-publisher)")
 	add(s, create, owners(), s.createEndpoint)
 	add(s, operation("list-endpoints", http.MethodGet, "/v1/endpoints", "List endpoints, newest first"), readers(), s.listEndpoints)
 	add(s, operation("get-endpoint", http.MethodGet, "/v1/endpoints/{id}", "Show an endpoint"), readers(), s.getEndpoint)

@@ -3,9 +3,12 @@ package api_test
 import (
 	"encoding/json"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/waybillhq/waybill/postback"
 )
 
 type document struct {
@@ -14,8 +17,12 @@ type document struct {
 		Version string `json:"version"`
 	} `json:"info"`
 	Paths map[string]map[string]struct {
-		OperationID string           `json:"operationId"`
-		Responses   map[string]any   `json:"responses"`
+		OperationID string `json:"operationId"`
+		Responses   map[string]struct {
+			Description string         `json:"description"`
+			Headers     map[string]any `json:"headers"`
+			Content     map[string]any `json:"content"`
+		} `json:"responses"`
 		Security    []map[string]any `json:"security"`
 		RequestBody *struct {
 			Content map[string]any `json:"content"`
@@ -29,14 +36,63 @@ type document struct {
 	} `json:"components"`
 }
 
+func readDocument(t *testing.T, text string) (doc document) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), &doc); err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+// Every call that a bound may refuse is described with that answer, and no other is.
+func TestOpenAPINamesTheBounds(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	doc := readDocument(t, b.call(t, "producer", "GET", "/openapi.json", "").body)
+	parameter := strings.NewReplacer("{id}", "x", "{name}", "x")
+	paced, limited := 0, map[string]bool{}
+	for path, methods := range doc.Paths {
+		for method, operation := range methods {
+			answer := b.call(t, "guess", strings.ToUpper(method), parameter.Replace(path), "")
+			described, named := operation.Responses["429"]
+			if refused := answer.status == http.StatusTooManyRequests; refused != named || refused != (answer.header.Get("Retry-After") != "") {
+				t.Errorf("%s %s answers %d, described: %t", method, path, answer.status, named)
+			}
+			if named {
+				paced++
+				if described.Headers["Retry-After"] == nil || described.Content["application/problem+json"] == nil || !strings.Contains(described.Description, string(postback.CodeTooManyRequests)) {
+					t.Errorf("%s %s: 429 is described as %+v", method, path, described)
+				}
+			}
+			if strings.Contains(operation.Responses["409"].Description, string(postback.CodeLimit)) {
+				limited[strings.ToUpper(method)+" "+path] = true
+			}
+		}
+	}
+	if paced < 20 {
+		t.Errorf("only %d calls are paced", paced)
+	}
+	for _, row := range accessTable() {
+		b.fill()
+		b.down = nil
+		if row.method == "POST" && (row.path == "/v1/endpoints" || row.path == "/v1/replays") {
+			b.down = postback.Failure(postback.CodeLimit, "there are as many as may be")
+		}
+		answer := b.call(t, "admin", row.method, row.path, row.body)
+		if reached := answer.status == http.StatusConflict; reached != limited[row.method+" "+row.path] {
+			t.Errorf("%s %s answers %d %s; described: %t", row.method, row.path, answer.status, answer.body, limited[row.method+" "+row.path])
+		}
+	}
+	if len(limited) != 2 {
+		t.Errorf("described are %v", limited)
+	}
+}
+
 func TestOpenAPI(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	got := b.call(t, "producer", "GET", "/openapi.json", "")
-	var doc document
-	if err := json.Unmarshal([]byte(got.body), &doc); err != nil {
-		t.Fatal(err)
-	}
+	doc := readDocument(t, got.body)
 	if !strings.HasPrefix(doc.OpenAPI, "3.1") || doc.Info.Version != "1.2.3" {
 		t.Errorf("openapi %q, version %q", doc.OpenAPI, doc.Info.Version)
 	}
@@ -44,7 +100,7 @@ func TestOpenAPI(t *testing.T) {
 	for path, methods := range doc.Paths {
 		for method, operation := range methods {
 			routes = append(routes, strings.ToUpper(method)+" "+path)
-			if operation.OperationID == "" || operation.Responses["default"] == nil || len(operation.Responses) < 2 {
+			if operation.OperationID == "" || operation.Responses["default"].Content == nil || len(operation.Responses) < 2 {
 				t.Errorf("%s %s is not described: %+v", method, path, operation)
 			}
 			public := path == "/healthz" || path == "/readyz"

@@ -101,6 +101,26 @@ func (s *server) addRaw(op huma.Operation, roles []postback.Role, handler func(h
 	})
 }
 
+// refusing documents by which status an operation says that it has reached a bound.
+func (s *server) refusing(op huma.Operation, status int, description string) huma.Operation {
+	if op.Responses == nil {
+		op.Responses = map[string]*huma.Response{}
+	}
+	op.Responses[strconv.Itoa(status)] = s.content(description, "application/problem+json", reflect.TypeFor[problem]())
+	return op
+}
+
+// pacing documents that a key may make too many requests, or a client try too many
+// wrong keys.
+func (s *server) pacing(op huma.Operation) huma.Operation {
+	op = s.refusing(op, http.StatusTooManyRequests,
+		"`too_many_requests`: the key makes more requests a second than it may (--max-requests-per-key), or the client tried too many wrong keys; send again after Retry-After")
+	op.Responses["429"].Headers = map[string]*huma.Param{"Retry-After": {
+		Description: "After how many seconds it may be tried again", Schema: &huma.Schema{Type: huma.TypeInteger},
+	}}
+	return op
+}
+
 // secure documents who may call and that everything else is a problem.
 func (s *server) secure(op *huma.Operation, roles []postback.Role) {
 	if op.Responses == nil {
@@ -110,6 +130,7 @@ func (s *server) secure(op *huma.Operation, roles []postback.Role) {
 	if len(roles) == 0 {
 		return
 	}
+	*op = s.pacing(*op)
 	op.Security = []map[string][]string{{"key": {}}}
 	op.Description += "Roles:"
 	for i, role := range roles {

@@ -145,6 +145,7 @@ func replayOf(job postback.ReplayJob) replayView {
 func (s *server) routeReplays() {
 	start := operation("start-replay", http.MethodPost, "/v1/replays", "Replay every ended delivery that a filter picks")
 	start.DefaultStatus = http.StatusAccepted
+	start = s.refusing(start, http.StatusConflict, "`limit_reached`: as many replays of the publisher, or of none, run as may at once (--max-replays-per-publisher)")
 	add(s, start, owners(), s.startReplay)
 	add(s, operation("list-replays", http.MethodGet, "/v1/replays", "List replays, newest first"), readers(), s.listReplays)
 	add(s, operation("get-replay", http.MethodGet, "/v1/replays/{id}", "Show how far a replay got"), readers(), s.getReplay)
