@@ -8,6 +8,8 @@ import (
 	"mime"
 	"net/http"
 	"reflect"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -28,6 +30,7 @@ type batchAnswer struct {
 // batchResult is the answer to one event: what /v1/events would have answered.
 type batchResult struct {
 	Index      int                `json:"index" doc:"The event's place in the batch, from 0"`
+	Line       int                `json:"line,omitempty" doc:"Its line in a body of NDJSON, from 1; empty ones count"`
 	Status     int                `json:"status" enum:"202,200,409,422,500,503" doc:"202 accepted, 200 a repeat, 409 another content under this id, 422 refused"`
 	ID         string             `json:"id,omitempty"`
 	Duplicate  *bool              `json:"duplicate,omitempty"`
@@ -57,16 +60,16 @@ func (s *server) sendBatch(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	texts, err := splitBatch(r.Header.Get("Content-Type"), body)
+	parts, err := splitBatch(r.Header.Get("Content-Type"), body)
 	if err != nil {
 		return err
 	}
-	results := make([]batchResult, len(texts))
-	events := make([]postback.Event, 0, len(texts))
-	places := make([]int, 0, len(texts)) // of each event in results
-	for i, text := range texts {
-		results[i].Index = i
-		event, err := postback.ParseEvent(text)
+	results := make([]batchResult, len(parts))
+	events := make([]postback.Event, 0, len(parts))
+	places := make([]int, 0, len(parts)) // of each event in results
+	for i, part := range parts {
+		results[i].Index, results[i].Line = i, part.Line
+		event, err := postback.ParseEventPart(part.text, part.Part)
 		if err != nil {
 			results[i].refuse(r, err)
 			continue
@@ -111,52 +114,69 @@ func (b *batchResult) refuse(r *http.Request, err error) {
 	}
 }
 
+// batchPart is one event of a batch as it was sent.
+type batchPart struct {
+	postback.Part
+	text []byte
+}
+
 // splitBatch finds the events in a batch: the lines of NDJSON, or the list in
 // an object.
-func splitBatch(contentType string, body []byte) ([]json.RawMessage, error) {
+func splitBatch(contentType string, body []byte) ([]batchPart, error) {
 	mediaType, _, _ := mime.ParseMediaType(contentType)
-	var texts []json.RawMessage
+	var parts []batchPart
 	var err error
 	switch mediaType {
 	case "application/x-ndjson", "application/ndjson", "application/jsonl":
-		texts, err = splitLines(body)
+		parts, err = splitLines(body)
 	default:
-		var wire struct {
-			Events []json.RawMessage `json:"events"`
-		}
-		err = postback.DecodeObject(body, &wire)
-		texts = wire.Events
+		parts, err = splitList(body)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read batch: %w", explainMany(body, err))
 	}
-	if len(texts) == 0 {
+	if len(parts) == 0 {
 		return nil, postback.Invalid("events", postback.CodeInvalid, "holds no event; send 1 to %d", postback.MaxBatch)
 	}
-	if len(texts) > postback.MaxBatch {
-		return nil, postback.Invalid("events", postback.CodeTooLarge, "holds %d events; send %d at most", len(texts), postback.MaxBatch)
+	if len(parts) > postback.MaxBatch {
+		return nil, postback.Invalid("events", postback.CodeTooLarge, "holds %d events; send %d at most", len(parts), postback.MaxBatch)
 	}
-	return texts, nil
+	return parts, nil
+}
+
+// splitList finds the events of an object.
+func splitList(body []byte) ([]batchPart, error) {
+	var wire struct {
+		Events []json.RawMessage `json:"events"`
+	}
+	err := postback.DecodeObject(body, &wire)
+	return convertAll(wire.Events, func(text json.RawMessage) batchPart { return batchPart{postback.Part{Name: "the event"}, text} }), err
 }
 
 // splitLines finds the events of NDJSON. A single object over several lines, or
 // one that holds a list, is JSON that was called NDJSON by mistake.
-func splitLines(body []byte) ([]json.RawMessage, error) {
-	var texts []json.RawMessage
+func splitLines(body []byte) ([]batchPart, error) {
+	var parts []batchPart
+	number, before := 0, 0
 	for line := range bytes.Lines(body) {
-		if line = bytes.TrimSpace(line); len(line) > 0 {
-			texts = append(texts, line)
+		number++
+		text := bytes.TrimLeftFunc(line, unicode.IsSpace)
+		indent := line[:len(line)-len(text)]
+		if text = bytes.TrimSpace(text); len(text) > 0 {
+			place := postback.Part{Name: "the line", Line: number, Columns: utf8.RuneCount(indent), Bytes: before + len(indent)}
+			parts = append(parts, batchPart{place, text})
 		}
+		before += len(line)
 	}
 	var wire struct {
 		Events json.RawMessage `json:"events"`
 	}
 	whole := json.Valid(body) && json.Unmarshal(body, &wire) == nil
-	if whole && (len(texts) > 1 || wire.Events != nil) {
+	if whole && (len(parts) > 1 || wire.Events != nil) {
 		return nil, postback.Failure(postback.CodeInvalid,
 			"the body is one JSON object, but its Content-Type says NDJSON, one event on each line: send it as application/json")
 	}
-	return texts, nil
+	return parts, nil
 }
 
 // explainMany replaces the error about a body that holds several objects: it is

@@ -161,7 +161,7 @@ func TestBatchAllBad(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	got := b.call(t, "producer", "POST", "/v1/events/batch", "{\n", "Content-Type", "application/x-ndjson; charset=utf-8")
-	want := `{"results":[{"index":0,"status":422,"error":{"code":"invalid_request","message":"the body is not valid JSON: it ends too early, at line 1, column 2 (byte 2)"}}]}` + "\n"
+	want := `{"results":[{"index":0,"line":1,"status":422,"error":{"code":"invalid_request","message":"the line is not valid JSON: it ends too early, at line 1, column 2 (byte 2)"}}]}` + "\n"
 	if got.status != 200 || got.body != want {
 		t.Errorf("got %d %s", got.status, got.body)
 	}

@@ -40,6 +40,7 @@ type AcceptedDelivery struct {
 // 200 (a duplicate), or 409 or 422 and an Error.
 type BatchResult struct {
 	Index      int                `json:"index"`
+	Line       int                `json:"line,omitempty"` // of SendLines, from 1; empty ones count
 	Status     int                `json:"status"`
 	ID         string             `json:"id,omitempty"`
 	Duplicate  bool               `json:"duplicate,omitempty"`

@@ -13,15 +13,17 @@ import (
 // DecodeObject reads exactly one JSON object into a struct. Malformed JSON,
 // unknown and duplicate top-level fields, null in one, a wrong type and anything
 // after the object are errors that name the field and never repeat a value.
-func DecodeObject(text []byte, into any) error {
-	nulls, err := checkObject(text)
+func DecodeObject(text []byte, into any) error { return source{text: text}.decode(into) }
+
+func (s source) decode(into any) error {
+	nulls, err := s.checkObject()
 	if err != nil {
 		return err
 	}
 	if len(nulls) > 0 {
 		return Null(nulls[0])
 	}
-	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder := json.NewDecoder(bytes.NewReader(s.text))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(into); err != nil {
 		return explainDecode(err)
@@ -32,21 +34,22 @@ func DecodeObject(text []byte, into any) error {
 // CheckObject reports whether a text is exactly one JSON object, as DecodeObject
 // does, but lets its fields be null.
 func CheckObject(text []byte) error {
-	_, err := checkObject(text)
+	_, err := source{text: text}.checkObject()
 	return err
 }
 
 // CheckJSON reports whether a text is exactly one JSON object, whatever it holds.
 // Its error says where it is not.
 func CheckJSON(text []byte) error {
-	if err := checkText(text); err != nil {
+	whole := source{text: text}
+	if err := whole.checkText(); err != nil {
 		return err
 	}
-	if err := checkSyntax(text); err != nil {
+	if err := whole.checkSyntax(); err != nil {
 		return err
 	}
 	if bytes.TrimLeft(text, " \t\r\n")[0] != '{' {
-		return Failure(CodeInvalid, "the body must be a JSON object")
+		return Failure(CodeInvalid, "%s must be a JSON object", whole)
 	}
 	return nil
 }
@@ -58,29 +61,29 @@ func Null(field string) *Error {
 }
 
 // checkObject also says which fields are null.
-func checkObject(text []byte) (nulls []string, err error) {
-	if err := checkText(text); err != nil {
+func (s source) checkObject() (nulls []string, err error) {
+	if err := s.checkText(); err != nil {
 		return nil, err
 	}
-	if err := checkSyntax(text); err != nil {
+	if err := s.checkSyntax(); err != nil {
 		return nil, err
 	}
-	return checkTopLevel(text)
+	return s.checkTopLevel()
 }
 
 // checkTopLevel finds what encoding/json lets pass: a body that is no object,
 // a name written twice, a name in another case, and null for anything.
-func checkTopLevel(text []byte) (nulls []string, err error) {
-	decoder := json.NewDecoder(bytes.NewReader(text))
+func (s source) checkTopLevel() (nulls []string, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(s.text))
 	open, err := decoder.Token()
 	if err != nil || open != json.Delim('{') {
-		return nil, Failure(CodeInvalid, "the body must be a JSON object")
+		return nil, Failure(CodeInvalid, "%s must be a JSON object", s)
 	}
 	seen := map[string]bool{}
 	for decoder.More() {
 		token, err := decoder.Token()
 		if err != nil {
-			return nil, Failure(CodeInvalid, "the body is not valid JSON")
+			return nil, Failure(CodeInvalid, "%s is not valid JSON", s)
 		}
 		name, _ := token.(string)
 		if seen[name] {
@@ -92,7 +95,7 @@ func checkTopLevel(text []byte) (nulls []string, err error) {
 		seen[name] = true
 		var skipped json.RawMessage
 		if err := decoder.Decode(&skipped); err != nil {
-			return nil, Failure(CodeInvalid, "the body is not valid JSON")
+			return nil, Failure(CodeInvalid, "%s is not valid JSON", s)
 		}
 		if string(skipped) == "null" {
 			nulls = append(nulls, name)

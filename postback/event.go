@@ -52,7 +52,10 @@ func (e Event) When() time.Time {
 // ParseEvent reads the JSON of POST /v1/events: the one reader for HTTP,
 // batches and the events queue. Unknown fields, duplicate fields, a wrong type
 // and a missing field are errors that name the field. The id may be absent.
-func ParseEvent(text []byte) (Event, error) {
+func ParseEvent(text []byte) (Event, error) { return ParseEventPart(text, Part{}) }
+
+// ParseEventPart reads an event that was sent as a part of a body.
+func ParseEventPart(text []byte, part Part) (Event, error) {
 	if len(text) > MaxEventBytes {
 		return Event{}, Failure(CodeTooLarge, "an event may be %d bytes of JSON at most; this one is %d", MaxEventBytes, len(text))
 	}
@@ -63,7 +66,7 @@ func ParseEvent(text []byte) (Event, error) {
 		Data       json.RawMessage `json:"data"`
 		OccurredAt *string         `json:"occurred_at"`
 	}
-	if err := DecodeObject(text, &wire); err != nil {
+	if err := (source{text, part}).decode(&wire); err != nil {
 		return Event{}, err
 	}
 	event := Event{}
