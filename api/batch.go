@@ -43,6 +43,9 @@ type batchError struct {
 	Code    postback.Code `json:"code"`
 	Field   string        `json:"field,omitempty" doc:"Relative to the event"`
 	Message string        `json:"message"`
+
+	Errors []fieldProblem `json:"errors,omitempty" nullable:"false" doc:"Of each endpoint that wants the event, when none can carry it"`
+	More   int            `json:"more_errors,omitempty" doc:"How many are not listed"`
 }
 
 func (s *server) routeBatch() {
@@ -111,6 +114,9 @@ func (b *batchResult) refuse(r *http.Request, err error) {
 	var domain *postback.Error
 	if errors.As(err, &domain) && domain.Code == p.Code {
 		b.Error.Message = domain.Message
+		if b.Error.More = domain.Problems.More; len(domain.Problems.Named) > 0 {
+			b.Error.Errors = p.Errors
+		}
 	}
 }
 

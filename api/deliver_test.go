@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"net/http"
+	"reflect"
 	"testing"
 	"time"
 
@@ -19,7 +20,9 @@ func (f fakeRematcher) DeliverEvents(ctx context.Context, filter postback.EventF
 	defer f.mu.Unlock()
 	f.rematched = append(f.rematched, filter)
 	if cursor == "" {
-		return postback.Rematch{Events: 10, Deliveries: 7, Unmatched: 2, Unsendable: 1, Next: "more"}, f.down
+		return postback.Rematch{Events: 10, Deliveries: 7, Unmatched: 2, Unsendable: 1, Next: "more", Problems: postback.Problems{
+			Named: []postback.Problem{{EndpointID: "ep_1", Code: "value_missing", Field: "data.uid", Message: "is required", EventID: "evt_1", Events: 2}}, More: 3,
+		}}, f.down
 	}
 	return postback.Rematch{Events: 1, Deliveries: 1}, f.down
 }
@@ -30,11 +33,15 @@ func TestDeliverEvents(t *testing.T) {
 	c := b.client(t, "publisher")
 	filter := client.EventFilter{Type: "conversion.*", Unmatched: true, Since: client.Time{Time: start.Add(-time.Hour)}}
 	first, err := c.DeliverEvents(t.Context(), filter, "", true)
-	if err != nil || first != (client.Rematch{Events: 10, Deliveries: 7, Unmatched: 2, Unsendable: 1, NextCursor: "more"}) {
+	want := client.Rematch{
+		Events: 10, Deliveries: 7, Unmatched: 2, Unsendable: 1, NextCursor: "more", MoreProblems: 3,
+		Problems: []client.RematchProblem{{EndpointID: "ep_1", Code: "value_missing", Field: "data.uid", Message: "is required", EventID: "evt_1", Events: 2}},
+	}
+	if err != nil || !reflect.DeepEqual(first, want) {
 		t.Fatalf("got %+v, %v", first, err)
 	}
 	last, err := c.DeliverEvents(t.Context(), filter, first.NextCursor, true)
-	if err != nil || last != (client.Rematch{Events: 1, Deliveries: 1}) {
+	if err != nil || !reflect.DeepEqual(last, client.Rematch{Events: 1, Deliveries: 1}) {
 		t.Errorf("got %+v, %v", last, err)
 	}
 	got := b.rematched[1]

@@ -199,3 +199,34 @@ func TestReadEvents(t *testing.T) {
 		t.Errorf("got %s, %v", odd.Data, err)
 	}
 }
+
+// An event that no endpoint can carry is refused with each endpoint and its field,
+// alone and in a batch.
+func TestARefusalListsEndpoints(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	c := b.client(t, "producer")
+	event := client.Event{Type: "conversion.completed", Publisher: "pub_uncarried", Data: json.RawMessage(`{}`)}
+	_, err := c.SendEvent(t.Context(), event)
+	var refused *client.Problem
+	if !errors.As(err, &refused) || refused.Status != http.StatusUnprocessableEntity || refused.Code != "missing_field" || refused.Field != "data.user_id" {
+		t.Fatalf("got %v", err)
+	}
+	results, err := c.SendBatch(t.Context(), []client.Event{event})
+	if err != nil || results[0].Status != http.StatusUnprocessableEntity || results[0].Error == nil {
+		t.Fatalf("got %+v, %v", results, err)
+	}
+	message := results[0].Error.Message
+	if !strings.Contains(message, "endpoint ep_0, the first of 12") || refused.Detail != "data.user_id: "+message {
+		t.Errorf("refused with %q and %q", refused.Detail, message)
+	}
+	for _, listed := range [][]client.FieldError{refused.Errors, results[0].Error.Errors} {
+		want := client.FieldError{Field: "data.user_id", Message: "is required by the scheme", Code: "missing_field", EndpointID: "ep_9"}
+		if len(listed) != postback.MaxProblems || listed[9] != want {
+			t.Errorf("listed are %+v", listed)
+		}
+	}
+	if refused.More != 2 || results[0].Error.More != 2 {
+		t.Errorf("%d and %d are not listed", refused.More, results[0].Error.More)
+	}
+}

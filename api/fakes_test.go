@@ -92,6 +92,12 @@ func (f fakeIntake) Accept(ctx context.Context, events []postback.Event) ([]post
 		switch {
 		case event.Publisher == "pub_unsendable":
 			answer = postback.Acceptance{Event: event, Err: postback.Invalid("data.user_id", "missing_field", "is required by the scheme")}
+		case event.Publisher == "pub_uncarried":
+			var problems postback.Problems
+			for i := range postback.MaxProblems + 2 {
+				problems.Add(fmt.Sprintf("ep_%d", i), event.ID, postback.Invalid("data.user_id", "missing_field", "is required by the scheme"))
+			}
+			answer = postback.Acceptance{Event: event, Err: problems.Refusal()}
 		case repeated && !slices.Equal(known.Digest, event.Digest):
 			answer.Err = postback.Failure(postback.CodeConflict, "this id has other content")
 		default:

@@ -39,14 +39,17 @@ type problem struct {
 	Code   postback.Code  `json:"code" doc:"Stable; for programs" example:"invalid_request"`
 	Field  string         `json:"field,omitempty" doc:"The field that the problem is about, if one" example:"retry.schedule[0]"`
 	Errors []fieldProblem `json:"errors,omitempty" nullable:"false" doc:"Everything that is wrong"`
+	More   int            `json:"more_errors,omitempty" doc:"How many are not listed"`
 
 	wait time.Duration // until it may be tried again; 0: some seconds
 }
 
 // fieldProblem is one thing that is wrong with a request.
 type fieldProblem struct {
-	Field   string `json:"field"`
-	Message string `json:"message"`
+	Field      string        `json:"field"`
+	Message    string        `json:"message"`
+	Code       postback.Code `json:"code,omitempty" doc:"When it is about an endpoint"`
+	EndpointID string        `json:"endpoint_id,omitempty" doc:"The endpoint that cannot carry the event"`
 }
 
 // Error makes a problem an error that a handler can return to huma.
@@ -122,11 +125,23 @@ func problemOf(ctx context.Context, err error) *problem {
 		Type: "about:blank", Title: http.StatusText(status), Status: status,
 		Detail: domain.Error(), Code: domain.Code, Field: domain.Field,
 	}
-	if domain.Field != "" {
-		p.Errors = []fieldProblem{{Field: domain.Field, Message: domain.Message}}
-	}
+	p.Errors, p.More = listed(domain), domain.Problems.More
 	recordOf(ctx).code = p.Code
 	return p
+}
+
+// listed is everything that is wrong: the problems of endpoints, or else the error's
+// own field.
+func listed(domain *postback.Error) []fieldProblem {
+	if len(domain.Problems.Named) > 0 {
+		return convertAll(domain.Problems.Named, func(one postback.Problem) fieldProblem {
+			return fieldProblem{Field: one.Field, Message: one.Message, Code: one.Code, EndpointID: one.EndpointID}
+		})
+	}
+	if domain.Field == "" {
+		return nil
+	}
+	return []fieldProblem{{Field: domain.Field, Message: domain.Message}}
 }
 
 // fail writes an error as a problem document.

@@ -54,6 +54,8 @@ type BatchError struct {
 	Code    postback.Code `json:"code"`
 	Field   string        `json:"field,omitempty"`
 	Message string        `json:"message"`
+	Errors  []FieldError  `json:"errors,omitempty"`      // of each endpoint that wants the event, when none can carry it
+	More    int           `json:"more_errors,omitempty"` // that Errors does not list
 }
 
 // StoredEvent is an event as Waybill keeps it.
@@ -156,11 +158,24 @@ func (c *Client) Events(ctx context.Context, filter EventFilter) iter.Seq2[Store
 
 // Rematch says what a part of the events came to that were matched again.
 type Rematch struct {
-	Events     int    `json:"events"`                // that were looked at
-	Deliveries int    `json:"deliveries"`            // that were made, or would be
-	Unmatched  int    `json:"unmatched"`             // events that no endpoint wants still
-	Unsendable int    `json:"unsendable"`            // events that no endpoint that wants them can carry
-	NextCursor string `json:"next_cursor,omitempty"` // asks for the next part; empty at the end
+	Events     int `json:"events"`     // that were looked at
+	Deliveries int `json:"deliveries"` // that were made, or would be
+	Unmatched  int `json:"unmatched"`  // events that no endpoint wants still
+	Unsendable int `json:"unsendable"` // events that no endpoint that wants them can carry
+	// Problems are why endpoints cannot carry events.
+	Problems     []RematchProblem `json:"problems,omitempty"`
+	MoreProblems int              `json:"more_problems,omitempty"` // that Problems does not list
+	NextCursor   string           `json:"next_cursor,omitempty"`   // asks for the next part; empty at the end
+}
+
+// RematchProblem is why an endpoint cannot carry events.
+type RematchProblem struct {
+	EndpointID string        `json:"endpoint_id"`
+	Code       postback.Code `json:"code"`
+	Field      string        `json:"field,omitempty"` // of the event
+	Message    string        `json:"message"`
+	EventID    string        `json:"event_id"` // the first of the events
+	Events     int           `json:"events"`
 }
 
 // DeliverEvents matches recorded events that the filter picks with the endpoints

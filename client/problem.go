@@ -28,14 +28,18 @@ type Problem struct {
 	Code   postback.Code `json:"code"`            // stable; for programs
 	Field  string        `json:"field,omitempty"` // what it is about, such as "data.user_id"
 	Errors []FieldError  `json:"errors,omitempty"`
+	More   int           `json:"more_errors,omitempty"` // that Errors does not list
 	// RetryAfter is how long Waybill asks to wait; zero when it did not say.
 	RetryAfter time.Duration `json:"-"`
 }
 
-// FieldError is one of several things that are wrong with a request.
+// FieldError is one of several things that are wrong with a request. An event that
+// no endpoint can carry has one for each, with a code.
 type FieldError struct {
-	Field   string `json:"field"`
-	Message string `json:"message"`
+	Field      string        `json:"field"`
+	Message    string        `json:"message"`
+	Code       postback.Code `json:"code,omitempty"`
+	EndpointID string        `json:"endpoint_id,omitempty"`
 }
 
 // Error says what is wrong and how to mend it, then the code.

@@ -2,7 +2,6 @@ package dispatcher
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -120,21 +119,21 @@ func (d *Dispatcher) prepare(event postback.Event, at time.Time) postback.Accept
 		event.ID = id.New(id.Event, at)
 	}
 	item := postback.Acceptance{Event: event}
-	var refusal error
+	var problems postback.Problems
 	carried := false
 	for _, endpoint := range d.Endpoints.Matching(event.Publisher, event.Type) {
 		delivery := d.newDelivery(event, endpoint)
 		if err := d.Carrier.Carries(endpoint, event); err != nil {
 			delivery = unsendable(delivery, err)
 			item.Warnings = append(item.Warnings, warning(delivery, err.Error()))
-			refusal = cmp.Or(refusal, fmt.Errorf("endpoint %s: %w", endpoint.ID, err))
+			problems.Add(endpoint.ID, event.ID, err)
 		} else {
 			carried = true
 			item.Warnings = append(item.Warnings, d.Carrier.Empty(endpoint, event)...)
 		}
 		item.Deliveries = append(item.Deliveries, delivery)
 	}
-	if refusal != nil && !carried {
+	if refusal := problems.Refusal(); refusal != nil && !carried {
 		return postback.Acceptance{Event: event, Err: refusal}
 	}
 	if len(item.Deliveries) == 0 {

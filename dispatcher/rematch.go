@@ -53,7 +53,7 @@ func (d *Dispatcher) deliverEvent(ctx context.Context, eventID string, dryRun bo
 		return fmt.Errorf("read event: %w", err)
 	}
 	done.Events++
-	item := d.rematch(event, have)
+	item := d.rematch(event, have, &done.Problems)
 	switch {
 	case item.Err != nil:
 		done.Unsendable++
@@ -78,8 +78,8 @@ func (d *Dispatcher) deliverEvent(ctx context.Context, eventID string, dryRun bo
 }
 
 // rematch makes the deliveries that an event lacks. Its Err says that no endpoint
-// that wants the event can carry it.
-func (d *Dispatcher) rematch(event postback.Event, have []postback.Delivery) postback.Acceptance {
+// that wants the event can carry it. Why endpoints cannot is added to problems.
+func (d *Dispatcher) rematch(event postback.Event, have []postback.Delivery, problems *postback.Problems) postback.Acceptance {
 	at := d.now()
 	item := postback.Acceptance{Event: event}
 	carried := len(have) > 0
@@ -95,6 +95,7 @@ func (d *Dispatcher) rematch(event postback.Event, have []postback.Delivery) pos
 		}
 		if err := d.Carrier.Carries(endpoint, event); err != nil {
 			delivery, refusal = unsendable(delivery, err), err
+			problems.Add(endpoint.ID, event.ID, err)
 		} else {
 			carried = true
 		}

@@ -3,12 +3,14 @@ package dispatcher_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/waybillhq/waybill/internal/testkit"
 	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/signer"
 )
 
 // An event that reached nobody is not lost: it is warned of, and delivered when
@@ -26,17 +28,17 @@ func TestAnEventThatReachedNobodyIsDeliveredLater(t *testing.T) {
 		t.Errorf("the repeat is answered %+v", again)
 	}
 	unmatched := postback.EventFilter{Unmatched: true, Publisher: "pub_1"}
-	if done := b.rematch(t, unmatched, false); done != (postback.Rematch{Events: 1, Unmatched: 1}) {
+	if done := b.rematch(t, unmatched, false); countsOf(done) != (counts{Events: 1, Unmatched: 1}) {
 		t.Errorf("with no endpoint: %+v", done)
 	}
 	b.clock.advance(time.Hour)
 	good := b.offer(t)
 	b.swept(t)
 	run(t, b.Dispatcher)
-	if done := b.rematch(t, unmatched, true); done != (postback.Rematch{Events: 1, Deliveries: 1}) || b.count(t, postback.DeliveryFilter{}) != 0 {
+	if done := b.rematch(t, unmatched, true); countsOf(done) != (counts{Events: 1, Deliveries: 1}) || b.count(t, postback.DeliveryFilter{}) != 0 {
 		t.Errorf("a dry run: %+v", done)
 	}
-	if done := b.rematch(t, unmatched, false); done != (postback.Rematch{Events: 1, Deliveries: 1}) {
+	if done := b.rematch(t, unmatched, false); countsOf(done) != (counts{Events: 1, Deliveries: 1}) {
 		t.Errorf("got %+v", done)
 	}
 	testkit.Eventually(t, "the delivery is in the queue", func() bool { return len(b.queue.all()) == 1 })
@@ -63,13 +65,22 @@ func (b *bench) rematch(t *testing.T, filter postback.EventFilter, dryRun bool) 
 	return done
 }
 
+// countsOf is what became of events, without why.
+func countsOf(done postback.Rematch) counts {
+	return counts{done.Events, done.Deliveries, done.Unmatched, done.Unsendable}
+}
+
+// counts are how many events were looked at, how many deliveries were made, and how
+// many events stay unmatched or are unsendable.
+type counts struct{ Events, Deliveries, Unmatched, Unsendable int }
+
 func TestALateEndpointGetsWhatOthersGot(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.offer(t)
 	b.accept(t, event(t, "tx-1"))
 	late, bad := b.offer(t), b.offer(t, func(s *postback.EndpointSpec) { s.Scheme = "simpleswap" })
-	if done := b.rematch(t, postback.EventFilter{Publisher: "pub_1"}, false); done != (postback.Rematch{Events: 1, Deliveries: 2}) {
+	if done := b.rematch(t, postback.EventFilter{Publisher: "pub_1"}, false); countsOf(done) != (counts{Events: 1, Deliveries: 2}) {
 		t.Errorf("got %+v", done)
 	}
 	for id, state := range map[string]postback.State{late.ID: postback.Pending, bad.ID: postback.Dead} {
@@ -86,8 +97,37 @@ func TestWhatNobodyCanCarryStaysUnmatched(t *testing.T) {
 	b.offer(t, func(s *postback.EndpointSpec) { s.Scheme = "simpleswap" })
 	unmatched := postback.EventFilter{Unmatched: true}
 	for range 2 {
-		if done := b.rematch(t, unmatched, false); done != (postback.Rematch{Events: 1, Unsendable: 1}) {
+		if done := b.rematch(t, unmatched, false); countsOf(done) != (counts{Events: 1, Unsendable: 1}) {
 			t.Errorf("got %+v", done)
+		}
+	}
+}
+
+// Whoever matches events again learns which endpoint cannot carry which of them, of
+// those that another endpoint gets as well.
+func TestWhatCannotBeCarriedIsNamed(t *testing.T) {
+	t.Parallel()
+	for _, others := range []int{0, 1} {
+		b := setup(t)
+		for i := range 3 {
+			b.accept(t, event(t, fmt.Sprintf("tx-%d", i)))
+		}
+		var bad []string
+		for range postback.MaxProblems + 2 {
+			bad = append(bad, b.offer(t, func(s *postback.EndpointSpec) { s.Scheme = "simpleswap" }).ID)
+		}
+		for range others {
+			b.offer(t)
+		}
+		done := b.rematch(t, postback.EventFilter{Unmatched: true}, true)
+		if done.Unsendable != 3*(1-others) || len(done.Problems.Named) != postback.MaxProblems || done.Problems.More != 3*2 {
+			t.Fatalf("got %+v", done)
+		}
+		for _, one := range done.Problems.Named {
+			if !slices.Contains(bad, one.EndpointID) || one.Field != "data.publicId" || one.Code != signer.CodeValueMissing ||
+				one.Message == "" || one.EventID != "tx-2" || one.Events != 3 {
+				t.Errorf("got %+v", one)
+			}
 		}
 	}
 }

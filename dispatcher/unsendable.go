@@ -17,13 +17,18 @@ const fieldMark = ": "
 // carry the event.
 func unsendable(delivery postback.Delivery, cause error) postback.Delivery {
 	delivery.State, delivery.Reason = postback.Dead, postback.ReasonUnsendable
-	delivery.LastError = string(postback.CodeOf(cause))
-	if refused, ok := errors.AsType[*postback.Error](cause); ok && refused.Field != "" {
-		delivery.LastError += fieldMark + refused.Field
-	}
+	delivery.LastError = lastError(cause)
 	delivery.NextAttemptAt, delivery.SweepAt = time.Time{}, time.Time{}
 	delivery.CompletedAt = delivery.OpenedAt
 	return delivery
+}
+
+// lastError is what a ledger keeps of why an endpoint cannot carry an event.
+func lastError(cause error) string {
+	if refused, ok := errors.AsType[*postback.Error](cause); ok && refused.Field != "" {
+		return string(refused.Code) + fieldMark + refused.Field
+	}
+	return string(postback.CodeOf(cause))
 }
 
 // warning tells of a delivery that is unsendable from the start.
@@ -47,16 +52,32 @@ func (d *Dispatcher) unwanted(event postback.Event) postback.Warning {
 	}
 }
 
-// recorded are the warnings of an event that was accepted before.
+// recorded are the warnings of an event that was accepted before: those that came
+// with the first answer, as far as they hold still.
 func (d *Dispatcher) recorded(item postback.Acceptance) []postback.Warning {
 	if len(item.Deliveries) == 0 && item.Event.Rejection == "" {
 		return []postback.Warning{d.unwanted(item.Event)}
 	}
 	var warnings []postback.Warning
 	for _, delivery := range item.Deliveries {
-		if delivery.State == postback.Dead && delivery.Reason == postback.ReasonUnsendable {
+		endpoint, known := d.Endpoints.Endpoint(delivery.EndpointID)
+		switch dead := delivery.State == postback.Dead && delivery.Reason == postback.ReasonUnsendable; {
+		case dead && known:
+			warnings = append(warnings, warning(delivery, d.cause(endpoint, item.Event, delivery)))
+		case dead:
 			warnings = append(warnings, warning(delivery, delivery.LastError))
+		case known && endpoint.State != postback.EndpointDeleted:
+			warnings = append(warnings, d.Carrier.Empty(endpoint, item.Event)...)
 		}
 	}
 	return warnings
+}
+
+// cause says why an endpoint did not get an event, in the words that were said
+// first, unless the endpoint has changed since: then by what is recorded.
+func (d *Dispatcher) cause(endpoint postback.Endpoint, event postback.Event, dead postback.Delivery) string {
+	if err := d.Carrier.Carries(endpoint, event); err != nil && lastError(err) == dead.LastError {
+		return err.Error()
+	}
+	return dead.LastError + ", when it was accepted or sent last"
 }

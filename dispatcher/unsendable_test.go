@@ -2,6 +2,7 @@ package dispatcher_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,8 +40,72 @@ func TestOneEndpointRefusesNoEventForTheOthers(t *testing.T) {
 			t.Errorf("the other endpoint has %+v", delivery)
 		}
 	}
-	if again := b.accept(t, event(t, "tx-1")); !again.Duplicate || len(again.Warnings) != 1 || again.Warnings[0].Field != want.Field {
+	if again := b.accept(t, event(t, "tx-1")); !again.Duplicate || !slices.Equal(again.Warnings, answer.Warnings) {
 		t.Errorf("the repeat is answered %+v", again)
+	}
+}
+
+// A repeat is warned in the words of the first answer, as long as they are true.
+func TestARepeatIsWarnedInTheSameWords(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.offer(t)
+	endpoint := b.offer(t, func(s *postback.EndpointSpec) {
+		s.Scheme, s.URL, s.AllowEmpty = "bitlabs", s.URL+"?uid=[%UID%]&val=[%VAL%]&tx=[%TX%]", []string{"VAL"}
+	})
+	for id, data := range map[string]string{"unsendable": `{"val":1.50,"tx":"t1"}`, "empty": `{"uid":"u1","tx":"t1"}`} {
+		sent := parse(t, `{"id":"`+id+`","type":"conversion.completed","publisher":"pub_1","data":`+data+`}`)
+		first := b.accept(t, sent)
+		if len(first.Warnings) != 1 || first.Warnings[0].Code != map[string]string{"unsendable": postback.WarnUnsendable, "empty": postback.WarnEmptyMacro}[id] {
+			t.Fatalf("%s: warned %+v", id, first.Warnings)
+		}
+		if again := b.accept(t, sent); !again.Duplicate || !slices.Equal(again.Warnings, first.Warnings) {
+			t.Errorf("%s: first %+v, then %+v", id, first.Warnings, again.Warnings)
+		}
+	}
+	if _, _, err := b.Endpoints.Update(t.Context(), endpoint.ID, postback.EndpointPatch{AllowEmpty: &[]string{"*"}}); err != nil {
+		t.Fatal(err)
+	}
+	again := b.accept(t, parse(t, `{"id":"unsendable","type":"conversion.completed","publisher":"pub_1","data":{"val":1.50,"tx":"t1"}}`))
+	if len(again.Warnings) != 1 || again.Warnings[0].Field != "data.uid" || !strings.Contains(again.Warnings[0].Message, "value_missing: data.uid, when it was accepted") {
+		t.Errorf("after the endpoint was mended: %+v", again.Warnings)
+	}
+}
+
+// Who sends what nobody can carry learns of each endpoint what is wrong.
+func TestARefusalNamesEachEndpoint(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	bad := []string{
+		b.offer(t, func(s *postback.EndpointSpec) { s.Scheme = "simpleswap" }).ID,
+		b.offer(t, func(s *postback.EndpointSpec) { s.Scheme, s.URL = "bitlabs", s.URL+"?uid=[%UID%]&tx=[%TX%]" }).ID,
+	}
+	refusal := func() *postback.Error {
+		t.Helper()
+		answers, err := b.Accept(t.Context(), []postback.Event{event(t, "tx-1")})
+		var refused *postback.Error
+		if err != nil || !errors.As(answers[0].Err, &refused) {
+			t.Fatalf("got %+v, %v", answers, err)
+		}
+		return refused
+	}
+	refused := refusal()
+	fields := map[string]string{bad[0]: "data.publicId", bad[1]: "data.uid"}
+	for _, one := range refused.Problems.Named {
+		if one.Field == "" || one.Field != fields[one.EndpointID] || one.Code == "" || one.Message == "" {
+			t.Errorf("named %+v", one)
+		}
+	}
+	first := refused.Problems.Named[0]
+	if len(refused.Problems.Named) != 2 || refused.Problems.More != 0 || refused.Field != first.Field || refused.Code != first.Code ||
+		!strings.Contains(refused.Message, first.Message) || !strings.Contains(refused.Message, first.EndpointID) || !strings.Contains(refused.Message, "the first of 2") {
+		t.Errorf("refused by %+v", refused)
+	}
+	for range postback.MaxProblems {
+		b.offer(t, func(s *postback.EndpointSpec) { s.Scheme = "simpleswap" })
+	}
+	if refused := refusal(); len(refused.Problems.Named) != postback.MaxProblems || refused.Problems.More != 2 || !strings.Contains(refused.Message, "the first of 12") {
+		t.Errorf("refused by %+v", refused)
 	}
 }
 

@@ -37,6 +37,9 @@ type Error struct {
 	Code    Code
 	Field   string
 	Message string
+	// Problems are those of the endpoints, when the error is that none of several can
+	// carry an event.
+	Problems Problems
 }
 
 func (e *Error) Error() string {

@@ -32,11 +32,14 @@ type EventFilter struct {
 
 // Rematch says what became of recorded events that were matched again.
 type Rematch struct {
-	Events     int    // that were looked at
-	Deliveries int    // that were made, or would be
-	Unmatched  int    // events that no endpoint wants still
-	Unsendable int    // events that no endpoint that wants them can carry
-	Next       string // the cursor of the rest; empty: that is all
+	Events     int // that were looked at
+	Deliveries int // that were made, or would be
+	Unmatched  int // events that no endpoint wants still
+	Unsendable int // events that no endpoint that wants them can carry
+	// Problems are why endpoints cannot carry events: of the unsendable ones, and of
+	// those that others get.
+	Problems Problems
+	Next     string // the cursor of the rest; empty: that is all
 }
 
 // EndpointFilter picks endpoints; deleted ones are never listed.

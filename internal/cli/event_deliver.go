@@ -3,10 +3,12 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/waybillhq/waybill/client"
+	"github.com/waybillhq/waybill/postback"
 )
 
 // deliverFlags say which events to match again.
@@ -27,7 +29,7 @@ narrow pattern. No endpoint gets a second delivery of an event, so running the c
 again is safe, also after it was interrupted.
 
 An event that no endpoint wants, or that no endpoint that wants it can carry, stays as
-it is and is counted.`,
+it is and is counted. Which endpoint cannot carry which event, and why, goes to stderr.`,
 		Example: `  waybill event deliver --unmatched --publisher pub_1 --since 24h --dry-run
   waybill event deliver --unmatched --publisher pub_1 --since 24h
   waybill event deliver --publisher pub_1 --type 'conversion.*' --since 7d`,
@@ -65,6 +67,7 @@ func (p *program) deliverEvents(ctx context.Context, c *client.Client, flags *de
 		total.Deliveries += part.Deliveries
 		total.Unmatched += part.Unmatched
 		total.Unsendable += part.Unsendable
+		addProblems(&total, part)
 		total.NextCursor = part.NextCursor
 	}
 	if flags.json {
@@ -75,5 +78,38 @@ func (p *program) deliverEvents(ctx context.Context, c *client.Client, flags *de
 		made = "deliveries to make"
 	}
 	p.printf("events: %d; %s: %d; still unmatched: %d; unsendable: %d\n", total.Events, made, total.Deliveries, total.Unmatched, total.Unsendable)
+	for _, one := range total.Problems {
+		cause := inFlags(one.Message)
+		if one.Field != "" {
+			cause = one.Field + ": " + cause
+		}
+		events := "event " + one.EventID
+		if one.Events > 1 {
+			events = fmt.Sprintf("%d events, the first %s", one.Events, one.EventID)
+		}
+		p.notef("endpoint %s cannot carry %s: %s (%s)\n", escapeLine(one.EndpointID), escapeLine(events), escapeLine(cause), escapeLine(string(one.Code)))
+	}
+	if total.MoreProblems > 0 {
+		p.notef("and %d more\n", total.MoreProblems)
+	}
 	return nil
+}
+
+// addProblems adds those of a part to those of the parts before: the same trouble of
+// an endpoint is one, and as many are named as a part names.
+func addProblems(total *client.Rematch, part client.Rematch) {
+	total.MoreProblems += part.MoreProblems
+	for _, one := range part.Problems {
+		same := slices.IndexFunc(total.Problems, func(known client.RematchProblem) bool {
+			return known.EndpointID == one.EndpointID && known.Code == one.Code && known.Field == one.Field
+		})
+		switch {
+		case same >= 0:
+			total.Problems[same].Events += one.Events
+		case len(total.Problems) < postback.MaxProblems:
+			total.Problems = append(total.Problems, one)
+		default:
+			total.MoreProblems += one.Events
+		}
+	}
 }

@@ -55,6 +55,9 @@ func problemRefusal(problem *client.Problem) refusal {
 	if first := &r.findings[0]; first.Field == "" && problem.Code == postback.CodeTooLarge {
 		first.Field = "data" // nothing else that a command sends can be too large
 	}
+	if problem.More > 0 {
+		r.findings = append(slices.Clip(r.findings), client.FieldError{Message: fmt.Sprintf("and %d more", problem.More)})
+	}
 	return r
 }
 
@@ -66,6 +69,9 @@ func (r refusal) words(name func(field string) string) string {
 		line := inFlags(finding.Message)
 		if named := name(finding.Field); named != "" {
 			line = named + ": " + line
+		}
+		if finding.EndpointID != "" {
+			line += fmt.Sprintf(" (endpoint %s)", finding.EndpointID)
 		}
 		if i == 0 {
 			line = fmt.Sprintf("%s%s (%s%s)", line, r.wayOut(), r.code, r.tail)
