@@ -222,7 +222,7 @@ func (d *Dispatcher) poolOf(endpoint postback.Endpoint) pool {
 // places is how many in-flight slots one process has for an endpoint, while as
 // many as sharing take them from the same pool.
 func (d *Dispatcher) places(endpoint postback.Endpoint, sharing int) int {
-	places := endpoint.Places(d.MaxInFlight, cmp.Or(d.MostInFlight, postback.MaxInFlight))
+	places := endpoint.InFlightLimit(d.MaxInFlight, cmp.Or(d.MostInFlight, postback.MaxInFlight))
 	if d.MaxInFlightPublisher == 0 {
 		return places
 	}

@@ -59,9 +59,9 @@ type Endpoint struct {
 	UpdatedAt time.Time
 }
 
-// Places is how many attempts to the endpoint a process makes at once: as many as
-// it asks for, but no more than most, or else the standard number.
-func (e Endpoint) Places(standard, most int) int {
+// InFlightLimit is how many attempts to the endpoint a process makes at once: as
+// many as it asks for, but no more than most, or else the standard number.
+func (e Endpoint) InFlightLimit(standard, most int) int {
 	if e.MaxInFlight == 0 {
 		return standard
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/waybillhq/waybill/worker"
 )
 
-// alerts notes what operators are told, and may be away.
+// alerts notes the alerts of operators, and may be away.
 type alerts struct {
 	mu   sync.Mutex
 	all  []postback.Block
@@ -93,16 +93,16 @@ func causes() map[string]func(*worker.Options) (mend func()) {
 	}
 }
 
-// What keeps an endpoint's deliveries from being sent is our own trouble: they
+// What keeps an endpoint's deliveries from being sent is our own failure: they
 // use up no attempt, show why they wait, and go on when it is mended.
 func TestABlockedDeliverySaysWhyAndGoesOn(t *testing.T) {
 	t.Parallel()
 	for cause, breaks := range causes() {
 		t.Run(cause, func(t *testing.T) {
 			t.Parallel()
-			told := &alerts{}
+			sent := &alerts{}
 			var mend func()
-			b := setup(t, func(o *worker.Options) { mend, o.Decide.Alerts = breaks(o), told })
+			b := setup(t, func(o *worker.Options) { mend, o.Decide.Alerts = breaks(o), sent })
 			endpoint := b.exchange(t)
 			delivery := b.accept(t, endpoint.ID, exchangeData).Delivery
 			for range 3 {
@@ -113,8 +113,8 @@ func TestABlockedDeliverySaysWhyAndGoesOn(t *testing.T) {
 				}
 				b.expectNext(t, got, 15*time.Second)
 			}
-			if len(told.all) != 1 || told.all[0].EndpointID != endpoint.ID || told.all[0].Cause != cause || told.all[0].Message == "" {
-				t.Errorf("operators were told %+v, want %s once", told.all, cause)
+			if len(sent.all) != 1 || sent.all[0].EndpointID != endpoint.ID || sent.all[0].Cause != cause || sent.all[0].Message == "" {
+				t.Errorf("operators were alerted of %+v, want %s once", sent.all, cause)
 			}
 			mend()
 			got, _ := b.deliver(t, delivery.ID)
@@ -166,13 +166,13 @@ func TestABlockedDeliveryEndsAtItsMaxAge(t *testing.T) {
 	}
 }
 
-// A way out that is gone is nobody's fault: no operator hears of endpoints, and
+// An egress path that is gone is nobody's fault: no operator hears of endpoints, and
 // nothing ends.
 func TestAMissingWayOutBlocksNoEndpoint(t *testing.T) {
 	t.Parallel()
-	told := &alerts{}
+	sent := &alerts{}
 	b := setup(t, func(o *worker.Options) {
-		o.Decide.Alerts = told
+		o.Decide.Alerts = sent
 		o.Send = &sender{result: egress.Result{Failure: &egress.Failure{Kind: egress.Infrastructure, Code: egress.CodeSource, Message: "no"}}}
 	})
 	endpoint := b.exchange(t, func(spec *postback.EndpointSpec) { spec.Retry.MaxAge = postback.Duration(time.Hour) })
@@ -180,8 +180,8 @@ func TestAMissingWayOutBlocksNoEndpoint(t *testing.T) {
 	b.clock.advance(2 * time.Hour)
 	got, attempts := b.deliver(t, delivery.ID)
 	expectState(t, got, postback.Pending, "", 0)
-	if got.LastError != egress.CodeSource || len(attempts) != 0 || len(told.all) != 0 {
-		t.Errorf("it waits for %q after %d attempts; operators were told %+v", got.LastError, len(attempts), told.all)
+	if got.LastError != egress.CodeSource || len(attempts) != 0 || len(sent.all) != 0 {
+		t.Errorf("it waits for %q after %d attempts; operators were alerted of %+v", got.LastError, len(attempts), sent.all)
 	}
 }
 
@@ -189,23 +189,23 @@ func TestAMissingWayOutBlocksNoEndpoint(t *testing.T) {
 // is not sent again for some time.
 func TestAnAlertThatFailedIsSentAgain(t *testing.T) {
 	t.Parallel()
-	told := &alerts{away: true}
-	b := setup(t, func(o *worker.Options) { o.Sign.Secrets, o.Decide.Alerts = &sealed{}, told })
+	sent := &alerts{away: true}
+	b := setup(t, func(o *worker.Options) { o.Sign.Secrets, o.Decide.Alerts = &sealed{}, sent })
 	endpoint := b.exchange(t)
 	for i, step := range []struct {
 		away bool
 		want int
 	}{{true, 0}, {false, 1}, {false, 1}} {
-		told.away = step.away
+		sent.away = step.away
 		b.once(t, endpoint.ID)
-		if len(told.all) != step.want {
-			t.Errorf("step %d: operators were told %d times, want %d", i, len(told.all), step.want)
+		if len(sent.all) != step.want {
+			t.Errorf("step %d: operators were alerted %d times, want %d", i, len(sent.all), step.want)
 		}
 	}
 	b.clock.advance(time.Hour)
 	b.once(t, endpoint.ID)
-	if len(told.all) != 2 {
-		t.Errorf("after an hour it was said %d times", len(told.all))
+	if len(sent.all) != 2 {
+		t.Errorf("after an hour they were alerted %d times", len(sent.all))
 	}
 }
 
@@ -221,22 +221,22 @@ func (h *hanging) Blocked(context.Context, postback.Block) error {
 // However long the ledger takes for an alert, one attempt waits for it.
 func TestAnAlertThatHangsHoldsUpOneAttempt(t *testing.T) {
 	t.Parallel()
-	told := &hanging{began: make(chan struct{}, 9), leave: make(chan struct{})}
-	b := setup(t, func(o *worker.Options) { o.Sign.Secrets, o.Decide.Alerts = &sealed{}, told })
+	sent := &hanging{began: make(chan struct{}, 9), leave: make(chan struct{})}
+	b := setup(t, func(o *worker.Options) { o.Sign.Secrets, o.Decide.Alerts = &sealed{}, sent })
 	first := b.accept(t, b.exchange(t).ID, exchangeData)
 	done := make(chan error, 1)
 	go func() { done <- b.worker.Deliver(t.Context(), fresh(first)) }()
-	<-told.began
+	<-sent.began
 	for range 3 {
 		got, _ := b.once(t, b.exchange(t).ID)
 		expectState(t, got, postback.Pending, "", 0)
 	}
-	close(told.leave)
+	close(sent.leave)
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
 	b.once(t, b.exchange(t).ID)
-	if len(told.began) != 1 {
-		t.Errorf("%d more alerts were begun", len(told.began))
+	if len(sent.began) != 1 {
+		t.Errorf("%d more alerts were begun", len(sent.began))
 	}
 }

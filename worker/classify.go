@@ -28,8 +28,8 @@ const (
 	done     next = "done"
 	tryAgain next = "try_again" // as often as the retry policy allows
 	giveUp   next = "give_up"   // a dead letter at once
-	notSent  next = "not_sent"  // our own trouble, which uses up no attempt
-	blocked  next = "blocked"   // our own trouble with this endpoint, such as a secret that does not open
+	notSent  next = "not_sent"  // our own failure, which uses up no attempt
+	blocked  next = "blocked"   // a failure of ours with this endpoint, such as a secret that does not open
 	disable  next = "disable"   // the endpoint, with the delivery held
 	hold     next = "hold"      // parked until the endpoint is mended
 )

@@ -60,7 +60,7 @@ func TestClassify(t *testing.T) {
 		{"TLS, wanted", only("tls"), failure(egress.Failed, egress.CodeTLSExpired), worker.Verdict{failed, egress.CodeTLSExpired, again, "", "", ""}},
 		{"TLS, unwanted", only("connection"), failure(egress.Failed, egress.CodeTLS), worker.Verdict{failed, egress.CodeTLS, stop, "not_retried", "", ""}},
 		{"DNS, wanted", only("dns"), failure(egress.Failed, egress.CodeDNS), worker.Verdict{failed, egress.CodeDNS, again, "", "", ""}},
-		{"our own trouble, whatever is retried", only("5xx"), failure(egress.Infrastructure, egress.CodeSource), worker.Verdict{failed, egress.CodeSource, "not_sent", "", "", ""}},
+		{"our own failure, whatever is retried", only("5xx"), failure(egress.Infrastructure, egress.CodeSource), worker.Verdict{failed, egress.CodeSource, "not_sent", "", "", ""}},
 		{"a private target", only("connection"), failure(egress.Refused, egress.CodeDenied), worker.Verdict{postback.OutcomeRefused, egress.CodeDenied, stop, "refused", "", ""}},
 		{"what cannot be sent", only(), failure(egress.Refused, egress.CodeNotVerbatim), worker.Verdict{postback.OutcomeRefused, egress.CodeNotVerbatim, stop, "unsendable", "", ""}},
 	} {

@@ -74,7 +74,7 @@ func (s *decideStage) transition(d *delivery) {
 		d.moveTo(now, postback.Dead, d.verdict.reason)
 	case hold:
 		d.moveTo(now, postback.Parked, d.verdict.reason)
-	default:
+	default: // tryAgain
 		s.retry(d, now)
 	}
 	d.move.Attempt = &d.attempt

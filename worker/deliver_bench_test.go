@@ -29,7 +29,7 @@ func BenchmarkDeliver(b *testing.B) {
 		b.Run(bench.name, func(b *testing.B) {
 			out := &sender{result: egress.Result{Sent: true, StatusCode: bench.status, Header: http.Header{}}}
 			made := onFakes(b, oneDelivery{}, out, func(o *worker.Options) {
-				o.Egress, o.Gate.InFlight.PerPublisher = outage.NewMonitor(outage.Default()), places
+				o.Egress, o.Gate.InFlight.PerPublisher = outage.NewMonitor(outage.Default()), perEndpoint
 			})
 			b.ReportAllocs()
 			for b.Loop() {

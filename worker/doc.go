@@ -17,5 +17,7 @@
 //	record    write the attempt and the next state to the ledger
 //	observe   log, metrics, circuits, and waking who waits for it
 //
-// What a stage needs beside is in files that begin with its name.
+// What else a stage needs is in files that begin with its name. outage.go keeps
+// failures of our own egress path apart from those of endpoints. An example
+// (example.go) passes the stages from sign to record.
 package worker

@@ -68,7 +68,7 @@ func onFakes(t testing.TB, of ledger, out worker.Sender, alter ...func(*worker.O
 		Load: of,
 		Gate: worker.GateOptions{
 			Endpoints: oneEndpoint{}, Circuits: wellAll{}, Holds: &holds{}, Limits: limitless{},
-			InFlight: worker.InFlightLimits{PerEndpoint: places},
+			InFlight: worker.InFlightLimits{PerEndpoint: perEndpoint},
 		},
 		Sign:    worker.SignOptions{Schemes: builtIn{}, Secrets: openSecret{}},
 		Send:    out,

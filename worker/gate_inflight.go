@@ -82,7 +82,7 @@ func (l *inFlight) leave(d *delivery) {
 
 // limit is how many attempts to the endpoint this process makes at once.
 func (l *inFlight) limit(endpoint postback.Endpoint) int {
-	return endpoint.Places(l.limits.PerEndpoint, cmp.Or(l.limits.MaxPerEndpoint, postback.MaxInFlight))
+	return endpoint.InFlightLimit(l.limits.PerEndpoint, cmp.Or(l.limits.MaxPerEndpoint, postback.MaxInFlight))
 }
 
 // share names an endpoint's publisher in the endpoint's shard.

@@ -13,7 +13,7 @@ import (
 
 const patience = 100 * time.Millisecond
 
-// crowd lets so many try to enter ep_1, which has three places, one after another, and lists those that did.
+// crowd lets so many try to enter ep_1, which has three slots, one after another, and lists those that did.
 type crowd struct {
 	slots   *worker.Slots
 	group   sync.WaitGroup
@@ -47,7 +47,7 @@ func (c *crowd) seen() (entered []int, refused int) {
 	return entered, refused
 }
 
-func TestAnEndpointHasItsPlacesAndNoMore(t *testing.T) {
+func TestAnEndpointHasItsSlotsAndNoMore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := &crowd{slots: worker.NewSlots(patience)}
@@ -56,7 +56,7 @@ func TestAnEndpointHasItsPlacesAndNoMore(t *testing.T) {
 			t.Errorf("%v entered and %d were refused at once, want the first three, and those behind the 128 that wait", entered, refused)
 		}
 		if !c.slots.Take(t.Context(), "ep_2", 3) {
-			t.Error("another endpoint had no place")
+			t.Error("another endpoint had no slot")
 		}
 		for range 2 {
 			c.slots.Give("ep_1")
@@ -74,7 +74,7 @@ func TestAnEndpointHasItsPlacesAndNoMore(t *testing.T) {
 		}
 		c.slots.Give("ep_2")
 		if known := c.slots.Known(); known != 0 {
-			t.Errorf("%d endpoints are remembered with nothing under way", known)
+			t.Errorf("%d endpoints are remembered with nothing in flight", known)
 		}
 	})
 }
@@ -108,7 +108,7 @@ func TestAsManyWaitAsGotThroughLately(t *testing.T) {
 	}
 }
 
-func TestWaitingForAPlaceEnds(t *testing.T) {
+func TestWaitingForASlotEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		slots := worker.NewSlots(patience)
@@ -124,14 +124,14 @@ func TestWaitingForAPlaceEnds(t *testing.T) {
 		}
 		slots.Give("ep_1")
 		if !slots.Take(t.Context(), "ep_1", 1) {
-			t.Error("there was no place after all had left")
+			t.Error("there was no slot after all had left")
 		}
 	})
 }
 
-// Whatever comes and goes, never more than the places are under way, and all
-// places are free in the end.
-func TestPlacesAreNeitherLostNorLentTwice(t *testing.T) {
+// Whatever comes and goes, never more than the limit are in flight, and all slots
+// are free in the end.
+func TestSlotsAreNeitherLostNorGivenTwice(t *testing.T) {
 	t.Parallel()
 	slots := worker.NewSlots(2 * time.Microsecond)
 	var group sync.WaitGroup
@@ -156,23 +156,23 @@ func TestPlacesAreNeitherLostNorLentTwice(t *testing.T) {
 	}
 	group.Wait()
 	if most > 8 || entered == 0 || slots.Known() != 0 {
-		t.Errorf("%d under way at once, %d entered, %d endpoints remembered", most, entered, slots.Known())
+		t.Errorf("%d in flight at once, %d entered, %d endpoints remembered", most, entered, slots.Known())
 	}
 }
 
-// A cap that was changed holds for whoever comes, and for those that wait.
-func TestPlacesFollowTheEndpointsCap(t *testing.T) {
+// A limit that was changed holds for whoever comes, and for those that wait.
+func TestSlotsFollowTheEndpointsLimit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		slots := worker.NewSlots(patience)
 		entered := make(chan int, 20)
 		var group sync.WaitGroup
-		come := func(places, count int) (in int) {
+		come := func(limit, count int) (in int) {
 			t.Helper()
 			for range count {
 				group.Go(func() {
-					if slots.Take(t.Context(), "ep_1", places) {
-						entered <- places
+					if slots.Take(t.Context(), "ep_1", limit) {
+						entered <- limit
 					}
 				})
 				synctest.Wait()
@@ -184,13 +184,13 @@ func TestPlacesFollowTheEndpointsCap(t *testing.T) {
 			return in
 		}
 		if in := come(4, 6); in != 4 {
-			t.Errorf("%d entered four places", in)
+			t.Errorf("%d entered four slots", in)
 		}
 		if in := come(6, 1); in != 2 {
-			t.Errorf("%d entered when there were two places more, want those that waited", in)
+			t.Errorf("%d entered when there were two slots more, want those that waited", in)
 		}
 		if in := come(2, 3); in != 0 {
-			t.Errorf("%d entered when there were fewer places than attempts under way", in)
+			t.Errorf("%d entered when there were fewer slots than attempts in flight", in)
 		}
 		for left := range 5 {
 			slots.Give("ep_1")

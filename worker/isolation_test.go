@@ -13,11 +13,11 @@ import (
 	"github.com/waybillhq/waybill/worker"
 )
 
-// places is how many attempts to one endpoint a process makes at once.
-const places = 16
+// perEndpoint is how many attempts to one endpoint a process makes at once.
+const perEndpoint = 16
 
 // A hundred deliveries for an endpoint that hangs, at once: it gets as many
-// requests as it has places, and the others wait parked, with no attempt used
+// requests as it has slots, and the others wait parked, with no attempt used
 // up. Another endpoint notices nothing.
 func TestAnEndpointThatHangsDelaysNoOther(t *testing.T) {
 	t.Parallel()
@@ -47,18 +47,18 @@ func TestAnEndpointThatHangsDelaysNoOther(t *testing.T) {
 		return ids
 	}
 	stuck := deliver(hanging.ID, 100)
-	for range places {
+	for range perEndpoint {
 		testkit.Receive(t, "a request", arrived)
 	}
 	passed := deliver(well.ID, 50)
 	b.expectStates(t, passed, map[string]int{"succeeded  1": 50})
-	b.expectStates(t, stuck, map[string]int{"pending  0": places, "parked over_limit 0": 100 - places})
+	b.expectStates(t, stuck, map[string]int{"pending  0": perEndpoint, "parked over_limit 0": 100 - perEndpoint})
 	if more := len(arrived); more != 0 {
-		t.Errorf("%d requests beyond the places", more)
+		t.Errorf("%d requests beyond the slots", more)
 	}
 	close(hold)
 	group.Wait()
-	b.expectStates(t, stuck, map[string]int{"succeeded  1": places, "parked over_limit 0": 100 - places})
+	b.expectStates(t, stuck, map[string]int{"succeeded  1": perEndpoint, "parked over_limit 0": 100 - perEndpoint})
 	if b.Breaker.Open(hanging.ID) {
 		t.Error("a full endpoint counts as failing")
 	}
@@ -193,7 +193,7 @@ func TestWhatIsNoFailureOfTheEndpointOpensNoCircuit(t *testing.T) {
 		alter func(*worker.Options)
 		try   func(t *testing.T, b *bench, endpointID string)
 	}{
-		"our own trouble": {
+		"our own failure": {
 			failing(egress.Failure{Kind: egress.Infrastructure, Code: "egress_address"}),
 			func(t *testing.T, b *bench, id string) { t.Helper(); b.once(t, id) },
 		},

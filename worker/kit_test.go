@@ -52,7 +52,7 @@ func setup(t *testing.T, alter ...func(*worker.Options)) *bench {
 		Load: b.Ledger,
 		Gate: worker.GateOptions{
 			Endpoints: b.Registry, Circuits: b.Breaker, Holds: &holds{}, Limits: limitless{},
-			InFlight: worker.InFlightLimits{PerEndpoint: places},
+			InFlight: worker.InFlightLimits{PerEndpoint: perEndpoint},
 		},
 		Sign:    worker.SignOptions{Schemes: b.Schemes, Secrets: b.Keyring},
 		Send:    b.Egress,

@@ -145,7 +145,7 @@ func TestASlotIsTakenOnlyToSend(t *testing.T) {
 	second, _ := b.once(t, full.ID)
 	expectState(t, second, postback.Parked, postback.ReasonOverLimit, 0)
 	if asked := given.asked.Load(); asked != 1 {
-		t.Errorf("asked %d times for one place", asked)
+		t.Errorf("asked %d times for one slot", asked)
 	}
 	release()
 	group.Wait()
@@ -223,7 +223,7 @@ func TestAnEndpointsOwnCap(t *testing.T) {
 // them.
 func TestNoEndpointGetsMorePlacesThanThereAreForOne(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(o *worker.Options) { o.Gate.InFlight.MaxPerEndpoint = places + 2 })
+	b := setup(t, func(o *worker.Options) { o.Gate.InFlight.MaxPerEndpoint = perEndpoint + 2 })
 	arrived, leave := make(chan struct{}, 100), make(chan struct{})
 	release := sync.OnceFunc(func() { close(leave) })
 	t.Cleanup(release)
@@ -231,7 +231,7 @@ func TestNoEndpointGetsMorePlacesThanThereAreForOne(t *testing.T) {
 	endpoint := b.exchange(t, func(s *postback.EndpointSpec) { s.MaxInFlight, s.Timeout = postback.MaxInFlight, time.Minute })
 	var group sync.WaitGroup
 	var ids []string
-	for range places + 5 {
+	for range perEndpoint + 5 {
 		due := b.accept(t, endpoint.ID, exchangeData)
 		ids = append(ids, due.Delivery.ID)
 		group.Go(func() {
@@ -240,7 +240,7 @@ func TestNoEndpointGetsMorePlacesThanThereAreForOne(t *testing.T) {
 			}
 		})
 	}
-	b.expectStates(t, ids, map[string]int{"pending  0": places + 2, "parked over_limit 0": 3})
+	b.expectStates(t, ids, map[string]int{"pending  0": perEndpoint + 2, "parked over_limit 0": 3})
 	release()
 	group.Wait()
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-// The next of a row need not wait for the sweeper's turn.
+// The next of an ordering group need not wait for the sweeper's turn.
 func TestTheEndOfAnOrderedDeliveryWakesTheSweeper(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -140,7 +140,7 @@ func TestWhatIsNoOutage(t *testing.T) {
 }
 
 // A connection that was made before an outage says nothing of it: one that ends in
-// silence, or is closed, proves the way out only when it was made for the attempt.
+// silence, or is closed, proves the egress path only when it was made for the attempt.
 func TestAKeptConnectionProvesNothing(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{egress.CodeTimeout, egress.CodeClosed} {
@@ -157,7 +157,7 @@ func TestAKeptConnectionProvesNothing(t *testing.T) {
 			out.code, out.reused = code, reused
 			b.deliver(t, deliveries[5])
 			if ended(way.Works()) != works {
-				t.Errorf("%s, reused %t: the way out works: %t, want %t", code, reused, !works, works)
+				t.Errorf("%s, reused %t: the egress path works: %t, want %t", code, reused, !works, works)
 			}
 		}
 	}
@@ -204,7 +204,7 @@ func TestNoProbeIsLost(t *testing.T) {
 	}
 }
 
-// hold has a way out be held for failures of many receivers, the only endpoint's
+// hold has an egress path be held for failures of many receivers, the only endpoint's
 // of a worker on fakes among them.
 func hold(t *testing.T, way *outage.Monitor, now time.Time) {
 	t.Helper()
@@ -270,7 +270,7 @@ func TestAProcessWithoutAWayOutIsSlowToTakeMore(t *testing.T) {
 	}
 }
 
-// What waits for the way out is sent as soon as it works.
+// What waits for the egress path is sent as soon as it works.
 func TestWhatIsHeldGoesOnWhenTheWayOutWorks(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -304,7 +304,7 @@ func waiting() *lone {
 }
 
 // A receiver that only this host has no way to, while others are reached, is no
-// outage: its deliveries end at their max_age, and operators are told once.
+// outage: its deliveries end at their max_age, and operators are alerted once.
 func TestWhatHasNoWayOutOfItsOwnEndsAtItsMaxAge(t *testing.T) {
 	t.Parallel()
 	told := &alerts{}
@@ -333,7 +333,7 @@ func TestWhatHasNoWayOutOfItsOwnEndsAtItsMaxAge(t *testing.T) {
 		}
 	}
 	if len(told.all) != 1 || told.all[0].EndpointID != six.ID || told.all[0].Cause != egress.CodeNoRoute {
-		t.Errorf("operators were told %+v", told.all)
+		t.Errorf("operators were alerted of %+v", told.all)
 	}
 	b.clock.advance(time.Hour)
 	var got postback.Delivery

@@ -106,7 +106,7 @@ func (s *signStage) open(endpointID string, sealed []postback.SealedSecret) ([]s
 
 // unsendable turns an error from before sending into a failure. What the scheme
 // cannot carry it never will; a secret that does not open, or a declared scheme
-// that this process was not given, is our own trouble.
+// that this process was not given, is our own failure.
 func unsendable(err error) *egress.Failure {
 	unsignable, ok := errors.AsType[*signer.Error](err)
 	if ok && unsignable.Code != signer.CodeUnknownScheme {

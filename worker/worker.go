@@ -10,6 +10,7 @@ import (
 
 // Worker handles tasks. It is safe for concurrent use.
 type Worker struct {
+	// The stages, in the order in which a delivery passes them.
 	load     *loadStage
 	gate     *gateStage
 	sign     *signStage
@@ -19,6 +20,7 @@ type Worker struct {
 	record   *recordStage
 	observe  *observeStage
 
+	// egress is our own egress path, which gate and classify ask, too.
 	egress   *egressPath
 	trace    tracing
 	events   Acceptor
@@ -32,9 +34,9 @@ func (w *Worker) Handlers() task.Handlers {
 	return task.Handlers{Deliver: w.Deliver, Event: w.Event}
 }
 
-// Deliver makes one attempt of a delivery. An error means that nothing is decided,
-// because the ledger was down or the same attempt is under way; every other outcome
-// is recorded and nil.
+// Deliver makes the attempt that a task asks for. An error means that nothing is
+// decided, because the ledger was down or the same attempt is under way; every
+// other outcome is recorded and nil.
 func (w *Worker) Deliver(ctx context.Context, t task.Delivery) error {
 	// The attempt must not be cut off when Redis loses sight of this worker:
 	// the receiver may have acted on it. It has deadlines of its own.

@@ -37,9 +37,9 @@ func (s *server) buildAlerts(ctx context.Context) (err error) {
 
 // buildOutages makes what tells outages of our own from those of endpoints.
 func (s *server) buildOutages() (err error) {
-	s.way = outage.NewMonitor(outage.Default())
+	s.egressPath = outage.NewMonitor(outage.Default())
 	options := outage.Options{
-		Monitor: s.way, Ledger: s.ledger, Process: processName(), Meter: s.telemetry.Meter(), Logger: s.log, Now: s.clock.Now,
+		Monitor: s.egressPath, Ledger: s.ledger, Process: processName(), Meter: s.telemetry.Meter(), Logger: s.log, Now: s.clock.Now,
 	}
 	if s.roles.Worker {
 		options.Check = s.missing

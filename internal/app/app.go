@@ -69,7 +69,7 @@ type server struct {
 	retention  *retention.Keeper
 	disabler   *circuit.Disabler
 	teller     *notice.Teller
-	way        *outage.Monitor
+	egressPath *outage.Monitor
 	outages    *outage.Keeper
 	draining   atomic.Bool // it stops: others should turn away from it
 
@@ -264,7 +264,7 @@ func (s *server) buildWorker(context.Context) (err error) {
 		Decide:  worker.DecideOptions{Disabler: s.endpoints, Alerts: s.teller, Holder: s.holds, Random: rand.Float64},
 		Record:  worker.RecordOptions{Ledger: s.ledger, StoredBody: s.cfg.StoredBody},
 		Observe: worker.ObserveOptions{Traffic: s.traffic, Circuits: s.breaker, Sweeper: s.dispatcher, Uses: s.ledger},
-		Egress:  s.way, Events: s.dispatcher, Examples: s.ledger,
+		Egress:  s.egressPath, Events: s.dispatcher, Examples: s.ledger,
 		Tracer: s.telemetry.Tracer(), Meter: s.telemetry.Meter(), Logger: s.log, Now: s.clock.Now,
 	})
 	return err //nolint:wrapcheck // it says what it makes

@@ -18,7 +18,7 @@ const (
 	interval = time.Second
 	// noteInterval is how often the ledger is told what has become of it.
 	noteInterval = 10 * time.Second
-	// checkInterval is how often it is asked whether the way out is there at all.
+	// checkInterval is how often it is asked whether the egress path is there at all.
 	checkInterval = 5 * time.Second
 	// lostAfter is when a process that says nothing more of its outage is gone.
 	lostAfter = 2 * time.Minute
@@ -118,7 +118,7 @@ func (k *Keeper) Look(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// check asks now and then whether the way out is there, whatever is sent.
+// check asks now and then whether the egress path is there, whatever is sent.
 func (k *Keeper) check(ctx context.Context, now time.Time) {
 	if k.Check == nil || now.Sub(k.checked) < checkInterval {
 		return

@@ -38,7 +38,7 @@ func (l *ledger) EndOutage(ctx context.Context, process string, at time.Time) er
 	return l.Ledger.EndOutage(ctx, process, at)
 }
 
-// process is one whose way out may be missing.
+// process is one whose egress path may be missing.
 type process struct {
 	*line
 	*outage.Keeper

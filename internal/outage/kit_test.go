@@ -81,11 +81,11 @@ func (l *line) expectWorks(t *testing.T, when string, want bool) {
 	select {
 	case <-l.Works():
 		if !want {
-			t.Errorf("%s: the way out is said to work", when)
+			t.Errorf("%s: the egress path is said to work", when)
 		}
 	default:
 		if want {
-			t.Errorf("%s: the way out is said to be down", when)
+			t.Errorf("%s: the egress path is said to be down", when)
 		}
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-// Monitor finds out from the attempts of this process whether its way out works.
+// Monitor finds out from the attempts of this process whether its egress path works.
 // It is safe for concurrent use.
 type Monitor struct {
 	policy Policy
@@ -18,7 +18,7 @@ type Monitor struct {
 	heldFrom time.Time         // when so many receivers began to fail that the fault is ours; zero: they do not
 	counted  time.Time         // when it was looked at last whether they still are
 	probes   map[string]string // the delivery that is a publisher's probe
-	outage   *outage           // nil: the way out works
+	outage   *outage           // nil: the egress path works
 	works    chan struct{}     // closed while something may get through
 }
 
@@ -87,7 +87,7 @@ func (m *Monitor) Learn(attempt Attempt, found Finding, code, message string, no
 }
 
 // Works gives a channel that is closed as soon as something may get through, as
-// far as is known: at once when the way out works.
+// far as is known: at once when the egress path works.
 func (m *Monitor) Works() <-chan struct{} {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -180,7 +180,7 @@ func (m *Monitor) holds(now time.Time) bool {
 }
 
 // fail counts a failure beyond doubt. A few are an outage when nothing is reached
-// meanwhile, or when they are of several publishers: a way out may be broken for
+// meanwhile, or when they are of several publishers: an egress path may be broken for
 // some receivers alone, such as those with names. Of few publishers, while others
 // are reached, they are none: there is no way to these receivers.
 func (m *Monitor) fail(attempt Attempt, code, message string, now time.Time) Fault {

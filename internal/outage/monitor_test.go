@@ -265,7 +265,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
-// Whoever waits for the way out hears when something may get through, whether it is
+// Whoever waits for the egress path hears when something may get through, whether it is
 // an answer that says so or that nothing fails any more.
 func TestWhenTheWayOutWorks(t *testing.T) {
 	t.Parallel()

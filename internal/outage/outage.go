@@ -1,4 +1,4 @@
-// Package outage tells an outage of our own way out from those of endpoints, and
+// Package outage tells an outage of our own egress path from those of endpoints, and
 // tells operators once of each.
 //
 // It guarantees that one publisher alone, or the failures of endpoints while any
@@ -21,7 +21,7 @@ const (
 	Unreached Finding = "unreached"
 	// Unclear: the attempt never came so far, as when the name does not resolve.
 	Unclear Finding = "unclear"
-	// Broken: our own way out failed, beyond doubt.
+	// Broken: our own egress path failed, beyond doubt.
 	Broken Finding = "broken"
 )
 
@@ -34,7 +34,7 @@ const (
 	Theirs Fault = "theirs"
 	// Ours: the attempt is to be made again, and says nothing of its endpoint.
 	Ours Fault = "ours"
-	// Alone: our way out works, but not to this receiver.
+	// Alone: our egress path works, but not to this receiver.
 	Alone Fault = "alone"
 )
 

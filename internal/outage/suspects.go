@@ -6,7 +6,7 @@ import (
 )
 
 // suspects are the receivers that began to fail when nothing was reached any more:
-// of them the way out may be the cause. Whoever began to fail while others were
+// of them the egress path may be the cause. Whoever began to fail while others were
 // reached is down by itself, and stays so until it is reached.
 type suspects struct {
 	proof    time.Time // the latest start of an attempt that reached something
@@ -25,7 +25,7 @@ func (s *suspects) forget() {
 	s.unknown.forget()
 }
 
-// reached clears a receiver, and with it the way out until its attempt began.
+// reached clears a receiver, and with it the egress path until its attempt began.
 func (s *suspects) reached(attempt Attempt) {
 	s.failing.remove(attempt.Host)
 	s.unknown.remove(attempt.Host)

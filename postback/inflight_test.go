@@ -6,7 +6,7 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-func TestPlaces(t *testing.T) {
+func TestInFlightLimit(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name                        string
@@ -22,7 +22,7 @@ func TestPlaces(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := (postback.Endpoint{MaxInFlight: tt.asked}).Places(tt.standard, tt.most); got != tt.want {
+			if got := (postback.Endpoint{MaxInFlight: tt.asked}).InFlightLimit(tt.standard, tt.most); got != tt.want {
 				t.Errorf("got %d, want %d", got, tt.want)
 			}
 		})
