@@ -123,13 +123,13 @@ func (d *Dispatcher) prepare(event postback.Event, at time.Time) postback.Accept
 	carried := false
 	for _, endpoint := range d.Endpoints.Matching(event.Publisher, event.Type) {
 		delivery := d.newDelivery(event, endpoint)
-		if err := d.Carrier.Carries(endpoint, event); err != nil {
+		if err := d.Rules.CheckEvent(endpoint, event); err != nil {
 			delivery = unsendable(delivery, err)
 			item.Warnings = append(item.Warnings, warning(delivery, err.Error()))
 			problems.Add(endpoint.ID, event.ID, err)
 		} else {
 			carried = true
-			item.Warnings = append(item.Warnings, d.Carrier.Empty(endpoint, event)...)
+			item.Warnings = append(item.Warnings, d.Rules.EmptyMacros(endpoint, event)...)
 		}
 		item.Deliveries = append(item.Deliveries, delivery)
 	}
@@ -149,8 +149,8 @@ func (d *Dispatcher) newDelivery(event postback.Event, endpoint postback.Endpoin
 		EventType:  event.Type,
 		Publisher:  event.Publisher,
 		EndpointID: endpoint.ID,
-		Reference:  d.Carrier.Reference(endpoint, event),
-		OrderKey:   d.Carrier.OrderKey(endpoint, event),
+		Reference:  d.Rules.Reference(endpoint, event),
+		OrderKey:   d.Rules.OrderKey(endpoint, event),
 		State:      postback.Pending,
 		Generation: 1,
 		CreatedAt:  event.AcceptedAt,

@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/waybillhq/waybill/dispatcher"
+	"github.com/waybillhq/waybill/internal/schemes"
 	"github.com/waybillhq/waybill/internal/testkit"
 	"github.com/waybillhq/waybill/postback"
 )
@@ -27,7 +28,7 @@ func BenchmarkAccept(b *testing.B) {
 	q := &queue{}
 	d, err := dispatcher.New(dispatcher.Options{
 		Ledger: instant{}, Waiting: parts.Ledger, Parking: parts.Ledger, Replays: parts.Ledger,
-		Endpoints: parts.Registry, Carrier: parts.Endpoints, Circuits: parts.Breaker, Limits: limitless{}, Holds: &holds{}, Queue: q, Epochs: q,
+		Endpoints: parts.Registry, Rules: schemes.Rules{Schemes: parts.Schemes}, Circuits: parts.Breaker, Limits: limitless{}, Holds: &holds{}, Queue: q, Epochs: q,
 		Tracer: noop.NewTracerProvider().Tracer(""), Logger: slog.New(slog.DiscardHandler), MaxQueued: 1, MaxInFlight: 1, Grace: time.Minute,
 	})
 	if err != nil {

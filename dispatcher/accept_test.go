@@ -339,7 +339,7 @@ func TestNewAsksForEveryPart(t *testing.T) {
 		"Parking":   func(o *dispatcher.Options) { o.Parking = nil },
 		"Replays":   func(o *dispatcher.Options) { o.Replays = nil },
 		"Endpoints": func(o *dispatcher.Options) { o.Endpoints = nil },
-		"Carrier":   func(o *dispatcher.Options) { o.Carrier = nil },
+		"Rules":     func(o *dispatcher.Options) { o.Rules = nil },
 		"Queue":     func(o *dispatcher.Options) { o.Queue = nil },
 		"Epochs":    func(o *dispatcher.Options) { o.Epochs = nil },
 		"Tracer":    func(o *dispatcher.Options) { o.Tracer = nil },

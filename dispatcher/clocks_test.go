@@ -16,6 +16,7 @@ import (
 	ledgerclock "github.com/waybillhq/waybill/internal/clock"
 	"github.com/waybillhq/waybill/internal/endpoints"
 	"github.com/waybillhq/waybill/internal/registry"
+	"github.com/waybillhq/waybill/internal/schemes"
 	"github.com/waybillhq/waybill/internal/task"
 	"github.com/waybillhq/waybill/internal/testkit"
 	"github.com/waybillhq/waybill/internal/traffic"
@@ -88,7 +89,7 @@ func (f *fleet) host(t *testing.T, ahead time.Duration) *host {
 	}
 	h.Dispatcher, err = dispatcher.New(dispatcher.Options{
 		Ledger: f.ledger, Waiting: f.ledger, Parking: f.ledger, Replays: f.ledger,
-		Endpoints: h.registry, Carrier: h.endpoints, Circuits: breaker, Limits: limitless{}, Holds: unheld{}, Queue: h.queue, Epochs: h.queue,
+		Endpoints: h.registry, Rules: schemes.Rules{Schemes: f.Schemes}, Circuits: breaker, Limits: limitless{}, Holds: unheld{}, Queue: h.queue, Epochs: h.queue,
 		Tracer: noop.NewTracerProvider().Tracer(""), Logger: f.Logger, MaxQueued: 1000, MaxInFlight: 16, Grace: soon, Now: now,
 	})
 	if err != nil {

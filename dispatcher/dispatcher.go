@@ -38,13 +38,13 @@ type Endpoints interface {
 	Of(publisher string) []string
 }
 
-// Carrier knows the endpoints' schemes.
-type Carrier interface {
-	// Carries says whether an endpoint's scheme can carry an event. The error
-	// names the field of the event that it cannot carry.
-	Carries(endpoint postback.Endpoint, event postback.Event) error
-	// Empty warns of what the endpoint gets without a value.
-	Empty(endpoint postback.Endpoint, event postback.Event) []postback.Warning
+// Rules are what the endpoints' schemes say of events.
+type Rules interface {
+	// CheckEvent refuses an event that an endpoint's scheme cannot carry. The error
+	// names the field.
+	CheckEvent(endpoint postback.Endpoint, event postback.Event) error
+	// EmptyMacros warns of what the endpoint gets without a value.
+	EmptyMacros(endpoint postback.Endpoint, event postback.Event) []postback.Warning
 	// Reference is what the delivery of an event to an endpoint is looked up by;
 	// empty when the event has nothing that fits.
 	Reference(endpoint postback.Endpoint, event postback.Event) string
@@ -71,7 +71,7 @@ type Options struct {
 	Parking   Parking
 	Replays   Replays
 	Endpoints Endpoints
-	Carrier   Carrier
+	Rules     Rules
 	Circuits  Circuits
 	Limits    Limits
 	Holds     Holds
@@ -163,7 +163,7 @@ const (
 // New makes a Dispatcher. Run has to be called for it to fill the queue.
 func New(options Options) (*Dispatcher, error) {
 	if options.Ledger == nil || options.Waiting == nil || options.Parking == nil || options.Replays == nil || options.Endpoints == nil ||
-		options.Carrier == nil || options.Circuits == nil || options.Limits == nil || options.Holds == nil || options.Queue == nil || options.Epochs == nil || options.Tracer == nil || options.Logger == nil {
+		options.Rules == nil || options.Circuits == nil || options.Limits == nil || options.Holds == nil || options.Queue == nil || options.Epochs == nil || options.Tracer == nil || options.Logger == nil {
 		return nil, errors.New("make dispatcher: a part is missing")
 	}
 	if options.MaxQueued < 1 || options.MaxInFlight < 1 {

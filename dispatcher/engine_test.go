@@ -15,6 +15,7 @@ import (
 
 	"github.com/waybillhq/waybill/dispatcher"
 	"github.com/waybillhq/waybill/internal/limit"
+	"github.com/waybillhq/waybill/internal/schemes"
 	"github.com/waybillhq/waybill/internal/task"
 	"github.com/waybillhq/waybill/internal/testkit"
 	"github.com/waybillhq/waybill/internal/traffic"
@@ -52,7 +53,7 @@ func newEngine(t *testing.T) *engine {
 	limits, holds := limit.New(e.queue.Scripter()), limit.NewHolds(e.queue.Scripter())
 	e.dispatcher, err = dispatcher.New(dispatcher.Options{
 		Ledger: e.Ledger, Waiting: e.Ledger, Parking: e.Ledger, Replays: e.Ledger,
-		Endpoints: e.Registry, Carrier: e.Endpoints, Circuits: e.Breaker, Limits: limits, Holds: holds, Queue: e.queue, Epochs: e.queue,
+		Endpoints: e.Registry, Rules: schemes.Rules{Schemes: e.Schemes}, Circuits: e.Breaker, Limits: limits, Holds: holds, Queue: e.queue, Epochs: e.queue,
 		Tracer: tracer, Logger: e.Logger, MaxQueued: 1000, MaxInFlight: 16,
 	})
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/waybillhq/waybill/dispatcher"
+	"github.com/waybillhq/waybill/internal/schemes"
 	"github.com/waybillhq/waybill/internal/task"
 	"github.com/waybillhq/waybill/internal/testkit"
 	"github.com/waybillhq/waybill/postback"
@@ -67,7 +68,7 @@ func (b *bench) restart(t testing.TB, alter ...func(*dispatcher.Options)) {
 func (b *bench) options() dispatcher.Options {
 	return dispatcher.Options{
 		Ledger: b.Ledger, Waiting: b.Ledger, Parking: b.Ledger, Replays: b.Ledger,
-		Endpoints: b.Registry, Carrier: b.Endpoints, Circuits: b.Breaker, Limits: limitless{}, Holds: &holds{}, Queue: b.queue, Epochs: b.queue,
+		Endpoints: b.Registry, Rules: schemes.Rules{Schemes: b.Schemes}, Circuits: b.Breaker, Limits: limitless{}, Holds: &holds{}, Queue: b.queue, Epochs: b.queue,
 		Tracer: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(b.spans)).Tracer("test"),
 		Logger: b.Logger, MaxQueued: 1000, MaxInFlight: 16, Grace: grace, Share: 10_000, ReplayWindow: 100_000,
 	}

@@ -93,7 +93,7 @@ func (d *Dispatcher) rematch(event postback.Event, have []postback.Delivery, pro
 		if delivery.State == postback.Pending {
 			delivery.NextAttemptAt, delivery.SweepAt = at, at
 		}
-		if err := d.Carrier.Carries(endpoint, event); err != nil {
+		if err := d.Rules.CheckEvent(endpoint, event); err != nil {
 			delivery, refusal = unsendable(delivery, err), err
 			problems.Add(endpoint.ID, event.ID, err)
 		} else {

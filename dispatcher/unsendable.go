@@ -67,7 +67,7 @@ func (d *Dispatcher) recorded(item postback.Acceptance) []postback.Warning {
 		case dead:
 			warnings = append(warnings, warning(delivery, delivery.LastError))
 		case known && endpoint.State != postback.EndpointDeleted:
-			warnings = append(warnings, d.Carrier.Empty(endpoint, item.Event)...)
+			warnings = append(warnings, d.Rules.EmptyMacros(endpoint, item.Event)...)
 		}
 	}
 	return warnings
@@ -76,7 +76,7 @@ func (d *Dispatcher) recorded(item postback.Acceptance) []postback.Warning {
 // cause says why an endpoint did not get an event, in the words that were said
 // first, unless the endpoint has changed since: then by what is recorded.
 func (d *Dispatcher) cause(endpoint postback.Endpoint, event postback.Event, dead postback.Delivery) string {
-	if err := d.Carrier.Carries(endpoint, event); err != nil && lastError(err) == dead.LastError {
+	if err := d.Rules.CheckEvent(endpoint, event); err != nil && lastError(err) == dead.LastError {
 		return err.Error()
 	}
 	return dead.LastError + ", when it was accepted or sent last"

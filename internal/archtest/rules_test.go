@@ -42,7 +42,7 @@ func rules() []rule {
 		{pkg: "internal/retention", imports: []string{"internal/loop"}},
 		{pkg: "internal/retry", imports: []string{"postback"}},
 		{pkg: "internal/seal", imports: []string{"postback"}, stdOnly: true},
-		{pkg: "internal/schemes", imports: []string{"postback", "signer", "internal/loop"}},
+		{pkg: "internal/schemes", imports: []string{"postback", "signer", "internal/jsonpath", "internal/loop"}},
 		{pkg: "internal/task", imports: []string{"postback"}},
 		{pkg: "internal/telemetry"},
 		{pkg: "internal/traffic", imports: []string{"postback", "internal/loop"}},
@@ -57,7 +57,7 @@ func rules() []rule {
 		}},
 		{pkg: "internal/endpoints", imports: []string{
 			"postback", "signer",
-			"internal/egress", "internal/expect", "internal/id", "internal/jsonpath", "internal/retry",
+			"internal/egress", "internal/expect", "internal/id", "internal/jsonpath", "internal/retry", "internal/schemes",
 		}, stdOnly: true},
 		{pkg: "internal/keys", imports: []string{"postback", "internal/id"}, stdOnly: true},
 		{pkg: "api", imports: []string{"postback", "internal/listen"}},

@@ -19,6 +19,7 @@ import (
 	"github.com/waybillhq/waybill/internal/expect"
 	"github.com/waybillhq/waybill/internal/id"
 	"github.com/waybillhq/waybill/internal/retry"
+	"github.com/waybillhq/waybill/internal/schemes"
 	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/signer"
 )
@@ -79,6 +80,7 @@ type Manager struct {
 	sealer   Sealer
 	reach    Reach
 	schemes  Schemes
+	rules    schemes.Rules
 	past     Past
 	most     int
 	now      func() time.Time
@@ -91,7 +93,7 @@ func New(options Options) *Manager {
 	}
 	return &Manager{
 		ledger: options.Ledger, registry: options.Registry, sealer: options.Sealer, reach: options.Reach,
-		schemes: options.Schemes, past: options.Past, most: options.Most, now: options.Now,
+		schemes: options.Schemes, rules: schemes.Rules{Schemes: options.Schemes}, past: options.Past, most: options.Most, now: options.Now,
 	}
 }
 
@@ -353,29 +355,6 @@ func completeRetry(policy postback.RetryPolicy, scheme *signer.Definition) postb
 		}
 	}
 	return retry.Complete(policy, scheme.Name())
-}
-
-// Carries says whether the endpoint's scheme can carry the event there. The error
-// names the field of the event that it cannot carry.
-func (m *Manager) Carries(endpoint postback.Endpoint, event postback.Event) error {
-	scheme, err := m.schemes.Define(endpoint.Scheme)
-	if err != nil {
-		// The endpoint was made with it, so a declaration is missing here. That
-		// is no fault of the event: it waits until the declaration is back.
-		return nil //nolint:nilerr // see above
-	}
-	return domainError(scheme.CheckDelivery(signer.Target{URL: endpoint.URL, Method: endpoint.Method}, event.Data, endpoint.AllowEmpty))
-}
-
-// Reference is what the delivery of an event to an endpoint is looked up by: what
-// the endpoint's scheme names, such as the transaction's id. It is empty when the
-// event has nothing of that kind, or the scheme's declaration is missing.
-func (m *Manager) Reference(endpoint postback.Endpoint, event postback.Event) string {
-	scheme, err := m.schemes.Define(endpoint.Scheme)
-	if err != nil {
-		return ""
-	}
-	return scheme.Reference(event.Data)
 }
 
 // domainError gives the errors of the signer and of the egress policy the form

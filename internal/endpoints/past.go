@@ -82,7 +82,7 @@ func (m *Manager) misfits(ctx context.Context, endpoint postback.Endpoint) []pos
 			return nil
 		}
 		tried++
-		if err := m.Carries(endpoint, event); err != nil {
+		if err := m.rules.CheckEvent(endpoint, event); err != nil {
 			if unfit++; unfit == 1 {
 				first = postback.Warning{Code: WarnUnsendableEvents, Field: fieldOf(err), Message: err.Error()}
 			}

@@ -138,25 +138,3 @@ func TestUpdateRefuses(t *testing.T) {
 		t.Errorf("the endpoint was changed: %+v", now)
 	}
 }
-
-func TestCarriesNamesTheFieldThatItCannot(t *testing.T) {
-	t.Parallel()
-	parts := testkit.NewParts(t)
-	endpoint := parts.Create(t, spec())
-	if err := parts.Endpoints.Carries(endpoint, postback.Event{Data: []byte(`{"user_id":"u"}`)}); err != nil {
-		t.Errorf("flat data: %v", err)
-	}
-	err := parts.Endpoints.Carries(endpoint, postback.Event{Data: []byte(`{"user_id":{"a":1}}`)})
-	expectRefusal(t, err, "data.user_id", signer.CodeValueNested)
-	withID := postback.Event{Data: []byte(`{"user_id":"u","transaction_id":"tx_1"}`)}
-	if got := parts.Endpoints.Reference(endpoint, withID); got != "tx_1" {
-		t.Errorf("the reference is %q", got)
-	}
-	endpoint.Scheme = "gone"
-	if err := parts.Endpoints.Carries(endpoint, postback.Event{}); err != nil {
-		t.Errorf("an event is refused because a declaration is missing: %v", err)
-	}
-	if got := parts.Endpoints.Reference(endpoint, withID); got != "" {
-		t.Errorf("without a declaration the reference is %q", got)
-	}
-}

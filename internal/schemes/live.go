@@ -265,7 +265,7 @@ func (e entry) describe() postback.Scheme {
 // domainError gives what Parse refuses the form of the domain's errors.
 func domainError(err error) error {
 	if refused, ok := errors.AsType[*signer.Error](err); ok {
-		return &postback.Error{Code: postback.Code(refused.Code), Field: refused.Field, Message: refused.Message}
+		return refusal(refused)
 	}
 	return postback.Failure(postback.CodeInvalid, "%s", err.Error())
 }

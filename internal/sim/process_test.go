@@ -21,6 +21,7 @@ import (
 	"github.com/waybillhq/waybill/internal/limit"
 	"github.com/waybillhq/waybill/internal/registry"
 	"github.com/waybillhq/waybill/internal/retention"
+	"github.com/waybillhq/waybill/internal/schemes"
 	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/store/storetest"
 	"github.com/waybillhq/waybill/worker"
@@ -165,7 +166,7 @@ func (p *process) buildEngine(log *slog.Logger) (err error) {
 	holds := limit.NewHolds(limitScripts{process: p})
 	p.dispatcher, err = dispatcher.New(dispatcher.Options{
 		Ledger: p.ledger, Waiting: p.ledger, Parking: p.ledger, Replays: p.ledger,
-		Endpoints: p.registry, Carrier: p.endpoints, Circuits: p.breaker, Limits: limits, Holds: holds, Queue: queue, Epochs: queue,
+		Endpoints: p.registry, Rules: schemes.Rules{Schemes: w.schemes}, Circuits: p.breaker, Limits: limits, Holds: holds, Queue: queue, Epochs: queue,
 		Tracer: traces.Tracer{}, Logger: log, MaxQueued: w.scenario.maxQueued, MaxInFlight: maxInFlight, MostInFlight: maxInFlight,
 		Grace: grace, Now: p.now, Senders: w.scenario.senders, Share: w.share(), Handoff: w.scenario.handoff,
 	})
