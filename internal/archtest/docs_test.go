@@ -40,6 +40,27 @@ func TestLinksOfTheDocumentsLead(t *testing.T) {
 	}
 }
 
+// The walk of an event names files that there are, and functions that are in them.
+func TestTheWalkOfAnEventIsTrue(t *testing.T) {
+	t.Parallel()
+	root := filepath.Join("..", "..")
+	step := regexp.MustCompile("`([a-z_/]+\\.go)`((?: `\\w+`)?)")
+	steps := 0
+	for _, found := range step.FindAllStringSubmatch(read(t, filepath.Join(root, "docs", "architecture.md")), -1) {
+		steps++
+		file, function := found[1], strings.Trim(found[2], " `")
+		source, err := os.ReadFile(filepath.Join(root, file))
+		if err != nil {
+			t.Errorf("docs/architecture.md: there is no %s", file)
+		} else if !regexp.MustCompile(`(?m)^func (\([^)]*\) )?` + function + `\b`).Match(source) {
+			t.Errorf("docs/architecture.md: %s has no function %s", file, function)
+		}
+	}
+	if steps < 25 {
+		t.Errorf("%d steps were found: is the walk still there?", steps)
+	}
+}
+
 // A README that is longer is not read.
 func TestTheReadmeIsShort(t *testing.T) {
 	t.Parallel()
