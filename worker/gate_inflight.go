@@ -43,7 +43,8 @@ func newInFlight(limits InFlightLimits, now func() time.Time) *inFlight {
 // heldSlots name the slots that an attempt has; "" is none.
 type heldSlots struct{ endpoint, publisher string }
 
-// enter takes one of the endpoint's slots and one of its publisher's.
+// enter takes one of the endpoint's slots and one of its publisher's. Whoever calls
+// it calls leave, whatever it reported.
 func (l *inFlight) enter(ctx context.Context, d *delivery) bool {
 	if !l.take(ctx, d) {
 		d.moveTo(l.now(), postback.Parked, postback.ReasonOverLimit)
@@ -62,7 +63,6 @@ func (l *inFlight) take(ctx context.Context, d *delivery) bool {
 	}
 	share := l.share(d.endpoint)
 	if !l.publishers.take(ctx, share, l.limits.PerPublisher) {
-		l.leave(d)
 		return false
 	}
 	d.slots.publisher = share

@@ -244,3 +244,47 @@ func TestNoEndpointGetsMorePlacesThanThereAreForOne(t *testing.T) {
 	release()
 	group.Wait()
 }
+
+// Whatever becomes of an attempt, its slots are free for the next one.
+func TestSlotsAreFreeAfterAnAttempt(t *testing.T) {
+	t.Parallel()
+	over := true
+	b := setup(t, with(&limits{take: func(context.Context, string) (time.Duration, bool, error) { return 0, !over, nil }}),
+		func(o *worker.Options) { o.Gate.InFlight.PerEndpoint, o.Gate.InFlight.PerPublisher = 1, 1 })
+	endpoint, other := b.exchange(t, limited(1)), b.exchange(t, limited(1))
+	parked, _ := b.once(t, endpoint.ID)
+	expectState(t, parked, postback.Parked, postback.ReasonOverLimit, 0)
+	if _, _, err := b.worker.Example(t.Context(), endpoint.ID, ""); postback.CodeOf(err) != postback.CodeConflict {
+		t.Errorf("an example over the rate limit: %v", err)
+	}
+	over = false
+	if free, _ := b.once(t, endpoint.ID); free.State != postback.Succeeded {
+		t.Fatalf("the next one is %s", free.State)
+	}
+	arrived, leave := make(chan struct{}, 1), make(chan struct{})
+	release := sync.OnceFunc(func() { close(leave) })
+	defer release()
+	b.receiver.Answer(blocking(arrived, leave))
+	var group sync.WaitGroup
+	first := b.accept(t, endpoint.ID, exchangeData)
+	group.Go(func() {
+		if err := b.worker.Deliver(t.Context(), fresh(first)); err != nil {
+			t.Errorf("deliver: %v", err)
+		}
+	})
+	testkit.Receive(t, "a request", arrived)
+	parked, _ = b.once(t, other.ID) // its publisher has no slot
+	expectState(t, parked, postback.Parked, postback.ReasonOverLimit, 0)
+	release()
+	group.Wait()
+	b.receiver.Answer(testkit.Status(http.StatusOK))
+	for range 2 {
+		for _, id := range []string{endpoint.ID, other.ID} {
+			sent, _ := b.once(t, id)
+			expectState(t, sent, postback.Succeeded, "", 1)
+			if _, _, err := b.worker.Example(t.Context(), id, ""); err != nil {
+				t.Errorf("an example: %v", err)
+			}
+		}
+	}
+}
