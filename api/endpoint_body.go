@@ -18,11 +18,11 @@ type endpointBody struct {
 	Publisher   string            `json:"publisher,omitempty" maxLength:"200" doc:"Required, but of a publisher's key, which makes its own; @operator: for what Waybill tells its operator"`
 	URL         string            `json:"url" maxLength:"2048" doc:"For some schemes a template with macros"`
 	Scheme      string            `json:"scheme" example:"besitos"`
-	Method      string            `json:"method,omitempty" doc:"Left out: the scheme's own"`
+	Method      string            `json:"method,omitempty" minLength:"1" doc:"Left out: the scheme's own"`
 	EventTypes  []string          `json:"event_types,omitempty" maxItems:"100" nullable:"false" doc:"Patterns such as conversion.*; none means every type"`
 	Secret      string            `json:"secret,omitempty" minLength:"1" maxLength:"1024" writeOnly:"true" doc:"Left out: one is made in the network's form"`
 	Retry       *retryBody        `json:"retry,omitempty" doc:"Left out: the scheme's own"`
-	Timeout     string            `json:"timeout,omitempty" example:"15s" doc:"Of a whole attempt, at most 60s"`
+	Timeout     *string           `json:"timeout,omitempty" example:"15s" doc:"Of a whole attempt, at most 60s; left out: 15s"`
 	Headers     map[string]string `json:"headers,omitempty" doc:"Sent beside the scheme's own"`
 	Expect      *expectBody       `json:"expect,omitempty" doc:"Of the body of a 200; left out: anything"`
 	MaxInFlight int               `json:"max_in_flight,omitempty" minimum:"0" maximum:"1024" doc:"Attempts at once in each process; 0: the server's default"`
@@ -33,14 +33,15 @@ type endpointBody struct {
 }
 
 // retryBody is a retry policy: a schedule, or a curve. Durations are strings.
+// Pointers tell what is given as zero from what is not given.
 type retryBody struct {
 	Schedule    []string `json:"schedule,omitzero" maxItems:"100" nullable:"false" doc:"The delays between attempts: n of them allow n+1 attempts, [] allows one"`
-	Initial     string   `json:"initial,omitempty" example:"1s"`
-	Multiplier  float64  `json:"multiplier,omitempty"`
-	MaxInterval string   `json:"max_interval,omitempty" example:"1h"`
-	MaxAttempts int      `json:"max_attempts,omitempty"`
-	MaxAge      string   `json:"max_age,omitempty" example:"72h"`
-	Jitter      float64  `json:"jitter,omitempty" doc:"A fraction, 0 to 1"`
+	Initial     *string  `json:"initial,omitempty" example:"1s" doc:"More than 0; left out of a curve: 20s"`
+	Multiplier  *float64 `json:"multiplier,omitempty" doc:"At least 1; left out of a curve: 3"`
+	MaxInterval *string  `json:"max_interval,omitempty" example:"1h" doc:"More than 0; left out of a curve: 18h"`
+	MaxAttempts *int     `json:"max_attempts,omitempty" doc:"At least 1. A curve has this or max_age"`
+	MaxAge      *string  `json:"max_age,omitempty" example:"72h" doc:"More than 0; left out: no bound by age"`
+	Jitter      *float64 `json:"jitter,omitempty" doc:"A fraction, 0 to 1; left out of a curve: 0"`
 	On          []string `json:"on,omitempty" nullable:"false" doc:"Failures that are tried again: timeout, connection, tls, dns, 1xx, 2xx, 3xx, 4xx, 5xx, unexpected_body, or a status such as 503; none means every failure"`
 	StopOn      []int    `json:"stop_on,omitempty" nullable:"false" doc:"Statuses that end a delivery at once, such as 403"`
 }
@@ -62,8 +63,8 @@ func (b endpointBody) spec(ctx context.Context) (postback.EndpointSpec, error) {
 	if spec.RateLimit, err = b.RateLimit.read(); err != nil {
 		return none, err
 	}
-	if b.Timeout != "" {
-		if spec.Timeout, err = readTimeout(b.Timeout); err != nil {
+	if b.Timeout != nil {
+		if spec.Timeout, err = readTimeout(*b.Timeout); err != nil {
 			return none, err
 		}
 	}
@@ -83,10 +84,13 @@ func (b endpointBody) spec(ctx context.Context) (postback.EndpointSpec, error) {
 	return spec, checkText("description", b.Description)
 }
 
-// policy reads the durations; what the policy as a whole must be is not
-// checked here.
+// policy reads the policy, and refuses what would be lost in reading; what it
+// must be as a whole is not checked here.
 func (b retryBody) policy() (postback.RetryPolicy, error) {
-	policy := postback.RetryPolicy{Multiplier: b.Multiplier, MaxAttempts: b.MaxAttempts, Jitter: b.Jitter, On: b.On, StopOn: b.StopOn}
+	policy := postback.RetryPolicy{On: b.On, StopOn: b.StopOn}
+	take(&policy.Multiplier, b.Multiplier)
+	take(&policy.MaxAttempts, b.MaxAttempts)
+	take(&policy.Jitter, b.Jitter)
 	if b.Schedule != nil {
 		policy.Schedule = []postback.Duration{}
 	}
@@ -98,23 +102,38 @@ func (b retryBody) policy() (postback.RetryPolicy, error) {
 		policy.Schedule = append(policy.Schedule, postback.Duration(read))
 	}
 	for _, one := range []struct {
-		field, text string
-		into        *postback.Duration
+		field string
+		text  *string
+		into  *postback.Duration
 	}{
 		{"retry.initial", b.Initial, &policy.Initial},
 		{"retry.max_interval", b.MaxInterval, &policy.MaxInterval},
 		{"retry.max_age", b.MaxAge, &policy.MaxAge},
 	} {
-		if one.text == "" {
+		if one.text == nil {
 			continue
 		}
-		read, err := readDuration(one.field, one.text)
+		read, err := readDuration(one.field, *one.text)
 		if err != nil {
 			return policy, err
 		}
 		*one.into = postback.Duration(read)
 	}
-	return policy, nil
+	return policy, policy.CheckGiven(b.given) //nolint:wrapcheck // it names the field
+}
+
+// given reports whether a member of a curve was written.
+func (b retryBody) given(member string) bool {
+	return map[string]bool{
+		"initial": b.Initial != nil, "multiplier": b.Multiplier != nil, "max_interval": b.MaxInterval != nil,
+		"max_attempts": b.MaxAttempts != nil, "max_age": b.MaxAge != nil, "jitter": b.Jitter != nil,
+	}[member]
+}
+
+func take[T any](into, given *T) {
+	if given != nil {
+		*into = *given
+	}
 }
 
 func readDuration(field, text string) (time.Duration, error) {
@@ -181,9 +200,9 @@ func (c change[T]) orZero() *T {
 // endpointPatch is what is to change.
 type endpointPatch struct {
 	URL         *string                   `json:"url,omitempty" maxLength:"2048"`
-	Method      *string                   `json:"method,omitempty"`
+	Method      *string                   `json:"method,omitempty" minLength:"1"`
 	EventTypes  change[[]string]          `json:"event_types,omitzero" doc:"null: every type"`
-	Retry       *retryBody                `json:"retry,omitempty" doc:"The whole policy"`
+	Retry       change[retryBody]         `json:"retry,omitzero" doc:"The whole policy: what it leaves out is as in a new endpoint's, not as before; null: the scheme's own"`
 	Timeout     *string                   `json:"timeout,omitempty"`
 	Headers     change[map[string]string] `json:"headers,omitzero" nullable:"true" doc:"All of them; null: none"`
 	Expect      change[expectBody]        `json:"expect,omitzero" doc:"The whole expectation; null: none"`
@@ -226,10 +245,13 @@ func (b endpointPatch) patch() (postback.EndpointPatch, error) {
 }
 
 func (b endpointPatch) patchTimes(patch *postback.EndpointPatch) error {
-	if b.Retry != nil {
-		policy, err := b.Retry.policy()
-		if err != nil {
-			return err
+	if b.Retry.given {
+		var policy postback.RetryPolicy
+		if !b.Retry.null {
+			var err error
+			if policy, err = b.Retry.value.policy(); err != nil {
+				return err
+			}
 		}
 		patch.Retry = &policy
 	}

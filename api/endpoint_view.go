@@ -85,15 +85,15 @@ func endpointOf(e postback.Endpoint, now time.Time) EndpointView {
 }
 
 func retryOf(p postback.RetryPolicy) retryBody {
-	spell := func(d postback.Duration) string {
+	spell := func(d postback.Duration) *string {
 		if d == 0 {
-			return ""
+			return nil
 		}
-		return time.Duration(d).String()
+		return new(time.Duration(d).String())
 	}
 	view := retryBody{
-		Initial: spell(p.Initial), Multiplier: p.Multiplier, MaxInterval: spell(p.MaxInterval),
-		MaxAttempts: p.MaxAttempts, MaxAge: spell(p.MaxAge), Jitter: p.Jitter,
+		Initial: spell(p.Initial), Multiplier: unlessZero(p.Multiplier), MaxInterval: spell(p.MaxInterval),
+		MaxAttempts: unlessZero(p.MaxAttempts), MaxAge: spell(p.MaxAge), Jitter: unlessZero(p.Jitter),
 		On: p.On, StopOn: p.StopOn,
 	}
 	if p.Schedule != nil {
@@ -103,6 +103,13 @@ func retryOf(p postback.RetryPolicy) retryBody {
 		view.Schedule = append(view.Schedule, time.Duration(delay).String())
 	}
 	return view
+}
+
+func unlessZero[T comparable](value T) *T {
+	if value == *new(T) {
+		return nil
+	}
+	return &value
 }
 
 // maskHeaders hides the values of headers that look like credentials.

@@ -37,10 +37,18 @@ func (r *rateLimit) read() (*postback.RateLimit, error) {
 		return nil, postback.Invalid("rate_limit", postback.CodeInvalid,
 			`write the attempts per second as a number, or as an object such as {"per_second": 20, "burst": 40}`)
 	}
-	limit := &postback.RateLimit{}
-	err := postback.DecodeObject(r.RawMessage, limit)
+	var written struct {
+		PerSecond float64 `json:"per_second"`
+		Burst     *int    `json:"burst"`
+	}
+	err := postback.DecodeObject(r.RawMessage, &written)
 	if wrong, ok := errors.AsType[*postback.Error](err); ok {
 		return nil, postback.Invalid(strings.TrimSuffix("rate_limit."+wrong.Field, "."), wrong.Code, "%s", wrong.Message)
+	}
+	limit := &postback.RateLimit{PerSecond: written.PerSecond}
+	take(&limit.Burst, written.Burst)
+	if written.Burst != nil && limit.Burst == 0 {
+		return nil, postback.Invalid("rate_limit.burst", postback.CodeInvalid, "is 0: give more, or leave the field out for what comes in a second")
 	}
 	return limit, err //nolint:wrapcheck // it is nil
 }

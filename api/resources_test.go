@@ -84,7 +84,8 @@ func TestPatchEndpoint(t *testing.T) {
 		"headers":     {client.EndpointPatch{Headers: &map[string]string{}}, `{"Headers":{}}`},
 		"types":       {client.EndpointPatch{EventTypes: &[]string{"exchange.*"}}, `{"EventTypes":["exchange.*"]}`},
 		"timeout":     {client.EndpointPatch{Timeout: &timeout}, `{"Timeout":1000000000}`},
-		"retry":       {client.EndpointPatch{Retry: &postback.RetryPolicy{MaxAttempts: 3, Initial: timeout}}, `{"Retry":{"initial":"1s","max_attempts":3}}`},
+		"retry":       {client.EndpointPatch{Retry: new(&postback.RetryPolicy{MaxAttempts: 3, Initial: timeout})}, `{"Retry":{"initial":"1s","max_attempts":3}}`},
+		"retry null":  {client.EndpointPatch{Retry: new(*postback.RetryPolicy)}, `{"Retry":{}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -169,7 +170,7 @@ func TestExample(t *testing.T) {
 func TestAnEmptyScheduleIsNoDefault(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	for body, want := range map[string]string{`{"schedule":[]}`: `"schedule":[]`, `{"max_age":"1w"}`: `"max_age":"168h0m0s"`} {
+	for body, want := range map[string]string{`{"schedule":[]}`: `"schedule":[]`, `{"max_age":"1w"}`: `"max_age":"168h0m0s"`, `{"max_attempts":3,"jitter":0}`: `"retry":{"max_attempts":3}`} {
 		answer := b.call(t, "admin", "POST", "/v1/endpoints", `{"publisher":"pub_1","url":"https://example.com/","scheme":"besitos","retry":`+body+`}`)
 		if answer.status != 201 || !strings.Contains(answer.body, want) {
 			t.Errorf("%s: got %d %s", body, answer.status, answer.body)

@@ -30,20 +30,21 @@ type EndpointSpec struct {
 }
 
 // EndpointPatch is what is to change; nil leaves a thing as it is. A pointer to
-// nil in Expect or RateLimit removes what was set.
+// nil in Expect or RateLimit removes what was set, in Retry it brings back the
+// scheme's own policy; another policy replaces the whole one.
 type EndpointPatch struct {
-	URL         *string               `json:"url,omitempty"`
-	Method      *string               `json:"method,omitempty"`
-	EventTypes  *[]string             `json:"event_types,omitempty"`
-	Retry       *postback.RetryPolicy `json:"retry,omitempty"`
-	Timeout     *postback.Duration    `json:"timeout,omitempty"`
-	Headers     *map[string]string    `json:"headers,omitempty"`
-	Expect      **postback.Expect     `json:"expect,omitempty"`
-	MaxInFlight *int                  `json:"max_in_flight,omitempty"`
-	RateLimit   **postback.RateLimit  `json:"rate_limit,omitempty"`
-	OrderBy     *string               `json:"order_by,omitempty"`
-	AllowEmpty  *[]string             `json:"allow_empty,omitempty"`
-	Description *string               `json:"description,omitempty"`
+	URL         *string                `json:"url,omitempty"`
+	Method      *string                `json:"method,omitempty"`
+	EventTypes  *[]string              `json:"event_types,omitempty"`
+	Retry       **postback.RetryPolicy `json:"retry,omitempty"`
+	Timeout     *postback.Duration     `json:"timeout,omitempty"`
+	Headers     *map[string]string     `json:"headers,omitempty"`
+	Expect      **postback.Expect      `json:"expect,omitempty"`
+	MaxInFlight *int                   `json:"max_in_flight,omitempty"`
+	RateLimit   **postback.RateLimit   `json:"rate_limit,omitempty"`
+	OrderBy     *string                `json:"order_by,omitempty"`
+	AllowEmpty  *[]string              `json:"allow_empty,omitempty"`
+	Description *string                `json:"description,omitempty"`
 }
 
 // Endpoint is where and how a publisher wants its events. Values of headers

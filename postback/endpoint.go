@@ -142,7 +142,7 @@ type EndpointPatch struct {
 	URL         *string
 	Method      *string
 	EventTypes  *[]string
-	Retry       *RetryPolicy
+	Retry       *RetryPolicy // the whole policy; without times: the scheme's own
 	Timeout     *time.Duration
 	Headers     *map[string]string
 	Expect      **Expect

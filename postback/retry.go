@@ -28,6 +28,48 @@ type RetryPolicy struct {
 	StopOn      []int      `json:"stop_on,omitempty"`
 }
 
+// Timed reports whether the policy says anything of times; else the scheme's are
+// meant.
+func (p RetryPolicy) Timed() bool {
+	return p.Schedule != nil || p.Initial != 0 || p.Multiplier != 0 || p.MaxInterval != 0 || p.MaxAttempts != 0 || p.MaxAge != 0 || p.Jitter != 0
+}
+
+// CheckGiven refuses a policy of which a value that was written would be lost,
+// because it is the zero that stands for not given: given says which members were
+// written. A jitter of 0 is what a curve without one has, but it makes no curve.
+func (p RetryPolicy) CheckGiven(given func(member string) bool) error {
+	for _, member := range []struct {
+		name string
+		zero bool
+		code Code
+	}{
+		{"initial", p.Initial == 0, CodeInvalidDuration},
+		{"multiplier", p.Multiplier == 0, CodeInvalid},
+		{"max_interval", p.MaxInterval == 0, CodeInvalidDuration},
+		{"max_attempts", p.MaxAttempts == 0, CodeInvalid},
+		{"max_age", p.MaxAge == 0, CodeInvalidDuration},
+	} {
+		if member.zero && given(member.name) {
+			return Invalid("retry."+member.name, member.code, "is 0: give more, or leave it out")
+		}
+	}
+	switch {
+	case p.Timed():
+		return nil
+	case given("jitter"):
+		return Endless()
+	case len(p.On) == 0 && len(p.StopOn) == 0:
+		return Invalid("retry", CodeInvalid, "says nothing: give a schedule or a curve; for the scheme's own policy leave it out, or make it null in a change")
+	default:
+		return nil
+	}
+}
+
+// Endless refuses a curve that nothing bounds.
+func Endless() *Error {
+	return Invalid("retry.max_attempts", CodeInvalid, "set max_attempts or max_age: every delivery ends")
+}
+
 // Duration is a time.Duration that JSON spells as Go does: "1s", "5m", "72h".
 type Duration time.Duration
 

@@ -125,7 +125,10 @@ func whose(cmd *cobra.Command, operator bool, spec *client.EndpointSpec) error {
 }
 
 func (f *endpointFlags) fill(cmd *cobra.Command, spec *client.EndpointSpec) error {
-	var err error
+	err := refuseZero(cmd, "timeout")
+	if err != nil {
+		return err
+	}
 	spec.URL, spec.Method, spec.Description = f.url, f.method, f.description
 	spec.EventTypes, spec.Timeout = withoutEmpty(f.eventTypes), postback.Duration(f.timeout)
 	spec.AllowEmpty = withoutEmpty(f.allowEmpty)
@@ -152,7 +155,8 @@ func (p *program) endpointUpdate() *cobra.Command {
 		Long: `Change what the flags name and leave the rest. --header replaces all headers,
 --event-type all patterns and --allow-empty all macros. An empty value ('') removes what
 is there: of --header, --event-type, --allow-empty, --description, --expect, --order-by, --retry-on and --stop-on; of
---retry-schedule it leaves one attempt. --rate-limit 0 removes the limit.
+--retry-schedule it leaves one attempt, and of --retry the scheme's own policy.
+--rate-limit 0 removes the limit; another one keeps the burst.
 
 The --retry-... flags that say when attempts are made replace all of those; --retry-on
 and --stop-on, which say after which failures, each stand alone. What is expected of
@@ -163,18 +167,14 @@ the body of a 200 is set as a whole. Attempts that are due follow the new settin
 		Args: takes("ENDPOINT"),
 	}
 	flags.add(cmd)
-	clears(cmd, "allow-empty", "event-type", "header", "description", "retry-schedule", "retry-on", "stop-on", "expect", "order-by")
+	clears(cmd, "allow-empty", "event-type", "header", "description", "retry", "retry-schedule", "retry-on", "stop-on", "expect", "order-by")
 	return p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
-		patch, err := flags.patch(cmd)
-		if err != nil {
-			return err
-		}
-		patch.Retry, err = flags.retry.over(cmd, func() (postback.RetryPolicy, error) {
+		patch, err := flags.patch(cmd, func() (client.Endpoint, error) {
 			before, err := c.GetEndpoint(ctx, args[0])
 			if err != nil {
-				return postback.RetryPolicy{}, fmt.Errorf("get endpoint: %w", err)
+				return before, fmt.Errorf("get endpoint: %w", err)
 			}
-			return before.Retry, nil
+			return before, nil
 		})
 		if err != nil {
 			return err
@@ -190,7 +190,9 @@ the body of a 200 is set as a whole. Attempts that are due follow the new settin
 	})
 }
 
-func (f *endpointFlags) patch(cmd *cobra.Command) (client.EndpointPatch, error) {
+// patch is what the flags change of an endpoint, which is read where a flag
+// changes a part of a thing.
+func (f *endpointFlags) patch(cmd *cobra.Command, current func() (client.Endpoint, error)) (client.EndpointPatch, error) {
 	var patch client.EndpointPatch
 	changed := cmd.Flags().Changed
 	if changed("url") {
@@ -221,10 +223,13 @@ func (f *endpointFlags) patch(cmd *cobra.Command) (client.EndpointPatch, error) 
 		}
 		patch.Headers = &headers
 	}
-	if err := f.pace.patch(cmd, &patch); err != nil {
+	if err := f.pace.patch(cmd, &patch, current); err != nil {
 		return patch, err
 	}
 	var err error
+	if patch.Retry, err = f.retry.over(cmd, current); err != nil {
+		return patch, err
+	}
 	patch.Expect, err = f.expect.read(cmd)
 	return patch, err
 }

@@ -49,6 +49,16 @@ func (g given) Set(text string) error {
 	return g.Value.Set(text) //nolint:wrapcheck // badFlag words it
 }
 
+// refuseZero refuses flags that were given as the zero which stands for not given.
+func refuseZero(cmd *cobra.Command, names ...string) error {
+	for _, name := range names {
+		if flag := cmd.Flags().Lookup(name); flag.Changed && flag.Value.String() == flag.DefValue {
+			return usagef("--%s is 0: give more, or leave it out", name)
+		}
+	}
+	return nil
+}
+
 func blank(text string) bool { return strings.TrimSpace(text) == "" }
 
 // emptyFlag says what stands in for a flag that is left out, where its help does.

@@ -22,13 +22,16 @@ func (f *paceFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.IntVar(&f.inFlight, "max-in-flight", 0, "`COUNT` of attempts at once in each process (default: the server's --max-in-flight)")
 	flags.Float64Var(&f.rate, "rate-limit", 0, "attempts per `SECOND`, by all processes together, such as 20 or 0.5; 0: no limit")
-	flags.IntVar(&f.burst, "rate-burst", 0, "with --rate-limit: `COUNT` that may go at once (default: what comes in a second)")
+	flags.IntVar(&f.burst, "rate-burst", 0, "with --rate-limit: `COUNT` that may go at once (default: what comes in a second, or the endpoint's own)")
 	flags.StringVar(&f.orderBy, "order-by", "", "`FIELD` of the events' data, such as tx: deliveries with the same value go one after another")
 }
 
 // limit is the limit that was asked for: nil when no flag was given, and a
 // pointer to nil when it is to be removed.
 func (f *paceFlags) limit(cmd *cobra.Command) (**postback.RateLimit, error) {
+	if err := refuseZero(cmd, "rate-burst"); err != nil {
+		return nil, err
+	}
 	rate, burst := cmd.Flags().Changed("rate-limit"), cmd.Flags().Changed("rate-burst")
 	switch {
 	case burst && (!rate || f.rate == 0):
@@ -52,14 +55,25 @@ func (f *paceFlags) fill(cmd *cobra.Command, spec *client.EndpointSpec) error {
 	return err
 }
 
-func (f *paceFlags) patch(cmd *cobra.Command, patch *client.EndpointPatch) (err error) {
+func (f *paceFlags) patch(cmd *cobra.Command, patch *client.EndpointPatch, current func() (client.Endpoint, error)) error {
 	if cmd.Flags().Changed("max-in-flight") {
 		patch.MaxInFlight = &f.inFlight
 	}
 	if cmd.Flags().Changed("order-by") {
 		patch.OrderBy = &f.orderBy
 	}
-	patch.RateLimit, err = f.limit(cmd)
+	limit, err := f.limit(cmd)
+	if err != nil || limit == nil {
+		return err
+	}
+	patch.RateLimit = limit
+	if *limit == nil || cmd.Flags().Changed("rate-burst") {
+		return nil
+	}
+	before, err := current()
+	if err == nil && before.RateLimit != nil {
+		(*limit).Burst = before.RateLimit.Burst
+	}
 	return err
 }
 

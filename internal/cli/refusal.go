@@ -33,7 +33,7 @@ func refusalOf(err error) (refusal, bool) {
 	if domain, ok := errors.AsType[*postback.Error](err); ok {
 		return refusal{
 			code: string(domain.Code), findings: []client.FieldError{{Field: domain.Field, Message: domain.Message}},
-			lasting: domain.Code == postback.CodeInvalid,
+			lasting: domain.Code == postback.CodeInvalid || domain.Code == postback.CodeInvalidDuration,
 		}, true
 	}
 	return refusal{}, false
@@ -108,6 +108,7 @@ func inFlags(text string) string {
 		"exact, contains, regex and json_path", "--expect-exact, --expect-contains, --expect-regex and --expect-json-path",
 		"exact, contains, regex, json_path and duplicate; null removes", "--expect-exact, --expect-contains, --expect-regex, --expect-json-path and --expect-duplicate; --expect '' removes",
 		"json_path", "--expect-json-path",
+		"make it null in a change", "give an update --retry ''",
 		"set replace to", "give --replace to",
 		"with the field at instead", "with --at instead",
 		"leave the field out", "leave it out",

@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/waybillhq/waybill/client"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -38,23 +40,50 @@ func (r *retryFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&r.json, "retry", "", `the whole policy as JSON, such as '{"schedule":["1s","5s"]}'`)
 }
 
-// read returns the policy, nil when no flag was given.
+// read returns the policy of a new endpoint, nil when no flag was given.
 func (r *retryFlags) read(cmd *cobra.Command) (*postback.RetryPolicy, error) {
-	parts := r.timed(cmd) || cmd.Flags().Changed("retry-on") || cmd.Flags().Changed("stop-on")
+	asked, err := r.asked(cmd)
+	if err != nil || asked == nil {
+		return nil, err
+	}
+	return asked, r.checkGiven(cmd, *asked)
+}
+
+// asked is what the flags say, nil when none was given or --retry is empty.
+func (r *retryFlags) asked(cmd *cobra.Command) (*postback.RetryPolicy, error) {
+	parts, whole := r.parts(cmd), cmd.Flags().Changed("retry")
 	switch {
-	case parts && r.json != "":
+	case parts && whole:
 		return nil, usagef("give --retry or the --retry-... flags (and --stop-on), not both")
-	case r.json != "":
-		var policy postback.RetryPolicy
-		if err := postback.DecodeObject([]byte(r.json), &policy); err != nil {
-			return nil, wrongJSON("--retry", err)
-		}
-		return &policy, nil
 	case parts:
 		return r.policy(cmd)
-	default:
-		return nil, nil
+	case blank(r.json):
+		return nil, nil //nolint:nilnil // nothing was asked for
 	}
+	var policy postback.RetryPolicy
+	if err := postback.DecodeObject([]byte(r.json), &policy); err != nil {
+		return nil, wrongJSON("--retry", err)
+	}
+	return &policy, nil
+}
+
+func (r *retryFlags) parts(cmd *cobra.Command) bool {
+	return r.timed(cmd) || cmd.Flags().Changed("retry-on") || cmd.Flags().Changed("stop-on")
+}
+
+// checkGiven refuses what the request would leave out because it is zero.
+func (r *retryFlags) checkGiven(cmd *cobra.Command, policy postback.RetryPolicy) error {
+	given := func(member string) bool {
+		return cmd.Flags().Changed("retry-" + strings.ReplaceAll(member, "_", "-"))
+	}
+	if !blank(r.json) {
+		var members map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(r.json), &members); err != nil {
+			return wrongJSON("--retry", err)
+		}
+		given = func(member string) bool { return members[member] != nil }
+	}
+	return policy.CheckGiven(given) //nolint:wrapcheck // it names the field
 }
 
 // timed reports whether a flag says when attempts are made.
@@ -69,19 +98,32 @@ func (r *retryFlags) timed(cmd *cobra.Command) bool {
 
 // over returns the policy that follows the one of an endpoint: what the flags
 // leave out of times, of failures that are tried again, and of statuses that
-// are stopped on, stays as it is. It is nil when no flag was given.
-func (r *retryFlags) over(cmd *cobra.Command, current func() (postback.RetryPolicy, error)) (*postback.RetryPolicy, error) {
-	asked, err := r.read(cmd)
-	if err != nil || asked == nil || r.json != "" {
-		return asked, err
-	}
-	before, err := current()
+// are stopped on, stays as it is. It is nil when no flag was given, and a pointer
+// to nil when --retry is empty: the scheme's own.
+func (r *retryFlags) over(cmd *cobra.Command, current func() (client.Endpoint, error)) (**postback.RetryPolicy, error) {
+	asked, err := r.asked(cmd)
 	if err != nil {
 		return nil, err
 	}
+	switch {
+	case r.parts(cmd):
+		before, err := current()
+		if err != nil {
+			return nil, err
+		}
+		asked = r.merged(cmd, before.Retry, *asked)
+	case !cmd.Flags().Changed("retry"):
+		return nil, nil //nolint:nilnil // nothing was asked for
+	case asked == nil:
+		return &asked, nil
+	}
+	return &asked, r.checkGiven(cmd, *asked)
+}
+
+func (r *retryFlags) merged(cmd *cobra.Command, before, asked postback.RetryPolicy) *postback.RetryPolicy {
 	after := before
 	if r.timed(cmd) {
-		after = *asked
+		after = asked
 		after.On, after.StopOn = before.On, before.StopOn
 	}
 	if cmd.Flags().Changed("retry-on") {
@@ -90,7 +132,7 @@ func (r *retryFlags) over(cmd *cobra.Command, current func() (postback.RetryPoli
 	if cmd.Flags().Changed("stop-on") {
 		after.StopOn = asked.StopOn
 	}
-	return &after, nil
+	return &after
 }
 
 func (r *retryFlags) policy(cmd *cobra.Command) (*postback.RetryPolicy, error) {

@@ -349,7 +349,7 @@ func checkPace(endpoint *postback.Endpoint) error {
 // completeRetry fills in what the policy leaves open: all of it by the
 // network's promise, where its scheme declares one.
 func completeRetry(policy postback.RetryPolicy, scheme *signer.Definition) postback.RetryPolicy {
-	if promised := scheme.Retry(); len(promised) > 0 && retry.Unset(policy) {
+	if promised := scheme.Retry(); len(promised) > 0 && !policy.Timed() {
 		for _, delay := range promised {
 			policy.Schedule = append(policy.Schedule, postback.Duration(delay))
 		}

@@ -59,7 +59,7 @@ func Default(scheme string) postback.RetryPolicy {
 //
 // Validate first: Complete does not mend values that are set but wrong.
 func Complete(policy postback.RetryPolicy, scheme string) postback.RetryPolicy {
-	if Unset(policy) {
+	if !policy.Timed() {
 		byDefault := Default(scheme)
 		byDefault.On, byDefault.StopOn = policy.On, policy.StopOn
 		return byDefault
@@ -81,12 +81,6 @@ func Complete(policy postback.RetryPolicy, scheme string) postback.RetryPolicy {
 		policy.MaxAttempts = MaxAttempts
 	}
 	return policy
-}
-
-// Unset tells whether a policy says nothing of times, so that the scheme's are
-// meant.
-func Unset(policy postback.RetryPolicy) bool {
-	return policy.Schedule == nil && policy.MaxAge == 0 && policy.Jitter == 0 && !curved(policy)
 }
 
 // curved tells whether a value is set that only a curve has.

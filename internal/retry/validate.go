@@ -25,7 +25,7 @@ func Validate(policy postback.RetryPolicy) error {
 	if err := checkAnswers(policy); err != nil {
 		return err
 	}
-	if Unset(policy) {
+	if !policy.Timed() {
 		return nil
 	}
 	checks := []func(postback.RetryPolicy) *postback.Error{checkMaxAge, checkCurve, checkEnd}
@@ -91,7 +91,7 @@ func checkEnd(policy postback.RetryPolicy) *postback.Error {
 	case policy.MaxAttempts < 0 || policy.MaxAttempts > MaxAttempts:
 		return invalid("retry.max_attempts", "must be between 1 and %d", MaxAttempts)
 	case policy.MaxAttempts == 0 && policy.MaxAge == 0:
-		return invalid("retry.max_attempts", "set max_attempts or max_age: every delivery ends")
+		return postback.Endless()
 	default:
 		return nil
 	}
