@@ -1,9 +1,12 @@
 package api_test
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -80,5 +83,37 @@ func TestEventsInTheWrongFormAreToldTheRightOne(t *testing.T) {
 		if !strings.Contains(got.body, test.says) {
 			t.Errorf("%s: got %d %s, want %q", test.name, got.status, got.body, test.says)
 		}
+	}
+}
+
+// A body that stops on the way is no fault of what it says: it is to be sent again.
+func TestABodyThatDoesNotArriveIsToBeSentAgain(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	address, err := net.ResolveTCPAddr("tcp", strings.TrimPrefix(b.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.DialTCP("tcp", nil, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_, err = fmt.Fprintf(conn, "POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %sadmin\r\nContent-Length: 50\r\n\r\n"+`{"id":`, keyPrefix)
+	if err == nil {
+		err = conn.CloseWrite()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusRequestTimeout || !strings.Contains(string(body), `"code":"incomplete_body"`) ||
+		!strings.Contains(string(body), "6 of 50 bytes") {
+		t.Errorf("got %d %s, %v", answer.StatusCode, body, err)
 	}
 }

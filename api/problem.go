@@ -84,6 +84,8 @@ func statusOf(err *postback.Error) int {
 		return http.StatusUnprocessableEntity
 	case postback.CodeTooLarge:
 		return http.StatusRequestEntityTooLarge
+	case postback.CodeIncompleteBody:
+		return http.StatusRequestTimeout
 	case postback.CodeUnauthorized:
 		return http.StatusUnauthorized
 	case postback.CodeForbidden:

@@ -81,7 +81,7 @@ func (l stateList) read(field string) ([]postback.State, error) {
 type replayInput struct {
 	Body struct {
 		Filter replayFilter `json:"filter" doc:"At least one; without state, dead letters are picked"`
-		Rate   *float64     `json:"rate,omitempty" minimum:"0" maximum:"1000000" doc:"Deliveries per second, more than 0; left out: as fast as the server replays (--replay-rate)"`
+		Rate   *float64     `json:"rate,omitempty" minimum:"0.01" maximum:"1000000" doc:"Deliveries per second, at least 0.01; left out: as fast as the server replays (--replay-rate)"`
 		DryRun bool         `json:"dry_run,omitempty" doc:"Only count"`
 	} `nameHint:"ReplayBody"`
 }
@@ -157,9 +157,9 @@ func (s *server) startReplay(ctx context.Context, input *replayInput) (*replayOu
 	if err := given.check(); err != nil {
 		return nil, err
 	}
-	rate, err := readRate(input.Body.Rate)
-	if err != nil {
-		return nil, err
+	var rate float64 // none
+	if input.Body.Rate != nil {
+		rate = *input.Body.Rate
 	}
 	filter, err := s.filter(ctx, "filter.", DeliveryQuery{
 		Endpoint: given.Endpoint, Publisher: given.Publisher, Event: given.Event,
@@ -209,18 +209,6 @@ func (s *server) checkReplayed(ctx context.Context, id string) error {
 		return fmt.Errorf("get endpoint: %w", err)
 	}
 	return nil
-}
-
-// readRate reads deliveries per second; 0 stands for no limit.
-func readRate(given *float64) (float64, error) {
-	switch {
-	case given == nil:
-		return 0, nil
-	case *given == 0:
-		return 0, postback.Invalid("rate", postback.CodeInvalid, "is 0, at which nothing would be replayed: give more, or leave the field out for full speed")
-	default:
-		return *given, nil
-	}
 }
 
 type replaysInput struct {

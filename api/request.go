@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -34,9 +35,17 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		if _, exceeded := errors.AsType[*http.MaxBytesError](err); exceeded {
 			return nil, tooLarge(limit)
 		}
-		return nil, postback.Failure(postback.CodeInvalid, "the body did not arrive whole")
+		return nil, postback.Failure(postback.CodeIncompleteBody, "the body did not arrive whole (%d of %s bytes); send the request again", body.Len(), announced(r))
 	}
 	return decodeBody(r, body.Bytes(), limit)
+}
+
+// announced is how long a body was to be.
+func announced(r *http.Request) string {
+	if r.ContentLength < 0 {
+		return "unknown"
+	}
+	return strconv.FormatInt(r.ContentLength, 10)
 }
 
 // checkQuery refuses query parameters that the operation does not know, that

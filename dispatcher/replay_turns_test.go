@@ -16,6 +16,7 @@ import (
 type unending struct {
 	dispatcher.Replays
 	jobs    []postback.ReplayJob
+	skips   map[string]bool // jobs of which all is skipped
 	full    map[string]bool // jobs whose window is full
 	steps   map[string]int
 	handled map[string]int
@@ -39,7 +40,13 @@ func (e *unending) ReopenedDue(_ context.Context, jobID string, last int, _ time
 func (e *unending) AdvanceReplay(_ context.Context, id string, _, limit int, _ time.Time) (postback.ReplayJob, error) {
 	e.steps[id]++
 	e.handled[id] += limit
-	return e.jobs[slices.IndexFunc(e.jobs, func(job postback.ReplayJob) bool { return job.ID == id })], nil
+	job := &e.jobs[slices.IndexFunc(e.jobs, func(job postback.ReplayJob) bool { return job.ID == id })]
+	if e.skips[id] {
+		job.Skipped += limit
+	} else {
+		job.Replayed += limit
+	}
+	return *job, nil
 }
 
 // A publisher with many replays gets through with no more in a turn than another
@@ -107,5 +114,24 @@ func TestReplaysTogetherKeepTheRateOfTheProcess(t *testing.T) {
 				t.Errorf("%d jobs handled %d, want %d to %d", len(jobs.handled), all, tt.nobodys[0], tt.nobodys[1])
 			}
 		})
+	}
+}
+
+// A job that another one has done already costs the others nothing.
+func TestSkippedDeliveriesTakeNoneOfTheRate(t *testing.T) {
+	t.Parallel()
+	jobs := &unending{steps: map[string]int{}, handled: map[string]int{}, skips: map[string]bool{"job_1": true, "job_2": true}}
+	for i := range 3 {
+		jobs.add(fmt.Sprintf("job_%d", i), fmt.Sprintf("pub_%d", i))
+	}
+	b := setup(t, func(o *dispatcher.Options) { o.Replays, o.ReplayRate = jobs, 60 })
+	for range 50 {
+		if err := b.WorkOnReplays(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b.clock.advance(dispatcher.ReplayInterval)
+	}
+	if got := jobs.handled["job_0"]; got < 290 || got > 315 {
+		t.Errorf("%d were replayed in five seconds at 60 a second", got)
 	}
 }

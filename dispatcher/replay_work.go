@@ -129,13 +129,15 @@ func (d *Dispatcher) lookAtReplay(ctx context.Context, move *replayMove) error {
 // reopenSome is one step of a job that has room.
 func (d *Dispatcher) reopenSome(ctx context.Context, move *replayMove, size int) (again bool, err error) {
 	move.moved = true
+	before := move.job.Replayed
 	job, err := d.Replays.AdvanceReplay(ctx, move.job.ID, move.job.Handled(), size, d.now())
 	if err != nil {
 		return false, fmt.Errorf("reopen deliveries: %w", err)
 	}
 	d.paces.spend(job)
-	d.replays.AllowN(d.now(), size)
-	move.job, move.room, move.turn.room = job, move.room-size, move.turn.room-size
+	reopened := job.Replayed - before // what is skipped costs next to nothing
+	d.replays.AllowN(d.now(), reopened)
+	move.job, move.room, move.turn.room = job, move.room-size, move.turn.room-reopened
 	if job.State == postback.ReplayDone {
 		d.Logger.InfoContext(ctx, "replay done", slog.String("replay", job.ID),
 			slog.Int("replayed", job.Replayed), slog.Int("skipped", job.Skipped))

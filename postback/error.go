@@ -15,6 +15,7 @@ const (
 	CodeInvalidDuration Code = "invalid_duration"
 	CodeUnknownField    Code = "unknown_field"
 	CodeTooLarge        Code = "too_large"
+	CodeIncompleteBody  Code = "incomplete_body" // no fault of what it says
 	CodeUnauthorized    Code = "unauthorized"
 	CodeForbidden       Code = "forbidden"
 	CodeNotFound        Code = "not_found"

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/waybillhq/waybill/internal/config"
@@ -43,6 +44,9 @@ func checkAddress(ctx context.Context, cfg config.Config, setting, address strin
 	if err == nil {
 		_ = opened.Close()
 		return good(name, "%s is free", address), false
+	}
+	if errors.Is(err, syscall.EADDRNOTAVAIL) {
+		return bad(name, err, "give --"+setting+" an address of this host, or 0.0.0.0 for all of them"), false
 	}
 	remedy := "stop what listens there, or name another address with --" + setting
 	theirs, runs := runningLedger(ctx, address)

@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 
 	"github.com/waybillhq/waybill/internal/config"
 	"github.com/waybillhq/waybill/internal/schemes"
@@ -12,7 +14,10 @@ import (
 func checkSchemes(ctx context.Context, cfg config.Config, opened schemes.Ledger) Check {
 	const name = "schemes"
 	loaded, err := schemes.Load(cfg.Schemes...)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return bad(name, err, "give --schemes a directory that exists")
+	case err != nil:
 		return bad(name, err, "correct the file, or leave it out of the directory that --schemes names")
 	}
 	if opened == nil {

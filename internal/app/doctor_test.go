@@ -122,6 +122,8 @@ func TestDoctorFailsWhereAServerWould(t *testing.T) {
 		"the port is in use":                 {func(c *config.Config) { c.Listen = used.Addr().String() }, "listen address", []string{"in use", "--listen"}},
 		"the health port is in use":          {func(c *config.Config) { c.HealthListen = used.Addr().String() }, "health-listen address", []string{"in use", "--health-listen"}},
 		"health checks at the API's address": {func(c *config.Config) { c.Listen, c.HealthListen = free.Addr().String(), ":"+port(free) }, "health-listen address", []string{"--listen", "a port of its own"}},
+		"the address is another host's":      {func(c *config.Config) { c.Listen = "203.0.113.9:8480" }, "listen address", []string{"an address of this host"}},
+		"there is no directory of schemes":   {func(c *config.Config) { c.Schemes = []string{filepath.Join(file, "..", "none")} }, "schemes", []string{"none", "a directory that exists"}},
 		"the admin key's file holds none":    {func(c *config.Config) { adminKey(t, *c, "secret") }, "admin key", []string{"holds no API key", "move it away"}},
 		"the ledger's place is impossible":   {func(c *config.Config) { c.Database = "sqlite:" + filepath.Join(file, "x.db") }, "ledger", []string{"--database"}},
 		"a scheme's file is wrong":           {func(c *config.Config) { c.Schemes = []string{wrongSchemes(t)} }, "schemes", []string{"--schemes"}},

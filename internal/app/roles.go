@@ -15,7 +15,8 @@ import (
 // takes events and answers questions; the workers send.
 type Roles struct{ API, Worker bool }
 
-// checkRoles refuses to split over processes what only one process can hold.
+// checkRoles refuses to split over processes what only one process can hold, and two
+// listeners at one address.
 func checkRoles(cfg config.Config, roles Roles) error {
 	alone := roles.API && roles.Worker
 	embedded := strings.HasPrefix(cfg.DatabaseURL(), sqliteScheme)
@@ -26,6 +27,8 @@ func checkRoles(cfg config.Config, roles Roles) error {
 	case embedded && !alone:
 		return postback.Invalid("database", postback.CodeInvalid,
 			"a SQLite ledger serves one process: set --database postgres://USER@HOST/NAME, or run both in one with `waybill serve`")
+	case roles.API && cfg.HealthListen != "" && overlap(cfg.Listen, cfg.HealthListen):
+		return postback.Invalid("health_listen", postback.CodeInvalid, "%s is what the API takes (%s): give health checks a port of their own", cfg.HealthListen, cfg.Listen)
 	default:
 		return nil
 	}

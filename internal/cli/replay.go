@@ -21,8 +21,8 @@ type replayFlags struct {
 	json   bool
 }
 
-// maxReplayRate is the most deliveries per second that the API takes.
-const maxReplayRate = 1_000_000
+// minReplayRate and maxReplayRate bound the deliveries per second that the API takes.
+const minReplayRate, maxReplayRate = 0.01, 1_000_000
 
 func (p *program) replayCommand() *cobra.Command {
 	var flags replayFlags
@@ -108,8 +108,8 @@ func (p *program) replayFiltered(ctx context.Context, c *client.Client, cmd *cob
 	if err != nil {
 		return err
 	}
-	if cmd.Flags().Changed("rate") && !(flags.rate > 0 && flags.rate <= maxReplayRate) { // NaN is neither
-		return usagef("invalid --rate %v: use more than 0 and at most %d, or leave it out for full speed", flags.rate, maxReplayRate)
+	if cmd.Flags().Changed("rate") && !(flags.rate >= minReplayRate && flags.rate <= maxReplayRate) { // NaN is neither
+		return usagef("invalid --rate %v: use %v to %d, or leave it out for full speed", flags.rate, minReplayRate, maxReplayRate)
 	}
 	request := client.ReplayRequest{Filter: filter, Rate: flags.rate, DryRun: flags.dryRun}
 	if !flags.dryRun && !flags.yes && p.interactive() {
