@@ -108,7 +108,7 @@ type Delivery struct {
 	AttemptsBefore int
 
 	LastStatusCode int    // 0 when there was no answer
-	LastError      string // the code of the last failure, such as "timeout", or of what keeps the next attempt from being made
+	LastError      string // see FailureOf; of the last failure, or of what keeps the next attempt from being made
 
 	CreatedAt     time.Time
 	OpenedAt      time.Time // creation, or the last replay: MaxAge counts from here
@@ -118,6 +118,24 @@ type Delivery struct {
 	// falls due when it has no task in the queue, some time later when it has.
 	// Zero when ended or parked.
 	SweepAt time.Time
+}
+
+// fieldMark stands in LastError between the code of a failure and its field.
+const fieldMark = ": "
+
+// FailureOf is the LastError of a failure: its code, such as "timeout", and the
+// field that it is about, if it is about one, as in "value_missing: data.uid".
+func FailureOf(code, field string) string {
+	if field == "" {
+		return code
+	}
+	return code + fieldMark + field
+}
+
+// FailedField is the field that LastError is about; empty when it is about none.
+func (d Delivery) FailedField() string {
+	_, field, _ := strings.Cut(d.LastError, fieldMark)
+	return field
 }
 
 // MaxReference bounds Delivery.Reference in bytes; longer ones are not kept.
@@ -197,14 +215,23 @@ type Transition struct {
 	To      State
 	Reason  Reason
 	Attempt *Attempt
-	// Cause is the code of what keeps an attempt from being made, such as
-	// "secret_sealed"; it becomes the delivery's LastError. Empty with an Attempt,
-	// and where LastError is to stay.
+	// Cause is what keeps an attempt from being made, such as "secret_sealed", or why
+	// the Attempt failed, when there is more to say than its error's code. It becomes
+	// the delivery's LastError; see Failure.
 	Cause string
 	At    time.Time // when it happened; CompletedAt of an ended delivery
 	// NextAttemptAt and SweepAt are set when To is pending or retrying.
 	NextAttemptAt time.Time
 	SweepAt       time.Time
+}
+
+// Failure is the LastError that the delivery gets. Without an Attempt, empty means
+// that it keeps the one that it has.
+func (t Transition) Failure() string {
+	if t.Cause == "" && t.Attempt != nil && t.Attempt.Error != nil {
+		return t.Attempt.Error.Code
+	}
+	return t.Cause
 }
 
 // Reopened is the answer for one delivery that was asked to be replayed: what

@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -116,10 +117,26 @@ func TestABlockedDeliverySaysWhyAndGoesOn(t *testing.T) {
 			if len(sent.all) != 1 || sent.all[0].EndpointID != endpoint.ID || sent.all[0].Cause != cause || sent.all[0].Message == "" {
 				t.Errorf("operators were alerted of %+v, want %s once", sent.all, cause)
 			}
+			if message := sent.all[0].Message; cause == "unknown_scheme" &&
+				(!strings.HasPrefix(message, "unknown scheme \"simpleswap\"") || !strings.Contains(message, "put its declaration back") || !strings.Contains(message, "--schemes")) {
+				t.Errorf("operators are told %q", message)
+			}
 			mend()
 			got, _ := b.deliver(t, delivery.ID)
 			expectState(t, got, postback.Succeeded, "", 1)
 		})
+	}
+}
+
+// While a secret does not open, no attempt is recorded that seems to say that it does.
+func TestABlockedDeliveryIsNotRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(o *worker.Options) { causes()["secret_sealed"](o) })
+	endpoint := b.exchange(t, func(s *postback.EndpointSpec) { s.Scheme, s.URL = "bitlabs", b.receiver.URL+"/hook?uid=[%UID%]" })
+	got, attempts := b.once(t, endpoint.ID)
+	expectState(t, got, postback.Pending, "", 0)
+	if got.LastError != "secret_sealed" || len(attempts) != 0 {
+		t.Errorf("it waits for %q after %d attempts", got.LastError, len(attempts))
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 type verdict struct {
 	outcome    postback.Outcome
 	failure    *postback.AttemptError // nil on success
+	cause      string                 // what the delivery keeps of the failure; empty: its code
 	next       next
 	reason     postback.Reason // of the dead letter or the parked delivery, when next is giveUp or hold
 	note       string          // for the history; empty: none
@@ -72,7 +73,7 @@ func classifyFailure(policy postback.RetryPolicy, failure egress.Failure) verdic
 		v.next = notSent
 	case failure.Kind == egress.Refused:
 		v.outcome = postback.OutcomeRefused
-		v.next, v.reason = giveUp, refusedReason(failure)
+		v.next, v.reason, v.cause = giveUp, refusedReason(failure), postback.FailureOf(failure.Code, failure.Field)
 	case !retry.Wants(policy, classesOf(failure.Code)...):
 		v.next, v.reason = giveUp, postback.ReasonNotRetried
 	}

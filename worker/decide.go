@@ -77,7 +77,7 @@ func (s *decideStage) transition(d *delivery) {
 	default: // tryAgain
 		s.retry(d, now)
 	}
-	d.move.Attempt = &d.attempt
+	d.move.Attempt, d.move.Cause = &d.attempt, d.verdict.cause
 }
 
 func (s *decideStage) endExample(d *delivery) {
@@ -86,7 +86,7 @@ func (s *decideStage) endExample(d *delivery) {
 	} else {
 		d.moveTo(s.now(), postback.Dead, postback.ReasonExample)
 	}
-	d.move.Attempt = &d.attempt
+	d.move.Attempt, d.move.Cause = &d.attempt, d.verdict.cause
 }
 
 // notSent puts off a delivery that could not be sent through no fault of its

@@ -92,7 +92,7 @@ func (w *Worker) exampleFor(endpoint postback.Endpoint, eventType string) (postb
 	scheme, err := w.sign.schemes.Define(endpoint.Scheme)
 	if unknown, ok := errors.AsType[*signer.Error](err); ok {
 		return postback.Due{}, postback.Failure(postback.Code(unknown.Code),
-			"nothing can be sent to endpoint %s, its deliveries wait: %s", endpoint.ID, unknown.Message)
+			"nothing can be sent to endpoint %s, its deliveries wait: %s", endpoint.ID, unknown.Message+knowSchemeAgain)
 	}
 	if err != nil {
 		return postback.Due{}, fmt.Errorf("look up scheme: %w", err)
@@ -137,8 +137,6 @@ func ended(delivery postback.Delivery, move postback.Transition) postback.Delive
 	delivery.NextAttemptAt, delivery.SweepAt = time.Time{}, time.Time{}
 	delivery.Attempts++
 	delivery.LastStatusCode = move.Attempt.StatusCode
-	if move.Attempt.Error != nil {
-		delivery.LastError = move.Attempt.Error.Code
-	}
+	delivery.LastError = move.Failure()
 	return delivery
 }

@@ -119,6 +119,9 @@ func TestWhatTheSchemeCannotCarryIsADeadLetter(t *testing.T) {
 	if attempts[0].Outcome != postback.OutcomeRefused || attempts[0].Error.Code != signer.CodeValueMissing {
 		t.Errorf("got %+v", attempts[0])
 	}
+	if delivery.LastError != "value_missing: data.status" || delivery.FailedField() != "data.status" {
+		t.Errorf("the last error is %q, without the field", delivery.LastError)
+	}
 	b.expectRequests(t, 0)
 }
 
@@ -138,6 +141,9 @@ func TestAMacroThatCameLaterIsNotSentEmpty(t *testing.T) {
 	expectState(t, delivery, postback.Dead, postback.ReasonUnsendable, 1)
 	if attempts[0].Outcome != postback.OutcomeRefused || attempts[0].Error.Code != signer.CodeValueMissing || attempts[0].Request.URL != "" {
 		t.Errorf("got %+v", attempts[0])
+	}
+	if delivery.LastError != "value_missing: data.uid" {
+		t.Errorf("the last error is %q, without the field", delivery.LastError)
 	}
 	b.expectRequests(t, 0)
 	change(postback.EndpointPatch{AllowEmpty: &[]string{"UID"}})

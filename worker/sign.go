@@ -61,14 +61,15 @@ func (s *signStage) sign(d *delivery) error {
 		return fmt.Errorf("look up scheme: %w", err)
 	}
 	target := signer.Target{URL: d.endpoint.URL, Method: d.endpoint.Method}
-	// The endpoint's URL may be another one than when the event was accepted.
-	if err := scheme.CheckMacros(target, d.Event.Data, d.endpoint.AllowEmpty); err != nil {
-		return fmt.Errorf("check macros: %w", err)
-	}
 	signing := d.endpoint.SecretsAt(d.attempt.StartedAt)
 	secrets, err := s.open(d.endpoint.ID, signing)
 	if err != nil {
 		return err
+	}
+	// The endpoint's URL may be another one than when the event was accepted. What is
+	// refused for that proves that nothing of ours blocks the endpoint any more.
+	if err := scheme.CheckMacros(target, d.Event.Data, d.endpoint.AllowEmpty); err != nil {
+		return fmt.Errorf("check macros: %w", err)
 	}
 	message := signer.Message{ID: d.Delivery.MessageID(), Type: d.Event.Type, OccurredAt: d.Event.When(), Data: d.Event.Data}
 	signed, err := scheme.Sign(target, message, secrets, d.attempt.StartedAt)
@@ -104,17 +105,22 @@ func (s *signStage) open(endpointID string, sealed []postback.SealedSecret) ([]s
 	return opened, nil
 }
 
+// knowSchemeAgain is what to do about a declared scheme that this process was not
+// given.
+const knowSchemeAgain = "; put its declaration back into the directory that --schemes names, and restart the server"
+
 // unsendable turns an error from before sending into a failure. What the scheme
 // cannot carry it never will; a secret that does not open, or a declared scheme
 // that this process was not given, is our own failure.
 func unsendable(err error) *egress.Failure {
 	unsignable, ok := errors.AsType[*signer.Error](err)
 	if ok && unsignable.Code != signer.CodeUnknownScheme {
-		return &egress.Failure{Kind: egress.Refused, Code: unsignable.Code, Message: unsignable.Error()}
+		return &egress.Failure{Kind: egress.Refused, Code: unsignable.Code, Field: unsignable.Field, Message: unsignable.Error()}
 	}
 	failure := &egress.Failure{Kind: egress.Infrastructure, Code: string(postback.CodeOf(err)), Message: err.Error()}
 	if ok {
 		failure.Code = unsignable.Code
+		failure.Message = unsignable.Message + knowSchemeAgain
 	}
 	return failure
 }

@@ -110,6 +110,7 @@ const (
 type Failure struct {
 	Kind    Kind
 	Code    string
+	Field   string // of the event, when that is what cannot be sent
 	Message string
 }
 

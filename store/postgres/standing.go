@@ -95,7 +95,7 @@ func (s *standing) follow(m postback.Transition) {
 	case m.Attempt != nil:
 		s.changed = true
 		s.attempts++
-		s.lastStatusCode, s.lastError = m.Attempt.StatusCode, errorOf(*m.Attempt).Code
+		s.lastStatusCode, s.lastError = m.Attempt.StatusCode, m.Failure()
 	case m.Cause != "":
 		s.changed = s.changed || s.lastError != m.Cause
 		s.lastError = m.Cause

@@ -130,10 +130,9 @@ func advance(ctx context.Context, db *session, move postback.Transition) (bool, 
 	}
 	if move.Attempt != nil {
 		query = moveWithAttempt
-		args = append(args, move.Attempt.StatusCode, errorOf(*move.Attempt).Code)
-	} else {
-		args = append(args, move.Cause)
+		args = append(args, move.Attempt.StatusCode)
 	}
+	args = append(args, move.Failure())
 	args = append(args, move.Ref.DeliveryID, move.Ref.Generation, move.Ref.Attempt-1)
 	args = append(args, sources(move)...)
 	changed, err := db.exec(ctx, query, args...)

@@ -74,10 +74,10 @@ type Queue interface {
 	// Record appends the transition's attempt, if it has one, and moves the
 	// delivery on, in one transaction (shared with concurrent callers). Without
 	// an attempt a pending delivery may stay pending and a retrying one
-	// retrying: it is put off. A Cause becomes its LastError. When Ref is no longer what the delivery waits
-	// for, or the state machine has no such arrow, the attempt is still appended
-	// (it was really made), the delivery stays as it is and the answer is
-	// CodeConflict. An attempt that is there already (same generation, number
+	// retrying: it is put off. Its LastError is the transition's Failure, if there is
+	// an attempt or a Cause. When Ref is no longer what the delivery waits for, or
+	// the state machine has no such arrow, the attempt is still appended (it was
+	// really made), the delivery stays as it is and the answer is CodeConflict. An attempt that is there already (same generation, number
 	// and start) is not appended again. CodeNotFound: nothing was written.
 	Record(ctx context.Context, move postback.Transition) error
 	// Claim returns pending or retrying deliveries whose SweepAt is not after Now,

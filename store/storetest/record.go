@@ -65,6 +65,7 @@ func recordTests() []test {
 		{"parks with the attempt, which a release follows up", recordParksWithAttempt},
 		{"puts off without an attempt", recordPutsOff},
 		{"says why a delivery is put off", recordCause},
+		{"keeps what is to be said of a failed attempt beyond its code", recordAttemptCause},
 		{"still appends the attempt of a delivery that moved on", recordStale},
 		{"still appends the attempt when there is no such arrow", recordNoArrow},
 		{"ends a parked delivery with the success of an attempt that was in flight", recordSuccessWhileParked},
@@ -200,6 +201,13 @@ func recordCause(k kit) {
 		same(k, "delivery", k.record(end), want)
 		same(k, "number of attempts", len(k.attempts(start.ID)), start.Attempts)
 	}
+}
+
+func recordAttemptCause(k kit) {
+	move := Die(k.one().Ref())
+	move.Cause = "timeout: data.uid"
+	same(k, "last error", k.record(move).LastError, move.Cause)
+	same(k, "error of the attempt", k.attempts(move.Ref.DeliveryID)[0].Error.Code, "timeout")
 }
 
 func recordStale(k kit) {
