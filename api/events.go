@@ -32,7 +32,7 @@ type acceptedEvent struct {
 	ID         string             `json:"id"`
 	Duplicate  bool               `json:"duplicate"`
 	Deliveries []acceptedDelivery `json:"deliveries" nullable:"false"`
-	Warnings   []postback.Warning `json:"warnings,omitempty" nullable:"false" doc:"Which endpoints do not get the event, and why"`
+	Warnings   []postback.Warning `json:"warnings,omitempty" nullable:"false" doc:"Which endpoints do not get the event or get it incomplete, and why. Those of a repeat say what is true of the recorded deliveries now"`
 }
 
 func acceptedOf(acceptance postback.Acceptance) acceptedEvent {

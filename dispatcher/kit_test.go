@@ -74,6 +74,9 @@ func (b *bench) options() dispatcher.Options {
 	}
 }
 
+// catchUp sets the dispatcher's clock to the one that endpoints are made by.
+func (b *bench) catchUp() { b.clock.advance(time.Since(b.clock.now())) }
+
 // run runs the dispatcher until the test or the returned function ends it.
 func run(t *testing.T, d *dispatcher.Dispatcher) (stop func()) {
 	t.Helper()

@@ -3,15 +3,10 @@ package dispatcher
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
 )
-
-// fieldMark stands in Delivery.LastError between the code of an error and the
-// field that it is about.
-const fieldMark = ": "
 
 // unsendable is a new delivery as a dead letter: its endpoint's scheme cannot
 // carry the event.
@@ -25,17 +20,16 @@ func unsendable(delivery postback.Delivery, cause error) postback.Delivery {
 
 // lastError is what a ledger keeps of why an endpoint cannot carry an event.
 func lastError(cause error) string {
-	if refused, ok := errors.AsType[*postback.Error](cause); ok && refused.Field != "" {
-		return string(refused.Code) + fieldMark + refused.Field
+	if refused, ok := errors.AsType[*postback.Error](cause); ok {
+		return postback.FailureOf(string(refused.Code), refused.Field)
 	}
 	return string(postback.CodeOf(cause))
 }
 
 // warning tells of a delivery that is unsendable from the start.
 func warning(delivery postback.Delivery, cause string) postback.Warning {
-	_, field, _ := strings.Cut(delivery.LastError, fieldMark)
 	return postback.Warning{
-		Code: postback.WarnUnsendable, EndpointID: delivery.EndpointID, Field: field,
+		Code: postback.WarnUnsendable, EndpointID: delivery.EndpointID, Field: delivery.FailedField(),
 		Message: fmt.Sprintf("the endpoint's scheme cannot carry this event (%s): its delivery is a dead letter", cause),
 	}
 }
@@ -52,11 +46,11 @@ func (d *Dispatcher) unwanted(event postback.Event) postback.Warning {
 	}
 }
 
-// recorded are the warnings of an event that was accepted before: those that came
-// with the first answer, as far as they hold still.
+// recorded are the warnings of an event that was accepted before: what is true of
+// its deliveries now, in the words of the first answer as far as they hold still.
 func (d *Dispatcher) recorded(item postback.Acceptance) []postback.Warning {
 	if len(item.Deliveries) == 0 && item.Event.Rejection == "" {
-		return []postback.Warning{d.unwanted(item.Event)}
+		return []postback.Warning{d.unmatched(item.Event)}
 	}
 	var warnings []postback.Warning
 	for _, delivery := range item.Deliveries {
@@ -66,11 +60,38 @@ func (d *Dispatcher) recorded(item postback.Acceptance) []postback.Warning {
 			warnings = append(warnings, warning(delivery, d.cause(endpoint, item.Event, delivery)))
 		case dead:
 			warnings = append(warnings, warning(delivery, delivery.LastError))
-		case known && endpoint.State != postback.EndpointDeleted:
+		case known && goesTo(endpoint, delivery):
 			warnings = append(warnings, d.Rules.EmptyMacros(endpoint, item.Event)...)
 		}
 	}
 	return warnings
+}
+
+// goesTo reports whether a delivery was sent, or is to be, to the endpoint as it is
+// now. One that has changed since may have got something else.
+func goesTo(endpoint postback.Endpoint, delivery postback.Delivery) bool {
+	unsent := delivery.State.Ended() && delivery.Attempts == 0
+	return !unsent && endpoint.State != postback.EndpointDeleted && !endpoint.UpdatedAt.After(delivery.CreatedAt)
+}
+
+// unmatched warns that nobody got an event that is recorded, though an endpoint may
+// want it by now.
+func (d *Dispatcher) unmatched(event postback.Event) postback.Warning {
+	wanting := d.Endpoints.Matching(event.Publisher, event.Type)
+	if len(wanting) == 0 {
+		return d.unwanted(event)
+	}
+	found := postback.Warning{Code: postback.WarnNoEndpoint, Field: "publisher"}
+	const then = "no endpoint took this event when it was accepted, and nothing was sent; the endpoint %s wants it now"
+	var refusal error
+	for _, endpoint := range wanting {
+		if refusal = d.Rules.CheckEvent(endpoint, event); refusal == nil {
+			found.Message = fmt.Sprintf(then+": deliver it with POST /v1/events/deliver", endpoint.ID)
+			return found
+		}
+	}
+	found.Message = fmt.Sprintf(then+", and its scheme cannot carry it (%v)", wanting[len(wanting)-1].ID, refusal)
+	return found
 }
 
 // cause says why an endpoint did not get an event, in the words that were said

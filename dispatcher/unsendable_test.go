@@ -53,6 +53,7 @@ func TestARepeatIsWarnedInTheSameWords(t *testing.T) {
 	endpoint := b.offer(t, func(s *postback.EndpointSpec) {
 		s.Scheme, s.URL, s.AllowEmpty = "bitlabs", s.URL+"?uid=[%UID%]&val=[%VAL%]&tx=[%TX%]", []string{"VAL"}
 	})
+	b.catchUp()
 	for id, data := range map[string]string{"unsendable": `{"val":1.50,"tx":"t1"}`, "empty": `{"uid":"u1","tx":"t1"}`} {
 		sent := parse(t, `{"id":"`+id+`","type":"conversion.completed","publisher":"pub_1","data":`+data+`}`)
 		first := b.accept(t, sent)
@@ -70,6 +71,62 @@ func TestARepeatIsWarnedInTheSameWords(t *testing.T) {
 	if len(again.Warnings) != 1 || again.Warnings[0].Field != "data.uid" || !strings.Contains(again.Warnings[0].Message, "value_missing: data.uid, when it was accepted") {
 		t.Errorf("after the endpoint was mended: %+v", again.Warnings)
 	}
+}
+
+// A repeat claims nothing of what was sent by an endpoint that has changed since, or
+// of what never was sent.
+func TestARepeatClaimsNothingThatWasNotSent(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	endpoint := b.offer(t, func(s *postback.EndpointSpec) {
+		s.Scheme, s.URL, s.AllowEmpty = "bitlabs", s.URL+"?tx=[%TX%]&val=[%VAL%]", []string{"*"}
+	})
+	b.catchUp()
+	full := parse(t, `{"id":"full","type":"conversion.completed","publisher":"pub_1","data":{"val":1.50,"tx":"t1"}}`)
+	lacking := parse(t, `{"id":"lacking","type":"conversion.completed","publisher":"pub_1","data":{"tx":"t2"}}`)
+	if first := b.accept(t, full); len(first.Warnings) != 0 {
+		t.Fatalf("warned %+v", first.Warnings)
+	}
+	unsent := b.accept(t, lacking)
+	if len(unsent.Warnings) != 1 || unsent.Warnings[0].Code != postback.WarnEmptyMacro {
+		t.Fatalf("warned %+v", unsent.Warnings)
+	}
+	end := postback.Transition{Ref: unsent.Deliveries[0].Ref(), To: postback.Dead, Reason: postback.ReasonMaxAge, At: b.clock.now()}
+	if err := b.Ledger.Record(t.Context(), end); err != nil {
+		t.Fatal(err)
+	}
+	if again := b.accept(t, lacking); !again.Duplicate || len(again.Warnings) != 0 {
+		t.Errorf("it was never sent: warned %+v", again.Warnings)
+	}
+	if _, _, err := b.Endpoints.Update(t.Context(), endpoint.ID, postback.EndpointPatch{URL: new(endpoint.URL + "&uid=[%UID%]")}); err != nil {
+		t.Fatal(err)
+	}
+	if again := b.accept(t, full); !again.Duplicate || len(again.Warnings) != 0 {
+		t.Errorf("after the URL was changed: warned %+v", again.Warnings)
+	}
+}
+
+// What reached nobody is not said to be wanted by nobody once an endpoint wants it.
+func TestARepeatOfWhatReachedNobodySaysWhoWantsItNow(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.accept(t, event(t, "tx-1"))
+	repeat := func(want ...string) {
+		t.Helper()
+		again := b.accept(t, event(t, "tx-1"))
+		if !again.Duplicate || len(again.Warnings) != 1 || again.Warnings[0].Code != postback.WarnNoEndpoint {
+			t.Fatalf("warned %+v", again.Warnings)
+		}
+		for _, part := range append(want, "when it was accepted") {
+			if !strings.Contains(again.Warnings[0].Message, part) {
+				t.Errorf("%q lacks %q", again.Warnings[0].Message, part)
+			}
+		}
+	}
+	bad := b.offer(t, func(s *postback.EndpointSpec) { s.Scheme = "simpleswap" })
+	repeat(bad.ID, "cannot carry it (data.publicId: ")
+	good := b.offer(t)
+	repeat(good.ID, "wants it now", "POST /v1/events/deliver")
 }
 
 // Who sends what nobody can carry learns of each endpoint what is wrong.
