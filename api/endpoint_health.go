@@ -32,7 +32,7 @@ type EndpointHealthView struct {
 	LastError      string                 `json:"last_error,omitempty" example:"timeout"`
 	OpenedAt       timestamp              `json:"opened_at,omitzero" doc:"When the circuit opened"`
 	Probes         int                    `json:"probes" doc:"Sent since then"`
-	NextProbeAt    timestamp              `json:"next_probe_at,omitzero" doc:"If a delivery waits then, and the endpoint is enabled"`
+	NextProbeAt    timestamp              `json:"next_probe_at,omitzero" doc:"If a delivery waits then, and the endpoint is enabled; not before held_until"`
 	LastAttemptAt  timestamp              `json:"last_attempt_at,omitzero" doc:"If it was within a day"`
 	LastSuccessAt  timestamp              `json:"last_success_at,omitzero" doc:"If it was within a day"`
 	Traffic        trafficView            `json:"traffic"`
@@ -44,7 +44,7 @@ type blockedView struct {
 	Reason  string    `json:"reason" example:"secret_sealed" doc:"The last_error of what waits"`
 	Message string    `json:"message,omitempty" doc:"With what to do; keys of a publisher do not see it"`
 	Since   timestamp `json:"since"`
-	SeenAt  timestamp `json:"seen_at" doc:"When a worker found it last; once nobody does, it is shown for three minutes more"`
+	SeenAt  timestamp `json:"seen_at" doc:"When a worker found it last; it goes when an attempt is made, or after three minutes"`
 }
 
 // trafficView is what came of attempts lately.
@@ -120,9 +120,17 @@ func healthOf(endpoint postback.Endpoint, health postback.Health, window string)
 		Traffic: trafficOf(traffic, window), Waiting: waitingOf(health.Waiting, health.WaitingLimit),
 	}
 	if trouble.Open() {
-		view.Circuit, view.OpenedAt, view.Probes, view.NextProbeAt = circuitOpen, stamp(trouble.OpenedAt), trouble.Probes, stamp(trouble.ProbeAt)
+		view.Circuit, view.OpenedAt, view.Probes, view.NextProbeAt = circuitOpen, stamp(trouble.OpenedAt), trouble.Probes, stamp(nextProbe(health))
 	}
 	return view
+}
+
+// nextProbe is when a probe may be sent: not while the endpoint is left alone.
+func nextProbe(health postback.Health) time.Time {
+	if health.HeldUntil.After(health.Trouble.ProbeAt) {
+		return health.HeldUntil
+	}
+	return health.Trouble.ProbeAt
 }
 
 func blockedOf(block postback.Block) *blockedView {

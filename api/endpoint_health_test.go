@@ -53,7 +53,7 @@ func sick() postback.Health {
 		Block: postback.Block{
 			EndpointID: "ep_1", Cause: "secret_sealed", Message: "add key 2 to the keyring", Since: start.Add(-time.Minute), At: start.Add(-time.Second),
 		},
-		HeldUntil: start.Add(20 * time.Second),
+		HeldUntil: start.Add(40 * time.Second),
 	}
 }
 
@@ -62,9 +62,9 @@ func TestEndpointHealth(t *testing.T) {
 	const well = `{"endpoint_id":"ep_1","state":"enabled","circuit":"closed","failures":0,"probes":0,
 		"traffic":{"window":"1h","since":"2026-01-31T11:00:00.123Z","attempts":0,"succeeded":0,"success_rate":null,"latency_ms":{"p50":null,"p95":null,"p99":null},"errors":{}},
 		"waiting":{"pending":0,"retrying":0,"parked":{"paused":0,"disabled":0,"circuit_open":0,"over_limit":0,"ordered":0},"counted_up_to":100000}}`
-	const failing = `{"endpoint_id":"ep_1","state":"enabled","circuit":"open","held_until":"2026-01-31T12:00:20.123Z",
+	const failing = `{"endpoint_id":"ep_1","state":"enabled","circuit":"open","held_until":"2026-01-31T12:00:40.123Z",
 		"blocked":{"reason":"secret_sealed","message":"add key 2 to the keyring","since":"2026-01-31T11:59:00.123Z","seen_at":"2026-01-31T11:59:59.123Z"},"failing_since":"2026-01-31T11:00:00.123Z","failures":120,"last_error":"timeout",
-		"opened_at":"2026-01-31T11:59:00.123Z","probes":3,"next_probe_at":"2026-01-31T12:00:20.123Z",
+		"opened_at":"2026-01-31T11:59:00.123Z","probes":3,"next_probe_at":"2026-01-31T12:00:40.123Z",
 		"last_attempt_at":"2026-01-31T11:59:59.123Z","last_success_at":"2026-01-31T11:00:00.123Z",
 		"traffic":{"window":"15m","since":"2026-01-31T11:45:00.123Z","attempts":600,"succeeded":400,"success_rate":0.6667,
 			"latency_ms":{"p50":41.23,"p95":15000,"p99":15000},"errors":{"timeout":150,"status_503":50}},

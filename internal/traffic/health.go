@@ -55,14 +55,14 @@ func (r Reader) Health(ctx context.Context, endpoint postback.Endpoint, window t
 	}
 	now := r.Now()
 	health.HeldUntil = r.Holds.Until(endpoint, now)
-	if health.Block, err = r.block(ctx, endpoint, now); err != nil {
-		return postback.Health{}, err
-	}
 	tallies, err := r.Sources.Tallies(ctx, endpoint.ID, slotsSince(now.Add(-kept), now))
 	if err != nil {
 		return postback.Health{}, fmt.Errorf("read traffic: %w", err)
 	}
 	health.Traffic = sum(tallies, slotOf(now.Add(-window)))
+	if health.Block, err = r.block(ctx, endpoint, later(endpoint.UpdatedAt, health.Traffic.LastAttemptAt)); err != nil {
+		return postback.Health{}, err
+	}
 	if health.Waiting, err = r.Sources.Waiting(ctx, endpoint.ID, maxWaiting); err != nil {
 		return postback.Health{}, fmt.Errorf("count what waits: %w", err)
 	}
@@ -71,12 +71,10 @@ func (r Reader) Health(ctx context.Context, endpoint postback.Endpoint, window t
 }
 
 // block is why nothing can be sent to an endpoint: what keeps it alone, or else an
-// outage of our own. What was found before the endpoint was changed may be mended.
-func (r Reader) block(ctx context.Context, endpoint postback.Endpoint, now time.Time) (postback.Block, error) {
-	from := now.Add(-postback.BlockLasts)
-	if endpoint.UpdatedAt.After(from) {
-		from = endpoint.UpdatedAt
-	}
+// outage of our own. What was found before the endpoint was changed may be mended,
+// and before an attempt was made it is.
+func (r Reader) block(ctx context.Context, endpoint postback.Endpoint, mended time.Time) (postback.Block, error) {
+	from := later(r.Now().Add(-postback.BlockLasts), mended)
 	block, found, err := r.Sources.Block(ctx, endpoint.ID, from)
 	if err != nil || found {
 		return block, err //nolint:wrapcheck // it says what it was doing

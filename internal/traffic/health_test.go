@@ -134,6 +134,12 @@ func TestHealthSaysWhyNothingIsSent(t *testing.T) {
 	endpoint.UpdatedAt = now // mended, it may be
 	expect("egress_source", outage.Since)
 	endpoint.UpdatedAt = storetest.Noon()
+	expect("secret_sealed", block.At)
+	tally := postback.Tally{EndpointID: "ep_1", Slot: now.Truncate(5 * time.Minute), Attempts: 1, Succeeded: 1, LastAttemptAt: now, LastSuccessAt: now}
+	if err := ledger.SaveTallies(t.Context(), "a", []postback.Tally{tally}); err != nil {
+		t.Fatal(err)
+	}
+	expect("egress_source", outage.Since) // something was sent since
 	now, until = now.Add(postback.BlockLasts), time.Time{}
 	if err := ledger.EndOutage(t.Context(), "a", now); err != nil {
 		t.Fatal(err)
