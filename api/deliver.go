@@ -33,7 +33,7 @@ type rematchView struct {
 	Events     int `json:"events" doc:"Events that were looked at"`
 	Deliveries int `json:"deliveries" doc:"Deliveries that were made, or would be with dry_run"`
 	Unmatched  int `json:"unmatched" doc:"Events that no endpoint wants still"`
-	Unsendable int `json:"unsendable" doc:"Events that no endpoint that wants them can carry"`
+	Unsendable int `json:"unsendable" doc:"Events that no endpoint that wants them can carry; they stay unmatched, too"`
 	// Problems say why.
 	Problems     []rematchProblem `json:"problems,omitempty" nullable:"false" doc:"Which endpoints cannot carry which events, and why; of the unsendable ones, and of those that other endpoints get"`
 	MoreProblems int              `json:"more_problems,omitempty" doc:"How many are not listed; each endpoint and event counts"`

@@ -161,7 +161,7 @@ type Rematch struct {
 	Events     int `json:"events"`     // that were looked at
 	Deliveries int `json:"deliveries"` // that were made, or would be
 	Unmatched  int `json:"unmatched"`  // events that no endpoint wants still
-	Unsendable int `json:"unsendable"` // events that no endpoint that wants them can carry
+	Unsendable int `json:"unsendable"` // events that no endpoint that wants them can carry; they stay unmatched, too
 	// Problems are why endpoints cannot carry events.
 	Problems     []RematchProblem `json:"problems,omitempty"`
 	MoreProblems int              `json:"more_problems,omitempty"` // that Problems does not list

@@ -28,8 +28,8 @@ are missing: for events that reached nobody because of a typo, a late endpoint o
 narrow pattern. No endpoint gets a second delivery of an event, so running the command
 again is safe, also after it was interrupted.
 
-An event that no endpoint wants, or that no endpoint that wants it can carry, stays as
-it is and is counted. Which endpoint cannot carry which event, and why, goes to stderr.`,
+An event that no endpoint wants, or that no endpoint that wants it can carry, stays
+unmatched and is counted as such. Which endpoint cannot carry which event, and why, goes to stderr.`,
 		Example: `  waybill event deliver --unmatched --publisher pub_1 --since 24h --dry-run
   waybill event deliver --unmatched --publisher pub_1 --since 24h
   waybill event deliver --publisher pub_1 --type 'conversion.*' --since 7d`,
@@ -77,7 +77,7 @@ func (p *program) deliverEvents(ctx context.Context, c *client.Client, flags *de
 	if flags.dryRun {
 		made = "deliveries to make"
 	}
-	p.printf("events: %d; %s: %d; still unmatched: %d; unsendable: %d\n", total.Events, made, total.Deliveries, total.Unmatched, total.Unsendable)
+	p.printf("events: %d; %s: %d; %s\n", total.Events, made, total.Deliveries, unmatchedLine(total))
 	for _, one := range total.Problems {
 		cause := inFlags(one.Message)
 		if one.Field != "" {
@@ -93,6 +93,16 @@ func (p *program) deliverEvents(ctx context.Context, c *client.Client, flags *de
 		p.notef("and %d more\n", total.MoreProblems)
 	}
 	return nil
+}
+
+// unmatchedLine counts what nobody gets still, which an event is that no endpoint
+// can carry, too.
+func unmatchedLine(total client.Rematch) string {
+	line := fmt.Sprintf("still unmatched: %d", total.Unmatched+total.Unsendable)
+	if total.Unsendable > 0 {
+		line += fmt.Sprintf(" (%d wanted by no endpoint, %d unsendable)", total.Unmatched, total.Unsendable)
+	}
+	return line
 }
 
 // addProblems adds those of a part to those of the parts before: the same trouble of

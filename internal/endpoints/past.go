@@ -47,7 +47,7 @@ func (m *Manager) twins(ctx context.Context, endpoint postback.Endpoint) []postb
 		if other.ID != endpoint.ID && other.Scheme == endpoint.Scheme && other.URL == endpoint.URL && overlap(endpoint.EventTypes, other.EventTypes) {
 			return []postback.Warning{{
 				Code: WarnDuplicateEndpoint, EndpointID: other.ID, Field: "url",
-				Message: fmt.Sprintf("the endpoint %s of this publisher has the same scheme and URL: an event that both take is sent there twice; delete one of them", other.ID),
+				Message: fmt.Sprintf("this endpoint of the publisher has the same scheme and URL as %s: an event that both take is sent there twice; delete one of them", endpoint.ID),
 			}}
 		}
 	}
@@ -91,7 +91,7 @@ func (m *Manager) misfits(ctx context.Context, endpoint postback.Endpoint) []pos
 	if unfit == 0 {
 		return nil
 	}
-	first.Message = fmt.Sprintf("%d of the publisher's %d latest events that this endpoint takes do not fit its scheme (%s): their deliveries would become dead letters",
+	first.Message = fmt.Sprintf("%d of the publisher's %d latest events that this endpoint takes do not fit its scheme (%s): such an event is refused when no endpoint can carry it, else its delivery here is a dead letter",
 		unfit, tried, first.Message)
 	return []postback.Warning{first}
 }

@@ -64,7 +64,8 @@ func TestAnEndpointThatRecentEventsDoNotFitIsWarnedOf(t *testing.T) {
 			}
 			continue
 		}
-		if codes(warnings) != endpoints.WarnUnsendableEvents || warnings[0].Field != test.field || !strings.Contains(warnings[0].Message, test.count) {
+		if codes(warnings) != endpoints.WarnUnsendableEvents || warnings[0].Field != test.field || !strings.Contains(warnings[0].Message, test.count) ||
+			!strings.Contains(warnings[0].Message, "is refused when no endpoint can carry it") {
 			t.Errorf("%s: warned %+v", test.name, warnings)
 		}
 	}
@@ -91,8 +92,8 @@ func TestTheSameEndpointTwiceIsWarnedOf(t *testing.T) {
 		if err != nil || codes(warnings) != test.want {
 			t.Errorf("%s: warned %+v, %v", test.name, warnings, err)
 		}
-		if test.want != "" && warnings[0].EndpointID != first.ID {
-			t.Errorf("%s: warned of %q", test.name, warnings[0].EndpointID)
+		if test.want != "" && (warnings[0].EndpointID != first.ID || strings.Contains(warnings[0].Message, first.ID) || !strings.Contains(warnings[0].Message, made.ID)) {
+			t.Errorf("%s: warned of %q: %s", test.name, warnings[0].EndpointID, warnings[0].Message)
 		}
 		if err := parts.Endpoints.Delete(t.Context(), made.ID); err != nil {
 			t.Fatal(err)
