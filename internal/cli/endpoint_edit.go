@@ -155,7 +155,7 @@ func (p *program) endpointUpdate() *cobra.Command {
 		Long: `Change what the flags name and leave the rest. --header replaces all headers,
 --event-type all patterns and --allow-empty all macros. An empty value ('') removes what
 is there: of --header, --event-type, --allow-empty, --description, --expect, --order-by, --retry-on and --stop-on; of
---retry-schedule it leaves one attempt, and of --retry the scheme's own policy.
+--retry-schedule it leaves one attempt. --retry null brings back the scheme's own policy.
 --rate-limit 0 removes the limit; another one keeps the burst.
 
 The --retry-... flags that say when attempts are made replace all of those; --retry-on
@@ -167,7 +167,7 @@ the body of a 200 is set as a whole. Attempts that are due follow the new settin
 		Args: takes("ENDPOINT"),
 	}
 	flags.add(cmd)
-	clears(cmd, "allow-empty", "event-type", "header", "description", "retry", "retry-schedule", "retry-on", "stop-on", "expect", "order-by")
+	clears(cmd, "allow-empty", "event-type", "header", "description", "retry-schedule", "retry-on", "stop-on", "expect", "order-by")
 	return p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
 		patch, err := flags.patch(cmd, func() (client.Endpoint, error) {
 			before, err := c.GetEndpoint(ctx, args[0])

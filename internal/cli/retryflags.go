@@ -37,7 +37,7 @@ func (r *retryFlags) add(cmd *cobra.Command) {
 	flags.Float64Var(&r.jitter, "retry-jitter", 0, "`FRACTION` from 0 to 1 by which delays vary")
 	flags.StringSliceVar(&r.on, "retry-on", nil, "only `FAILURES` that are tried again: timeout, connection, tls, dns, 3xx, 4xx, 5xx, unexpected_body, or a status (default: all)")
 	flags.StringSliceVar(&r.stopOn, "stop-on", nil, "`STATUSES` that end a delivery at once, such as 403")
-	flags.StringVar(&r.json, "retry", "", `the whole policy as JSON, such as '{"schedule":["1s","5s"]}'`)
+	flags.StringVar(&r.json, "retry", "", `the whole policy as JSON, such as '{"schedule":["1s","5s"]}'; null: the scheme's own`)
 }
 
 // read returns the policy of a new endpoint, nil when no flag was given.
@@ -49,7 +49,7 @@ func (r *retryFlags) read(cmd *cobra.Command) (*postback.RetryPolicy, error) {
 	return asked, r.checkGiven(cmd, *asked)
 }
 
-// asked is what the flags say, nil when none was given or --retry is empty.
+// asked is what the flags say, nil when none was given or --retry is null.
 func (r *retryFlags) asked(cmd *cobra.Command) (*postback.RetryPolicy, error) {
 	parts, whole := r.parts(cmd), cmd.Flags().Changed("retry")
 	switch {
@@ -57,7 +57,7 @@ func (r *retryFlags) asked(cmd *cobra.Command) (*postback.RetryPolicy, error) {
 		return nil, usagef("give --retry or the --retry-... flags (and --stop-on), not both")
 	case parts:
 		return r.policy(cmd)
-	case blank(r.json):
+	case !whole || r.json == "null":
 		return nil, nil //nolint:nilnil // nothing was asked for
 	}
 	var policy postback.RetryPolicy
@@ -76,7 +76,7 @@ func (r *retryFlags) checkGiven(cmd *cobra.Command, policy postback.RetryPolicy)
 	given := func(member string) bool {
 		return cmd.Flags().Changed("retry-" + strings.ReplaceAll(member, "_", "-"))
 	}
-	if !blank(r.json) {
+	if cmd.Flags().Changed("retry") {
 		var members map[string]json.RawMessage
 		if err := json.Unmarshal([]byte(r.json), &members); err != nil {
 			return wrongJSON("--retry", err)
@@ -99,7 +99,7 @@ func (r *retryFlags) timed(cmd *cobra.Command) bool {
 // over returns the policy that follows the one of an endpoint: what the flags
 // leave out of times, of failures that are tried again, and of statuses that
 // are stopped on, stays as it is. It is nil when no flag was given, and a pointer
-// to nil when --retry is empty: the scheme's own.
+// to nil when --retry is null: the scheme's own.
 func (r *retryFlags) over(cmd *cobra.Command, current func() (client.Endpoint, error)) (**postback.RetryPolicy, error) {
 	asked, err := r.asked(cmd)
 	if err != nil {
