@@ -23,10 +23,16 @@ func (l *RateLimit) Complete() error {
 		return Invalid("rate_limit.per_second", CodeInvalid, "must be a number from %g to %d, of attempts per second", MinRate, int(MaxRate))
 	}
 	if l.Burst == 0 {
-		l.Burst = int(math.Ceil(l.PerSecond))
+		l.Burst = secondsWorth(l.PerSecond)
 	}
 	if l.Burst < 1 || l.Burst > MaxBurst {
 		return Invalid("rate_limit.burst", CodeInvalid, "must be from 1 to %d, the attempts that may be made at once", MaxBurst)
 	}
 	return nil
 }
+
+// HasOwnBurst reports whether the burst is another one than what a second brings,
+// which a limit without a burst gets.
+func (l RateLimit) HasOwnBurst() bool { return l.Burst != secondsWorth(l.PerSecond) }
+
+func secondsWorth(perSecond float64) int { return int(math.Ceil(perSecond)) }

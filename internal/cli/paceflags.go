@@ -71,7 +71,7 @@ func (f *paceFlags) patch(cmd *cobra.Command, patch *client.EndpointPatch, curre
 		return nil
 	}
 	before, err := current()
-	if err == nil && before.RateLimit != nil {
+	if err == nil && before.RateLimit != nil && before.RateLimit.HasOwnBurst() {
 		(*limit).Burst = before.RateLimit.Burst
 	}
 	return err
