@@ -79,7 +79,7 @@ func TestAReplayOfThousandsByProcessesThatDie(t *testing.T) {
 		b.Dispatcher: t.Context(),
 		b.twin(t, func(o *dispatcher.Options) { o.Replays = killed }): dying,
 	}
-	work(t, team)
+	b.work(t, team)
 	if killed.steps.Load() < killed.last {
 		t.Fatalf("the process made %d steps: it was not killed in the middle", killed.steps.Load())
 	}
@@ -94,17 +94,18 @@ func TestAReplayOfThousandsByProcessesThatDie(t *testing.T) {
 	b.expectGenerations(t, map[int]int{2: count})
 }
 
-// work lets each process take turns until it dies or has nothing left to do.
-func work(t *testing.T, team map[*dispatcher.Dispatcher]context.Context) {
+// work lets each process take turns until it dies or no job runs any more.
+func (b *bench) work(t *testing.T, team map[*dispatcher.Dispatcher]context.Context) {
 	t.Helper()
 	var group sync.WaitGroup
 	for one, ctx := range team {
 		group.Go(func() {
-			for range 200 {
+			for ctx.Err() == nil {
 				if err := one.WorkOnReplays(ctx); err != nil && ctx.Err() == nil {
 					t.Errorf("work on replays: %v", err)
 				}
-				if ctx.Err() != nil {
+				jobs, err := b.Ledger.RunningReplays(t.Context())
+				if err != nil || len(jobs) == 0 {
 					return
 				}
 			}
