@@ -43,10 +43,10 @@ func TestBoundsAreReachedAsTheDocumentSays(t *testing.T) {
 		counted, err := s.StartReplay(t.Context(), client.ReplayRequest{Filter: filter, DryRun: true})
 		return err == nil && counted.Matched == len(events)
 	})
-	if _, err := s.StartReplay(t.Context(), client.ReplayRequest{Filter: filter, Rate: 0.001}); err != nil {
+	if _, err := s.StartReplay(t.Context(), client.ReplayRequest{Filter: filter, Rate: 0.01}); err != nil {
 		t.Fatal(err)
 	}
-	_, err = s.StartReplay(t.Context(), client.ReplayRequest{Filter: filter, Rate: 0.001})
+	_, err = s.StartReplay(t.Context(), client.ReplayRequest{Filter: filter, Rate: 0.01})
 	s.expectBound(t, err, http.MethodPost, "/v1/replays", http.StatusConflict, postback.CodeLimit)
 
 	for err = nil; err == nil && t.Context().Err() == nil; {

@@ -32,11 +32,11 @@ func (w *writer) checkpoint(ctx context.Context) {
 }
 
 // copyLog copies and truncates the log; false while a reader holds it. It waits
-// for readers, but not long each time for one that goes on and on: that would hold
-// up everybody who writes.
+// for readers that come and go, but not long each time for one that was told of
+// because it goes on and on: that would hold up everybody who writes.
 func (w *writer) copyLog(ctx context.Context) (bool, error) {
 	wait := checkpointWait
-	if w.heldAt > 0 {
+	if w.heldAt > heldLog {
 		wait = heldWait
 	}
 	var busy, logPages, copied int
