@@ -47,17 +47,18 @@ func (p pool) Acquire(ctx context.Context) (*pgxpool.Conn, error) {
 
 // spared does again what failed for want of a connection.
 func spared[T any](ctx context.Context, do func() (T, error)) (T, error) {
+	answer, err := do()
+	if !hasCode(err, tooManyConnections) {
+		return answer, err
+	}
 	ticker := time.NewTicker(shortPause)
 	defer ticker.Stop()
-	for end := time.Now().Add(shortWait); ; {
-		answer, err := do()
-		if !hasCode(err, tooManyConnections) || time.Now().After(end) {
-			return answer, err
-		}
+	for end := time.Now().Add(shortWait); hasCode(err, tooManyConnections) && !time.Now().After(end); answer, err = do() {
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
 			return answer, err
 		}
 	}
+	return answer, err
 }
