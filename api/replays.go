@@ -158,9 +158,7 @@ func (s *server) startReplay(ctx context.Context, input *replayInput) (*replayOu
 		return nil, err
 	}
 	var rate float64 // none
-	if input.Body.Rate != nil {
-		rate = *input.Body.Rate
-	}
+	take(&rate, input.Body.Rate)
 	filter, err := s.filter(ctx, "filter.", DeliveryQuery{
 		Endpoint: given.Endpoint, Publisher: given.Publisher, Event: given.Event,
 		Type: given.Type, Reference: given.Reference, StatusCode: given.StatusCode, Since: given.Since, Until: given.Until,

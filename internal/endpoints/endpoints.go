@@ -360,11 +360,8 @@ func completeRetry(policy postback.RetryPolicy, scheme *signer.Definition) postb
 // domainError gives the errors of the signer and of the egress policy the form
 // of the domain's.
 func domainError(err error) error {
-	if refused, ok := errors.AsType[*signer.Error](err); ok {
-		return &postback.Error{Code: postback.Code(refused.Code), Field: refused.Field, Message: refused.Message}
-	}
 	if refused, ok := errors.AsType[*egress.Refusal](err); ok {
 		return &postback.Error{Code: postback.Code(refused.Code), Field: refused.Field, Message: refused.Message}
 	}
-	return err
+	return schemes.DomainError(err) //nolint:wrapcheck // it is the caller's own
 }

@@ -189,7 +189,7 @@ func (l *Live) DefineRevision(name string) (*signer.Definition, int64, error) {
 func (l *Live) Create(ctx context.Context, declaration []byte) (postback.Scheme, error) {
 	definition, err := Parse("declaration.json", declaration)
 	if err != nil {
-		return postback.Scheme{}, domainError(err)
+		return postback.Scheme{}, parseError(err)
 	}
 	name := definition.Name()
 	current := l.current.Load()
@@ -262,10 +262,10 @@ func (e entry) describe() postback.Scheme {
 	return postback.Scheme{Name: e.Name(), Description: e.Description(), Source: e.Source(), Methods: e.Methods(), Origin: e.origin}
 }
 
-// domainError gives what Parse refuses the form of the domain's errors.
-func domainError(err error) error {
-	if refused, ok := errors.AsType[*signer.Error](err); ok {
-		return refusal(refused)
+// parseError gives what Parse refuses the form of the domain's errors.
+func parseError(err error) error {
+	if _, ok := errors.AsType[*signer.Error](err); ok {
+		return DomainError(err)
 	}
 	return postback.Failure(postback.CodeInvalid, "%s", err.Error())
 }

@@ -29,11 +29,7 @@ func (r Rules) CheckEvent(endpoint postback.Endpoint, event postback.Event) erro
 	if err != nil {
 		return nil //nolint:nilerr // see Rules
 	}
-	err = scheme.CheckDelivery(target(endpoint), event.Data, endpoint.AllowEmpty)
-	if refused, ok := errors.AsType[*signer.Error](err); ok {
-		return refusal(refused)
-	}
-	return err //nolint:wrapcheck // there is no other kind
+	return DomainError(scheme.CheckDelivery(target(endpoint), event.Data, endpoint.AllowEmpty))
 }
 
 // EmptyMacros warns of the macros of an endpoint's URL that an event which it can be
@@ -94,7 +90,11 @@ func target(endpoint postback.Endpoint) signer.Target {
 	return signer.Target{URL: endpoint.URL, Method: endpoint.Method}
 }
 
-// refusal gives an error of the signer the form of the domain's.
-func refusal(err *signer.Error) *postback.Error {
-	return &postback.Error{Code: postback.Code(err.Code), Field: err.Field, Message: err.Message}
+// DomainError gives an error of the signer the form of the domain's, a
+// *postback.Error; others stay as they are.
+func DomainError(err error) error {
+	if refused, ok := errors.AsType[*signer.Error](err); ok {
+		return &postback.Error{Code: postback.Code(refused.Code), Field: refused.Field, Message: refused.Message}
+	}
+	return err
 }
