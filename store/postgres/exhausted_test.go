@@ -29,6 +29,11 @@ func TestNoConnectionsLeft(t *testing.T) {
 	ref := waits.Deliveries[0].Ref()
 
 	giveBack := server.TakeConnections(true)
+	// The pool finds one after another of its connections gone; then it wants new ones.
+	testkit.Eventually(t, "the pool has no connection left", func() bool {
+		err := ledger.Ping(t.Context())
+		return err != nil && !strings.Contains(err.Error(), "57P01")
+	})
 	refusedForWant(t, "ping", func() error { return ledger.Ping(t.Context()) })
 	later := storetest.Acceptance(storetest.Event(storetest.NewID("evt", time.Now())), "ep_1")
 	accept := func() error {
