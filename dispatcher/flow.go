@@ -1,8 +1,8 @@
 package dispatcher
 
 // maxAhead bounds how many of an endpoint's deliveries may be due, beside those
-// that it has places for, while others of it are parked: as many as a worker
-// lets wait for a place.
+// that it has in-flight slots for, while others of it are parked: as many as a worker
+// lets wait for a slot.
 const maxAhead = 128
 
 // flow is how fast an endpoint takes what is released.
@@ -16,15 +16,15 @@ type flow struct {
 // twice as many each time that some got through.
 func slow() flow { return flow{start: 1} }
 
-// next is the window of this look: the places that the endpoint has with one
+// next is the window of this look: the in-flight slots that the endpoint has with one
 // process, and as many more as get through in one and a half intervals. More
-// would wait in vain for a place, fewer would leave places free until the next
+// would wait in vain for a slot, fewer would leave slots free until the next
 // look.
-func (f flow) next(places int) int {
-	if f.start > 0 && f.start < places {
+func (f flow) next(slots int) int {
+	if f.start > 0 && f.start < slots {
 		return f.start
 	}
-	return places + min((f.last+f.before)*3/4, maxAhead)
+	return slots + min((f.last+f.before)*3/4, maxAhead)
 }
 
 // after is what is known when so many were released. Those that a wider window

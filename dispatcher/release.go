@@ -199,12 +199,12 @@ func (d *Dispatcher) releaseAll(ctx context.Context, open []postback.Endpoint) {
 		sharing[d.poolOf(endpoint)]++
 	}
 	for _, endpoint := range open {
-		places, by := d.places(endpoint, sharing[d.poolOf(endpoint)]), d.crews.free
+		slots, by := d.slots(endpoint, sharing[d.poolOf(endpoint)]), d.crews.free
 		if endpoint.RateLimit != nil {
 			by = d.crews.limited
 		}
 		d.work(ctx, by, endpoint, func(ctx context.Context, endpoint postback.Endpoint) (int, error) {
-			return d.releaseSome(ctx, endpoint, places)
+			return d.releaseSome(ctx, endpoint, slots)
 		})
 	}
 }
@@ -219,22 +219,22 @@ func (d *Dispatcher) poolOf(endpoint postback.Endpoint) pool {
 	return pool{endpoint.Publisher, task.ShardOf(endpoint.ID, max(1, d.Shards))}
 }
 
-// places is how many in-flight slots one process has for an endpoint, while as
+// slots is how many in-flight slots one process has for an endpoint, while as
 // many as sharing take them from the same pool.
-func (d *Dispatcher) places(endpoint postback.Endpoint, sharing int) int {
-	places := endpoint.InFlightLimit(d.MaxInFlight, cmp.Or(d.MostInFlight, postback.MaxInFlight))
+func (d *Dispatcher) slots(endpoint postback.Endpoint, sharing int) int {
+	slots := endpoint.InFlightLimit(d.MaxInFlight, cmp.Or(d.MostInFlight, postback.MaxInFlight))
 	if d.MaxInFlightPublisher == 0 {
-		return places
+		return slots
 	}
-	return min(places, max(1, d.MaxInFlightPublisher/sharing))
+	return min(slots, max(1, d.MaxInFlightPublisher/sharing))
 }
 
 // releaseSome makes as many deliveries due as the endpoint's window has room for
 // and its rate limit has slots for: so the queue holds no more of a slow endpoint
 // than workers let wait, and a fast one is not held up.
-func (d *Dispatcher) releaseSome(ctx context.Context, endpoint postback.Endpoint, places int) (int, error) {
+func (d *Dispatcher) releaseSome(ctx context.Context, endpoint postback.Endpoint, slots int) (int, error) {
 	flow := d.releases.flow(endpoint.ID)
-	window := flow.next(places)
+	window := flow.next(slots)
 	most, err := d.grant(ctx, endpoint, window)
 	if err != nil {
 		return 0, err
