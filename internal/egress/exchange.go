@@ -63,8 +63,13 @@ func (e *exchange) getConn(string) {
 // so that the transport takes another.
 func (e *exchange) gotConn(info httptrace.GotConnInfo) {
 	raw, multiplexed := unwrap(info.Conn)
-	e.reused = info.Reused
-	if e.repeats() || info.Reused && !multiplexed && !raw.idle() {
+	if e.repeats() {
+		info.Conn.Close()
+		return
+	}
+	// One that was dialed for another request and never used was kept as well.
+	e.reused = info.Reused || info.WasIdle
+	if e.reused && !multiplexed && !raw.idle() {
 		info.Conn.Close()
 		return
 	}

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptrace"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -68,6 +71,43 @@ func TestOneSendIsTwoRequestsAtMost(t *testing.T) {
 			}
 			if n := seen.Load(); n != test.idle+2 {
 				t.Errorf("one Send made %d requests", n-test.idle)
+			}
+		})
+	}
+}
+
+// A connection that was dialed for a request which then got another one is kept
+// without having been used. And the transport does not see at once that it may
+// not go on: what is ready in that moment is offered, and must not be used.
+func TestLossOnAKeptConnection(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		offers []httptrace.GotConnInfo
+		lost   bool
+	}{
+		"new":                         {[]httptrace.GotConnInfo{{}}, false},
+		"used before":                 {[]httptrace.GotConnInfo{{Reused: true, WasIdle: true}}, true},
+		"kept, not used before":       {[]httptrace.GotConnInfo{{WasIdle: true}}, true},
+		"used before, then a new one": {[]httptrace.GotConnInfo{{Reused: true}, {}}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sent := make([]int, len(test.offers))
+			var readers sync.WaitGroup
+			for i := range test.offers {
+				ours, receivers := net.Pipe()
+				test.offers[i].Conn = ours
+				readers.Go(func() { sent[i], _ = receivers.Read(make([]byte, 1)) })
+			}
+			if got := egress.LostOn(test.offers...); got != test.lost {
+				t.Errorf("lost with a kept connection: %t", got)
+			}
+			for _, offer := range test.offers {
+				_ = offer.Conn.Close()
+			}
+			readers.Wait()
+			if want := append([]int{1}, make([]int, len(sent)-1)...); !slices.Equal(sent, want) {
+				t.Errorf("bytes sent on each: %v", sent)
 			}
 		})
 	}

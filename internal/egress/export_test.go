@@ -2,7 +2,9 @@ package egress
 
 import (
 	"context"
+	"io"
 	"net"
+	"net/http/httptrace"
 	"net/netip"
 )
 
@@ -20,4 +22,20 @@ func NewSystemResolver(dial func(ctx context.Context, network, address string) (
 // SourceFailure says why an egress address cannot be bound.
 func SourceFailure(ctx context.Context, addr netip.Addr, err error) *Failure {
 	return sourceFailure(ctx, addr, err)
+}
+
+// LostOn tells whether a request counts as lost with a kept connection when the
+// transport comes with these connections, one after the other, and each ends
+// before any byte of an answer.
+func LostOn(offers ...httptrace.GotConnInfo) bool {
+	e := &exchange{abort: func(error) {}}
+	trace := e.trace()
+	for _, offer := range offers {
+		wrapped := &conn{Conn: offer.Conn}
+		offer.Conn = wrapped
+		trace.GetConn("")
+		trace.GotConn(offer)
+		_, _ = wrapped.Write([]byte("x"))
+	}
+	return e.lost(io.EOF)
 }

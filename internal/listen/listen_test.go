@@ -279,13 +279,18 @@ func TestSilentConnectionsMakeRoom(t *testing.T) {
 			t.Parallel()
 			limits.Handler = refusing()
 			server := open(t, unhurried(), limits)
-			idle, silent, refused := dial(t, server), dial(t, server), dial(t, server)
+			allWait := func() {
+				t.Helper()
+				testkit.Eventually(t, "all to wait", func() bool { return server.Waiting() == 3 })
+			}
 			// answered returns when all three wait: an answer comes a little earlier.
 			answered := func(p *peer) {
 				t.Helper()
 				p.expect(http.StatusUnauthorized)
-				testkit.Eventually(t, "all to wait", func() bool { return server.Waiting() == 3 })
+				allWait()
 			}
+			idle, silent, refused := dial(t, server), dial(t, server), dial(t, server)
+			allWait()
 			idle.get() // It waits anew from here.
 			answered(idle)
 			refused.post() // Nobody waits for its body.
