@@ -139,7 +139,28 @@ func (d *Dispatcher) prepare(event postback.Event, at time.Time) postback.Accept
 	if len(item.Deliveries) == 0 {
 		item.Warnings = append(item.Warnings, d.unwanted(event))
 	}
+	thin(item.Deliveries)
 	return item
+}
+
+// abreast is how many deliveries of one event enter the lane of new ones, which
+// is worked off in the order in which it was filled.
+const abreast = 16
+
+// thin has what an event calls for beyond that go on the lane of those that had
+// to wait, by being due a moment later: an event that a publisher has fanned out
+// to 64 endpoints would make the next publisher's wait for all of them.
+func thin(deliveries []postback.Delivery) {
+	ahead := 0
+	for i := range deliveries {
+		if deliveries[i].State != postback.Pending {
+			continue
+		}
+		if ahead++; ahead > abreast {
+			due := deliveries[i].NextAttemptAt.Add(time.Millisecond)
+			deliveries[i].NextAttemptAt, deliveries[i].SweepAt = due, due
+		}
+	}
 }
 
 func (d *Dispatcher) newDelivery(event postback.Event, endpoint postback.Endpoint) postback.Delivery {

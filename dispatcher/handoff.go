@@ -16,7 +16,7 @@ func (d *Dispatcher) reserve(items []postback.Acceptance) reservation {
 	for _, item := range items {
 		for i := range item.Deliveries {
 			delivery := &item.Deliveries[i]
-			if delivery.State == postback.Pending && d.lanes.reserve(ownerOf(*delivery)) {
+			if delivery.State == postback.Pending && d.lanes.reserve(*delivery) {
 				delivery.SweepAt = delivery.NextAttemptAt.Add(d.Grace)
 				reserved[delivery.ID] = ownerOf(*delivery)
 			}

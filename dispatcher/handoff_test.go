@@ -52,6 +52,35 @@ func TestAFullHandoffCostsItsDeliveriesAShortDelayAlone(t *testing.T) {
 	}
 }
 
+// The lane of new deliveries is worked off in order: what one event calls for
+// beyond a few goes on the other one, wherever it is queued from.
+func TestAnEventForManyEndpointsFillsNoLane(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const endpoints = 2 * dispatcher.Abreast
+	for range endpoints {
+		b.offer(t)
+	}
+	b.watch(t)
+	b.swept(t)
+	b.accept(t, event(t, "wide"))
+	b.clock.advance(time.Millisecond)
+	stop := run(t, b.Dispatcher)
+	testkit.Eventually(t, "all to be queued", func() bool { return len(b.queue.all()) >= endpoints })
+	b.clock.advance(2 * b.options().Grace)
+	b.swept(t) // It finds every one in the lane that it was put on.
+	stop()
+	fresh := 0
+	for _, one := range b.queue.all() {
+		if one.Fresh() {
+			fresh++
+		}
+	}
+	if queued := len(b.queue.all()); queued != endpoints || fresh != dispatcher.Abreast {
+		t.Errorf("%d tasks are queued, %d of them as new ones", queued, fresh)
+	}
+}
+
 // What waited for long in the handoff may have been taken for lost, queued by
 // another process and made: its worker asks the ledger first.
 func TestWhatWaitedInTheHandoffIsRechecked(t *testing.T) {

@@ -24,7 +24,7 @@ type lanes struct {
 	depth    task.Depth      // at the last look
 	deliver  []*lane         // by shard
 	retry    []*lane
-	reserved map[owner]int  // deliveries on their way into the lane of new ones, by endpoint
+	reserved map[owner]int  // new deliveries on their way into a lane, by endpoint
 	promised map[string]int // the same, by publisher
 	all      int
 }
@@ -45,10 +45,11 @@ func newLanes(options Options) *lanes {
 
 // reserve takes room for a new delivery; false means that it has to wait in the
 // ledger. The caller unreserves it when it is in the queue, or does not get there.
-func (l *lanes) reserve(of owner) bool {
+func (l *lanes) reserve(delivery postback.Delivery) bool {
+	of := ownerOf(delivery)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.roomFor(of) {
+	if !l.roomFor(of, task.Fresh(delivery)) {
 		l.behind[of.endpoint] = true
 		return false
 	}
@@ -59,11 +60,11 @@ func (l *lanes) reserve(of owner) bool {
 }
 
 // roomFor leaves half of the handoff to other publishers.
-func (l *lanes) roomFor(of owner) bool {
+func (l *lanes) roomFor(of owner, fresh bool) bool {
 	if !l.open || l.behind[of.endpoint] || l.all >= l.most || l.promised[of.publisher] >= max(1, l.most/2) {
 		return false
 	}
-	lane := l.deliver[l.depth.Shard(of.endpoint)]
+	lane := l.of(fresh)[l.depth.Shard(of.endpoint)]
 	return lane.room(of, l.boundOf()-l.all) > l.reserved[of] && lane.publisherRoom(of.publisher) > l.promised[of.publisher]
 }
 
@@ -82,11 +83,15 @@ func (l *lanes) entered(attempt task.Delivery) {
 	if len(l.deliver) == 0 {
 		return // the first look counts it
 	}
-	in := l.retry
-	if attempt.Fresh() {
-		in = l.deliver
+	l.of(attempt.Fresh())[l.depth.Shard(attempt.EndpointID)].add(ownerOf(attempt.Due.Delivery))
+}
+
+// of are the shards of the lane of fresh attempts, or of the others.
+func (l *lanes) of(fresh bool) []*lane {
+	if fresh {
+		return l.deliver
 	}
-	in[l.depth.Shard(attempt.EndpointID)].add(ownerOf(attempt.Due.Delivery))
+	return l.retry
 }
 
 // full are the endpoints of which no more may enter either lane: a part would
@@ -99,7 +104,7 @@ func (l *lanes) full(endpointsOf func(publisher string) []string) map[string]boo
 	defer l.mu.Unlock()
 	full := map[string]bool{}
 	for shard := range l.deliver {
-		for _, lane := range []*lane{l.deliver[shard], l.retry[shard]} {
+		for _, lane := range l.both(shard) {
 			for of := range lane.of {
 				if lane.room(of, l.boundOf()) < part {
 					full[of.endpoint] = true
@@ -113,11 +118,19 @@ func (l *lanes) full(endpointsOf func(publisher string) []string) map[string]boo
 		}
 	}
 	for of, reserved := range l.reserved {
-		if lane := l.deliver[l.depth.Shard(of.endpoint)]; lane.room(of, l.boundOf())-reserved < part {
+		if l.roomInBoth(of)-reserved < part {
 			full[of.endpoint] = true
 		}
 	}
 	return full
+}
+
+func (l *lanes) both(shard int) []*lane { return []*lane{l.deliver[shard], l.retry[shard]} }
+
+// roomInBoth is how many more of an endpoint may enter either lane.
+func (l *lanes) roomInBoth(of owner) int {
+	shard := l.depth.Shard(of.endpoint)
+	return min(l.deliver[shard].room(of, l.boundOf()), l.retry[shard].room(of, l.boundOf()))
 }
 
 // fill adds those endpoints that are in a shard.

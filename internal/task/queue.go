@@ -108,16 +108,21 @@ func (q *Queue) put(ctx context.Context, t *asynq.Task, id, queue string) (bool,
 	return true, nil
 }
 
-// Fresh reports whether an attempt is a new delivery's first. Those that were
-// parked, put off or replayed are not new: what an endpoint is behind with must
-// not stand before what others get. A task that was queued without its delivery
-// is judged by its attempt number.
+// Fresh reports whether an attempt is a new delivery's first. A task that was
+// queued without its delivery is judged by its attempt number.
 func (d Delivery) Fresh() bool {
 	if d.Due == nil {
 		return d.Ref.Attempt == 1
 	}
-	delivery := d.Due.Delivery
-	return d.Ref.Attempt == 1 && d.Ref.Generation == 1 && !delivery.NextAttemptAt.After(delivery.OpenedAt)
+	return Fresh(d.Due.Delivery)
+}
+
+// Fresh reports whether a delivery's next attempt is the first of a new one. Those
+// that were parked, put off, replayed or are due a moment later than others of
+// their event are not new: what one publisher has much of must not stand before
+// what others get.
+func Fresh(delivery postback.Delivery) bool {
+	return delivery.Ref().Attempt == 1 && delivery.Generation == 1 && !delivery.NextAttemptAt.After(delivery.OpenedAt)
 }
 
 // laneOf gives fresh attempts a lane of their own.
