@@ -15,6 +15,8 @@ func declareBesitos() Declaration {
 		Algorithm:   "hmac-sha256",
 		Place:       Place{In: placeQuery, Name: "verifier"},
 		Secret:      Secret{Generate: generateHex, Length: 32, Minimum: 16},
+		// Five more tries is the network's promise; the last delay outlives a night.
+		Backoff: &Backoff{Initial: "30s", Multiplier: 6, MaxInterval: "12h", MaxAttempts: 6, Jitter: 0.1},
 		Warnings: []Lint{{
 			When: lintPort, Code: "port_in_url",
 			Message: "receivers that follow the network's sample code rebuild the URL without its port {port}, and refuse the signature",

@@ -17,6 +17,7 @@ func declareBitlabs() Declaration {
 		Algorithm:   "hmac-sha1",
 		Place:       Place{In: placeQuery, Name: "hash"},
 		Secret:      Secret{Length: 29, Minimum: 16},
+		Retry:       []string{"1s", "4s", "9s", "16s", "25s", "1m", "2m", "5m", "5m"},
 		Warnings: []Lint{{
 			When: lintNoMacro, Macro: "TX", Code: "no_transaction",
 			Message: "the URL has no [%TX%]: the publisher cannot tell a repeated delivery from a new conversion",

@@ -3,6 +3,7 @@ package signer_test
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 
@@ -31,6 +32,15 @@ func macroScheme() signer.Declaration {
 	d := queryScheme()
 	d.Data = signer.Data{In: "url", Macros: &signer.Macros{Open: "{", Close: "}", Known: []signer.Macro{{Name: "a"}, {Name: "n"}, {Name: "sig"}}}}
 	return d
+}
+
+// backoff is one that compiles, but for a change.
+func backoff(change func(*signer.Backoff)) *signer.Backoff {
+	made := &signer.Backoff{Initial: "30s", Multiplier: 2, MaxInterval: "1h", MaxAttempts: 5}
+	if change != nil {
+		change(made)
+	}
+	return made
 }
 
 func compile(t failer, declaration signer.Declaration) *signer.Definition {
@@ -162,6 +172,14 @@ func TestCompileRefuses(t *testing.T) {
 		{"secrets that do not decode", bodyScheme, func(d *signer.Declaration) { d.Key.Encoding = "hex" }, "secret"},
 		{"secrets shorter than allowed", bodyScheme, func(d *signer.Declaration) { d.Secret.Length = 12 }, "secret"},
 		{"retry without a unit", bodyScheme, func(d *signer.Declaration) { d.Retry = []string{"1s", "2"} }, "retry[1]"},
+		{"retry and backoff", bodyScheme, func(d *signer.Declaration) { d.Retry, d.Backoff = []string{"1s"}, backoff(nil) }, "backoff"},
+		{"backoff from nowhere", bodyScheme, func(d *signer.Declaration) { d.Backoff = backoff(func(b *signer.Backoff) { b.Initial = "" }) }, "backoff.initial"},
+		{"backoff that shrinks", bodyScheme, func(d *signer.Declaration) { d.Backoff = backoff(func(b *signer.Backoff) { b.MaxInterval = "1s" }) }, "backoff.max_interval"},
+		{"backoff times less than 1", bodyScheme, func(d *signer.Declaration) {
+			d.Backoff = backoff(func(b *signer.Backoff) { b.Multiplier = math.NaN() })
+		}, "backoff.multiplier"},
+		{"backoff without attempts", bodyScheme, func(d *signer.Declaration) { d.Backoff = backoff(func(b *signer.Backoff) { b.MaxAttempts = 0 }) }, "backoff.max_attempts"},
+		{"backoff that varies too much", bodyScheme, func(d *signer.Declaration) { d.Backoff = backoff(func(b *signer.Backoff) { b.Jitter = 1.5 }) }, "backoff.jitter"},
 		{"unknown warning", bodyScheme, func(d *signer.Declaration) { d.Warnings = []signer.Lint{{When: "rain", Code: "x", Message: "x"}} }, "warnings[0].when"},
 		{"warning of no macro", macroScheme, func(d *signer.Declaration) {
 			d.Warnings = []signer.Lint{{When: "no_macro", Macro: "x", Code: "x", Message: "x"}}

@@ -1,6 +1,9 @@
 package signer
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Declaration states a network's convention, so that a network can be added
 // without code. Compile checks it and makes a scheme out of it.
@@ -33,7 +36,8 @@ type Declaration struct {
 	Tolerance string `json:"tolerance,omitempty"`
 
 	Secret   Secret         `json:"secret,omitzero"`
-	Retry    []string       `json:"retry,omitempty"` // the delays between attempts that the network promises, such as 30s
+	Retry    []string       `json:"retry,omitempty"`   // the delays between attempts that the network promises, such as 30s
+	Backoff  *Backoff       `json:"backoff,omitempty"` // in place of Retry, for a network that promises attempts and no delays
 	Warnings []Lint         `json:"warnings,omitempty"`
 	Examples []EventExample `json:"examples,omitempty"`
 	Vectors  []Vector       `json:"vectors,omitempty"`
@@ -170,6 +174,23 @@ type Secret struct {
 	Length   int    `json:"length,omitempty"`   // of a new one: characters, or the bytes that hex or base64 spells; default 32
 	Prefix   string `json:"prefix,omitempty"`   // of a new one, not counted in Length
 	Minimum  int    `json:"minimum,omitempty"`  // bytes of the key that an imported one must have; default 16
+}
+
+// Backoff lets the delays between attempts grow.
+type Backoff struct {
+	Initial     string  `json:"initial"`          // the first delay, such as 30s
+	Multiplier  float64 `json:"multiplier"`       // how much longer each further delay is, at least 1
+	MaxInterval string  `json:"max_interval"`     // the longest delay
+	MaxAttempts int     `json:"max_attempts"`     // with the first one
+	Jitter      float64 `json:"jitter,omitempty"` // how much each delay varies: 0.1 is up to 10 %
+}
+
+// Delays returns the first and the longest delay. What is no duration, which
+// Compile refuses, is zero.
+func (b *Backoff) Delays() (first, longest time.Duration) {
+	first, _ = time.ParseDuration(b.Initial)
+	longest, _ = time.ParseDuration(b.MaxInterval)
+	return first, longest
 }
 
 // Lint is a warning about a target that the network's receivers stumble over.

@@ -3,6 +3,7 @@ package signer
 import (
 	"encoding/json"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,6 +49,16 @@ func (d *Definition) AllowsOverlap() bool { return d.overlap }
 // Retry returns the delays between attempts that the network promises; none
 // when it promises none.
 func (d *Definition) Retry() []time.Duration { return slices.Clone(d.retry) }
+
+// Backoff returns how the delays between attempts grow for a network that
+// promises attempts; nil for any other.
+func (d *Definition) Backoff() *Backoff {
+	if d.about.Backoff == nil {
+		return nil
+	}
+	copied := *d.about.Backoff
+	return &copied
+}
 
 // GenerateSecret makes a new secret in the form that the network gives its
 // publishers, from a cryptographically secure source such as crypto/rand.Reader.
@@ -102,17 +113,46 @@ func (c *compiler) definition() (*Definition, error) {
 		return nil, err
 	}
 	made.check = made.secret.check
-	for i, text := range c.declaration.Retry {
-		delay, err := time.ParseDuration(text)
-		if err != nil || delay <= 0 {
-			return nil, wrong(at("retry", i), "must be a duration such as 30s")
-		}
-		made.retry = append(made.retry, delay)
+	if made.retry, err = c.retries(); err != nil {
+		return nil, err
 	}
 	if err := c.examples(made); err != nil {
 		return nil, err
 	}
 	return made, c.reference(made)
+}
+
+// retries reads the delays that the network promises, and checks its backoff.
+func (c *compiler) retries() ([]time.Duration, error) {
+	var delays []time.Duration
+	for i, text := range c.declaration.Retry {
+		delay, err := time.ParseDuration(text)
+		if err != nil || delay <= 0 {
+			return nil, wrong(at("retry", i), "must be a duration such as 30s")
+		}
+		delays = append(delays, delay)
+	}
+	b := c.declaration.Backoff
+	if b == nil {
+		return delays, nil
+	}
+	first, longest := b.Delays()
+	switch {
+	case len(delays) > 0:
+		return nil, wrong("backoff", "and retry are both given: declare the delays or how they grow")
+	case first <= 0:
+		return nil, wrong("backoff.initial", "must be a duration such as 30s")
+	case longest < first:
+		return nil, wrong("backoff.max_interval", "must be a duration, not shorter than initial (%s)", first)
+	case !(b.Multiplier >= 1) || math.IsInf(b.Multiplier, 0):
+		return nil, wrong("backoff.multiplier", "must be a number of at least 1")
+	case b.MaxAttempts < 1:
+		return nil, wrong("backoff.max_attempts", "must be at least 1")
+	case !(b.Jitter >= 0 && b.Jitter <= 1):
+		return nil, wrong("backoff.jitter", "must be between 0 and 1")
+	default:
+		return delays, nil
+	}
 }
 
 func (c *compiler) examples(made *Definition) error {

@@ -269,7 +269,7 @@ func (m *Manager) check(endpoint *postback.Endpoint) ([]postback.Warning, error)
 	if err := checkRest(endpoint); err != nil {
 		return nil, err
 	}
-	endpoint.Retry = completeRetry(endpoint.Retry, scheme)
+	endpoint.Retry = retry.Complete(endpoint.Retry, schemes.Promise(scheme))
 	warnings := make([]postback.Warning, 0, len(found))
 	for _, warning := range found {
 		warnings = append(warnings, postback.Warning{Code: warning.Code, Message: warning.Message})
@@ -344,17 +344,6 @@ func checkPace(endpoint *postback.Endpoint) error {
 		return fmt.Errorf("check endpoint: %w", err)
 	}
 	return nil
-}
-
-// completeRetry fills in what the policy leaves open: all of it by the
-// network's promise, where its scheme declares one.
-func completeRetry(policy postback.RetryPolicy, scheme *signer.Definition) postback.RetryPolicy {
-	if promised := scheme.Retry(); len(promised) > 0 && !policy.Timed() {
-		for _, delay := range promised {
-			policy.Schedule = append(policy.Schedule, postback.Duration(delay))
-		}
-	}
-	return retry.Complete(policy, scheme.Name())
 }
 
 // domainError gives the errors of the signer and of the egress policy the form

@@ -11,12 +11,18 @@ import (
 	"time"
 
 	"github.com/waybillhq/waybill/internal/endpoints"
-	"github.com/waybillhq/waybill/internal/retry"
 	"github.com/waybillhq/waybill/internal/testkit"
 	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/signer"
 	"github.com/waybillhq/waybill/store/storetest"
 )
+
+// besitosRetry is what endpoints of besitos get that say nothing of retries.
+func besitosRetry() postback.RetryPolicy {
+	return postback.RetryPolicy{
+		Initial: postback.Duration(30 * time.Second), Multiplier: 6, MaxInterval: postback.Duration(12 * time.Hour), MaxAttempts: 6, Jitter: 0.1,
+	}
+}
 
 func TestCreateCompletesWhatIsNotSaid(t *testing.T) {
 	t.Parallel()
@@ -28,7 +34,7 @@ func TestCreateCompletesWhatIsNotSaid(t *testing.T) {
 	if endpoint.Method != "GET" || endpoint.Timeout != postback.DefaultTimeout || endpoint.State != postback.EndpointEnabled {
 		t.Errorf("got %+v", endpoint)
 	}
-	if !reflect.DeepEqual(endpoint.Retry, retry.Default("besitos")) {
+	if !reflect.DeepEqual(endpoint.Retry, besitosRetry()) {
 		t.Errorf("got the retry policy %+v", endpoint.Retry)
 	}
 	if err := signer.CheckSecret("besitos", secret.Reveal()); err != nil {
@@ -160,7 +166,7 @@ func TestUpdateChangesWhatItNames(t *testing.T) {
 		EventTypes: &[]string{}, Headers: &map[string]string{}, Description: new(""), Retry: &postback.RetryPolicy{},
 	})
 	if err != nil || len(changed.EventTypes) != 0 || len(changed.Headers) != 0 || changed.Description != "" ||
-		!reflect.DeepEqual(changed.Retry, retry.Default("besitos")) {
+		!reflect.DeepEqual(changed.Retry, besitosRetry()) {
 		t.Errorf("emptied to %+v, %v", changed, err)
 	}
 }

@@ -42,7 +42,7 @@ func TestValidateAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, policy := range []postback.RetryPolicy{{}, retry.Default("besitos"), retry.Default("bitlabs")} {
+			for _, policy := range []postback.RetryPolicy{{}, promised(t, "besitos"), promised(t, "bitlabs")} {
 				policy.On, policy.StopOn = test.on, test.stopOn
 				err := retry.Validate(policy)
 				if test.field == "" {
@@ -66,8 +66,13 @@ func TestCompleteKeepsTheAnswers(t *testing.T) {
 	if given.Timed() {
 		t.Error("a policy that says nothing of times has the scheme's")
 	}
-	for _, scheme := range []string{"besitos", "bitlabs", "waybill"} {
-		got, times := retry.Complete(given, scheme), retry.Default(scheme)
+	for scheme, promise := range map[string]postback.RetryPolicy{
+		"besitos": promised(t, "besitos"), "bitlabs": promised(t, "bitlabs"), "one without a promise": {},
+	} {
+		got, times := retry.Complete(given, promise), promise
+		if !promise.Timed() {
+			times = retry.Default()
+		}
 		if !slices.Equal(got.On, given.On) || !slices.Equal(got.StopOn, given.StopOn) {
 			t.Errorf("%s: got %+v", scheme, got)
 		}

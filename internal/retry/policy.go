@@ -18,56 +18,40 @@ const MaxAttempts = 100
 // MaxDelay bounds every single delay of a policy.
 const MaxDelay = 30 * 24 * time.Hour
 
-// Default returns the policy of a scheme whose endpoint names none:
-//
-//   - besitos: six attempts, 30s, 3m, 18m, 1h48m and 10h48m apart
-//     (12h57m30s in all), each moved by up to 10 %. Five more tries is the
-//     network's promise; the last delay outlives a night.
-//   - bitlabs: ten attempts, exactly 1, 4, 9, 16, 25, 60, 120, 300 and 300
-//     seconds apart (13m55s in all).
-//   - every other scheme: twelve attempts, from 20s by threefold steps up to
-//     18h apart (72h13m20s in all), each moved by up to 10 %.
-func Default(scheme string) postback.RetryPolicy {
-	switch scheme {
-	case "besitos":
-		return postback.RetryPolicy{
-			Initial:     postback.Duration(30 * time.Second),
-			Multiplier:  6,
-			MaxInterval: postback.Duration(12 * time.Hour),
-			MaxAttempts: 6,
-			Jitter:      0.1,
-		}
-	case "bitlabs":
-		return postback.RetryPolicy{Schedule: seconds(1, 4, 9, 16, 25, 60, 120, 300, 300)}
-	default:
-		return postback.RetryPolicy{
-			Initial:     postback.Duration(20 * time.Second),
-			Multiplier:  3,
-			MaxInterval: postback.Duration(18 * time.Hour),
-			MaxAttempts: 12,
-			Jitter:      0.1,
-		}
+// Default returns the policy of a scheme that promises none: twelve attempts,
+// from 20s by threefold steps up to 18h apart (72h13m20s in all), each moved by
+// up to 10 %.
+func Default() postback.RetryPolicy {
+	return postback.RetryPolicy{
+		Initial:     postback.Duration(20 * time.Second),
+		Multiplier:  3,
+		MaxInterval: postback.Duration(18 * time.Hour),
+		MaxAttempts: 12,
+		Jitter:      0.1,
 	}
 }
 
 // Complete returns the policy with every unset value filled in, so that what is
-// stored and shown is what is done. A policy without times becomes the scheme's
-// [Default], and keeps which failures are tried again. A curve that leaves them unset starts at 20s, triples, grows to
-// 18h at most (or stays at Initial when that is longer) and makes at most
-// [MaxAttempts] attempts. A schedule is complete as it is, one without delays too (one attempt), and an unset Jitter
-// or MaxAge stays none.
+// stored and shown is what is done. A policy without times gets those that the
+// scheme promises, or of [Default] when it promises none, and keeps which
+// failures are tried again. A curve that leaves them unset starts at 20s,
+// triples, grows to 18h at most (or stays at Initial when that is longer) and
+// makes at most [MaxAttempts] attempts. A schedule is complete as it is, one
+// without delays too (one attempt), and an unset Jitter or MaxAge stays none.
 //
 // Validate first: Complete does not mend values that are set but wrong.
-func Complete(policy postback.RetryPolicy, scheme string) postback.RetryPolicy {
+func Complete(policy, promised postback.RetryPolicy) postback.RetryPolicy {
+	general := Default()
 	if !policy.Timed() {
-		byDefault := Default(scheme)
-		byDefault.On, byDefault.StopOn = policy.On, policy.StopOn
-		return byDefault
+		if !promised.Timed() {
+			promised = general
+		}
+		promised.On, promised.StopOn = policy.On, policy.StopOn
+		return promised
 	}
 	if policy.Schedule != nil {
 		return policy
 	}
-	general := Default("")
 	if policy.MaxInterval == 0 {
 		policy.MaxInterval = max(general.MaxInterval, policy.Initial)
 	}
@@ -86,12 +70,4 @@ func Complete(policy postback.RetryPolicy, scheme string) postback.RetryPolicy {
 // curved tells whether a value is set that only a curve has.
 func curved(policy postback.RetryPolicy) bool {
 	return policy.Initial != 0 || policy.Multiplier != 0 || policy.MaxInterval != 0 || policy.MaxAttempts != 0
-}
-
-func seconds(counts ...int) []postback.Duration {
-	delays := make([]postback.Duration, len(counts))
-	for i, count := range counts {
-		delays[i] = postback.Duration(time.Duration(count) * time.Second)
-	}
-	return delays
 }

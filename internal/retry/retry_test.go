@@ -11,7 +11,9 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/waybillhq/waybill/internal/retry"
+	"github.com/waybillhq/waybill/internal/schemes"
 	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/signer"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -19,6 +21,16 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func opened() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }
 
 func half() float64 { return 0.5 }
+
+// promised is what a scheme's declaration promises.
+func promised(t *testing.T, scheme string) postback.RetryPolicy {
+	t.Helper()
+	definition, err := signer.Define(scheme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schemes.Promise(definition)
+}
 
 func delays(values ...time.Duration) []postback.Duration {
 	list := make([]postback.Duration, len(values))
@@ -63,7 +75,7 @@ func TestDefault(t *testing.T) {
 	} {
 		t.Run(test.scheme, func(t *testing.T) {
 			t.Parallel()
-			policy := retry.Default(test.scheme)
+			policy := retry.Complete(postback.RetryPolicy{}, promised(t, test.scheme))
 			if err := retry.Validate(policy); err != nil {
 				t.Fatal(err)
 			}
@@ -87,7 +99,7 @@ func TestComplete(t *testing.T) {
 	second, day := postback.Duration(time.Second), postback.Duration(24*time.Hour)
 	for name, test := range map[string]struct{ given, want postback.RetryPolicy }{
 		"empty is the scheme's default": {
-			postback.RetryPolicy{}, retry.Default("besitos"),
+			postback.RetryPolicy{}, promised(t, "besitos"),
 		},
 		"a schedule is complete": {
 			postback.RetryPolicy{Schedule: delays(time.Second), MaxAge: day},
@@ -120,7 +132,7 @@ func TestComplete(t *testing.T) {
 			if err := retry.Validate(test.given); err != nil {
 				t.Fatal(err)
 			}
-			got := retry.Complete(test.given, "besitos")
+			got := retry.Complete(test.given, promised(t, "besitos"))
 			if fmt.Sprint(got) != fmt.Sprint(test.want) {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}
@@ -240,7 +252,7 @@ func TestNextEndsAtMaxAge(t *testing.T) {
 }
 
 func ExampleNext() {
-	policy := retry.Complete(postback.RetryPolicy{MaxAttempts: 4}, "standard-webhooks")
+	policy := retry.Complete(postback.RetryPolicy{MaxAttempts: 4}, postback.RetryPolicy{})
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for failed := 1; failed <= 4; failed++ {
 		fmt.Println(retry.Next(policy, now, now, failed, nil))

@@ -134,6 +134,12 @@ func (d *decoder) decodeScalar(node *yaml.Node, path string, into reflect.Value)
 			return d.wrong(node, path, "must be true or false")
 		}
 		into.SetBool(strings.EqualFold(node.Value, "true"))
+	case reflect.Float64:
+		number, err := strconv.ParseFloat(node.Value, 64)
+		if node.Kind != yaml.ScalarNode || tag != tagInteger && tag != tagFloat || err != nil {
+			return d.wrong(node, path, "must be a number")
+		}
+		into.SetFloat(number)
 	default:
 		number, err := strconv.Atoi(node.Value)
 		if node.Kind != yaml.ScalarNode || tag != tagInteger || err != nil {
