@@ -1,9 +1,12 @@
 package api_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -86,6 +89,43 @@ func TestOpenAPINamesTheBounds(t *testing.T) {
 	if len(limited) != 2 {
 		t.Errorf("described are %v", limited)
 	}
+}
+
+// The document is published: what it says changes on purpose alone, with the file that
+// repeats it. Indenting changes nothing but white space, of which the document has none.
+func TestOpenAPIIsTheDocumentThatWasPublished(t *testing.T) {
+	t.Parallel()
+	want, err := os.ReadFile(filepath.Join("testdata", "openapi.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got, compact bytes.Buffer
+	served := setup(t).call(t, "producer", "GET", "/openapi.json", "").body
+	if err := json.Compact(&compact, []byte(served)); err != nil || compact.String() != served {
+		t.Fatalf("the document is not compact JSON: %v", err)
+	}
+	if err := json.Indent(&got, []byte(served), "", "\t"); err != nil {
+		t.Fatal(err)
+	}
+	got.WriteByte('\n')
+	if bytes.Equal(got.Bytes(), want) {
+		return
+	}
+	changed := filepath.Join(t.ArtifactDir(), "openapi.json")
+	if err := os.WriteFile(changed, got.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Errorf("the document differs from testdata/openapi.json in line %d: names that are published never change; for what is new, put %s in its place (kept with go test -artifacts)",
+		firstDifference(got.Bytes(), want), changed)
+}
+
+// firstDifference is the number of the first line in which two texts differ.
+func firstDifference(a, b []byte) int {
+	common := 0
+	for common < min(len(a), len(b)) && a[common] == b[common] {
+		common++
+	}
+	return bytes.Count(a[:common], []byte("\n")) + 1
 }
 
 func TestOpenAPI(t *testing.T) {
