@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"reflect"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -80,7 +79,6 @@ func New(options Options) (http.Handler, error) {
 	}
 	s := &server{Options: options, mux: http.NewServeMux()}
 	s.huma = humago.New(s.mux, s.humaConfig())
-	s.huma.OpenAPI().Components.Schemas.RegisterTypeAlias(reflect.TypeFor[huma.ErrorModel](), reflect.TypeFor[problem]())
 	s.routeEvents()
 	s.routeEndpoints()
 	s.routeDeliveries()
@@ -108,6 +106,7 @@ func (s *server) humaConfig() huma.Config {
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
 	config.CreateHooks = nil
 	config.Transformers = []huma.Transformer{replaceHumaErrors}
+	config.Components.Schemas = newRegistry()
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"key": {Type: "http", Scheme: "bearer", Description: "An API key."},
 	}

@@ -76,7 +76,7 @@ func (s *server) pace(r *http.Request, caller postback.APIKey) error {
 	}
 	refused := problemOf(r.Context(), postback.Failure(postback.CodeTooManyRequests,
 		"this key makes more than %d requests a second (--max-requests-per-key); send events in batches, or wait", s.Pace.PerSecond()))
-	refused.wait = wait
+	refused.RetryAfter = wait
 	return refused
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/waybillhq/waybill/client"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -29,23 +30,14 @@ type batchAnswer struct {
 
 // batchResult is the answer to one event: what /v1/events would have answered.
 type batchResult struct {
-	Index      int                `json:"index" doc:"The event's place in the batch, from 0"`
-	Line       int                `json:"line,omitempty" doc:"Its line in a body of NDJSON, from 1; empty ones count"`
-	Status     int                `json:"status" enum:"202,200,409,422,500,503" doc:"202 accepted, 200 a repeat, 409 another content under this id, 422 refused"`
-	ID         string             `json:"id,omitempty"`
-	Duplicate  *bool              `json:"duplicate,omitempty"`
-	Deliveries []acceptedDelivery `json:"deliveries,omitzero" nullable:"false"`
-	Warnings   []postback.Warning `json:"warnings,omitempty" nullable:"false"`
-	Error      *batchError        `json:"error,omitempty"`
-}
-
-type batchError struct {
-	Code    postback.Code `json:"code"`
-	Field   string        `json:"field,omitempty" doc:"Relative to the event"`
-	Message string        `json:"message"`
-
-	Errors []fieldProblem `json:"errors,omitempty" nullable:"false" doc:"Of each endpoint that wants the event, when none can carry it"`
-	More   int            `json:"more_errors,omitempty" doc:"How many are not listed"`
+	Index      int                       `json:"index" doc:"The event's place in the batch, from 0"`
+	Line       int                       `json:"line,omitempty" doc:"Its line in a body of NDJSON, from 1; empty ones count"`
+	Status     int                       `json:"status" enum:"202,200,409,422,500,503" doc:"202 accepted, 200 a repeat, 409 another content under this id, 422 refused"`
+	ID         string                    `json:"id,omitempty"`
+	Duplicate  *bool                     `json:"duplicate,omitempty"`
+	Deliveries []client.AcceptedDelivery `json:"deliveries,omitzero" nullable:"false"`
+	Warnings   []postback.Warning        `json:"warnings,omitempty" nullable:"false"`
+	Error      *client.BatchError        `json:"error,omitempty"`
 }
 
 func (s *server) routeBatch() {
@@ -110,7 +102,7 @@ func (b *batchResult) refuse(r *http.Request, err error) {
 	if p.Status < http.StatusInternalServerError && p.Status != http.StatusConflict {
 		b.Status = http.StatusUnprocessableEntity
 	}
-	b.Error = &batchError{Code: p.Code, Field: p.Field, Message: p.Detail}
+	b.Error = &client.BatchError{Code: p.Code, Field: p.Field, Message: p.Detail}
 	var domain *postback.Error
 	if errors.As(err, &domain) && domain.Code == p.Code {
 		b.Error.Message = domain.Message

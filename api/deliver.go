@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/waybillhq/waybill/client"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -25,29 +26,7 @@ type deliverInput struct {
 }
 
 type deliverOutput struct {
-	Body rematchView
-}
-
-// rematchView says what a part of the events came to.
-type rematchView struct {
-	Events     int `json:"events" doc:"Events that were looked at"`
-	Deliveries int `json:"deliveries" doc:"Deliveries that were made, or would be with dry_run"`
-	Unmatched  int `json:"unmatched" doc:"Events that no endpoint wants still"`
-	Unsendable int `json:"unsendable" doc:"Events that no endpoint that wants them can carry; they stay unmatched, too"`
-	// Problems say why.
-	Problems     []rematchProblem `json:"problems,omitempty" nullable:"false" doc:"Which endpoints cannot carry which events, and why; of the unsendable ones, and of those that other endpoints get"`
-	MoreProblems int              `json:"more_problems,omitempty" doc:"How many are not listed; each endpoint and event counts"`
-	NextCursor   string           `json:"next_cursor,omitempty" doc:"Asks for the next part; absent at the end"`
-}
-
-// rematchProblem is why an endpoint cannot carry events.
-type rematchProblem struct {
-	EndpointID string        `json:"endpoint_id"`
-	Code       postback.Code `json:"code" example:"value_missing"`
-	Field      string        `json:"field,omitempty" doc:"Of the event" example:"data.uid"`
-	Message    string        `json:"message"`
-	EventID    string        `json:"event_id" doc:"The first of the events"`
-	Events     int           `json:"events" doc:"How many have this problem"`
+	Body client.Rematch
 }
 
 func (s *server) deliverEvents(ctx context.Context, input *deliverInput) (*deliverOutput, error) {
@@ -71,9 +50,9 @@ func (s *server) deliverEvents(ctx context.Context, input *deliverInput) (*deliv
 	if err != nil {
 		return nil, fmt.Errorf("deliver events: %w", err)
 	}
-	return &deliverOutput{Body: rematchView{
+	return &deliverOutput{Body: client.Rematch{
 		Events: done.Events, Deliveries: done.Deliveries, Unmatched: done.Unmatched, Unsendable: done.Unsendable,
-		Problems:     convertAll(done.Problems.Named, func(one postback.Problem) rematchProblem { return rematchProblem(one) }),
+		Problems:     convertAll(done.Problems.Named, func(one postback.Problem) client.RematchProblem { return client.RematchProblem(one) }),
 		MoreProblems: done.Problems.More, NextCursor: done.Next,
 	}}, nil
 }

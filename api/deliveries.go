@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/waybillhq/waybill/client"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -78,7 +79,7 @@ type deliveriesInput struct {
 	PageInput
 }
 
-func (s *server) listDeliveries(ctx context.Context, input *deliveriesInput) (*listOutput[DeliveryView], error) {
+func (s *server) listDeliveries(ctx context.Context, input *deliveriesInput) (*listOutput[client.Delivery], error) {
 	filter, err := s.filter(ctx, "", input.DeliveryQuery)
 	if err != nil {
 		return nil, err
@@ -91,7 +92,7 @@ func (s *server) listDeliveries(ctx context.Context, input *deliveriesInput) (*l
 }
 
 type deliveryDetailOutput struct {
-	Body deliveryDetail
+	Body client.DeliveryDetail
 }
 
 func (s *server) getDelivery(ctx context.Context, input *IDInput) (*deliveryDetailOutput, error) {
@@ -99,9 +100,9 @@ func (s *server) getDelivery(ctx context.Context, input *IDInput) (*deliveryDeta
 	if err != nil {
 		return nil, err
 	}
-	return &deliveryDetailOutput{Body: deliveryDetail{
-		DeliveryView: deliveryOf(delivery),
-		Attempts:     convertAll(attempts, attemptOf),
+	return &deliveryDetailOutput{Body: client.DeliveryDetail{
+		Delivery: deliveryOf(delivery),
+		Attempts: convertAll(attempts, attemptOf),
 	}}, nil
 }
 
@@ -118,7 +119,7 @@ func (s *server) ownDelivery(ctx context.Context, id string) (postback.Delivery,
 }
 
 type deliveryOutput struct {
-	Body DeliveryView
+	Body client.Delivery
 }
 
 func (s *server) replayDelivery(ctx context.Context, input *IDInput) (*deliveryOutput, error) {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/waybillhq/waybill/client"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -15,66 +16,10 @@ type endpointHealthInput struct {
 }
 
 type endpointHealthOutput struct {
-	Body EndpointHealthView
+	Body client.EndpointHealth
 }
 
-// EndpointHealthView is how an endpoint does, in all processes.
-type EndpointHealthView struct {
-	EndpointID     string                 `json:"endpoint_id"`
-	State          postback.EndpointState `json:"state" enum:"enabled,paused,disabled"`
-	DisabledReason string                 `json:"disabled_reason,omitempty"`
-	DisabledAt     timestamp              `json:"disabled_at,omitzero"`
-	Blocked        *blockedView           `json:"blocked,omitempty" doc:"Why nothing can be sent to it, through no fault of its own; absent while something can"`
-	HeldUntil      timestamp              `json:"held_until,omitzero" doc:"It asked by Retry-After to be left alone until then; absent when it did not"`
-	Circuit        string                 `json:"circuit" enum:"closed,open" doc:"open: it keeps failing, so its deliveries wait and one now and then is sent as a probe"`
-	FailingSince   timestamp              `json:"failing_since,omitzero" doc:"Its first failure since its last success; absent while it does not fail"`
-	Failures       int                    `json:"failures" doc:"Since then, roughly"`
-	LastError      string                 `json:"last_error,omitempty" example:"timeout"`
-	OpenedAt       timestamp              `json:"opened_at,omitzero" doc:"When the circuit opened"`
-	Probes         int                    `json:"probes" doc:"Sent since then"`
-	NextProbeAt    timestamp              `json:"next_probe_at,omitzero" doc:"If a delivery waits then, and the endpoint is enabled; not before held_until"`
-	LastAttemptAt  timestamp              `json:"last_attempt_at,omitzero" doc:"If it was within a day"`
-	LastSuccessAt  timestamp              `json:"last_success_at,omitzero" doc:"If it was within a day"`
-	Traffic        trafficView            `json:"traffic"`
-	Waiting        waitingView            `json:"waiting"`
-}
-
-// blockedView is why nothing can be sent to an endpoint.
-type blockedView struct {
-	Reason  string    `json:"reason" example:"secret_sealed" doc:"The last_error of what waits"`
-	Message string    `json:"message,omitempty" doc:"With what to do; keys of a publisher do not see it"`
-	Since   timestamp `json:"since"`
-	SeenAt  timestamp `json:"seen_at" doc:"When a worker found it last; it goes when an attempt is made, or after three minutes"`
-}
-
-// trafficView is what came of attempts lately.
-type trafficView struct {
-	Window      string         `json:"window" example:"1h"`
-	Since       timestamp      `json:"since" doc:"The window's begin, or up to five minutes before it"`
-	Attempts    int            `json:"attempts" doc:"Examples left out; up to ten seconds late"`
-	Succeeded   int            `json:"succeeded"`
-	SuccessRate *float64       `json:"success_rate" doc:"Of the attempts, from 0 to 1; null without any"`
-	Latency     latencyView    `json:"latency_ms"`
-	Errors      map[string]int `json:"errors" doc:"The attempts that did not succeed by code; an answer that is not 200 is status_NNN"`
-}
-
-// latencyView is how long attempts took.
-type latencyView struct {
-	P50 *float64 `json:"p50" doc:"Half of the attempts took no longer, to within 5 %; null without any"`
-	P95 *float64 `json:"p95"`
-	P99 *float64 `json:"p99"`
-}
-
-// waitingView counts deliveries that have not ended.
-type waitingView struct {
-	Pending     int        `json:"pending"`
-	Retrying    int        `json:"retrying"`
-	Parked      parkedView `json:"parked"`
-	OldestAt    timestamp  `json:"oldest_at,omitzero" doc:"When the oldest of them was made"`
-	CountedUpTo int        `json:"counted_up_to" doc:"A number that reaches this, or pending and retrying together, means so many or more"`
-}
-
-// parkedView counts parked deliveries by reason.
+// parkedView describes a client.Parked.
 type parkedView struct {
 	Paused      int `json:"paused"`
 	Disabled    int `json:"disabled"`
@@ -110,9 +55,9 @@ func (s *server) getEndpointHealth(ctx context.Context, input *endpointHealthInp
 	return &endpointHealthOutput{Body: view}, nil
 }
 
-func healthOf(endpoint postback.Endpoint, health postback.Health, window string) EndpointHealthView {
+func healthOf(endpoint postback.Endpoint, health postback.Health, window string) client.EndpointHealth {
 	trouble, traffic := health.Trouble, health.Traffic
-	view := EndpointHealthView{
+	view := client.EndpointHealth{
 		EndpointID: endpoint.ID, State: endpoint.State, DisabledReason: endpoint.DisabledReason, DisabledAt: stamp(endpoint.DisabledAt),
 		Blocked: blockedOf(health.Block), HeldUntil: stamp(health.HeldUntil), Circuit: circuitClosed,
 		FailingSince: stamp(trouble.Since), Failures: trouble.Failures, LastError: trouble.LastError,
@@ -133,20 +78,20 @@ func nextProbe(health postback.Health) time.Time {
 	return health.Trouble.ProbeAt
 }
 
-func blockedOf(block postback.Block) *blockedView {
+func blockedOf(block postback.Block) *client.Blocked {
 	if block.Cause == "" {
 		return nil
 	}
-	return &blockedView{Reason: block.Cause, Message: block.Message, Since: stamp(block.Since), SeenAt: stamp(block.At)}
+	return &client.Blocked{Reason: block.Cause, Message: block.Message, Since: stamp(block.Since), SeenAt: stamp(block.At)}
 }
 
-func trafficOf(traffic postback.Traffic, window string) trafficView {
-	view := trafficView{
+func trafficOf(traffic postback.Traffic, window string) client.Traffic {
+	view := client.Traffic{
 		Window: window, Since: stamp(traffic.Since), Attempts: traffic.Attempts, Succeeded: traffic.Succeeded, Errors: traffic.Errors,
 	}
 	if traffic.Attempts > 0 {
 		view.SuccessRate = rounded(float64(traffic.Succeeded)/float64(traffic.Attempts), 1e4)
-		view.Latency = latencyView{P50: millis(traffic.Latency.P50), P95: millis(traffic.Latency.P95), P99: millis(traffic.Latency.P99)}
+		view.Latency = client.Latency{P50: millis(traffic.Latency.P50), P95: millis(traffic.Latency.P95), P99: millis(traffic.Latency.P99)}
 	}
 	return view
 }
@@ -160,15 +105,8 @@ func rounded(value, parts float64) *float64 {
 	return &value
 }
 
-func waitingOf(waiting postback.Waiting, limit int) waitingView {
-	return waitingView{
-		Pending: waiting.Pending, Retrying: waiting.Retrying, OldestAt: stamp(waiting.Oldest), CountedUpTo: limit,
-		Parked: parkedView{
-			Paused:      waiting.Parked[postback.ReasonPaused],
-			Disabled:    waiting.Parked[postback.ReasonDisabled],
-			CircuitOpen: waiting.Parked[postback.ReasonCircuitOpen],
-			OverLimit:   waiting.Parked[postback.ReasonOverLimit],
-			Ordered:     waiting.Parked[postback.ReasonOrdered],
-		},
+func waitingOf(waiting postback.Waiting, limit int) client.Waiting {
+	return client.Waiting{
+		Pending: waiting.Pending, Retrying: waiting.Retrying, Parked: waiting.Parked, OldestAt: stamp(waiting.Oldest), CountedUpTo: limit,
 	}
 }

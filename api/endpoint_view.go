@@ -4,6 +4,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/waybillhq/waybill/client"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -30,21 +31,21 @@ type EndpointView struct {
 	State           postback.EndpointState `json:"state" enum:"enabled,paused,disabled,deleted"`
 	Circuit         string                 `json:"circuit,omitempty" enum:"open" doc:"open: it keeps failing and is left alone, but for probes. Shown where endpoints are listed or got; absent while it is closed"`
 	DisabledReason  string                 `json:"disabled_reason,omitempty" example:"gone" doc:"gone: it answered 410; failing: it did nothing but fail for too long"`
-	DisabledAt      timestamp              `json:"disabled_at,omitzero"`
+	DisabledAt      client.Time            `json:"disabled_at,omitzero"`
 	SecretVersion   int                    `json:"secret_version"`
-	SecretCreatedAt timestamp              `json:"secret_created_at,omitzero"`
+	SecretCreatedAt client.Time            `json:"secret_created_at,omitzero"`
 	Secrets         []secretView           `json:"secrets,omitempty" nullable:"false" doc:"The secrets' times, the newest first; never their values"`
-	CreatedAt       timestamp              `json:"created_at"`
-	UpdatedAt       timestamp              `json:"updated_at"`
+	CreatedAt       client.Time            `json:"created_at"`
+	UpdatedAt       client.Time            `json:"updated_at"`
 }
 
 // secretView says when a secret signs.
 type secretView struct {
-	Version    int       `json:"version"`
-	CreatedAt  timestamp `json:"created_at"`
-	ActiveFrom timestamp `json:"active_from"`
-	RetiresAt  timestamp `json:"retires_at,omitzero" doc:"When it stops signing"`
-	LastUsedAt timestamp `json:"last_used_at,omitzero" doc:"When it last signed, to within some seconds"`
+	Version    int         `json:"version"`
+	CreatedAt  client.Time `json:"created_at"`
+	ActiveFrom client.Time `json:"active_from"`
+	RetiresAt  client.Time `json:"retires_at,omitzero" doc:"When it stops signing"`
+	LastUsedAt client.Time `json:"last_used_at,omitzero" doc:"When it last signed, to within some seconds"`
 }
 
 func secretsOf(secrets []postback.SealedSecret) []secretView {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/waybillhq/waybill/client"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -223,13 +224,7 @@ type exampleInput struct {
 }
 
 type exampleOutput struct {
-	Body exampleView
-}
-
-type exampleView struct {
-	Delivery  DeliveryView       `json:"delivery"`
-	Attempt   attemptView        `json:"attempt"`
-	Diagnosis []postback.Finding `json:"diagnosis,omitempty" nullable:"false" doc:"Why the endpoint did not answer 200, the surest reason first"`
+	Body client.Example
 }
 
 func (s *server) sendExample(ctx context.Context, input *exampleInput) (*exampleOutput, error) {
@@ -248,7 +243,7 @@ func (s *server) sendExample(ctx context.Context, input *exampleInput) (*example
 	if err != nil {
 		return nil, fmt.Errorf("send example: %w", err)
 	}
-	view := exampleView{Delivery: deliveryOf(delivery), Attempt: attemptOf(attempt)}
+	view := client.Example{Delivery: deliveryOf(delivery), Attempt: attemptOf(attempt)}
 	if attempt.Outcome != postback.OutcomeSucceeded {
 		view.Diagnosis = s.Diagnoser.Diagnose(ctx, input.ID, attempt)
 	}

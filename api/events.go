@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/waybillhq/waybill/client"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -18,55 +19,24 @@ type eventBody struct {
 	Type       string         `json:"type" example:"conversion.completed"`
 	Publisher  string         `json:"publisher" maxLength:"200"`
 	Data       map[string]any `json:"data" doc:"Kept as it is written: 1.50 stays 1.50"`
-	OccurredAt timestamp      `json:"occurred_at,omitzero"`
+	OccurredAt client.Time    `json:"occurred_at,omitzero"`
 }
 
-type acceptedDelivery struct {
-	ID         string          `json:"id"`
-	EndpointID string          `json:"endpoint_id"`
-	State      postback.State  `json:"state"`
-	Reason     postback.Reason `json:"reason,omitempty" doc:"Why it is parked or dead"`
-}
-
-type acceptedEvent struct {
-	ID         string             `json:"id"`
-	Duplicate  bool               `json:"duplicate"`
-	Deliveries []acceptedDelivery `json:"deliveries" nullable:"false"`
-	Warnings   []postback.Warning `json:"warnings,omitempty" nullable:"false" doc:"Which endpoints do not get the event or get it incomplete, and why. Those of a repeat say what is true of the recorded deliveries now"`
-}
-
-func acceptedOf(acceptance postback.Acceptance) acceptedEvent {
-	return acceptedEvent{
+func acceptedOf(acceptance postback.Acceptance) client.Acceptance {
+	return client.Acceptance{
 		ID:        acceptance.Event.ID,
 		Duplicate: acceptance.Duplicate,
-		Deliveries: convertAll(acceptance.Deliveries, func(d postback.Delivery) acceptedDelivery {
-			return acceptedDelivery{ID: d.ID, EndpointID: d.EndpointID, State: d.State, Reason: d.Reason}
+		Deliveries: convertAll(acceptance.Deliveries, func(d postback.Delivery) client.AcceptedDelivery {
+			return client.AcceptedDelivery{ID: d.ID, EndpointID: d.EndpointID, State: d.State, Reason: d.Reason}
 		}),
 		Warnings: acceptance.Warnings,
 	}
 }
 
-// StoredEvent is an event as the API shows it.
-type StoredEvent struct {
-	ID         string          `json:"id"`
-	Type       string          `json:"type"`
-	Publisher  string          `json:"publisher"`
-	Data       json.RawMessage `json:"data,omitempty" doc:"As it was written; not in listings"`
-	OccurredAt timestamp       `json:"occurred_at,omitzero"`
-	AcceptedAt timestamp       `json:"accepted_at"`
-	Test       bool            `json:"test,omitempty"`
-	Rejection  string          `json:"rejection,omitempty" doc:"Why it was refused on the queue"`
-}
-
-type eventDetail struct {
-	StoredEvent
-	Deliveries []DeliveryView `json:"deliveries" nullable:"false"`
-}
-
 // eventSummary is an event without its data: a listing of large events would
 // not fit in memory.
-func eventSummary(e postback.Event) StoredEvent {
-	return StoredEvent{
+func eventSummary(e postback.Event) client.StoredEvent {
+	return client.StoredEvent{
 		ID: e.ID, Type: e.Type, Publisher: e.Publisher, OccurredAt: stamp(e.OccurredAt),
 		AcceptedAt: stamp(e.AcceptedAt), Test: e.Test, Rejection: e.Rejection,
 	}
@@ -89,7 +59,7 @@ func (s *server) routeEvents() {
 	send.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
 		"application/json": {Schema: s.schema(reflect.TypeFor[eventBody]())},
 	}}
-	send.Responses = s.answers(reflect.TypeFor[acceptedEvent](), http.StatusAccepted, http.StatusOK)
+	send.Responses = s.answers(reflect.TypeFor[client.Acceptance](), http.StatusAccepted, http.StatusOK)
 	send.Responses["200"].Description = "A repeat: the event was accepted before"
 	s.addRaw(send, producers(), s.sendEvent)
 	s.routeBatch()
@@ -147,7 +117,7 @@ type eventsInput struct {
 	Until     string `query:"until" doc:"Accepted before"`
 }
 
-func (s *server) listEvents(ctx context.Context, input *eventsInput) (*listOutput[StoredEvent], error) {
+func (s *server) listEvents(ctx context.Context, input *eventsInput) (*listOutput[client.StoredEvent], error) {
 	publisher, err := scope(ctx, "publisher", input.Publisher)
 	if err != nil {
 		return nil, err
@@ -169,7 +139,7 @@ func (s *server) listEvents(ctx context.Context, input *eventsInput) (*listOutpu
 }
 
 type eventOutput struct {
-	Body eventDetail
+	Body client.EventDetail
 }
 
 func (s *server) getEvent(ctx context.Context, input *IDInput) (*eventOutput, error) {
@@ -182,5 +152,5 @@ func (s *server) getEvent(ctx context.Context, input *IDInput) (*eventOutput, er
 	}
 	summary := eventSummary(event)
 	summary.Data = dataOf(event.Data)
-	return &eventOutput{Body: eventDetail{StoredEvent: summary, Deliveries: convertAll(deliveries, deliveryOf)}}, nil
+	return &eventOutput{Body: client.EventDetail{StoredEvent: summary, Deliveries: convertAll(deliveries, deliveryOf)}}, nil
 }

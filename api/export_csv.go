@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/waybillhq/waybill/client"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -87,9 +88,9 @@ func (r *csvRow) optional(n int) {
 	r.out = append(r.out, ',')
 }
 
-func (r *csvRow) time(at timestamp) {
+func (r *csvRow) time(at client.Time) {
 	if !at.IsZero() {
-		r.out = at.UTC().AppendFormat(r.out, stampFormat)
+		r.out = at.UTC().AppendFormat(r.out, client.TimeFormat)
 	}
 	r.out = append(r.out, ',')
 }

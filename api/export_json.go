@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strconv"
 
+	"github.com/waybillhq/waybill/client"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -30,7 +31,7 @@ func attemptRows(format string, headed bool) rowFormat[postback.History] {
 }
 
 // deliveryJSON appends a delivery's line: byte for byte what encoding/json
-// makes of its DeliveryView, at a fraction of the price.
+// makes of its client.Delivery, at a fraction of the price.
 func deliveryJSON(out []byte, delivery *postback.Delivery) []byte {
 	d := deliveryOf(*delivery)
 	line := jsonLine{append(out, '{')}
@@ -68,7 +69,7 @@ type attemptLine struct {
 	Publisher  string `json:"publisher"`
 	EndpointID string `json:"endpoint_id"`
 	Reference  string `json:"reference,omitempty"`
-	attemptView
+	client.Attempt
 }
 
 // attemptsJSON appends a line for each attempt.
@@ -77,7 +78,7 @@ func attemptsJSON(out []byte, history *postback.History) []byte {
 	for _, attempt := range history.Attempts {
 		out = appendJSON(out, attemptLine{
 			DeliveryID: d.ID, EventID: d.EventID, EventType: d.EventType, Publisher: d.Publisher,
-			EndpointID: d.EndpointID, Reference: d.Reference, attemptView: attemptOf(attempt),
+			EndpointID: d.EndpointID, Reference: d.Reference, Attempt: attemptOf(attempt),
 		})
 	}
 	return out
@@ -142,12 +143,12 @@ func (l *jsonLine) number(name string, n int) {
 	l.out = append(strconv.AppendInt(l.out, int64(n), 10), ',')
 }
 
-func (l *jsonLine) time(name string, at timestamp) {
+func (l *jsonLine) time(name string, at client.Time) {
 	l.name(name)
-	l.out = at.UTC().AppendFormat(l.out, `"`+stampFormat+`",`)
+	l.out = at.UTC().AppendFormat(l.out, `"`+client.TimeFormat+`",`)
 }
 
-func (l *jsonLine) optionalTime(name string, at timestamp) {
+func (l *jsonLine) optionalTime(name string, at client.Time) {
 	if !at.IsZero() {
 		l.time(name, at)
 	}

@@ -5,41 +5,23 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/waybillhq/waybill/client"
 	"github.com/waybillhq/waybill/postback"
 )
 
-// KeyView is an API key as the API shows it.
-type KeyView struct {
-	ID        string        `json:"id"`
-	Name      string        `json:"name,omitempty"`
-	Role      postback.Role `json:"role"`
-	Publisher string        `json:"publisher,omitempty"`
-	CreatedAt timestamp     `json:"created_at"`
-	RevokedAt timestamp     `json:"revoked_at,omitzero"`
-}
-
-type newKey struct {
-	KeyView
-	Key string `json:"key" doc:"The key itself, this once"`
-}
-
-func keyOf(k postback.APIKey) KeyView {
-	return KeyView{
+func keyOf(k postback.APIKey) client.Key {
+	return client.Key{
 		ID: k.ID, Name: k.Name, Role: k.Role, Publisher: k.Publisher,
 		CreatedAt: stamp(k.CreatedAt), RevokedAt: stamp(k.RevokedAt),
 	}
 }
 
 type createKeyInput struct {
-	Body struct {
-		Name      string        `json:"name,omitempty" maxLength:"200"`
-		Role      postback.Role `json:"role" enum:"admin,producer,publisher,viewer"`
-		Publisher string        `json:"publisher,omitempty" maxLength:"200" doc:"Of a publisher's key, and only there"`
-	} `nameHint:"KeyBody"`
+	Body client.KeySpec
 }
 
 type createKeyOutput struct {
-	Body newKey
+	Body client.CreatedKey
 }
 
 func (s *server) routeKeys() {
@@ -67,10 +49,10 @@ func (s *server) createKey(ctx context.Context, input *createKeyInput) (*createK
 	if err != nil {
 		return nil, fmt.Errorf("create key: %w", err)
 	}
-	return &createKeyOutput{Body: newKey{KeyView: keyOf(record), Key: key}}, nil
+	return &createKeyOutput{Body: client.CreatedKey{Key: keyOf(record), Token: key}}, nil
 }
 
-func (s *server) listKeys(ctx context.Context, _ *struct{}) (*listOutput[KeyView], error) {
+func (s *server) listKeys(ctx context.Context, _ *struct{}) (*listOutput[client.Key], error) {
 	keys, err := s.Keys.List(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list keys: %w", err)

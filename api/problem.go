@@ -12,10 +12,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/waybillhq/waybill/client"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -29,28 +29,10 @@ const retryAfter = 5
 // maxFindings bounds how many things one problem lists.
 const maxFindings = 20
 
-// problem is an RFC 9457 problem document. It holds names of fields and what
-// is wrong with them, and of what was sent only what cannot be a secret.
-type problem struct {
-	Type   string         `json:"type" doc:"about:blank: the code says what kind of problem it is"`
-	Title  string         `json:"title" doc:"The HTTP status in words"`
-	Status int            `json:"status"`
-	Detail string         `json:"detail" doc:"What is wrong and how to mend it"`
-	Code   postback.Code  `json:"code" doc:"Stable; for programs" example:"invalid_request"`
-	Field  string         `json:"field,omitempty" doc:"The field that the problem is about, if one" example:"retry.schedule[0]"`
-	Errors []fieldProblem `json:"errors,omitempty" nullable:"false" doc:"Everything that is wrong"`
-	More   int            `json:"more_errors,omitempty" doc:"How many are not listed"`
-
-	wait time.Duration // until it may be tried again; 0: some seconds
-}
-
-// fieldProblem is one thing that is wrong with a request.
-type fieldProblem struct {
-	Field      string        `json:"field"`
-	Message    string        `json:"message"`
-	Code       postback.Code `json:"code,omitempty" doc:"When it is about an endpoint"`
-	EndpointID string        `json:"endpoint_id,omitempty" doc:"The endpoint that cannot carry the event"`
-}
+// problem is an answer that refuses. It holds names of fields and what is wrong
+// with them, and of what was sent only what cannot be a secret. Without RetryAfter
+// some seconds are asked for where a wait helps.
+type problem struct{ client.Problem }
 
 // Error makes a problem an error that a handler can return to huma.
 func (p *problem) Error() string { return p.Detail }
@@ -68,7 +50,7 @@ func (p *problem) GetHeaders() http.Header {
 	case http.StatusUnauthorized:
 		headers.Set("WWW-Authenticate", `Bearer realm="waybill"`)
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		headers.Set("Retry-After", strconv.Itoa(cmp.Or(int(math.Ceil(p.wait.Seconds())), retryAfter)))
+		headers.Set("Retry-After", strconv.Itoa(cmp.Or(int(math.Ceil(p.RetryAfter.Seconds())), retryAfter)))
 	}
 	return headers
 }
@@ -123,10 +105,10 @@ func problemOf(ctx context.Context, err error) *problem {
 		domain = postback.Failure(postback.CodeInternal, "this is a fault of the server; its log has the request id and the reason")
 	}
 	status := statusOf(domain)
-	p := &problem{
+	p := &problem{client.Problem{
 		Type: "about:blank", Title: http.StatusText(status), Status: status,
 		Detail: domain.Error(), Code: domain.Code, Field: domain.Field,
-	}
+	}}
 	p.Errors, p.More = listed(domain), domain.Problems.More
 	recordOf(ctx).code = p.Code
 	return p
@@ -134,16 +116,16 @@ func problemOf(ctx context.Context, err error) *problem {
 
 // listed is everything that is wrong: the problems of endpoints, or else the error's
 // own field.
-func listed(domain *postback.Error) []fieldProblem {
+func listed(domain *postback.Error) []client.FieldError {
 	if len(domain.Problems.Named) > 0 {
-		return convertAll(domain.Problems.Named, func(one postback.Problem) fieldProblem {
-			return fieldProblem{Field: one.Field, Message: one.Message, Code: one.Code, EndpointID: one.EndpointID}
+		return convertAll(domain.Problems.Named, func(one postback.Problem) client.FieldError {
+			return client.FieldError{Field: one.Field, Message: one.Message, Code: one.Code, EndpointID: one.EndpointID}
 		})
 	}
 	if domain.Field == "" {
 		return nil
 	}
-	return []fieldProblem{{Field: domain.Field, Message: domain.Message}}
+	return []client.FieldError{{Field: domain.Field, Message: domain.Message}}
 }
 
 // fail writes an error as a problem document.
@@ -172,10 +154,10 @@ func replaceHumaErrors(ctx huma.Context, _ string, body any) (any, error) {
 	if !ok {
 		return body, nil
 	}
-	p := &problem{
+	p := &problem{client.Problem{
 		Type: "about:blank", Title: http.StatusText(model.Status), Status: model.Status,
 		Detail: "the request is not valid", Code: postback.CodeInvalid,
-	}
+	}}
 	var found []*postback.Error
 	for _, detail := range model.Errors {
 		found = append(found, explain(detail))
@@ -183,7 +165,7 @@ func replaceHumaErrors(ctx huma.Context, _ string, body any) (any, error) {
 	slices.SortStableFunc(found, byImportance)
 	found = found[:min(len(found), maxFindings)]
 	for i, one := range found {
-		p.Errors = append(p.Errors, fieldProblem{Field: one.Field, Message: one.Message})
+		p.Errors = append(p.Errors, client.FieldError{Field: one.Field, Message: one.Message})
 		if i == 0 {
 			p.Code, p.Field, p.Detail = one.Code, one.Field, one.Error()
 		} else {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/waybillhq/waybill/client"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -102,10 +103,10 @@ type replayView struct {
 	// Outcomes are of one job that is asked for.
 	Outcomes *postback.ReplayOutcomes `json:"outcomes,omitempty" doc:"What became of the deliveries that were opened again; not in listings"`
 	// Counting millions would take longer than a caller waits.
-	OutcomesOmitted bool      `json:"outcomes_omitted,omitempty" doc:"There were too many deliveries to count outcomes in time; ask again later, or list deliveries"`
-	Remaining       int       `json:"remaining" doc:"Deliveries of matched whose turn has not come"`
-	CreatedAt       timestamp `json:"created_at"`
-	EndedAt         timestamp `json:"ended_at,omitzero"`
+	OutcomesOmitted bool        `json:"outcomes_omitted,omitempty" doc:"There were too many deliveries to count outcomes in time; ask again later, or list deliveries"`
+	Remaining       int         `json:"remaining" doc:"Deliveries of matched whose turn has not come"`
+	CreatedAt       client.Time `json:"created_at"`
+	EndedAt         client.Time `json:"ended_at,omitzero"`
 }
 
 type replayFilterView struct {
@@ -116,8 +117,8 @@ type replayFilterView struct {
 	Type       string           `json:"type,omitempty"`
 	Reference  string           `json:"reference,omitempty"`
 	StatusCode int              `json:"status_code,omitempty"`
-	Since      timestamp        `json:"since,omitzero"`
-	Until      timestamp        `json:"until,omitzero"`
+	Since      client.Time      `json:"since,omitzero"`
+	Until      client.Time      `json:"until,omitzero"`
 }
 
 type replayOutput struct {

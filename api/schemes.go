@@ -6,20 +6,12 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/waybillhq/waybill/client"
 	"github.com/waybillhq/waybill/postback"
 )
 
-// SchemeView is a scheme as the API shows it.
-type SchemeView struct {
-	Name        string                `json:"name" example:"besitos"`
-	Description string                `json:"description,omitempty"`
-	Source      string                `json:"source,omitempty" doc:"Where the network documents its formula"`
-	Methods     []string              `json:"methods" nullable:"false" doc:"The default first"`
-	Origin      postback.SchemeOrigin `json:"origin" enum:"built_in,file,api"`
-}
-
-func schemeOf(s postback.Scheme) SchemeView {
-	return SchemeView{Name: s.Name, Description: s.Description, Source: s.Source, Methods: s.Methods, Origin: s.Origin}
+func schemeOf(s postback.Scheme) client.Scheme {
+	return client.Scheme(s)
 }
 
 type createSchemeInput struct {
@@ -31,7 +23,7 @@ type schemeInput struct {
 }
 
 type schemeOutput struct {
-	Body SchemeView
+	Body client.Scheme
 }
 
 func (s *server) routeSchemes() {
@@ -55,7 +47,7 @@ func (s *server) createScheme(ctx context.Context, input *createSchemeInput) (*s
 	return &schemeOutput{Body: schemeOf(made)}, nil
 }
 
-func (s *server) listSchemes(ctx context.Context, _ *struct{}) (*listOutput[SchemeView], error) {
+func (s *server) listSchemes(ctx context.Context, _ *struct{}) (*listOutput[client.Scheme], error) {
 	all, err := s.Schemes.List(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list schemes: %w", err)

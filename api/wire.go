@@ -1,46 +1,76 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/waybillhq/waybill/client"
 	"github.com/waybillhq/waybill/postback"
 )
 
-// stampFormat is how times are spelled: RFC 3339, UTC, milliseconds.
-const stampFormat = "2006-01-02T15:04:05.000Z"
+// The API's answers are types of package client; what describes them is here.
 
-// timestamp is a time as the API writes it.
-type timestamp struct{ time.Time }
-
-// MarshalJSON writes the time with milliseconds.
-func (t timestamp) MarshalJSON() ([]byte, error) {
-	return t.UTC().AppendFormat(make([]byte, 0, 26), `"`+stampFormat+`"`), nil
+// newRegistry gathers the schemas that the document describes.
+func newRegistry() huma.Registry {
+	registry := huma.NewMapRegistry("#/components/schemas/", schemaName)
+	registry.RegisterTypeAlias(reflect.TypeFor[huma.ErrorModel](), reflect.TypeFor[problem]())
+	registry.RegisterTypeAlias(reflect.TypeFor[client.Time](), reflect.TypeFor[timestamp]())
+	registry.RegisterTypeAlias(reflect.TypeFor[client.Parked](), reflect.TypeFor[parkedView]())
+	return registry
 }
+
+// schemaName is the name under which a type is described. Those of the client's types
+// were published as they are here.
+func schemaName(t reflect.Type, hint string) string {
+	name, listed := strings.CutPrefix(huma.DefaultSchemaNamer(t, hint), "Page")
+	name = cmp.Or(map[string]string{
+		"Acceptance":      "AcceptedEvent",
+		"Attempt":         "AttemptView",
+		"AttemptRequest":  "RequestView",
+		"AttemptResponse": "ResponseView",
+		"Blocked":         "BlockedView",
+		"CreatedKey":      "NewKey",
+		"Delivery":        "DeliveryView",
+		"EndpointHealth":  "EndpointHealthView",
+
+		"Example":    "ExampleView",
+		"FieldError": "FieldProblem",
+		"Key":        "KeyView",
+		"KeySpec":    "KeyBody",
+		"Latency":    "LatencyView",
+		"Rematch":    "RematchView",
+		"Scheme":     "SchemeView",
+		"Traffic":    "TrafficView",
+		"Waiting":    "WaitingView",
+	}[name], name)
+	if listed {
+		return "List" + name
+	}
+	return name
+}
+
+// timestamp describes a client.Time.
+type timestamp struct{}
 
 // Schema documents the form.
 func (timestamp) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeString, Format: "date-time", Examples: []any{"2026-01-31T12:00:00.000Z"}}
 }
 
-func stamp(t time.Time) timestamp { return timestamp{t} }
-
-// list is one part of a listing.
-type list[T any] struct {
-	Items      []T    `json:"items" nullable:"false"`
-	NextCursor string `json:"next_cursor,omitempty" doc:"Asks for the next part; absent at the end"`
-}
+func stamp(t time.Time) client.Time { return client.Time{Time: t} }
 
 type listOutput[T any] struct {
-	Body list[T]
+	Body client.Page[T]
 }
 
 // listOf turns a page of domain values into an answer.
 func listOf[D, T any](items []D, next string, convert func(D) T) *listOutput[T] {
-	return &listOutput[T]{Body: list[T]{Items: convertAll(items, convert), NextCursor: next}}
+	return &listOutput[T]{Body: client.Page[T]{Items: convertAll(items, convert), NextCursor: next}}
 }
 
 func convertAll[D, T any](items []D, convert func(D) T) []T {

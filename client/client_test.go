@@ -222,3 +222,19 @@ func TestConnectionsAreKept(t *testing.T) {
 		t.Errorf("5 batches took %d connections", len(connections))
 	}
 }
+
+// A client that is older than its server loses no reason.
+func TestParkedNamesEveryReason(t *testing.T) {
+	t.Parallel()
+	const answered = `{"paused":0,"disabled":0,"circuit_open":3,"over_limit":0,"ordered":1,"later":2}`
+	var parked client.Parked
+	if err := json.Unmarshal([]byte(answered), &parked); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := json.Marshal(parked); err != nil || string(again) != answered {
+		t.Errorf("got %s, %v", again, err)
+	}
+	if none, err := json.Marshal(client.Parked(nil)); err != nil || string(none) != `{"paused":0,"disabled":0,"circuit_open":0,"over_limit":0,"ordered":0}` {
+		t.Errorf("got %s, %v", none, err)
+	}
+}

@@ -13,19 +13,20 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-// Delivery is one event for one endpoint.
+// Delivery is one event for one endpoint. What does not apply is left out of its
+// JSON.
 type Delivery struct {
 	ID             string          `json:"id"`
-	MessageID      string          `json:"message_id"` // what receivers know it by
+	MessageID      string          `json:"message_id" doc:"What receivers know the delivery by: the same for every attempt and replay"`
 	EventID        string          `json:"event_id"`
 	EventType      string          `json:"event_type"`
 	Publisher      string          `json:"publisher"`
 	EndpointID     string          `json:"endpoint_id"`
-	Reference      string          `json:"reference,omitempty"` // what its scheme names the event by, such as the transaction's id
-	State          postback.State  `json:"state"`
-	Reason         postback.Reason `json:"reason,omitempty"`
+	Reference      string          `json:"reference,omitempty" doc:"What the endpoint's scheme names the event by, such as the transaction's id"`
+	State          postback.State  `json:"state" enum:"pending,retrying,parked,succeeded,dead,cancelled"`
+	Reason         postback.Reason `json:"reason,omitempty" doc:"Why it is parked, dead or cancelled"`
 	Test           bool            `json:"test,omitempty"`
-	Generation     int             `json:"generation"` // 1, and one more for each replay
+	Generation     int             `json:"generation" doc:"1, and one more for each replay"`
 	Attempts       int             `json:"attempts"`
 	LastStatusCode int             `json:"last_status_code,omitempty"`
 	LastError      string          `json:"last_error,omitempty"`
@@ -34,11 +35,11 @@ type Delivery struct {
 	CompletedAt    Time            `json:"completed_at,omitzero"`
 }
 
-// DeliveryDetail is a delivery with its attempts, oldest first. In JSON the
-// list takes the place of their number.
+// DeliveryDetail is a delivery with its attempts. In JSON the list takes the
+// place of their number.
 type DeliveryDetail struct {
 	Delivery
-	Attempts []Attempt `json:"attempts"`
+	Attempts []Attempt `json:"attempts" nullable:"false" doc:"Oldest first"`
 }
 
 // UnmarshalJSON reads the detail and counts the attempts into Delivery.
@@ -68,27 +69,26 @@ type Attempt struct {
 	SourceIP      string                 `json:"source_ip,omitempty"`
 	TraceID       string                 `json:"trace_id,omitempty"`
 	SecretVersion int                    `json:"secret_version,omitempty"`
-	Notes         []string               `json:"notes,omitempty"`
+	Notes         []string               `json:"notes,omitempty" nullable:"false"`
 }
 
-// AttemptRequest is a request as it was sent, and what was signed. A body that
-// is not UTF-8 is in BodyBase64.
+// AttemptRequest is a request as it was sent, and what was signed.
 type AttemptRequest struct {
 	Method       string            `json:"method"`
 	URL          string            `json:"url"`
-	Headers      map[string]string `json:"headers,omitempty"`
+	Headers      map[string]string `json:"headers,omitempty" doc:"Values that look like credentials are masked"`
+	StringToSign string            `json:"string_to_sign,omitempty" doc:"What was signed; a secret in it is masked"`
 	Body         string            `json:"body,omitempty"`
-	BodyBase64   []byte            `json:"body_base64,omitempty"`
-	StringToSign string            `json:"string_to_sign,omitempty"`
+	BodyBase64   []byte            `json:"body_base64,omitempty" doc:"Instead of body when that is not UTF-8"`
 }
 
 // AttemptResponse is what an endpoint answered, cut to what is stored. It was
 // written by a stranger: escape it before showing it.
 type AttemptResponse struct {
-	Headers    map[string]string `json:"headers,omitempty"`
+	Headers    map[string]string `json:"headers,omitempty" doc:"Values that look like credentials are masked"`
 	Body       string            `json:"body,omitempty"`
-	BodyBase64 []byte            `json:"body_base64,omitempty"`
-	Truncated  bool              `json:"truncated"`
+	BodyBase64 []byte            `json:"body_base64,omitempty" doc:"Instead of body when that is not UTF-8"`
+	Truncated  bool              `json:"truncated" doc:"The body was longer than what is kept"`
 }
 
 // DeliveryFilter picks deliveries. What is nil does not filter; what is given

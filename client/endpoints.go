@@ -109,12 +109,11 @@ type EndpointFilter struct {
 	State     postback.EndpointState
 }
 
-// Example is what came of sending an example to an endpoint. Diagnosis says why
-// it did not answer 200, the surest reason first.
+// Example is what came of sending an example to an endpoint.
 type Example struct {
 	Delivery  Delivery           `json:"delivery"`
 	Attempt   Attempt            `json:"attempt"`
-	Diagnosis []postback.Finding `json:"diagnosis,omitempty"`
+	Diagnosis []postback.Finding `json:"diagnosis,omitempty" nullable:"false" doc:"Why the endpoint did not answer 200, the surest reason first"`
 }
 
 func endpointPath(id, action string) string {

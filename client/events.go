@@ -24,8 +24,8 @@ type Event struct {
 type Acceptance struct {
 	ID         string             `json:"id"`
 	Duplicate  bool               `json:"duplicate"`
-	Deliveries []AcceptedDelivery `json:"deliveries"`
-	Warnings   []postback.Warning `json:"warnings,omitempty"` // which endpoints do not get it, and why
+	Deliveries []AcceptedDelivery `json:"deliveries" nullable:"false"`
+	Warnings   []postback.Warning `json:"warnings,omitempty" nullable:"false" doc:"Which endpoints do not get the event or get it incomplete, and why. Those of a repeat say what is true of the recorded deliveries now"`
 }
 
 // AcceptedDelivery is a delivery that an event led to.
@@ -33,7 +33,7 @@ type AcceptedDelivery struct {
 	ID         string          `json:"id"`
 	EndpointID string          `json:"endpoint_id"`
 	State      postback.State  `json:"state"`
-	Reason     postback.Reason `json:"reason,omitempty"` // why it is parked or dead
+	Reason     postback.Reason `json:"reason,omitempty" doc:"Why it is parked or dead"`
 }
 
 // BatchResult is the answer to one event of a batch: Status 202 (accepted),
@@ -52,10 +52,10 @@ type BatchResult struct {
 // BatchError says why one event of a batch was refused.
 type BatchError struct {
 	Code    postback.Code `json:"code"`
-	Field   string        `json:"field,omitempty"`
+	Field   string        `json:"field,omitempty" doc:"Relative to the event"`
 	Message string        `json:"message"`
-	Errors  []FieldError  `json:"errors,omitempty"`      // of each endpoint that wants the event, when none can carry it
-	More    int           `json:"more_errors,omitempty"` // that Errors does not list
+	Errors  []FieldError  `json:"errors,omitempty" nullable:"false" doc:"Of each endpoint that wants the event, when none can carry it"`
+	More    int           `json:"more_errors,omitempty" doc:"How many are not listed"`
 }
 
 // StoredEvent is an event as Waybill keeps it.
@@ -63,17 +63,17 @@ type StoredEvent struct {
 	ID         string          `json:"id"`
 	Type       string          `json:"type"`
 	Publisher  string          `json:"publisher"`
-	Data       json.RawMessage `json:"data,omitempty"`
+	Data       json.RawMessage `json:"data,omitempty" doc:"As it was written; not in listings"`
 	OccurredAt Time            `json:"occurred_at,omitzero"`
 	AcceptedAt Time            `json:"accepted_at"`
 	Test       bool            `json:"test,omitempty"`
-	Rejection  string          `json:"rejection,omitempty"` // why it was refused on the queue
+	Rejection  string          `json:"rejection,omitempty" doc:"Why it was refused on the queue"`
 }
 
 // EventDetail is an event with its deliveries.
 type EventDetail struct {
 	StoredEvent
-	Deliveries []Delivery `json:"deliveries"`
+	Deliveries []Delivery `json:"deliveries" nullable:"false"`
 }
 
 // EventFilter picks events; the zero value picks all.
@@ -158,24 +158,23 @@ func (c *Client) Events(ctx context.Context, filter EventFilter) iter.Seq2[Store
 
 // Rematch says what a part of the events came to that were matched again.
 type Rematch struct {
-	Events     int `json:"events"`     // that were looked at
-	Deliveries int `json:"deliveries"` // that were made, or would be
-	Unmatched  int `json:"unmatched"`  // events that no endpoint wants still
-	Unsendable int `json:"unsendable"` // events that no endpoint that wants them can carry; they stay unmatched, too
-	// Problems are why endpoints cannot carry events.
-	Problems     []RematchProblem `json:"problems,omitempty"`
-	MoreProblems int              `json:"more_problems,omitempty"` // that Problems does not list
-	NextCursor   string           `json:"next_cursor,omitempty"`   // asks for the next part; empty at the end
+	Events       int              `json:"events" doc:"Events that were looked at"`
+	Deliveries   int              `json:"deliveries" doc:"Deliveries that were made, or would be with dry_run"`
+	Unmatched    int              `json:"unmatched" doc:"Events that no endpoint wants still"`
+	Unsendable   int              `json:"unsendable" doc:"Events that no endpoint that wants them can carry; they stay unmatched, too"`
+	Problems     []RematchProblem `json:"problems,omitempty" nullable:"false" doc:"Which endpoints cannot carry which events, and why; of the unsendable ones, and of those that other endpoints get"`
+	MoreProblems int              `json:"more_problems,omitempty" doc:"How many are not listed; each endpoint and event counts"`
+	NextCursor   string           `json:"next_cursor,omitempty" doc:"Asks for the next part; absent at the end"`
 }
 
 // RematchProblem is why an endpoint cannot carry events.
 type RematchProblem struct {
 	EndpointID string        `json:"endpoint_id"`
-	Code       postback.Code `json:"code"`
-	Field      string        `json:"field,omitempty"` // of the event
+	Code       postback.Code `json:"code" example:"value_missing"`
+	Field      string        `json:"field,omitempty" doc:"Of the event" example:"data.uid"`
 	Message    string        `json:"message"`
-	EventID    string        `json:"event_id"` // the first of the events
-	Events     int           `json:"events"`
+	EventID    string        `json:"event_id" doc:"The first of the events"`
+	Events     int           `json:"events" doc:"How many have this problem"`
 }
 
 // DeliverEvents matches recorded events that the filter picks with the endpoints

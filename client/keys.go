@@ -10,9 +10,9 @@ import (
 
 // KeySpec is what a new API key is made from.
 type KeySpec struct {
-	Name      string        `json:"name,omitempty"`
-	Role      postback.Role `json:"role"`
-	Publisher string        `json:"publisher,omitempty"` // required for a publisher's key, and only there
+	Name      string        `json:"name,omitempty" maxLength:"200"`
+	Role      postback.Role `json:"role" enum:"admin,producer,publisher,viewer"`
+	Publisher string        `json:"publisher,omitempty" maxLength:"200" doc:"Of a publisher's key, and only there"`
 }
 
 // Key is an API key without the key itself.
@@ -25,10 +25,10 @@ type Key struct {
 	RevokedAt Time          `json:"revoked_at,omitzero"`
 }
 
-// CreatedKey is a new API key. Token is the key itself, shown this once.
+// CreatedKey is a new API key.
 type CreatedKey struct {
 	Key
-	Token string `json:"key"`
+	Token string `json:"key" doc:"The key itself, this once"`
 }
 
 // CreateKey makes an API key.

@@ -21,14 +21,14 @@ const maxProblem = 1 << 20
 
 // Problem is a refusal by Waybill: an RFC 9457 problem document.
 type Problem struct {
-	Type   string        `json:"type"`
-	Title  string        `json:"title"`
+	Type   string        `json:"type" doc:"about:blank: the code says what kind of problem it is"`
+	Title  string        `json:"title" doc:"The HTTP status in words"`
 	Status int           `json:"status"`
-	Detail string        `json:"detail"`
-	Code   postback.Code `json:"code"`            // stable; for programs
-	Field  string        `json:"field,omitempty"` // what it is about, such as "data.user_id"
-	Errors []FieldError  `json:"errors,omitempty"`
-	More   int           `json:"more_errors,omitempty"` // that Errors does not list
+	Detail string        `json:"detail" doc:"What is wrong and how to mend it"`
+	Code   postback.Code `json:"code" doc:"Stable; for programs" example:"invalid_request"`
+	Field  string        `json:"field,omitempty" doc:"The field that the problem is about, if one" example:"retry.schedule[0]"`
+	Errors []FieldError  `json:"errors,omitempty" nullable:"false" doc:"Everything that is wrong"`
+	More   int           `json:"more_errors,omitempty" doc:"How many are not listed"`
 	// RetryAfter is how long Waybill asks to wait; zero when it did not say.
 	RetryAfter time.Duration `json:"-"`
 }
@@ -38,8 +38,8 @@ type Problem struct {
 type FieldError struct {
 	Field      string        `json:"field"`
 	Message    string        `json:"message"`
-	Code       postback.Code `json:"code,omitempty"`
-	EndpointID string        `json:"endpoint_id,omitempty"`
+	Code       postback.Code `json:"code,omitempty" doc:"When it is about an endpoint"`
+	EndpointID string        `json:"endpoint_id,omitempty" doc:"The endpoint that cannot carry the event"`
 }
 
 // Error says what is wrong and how to mend it, then the code.

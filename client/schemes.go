@@ -11,11 +11,11 @@ import (
 
 // Scheme is a scheme that endpoints may choose.
 type Scheme struct {
-	Name        string                `json:"name"`
+	Name        string                `json:"name" example:"besitos"`
 	Description string                `json:"description,omitempty"`
-	Source      string                `json:"source,omitempty"`
-	Methods     []string              `json:"methods"` // the default first
-	Origin      postback.SchemeOrigin `json:"origin"`
+	Source      string                `json:"source,omitempty" doc:"Where the network documents its formula"`
+	Methods     []string              `json:"methods" nullable:"false" doc:"The default first"`
+	Origin      postback.SchemeOrigin `json:"origin" enum:"built_in,file,api"`
 }
 
 // CreateScheme declares a scheme: signer.Declaration in JSON. The same

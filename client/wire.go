@@ -6,12 +6,15 @@ import (
 	"time"
 )
 
-// Time is a time as the API writes it: RFC 3339, UTC, with milliseconds.
+// TimeFormat is how the API writes times: RFC 3339, UTC, with milliseconds.
+const TimeFormat = "2006-01-02T15:04:05.000Z"
+
+// Time is a time as the API writes it.
 type Time struct{ time.Time }
 
-// MarshalJSON writes the time with milliseconds.
+// MarshalJSON writes the time in TimeFormat.
 func (t Time) MarshalJSON() ([]byte, error) {
-	return []byte(t.UTC().Format(`"2006-01-02T15:04:05.000Z"`)), nil
+	return t.UTC().AppendFormat(make([]byte, 0, len(TimeFormat)+2), `"`+TimeFormat+`"`), nil
 }
 
 // UnmarshalJSON reads any RFC 3339 time.
@@ -26,8 +29,8 @@ func (t *Time) UnmarshalJSON(text []byte) error {
 
 // Page is one part of a listing, newest first.
 type Page[T any] struct {
-	Items      []T    `json:"items"`
-	NextCursor string `json:"next_cursor,omitempty"` // empty at the end
+	Items      []T    `json:"items" nullable:"false"`
+	NextCursor string `json:"next_cursor,omitempty" doc:"Asks for the next part; absent at the end"`
 }
 
 // PageRequest asks for a part of a listing. Cursor is a part's NextCursor and

@@ -60,7 +60,7 @@ func rules() []rule {
 			"internal/egress", "internal/expect", "internal/id", "internal/jsonpath", "internal/retry", "internal/schemes",
 		}, stdOnly: true},
 		{pkg: "internal/keys", imports: []string{"postback", "internal/id"}, stdOnly: true},
-		{pkg: "api", imports: []string{"postback", "internal/listen"}},
+		{pkg: "api", imports: []string{"postback", "client", "internal/listen"}},
 
 		// The roof: app knows every part, the command line knows app.
 		{pkg: "internal/app", imports: []string{"..."}},
