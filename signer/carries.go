@@ -31,7 +31,7 @@ func (d *declared) checkFit(target Target, data json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	m := material{method: s.method, id: exampleID, eventType: "conversion.completed", all: all, inURL: true}
+	m := material{method: s.method, id: exampleID, eventType: usualEventType, all: all, inURL: true}
 	if d.data.in == inQuery {
 		_, err = d.fillQuery(s, &m)
 	} else {

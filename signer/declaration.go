@@ -15,6 +15,10 @@ type Declaration struct {
 	Source      string   `json:"source,omitempty"` // where the network documents its formula
 	Methods     []string `json:"methods"`          // GET, POST, PUT; the default first
 
+	// EventType is the type that the network's events usually have, such as
+	// exchange.finished. Default: conversion.completed.
+	EventType string `json:"event_type,omitempty"`
+
 	Data    Data    `json:"data"`              // where the event's data goes
 	Fields  []Field `json:"fields,omitempty"`  // what the data must hold
 	Headers []Added `json:"headers,omitempty"` // headers besides that of the signature

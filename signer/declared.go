@@ -49,7 +49,7 @@ func (d *declared) CheckData(data json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	m, w := material{id: exampleID, eventType: "conversion.completed", all: all, inURL: d.data.in != inBody}, wire{}
+	m, w := material{id: exampleID, eventType: usualEventType, all: all, inURL: d.data.in != inBody}, wire{}
 	switch {
 	case d.data.in == inBody && (d.data.rewrite != nil || d.formula.signs(partJSON)):
 		w.body, err = d.fillBody(&m, data)

@@ -42,6 +42,10 @@ func (d *Definition) Declaration() Declaration { return d.about }
 // Methods returns the HTTP methods that the scheme allows, its default first.
 func (d *Definition) Methods() []string { return slices.Clone(d.about.Methods) }
 
+// EventType returns the type that the network's events usually have, such as
+// conversion.completed.
+func (d *Definition) EventType() string { return or(d.about.EventType, usualEventType) }
+
 // AllowsOverlap says whether a request has room for a signature with every
 // active secret, so that a rotation need not be a cutover.
 func (d *Definition) AllowsOverlap() bool { return d.overlap }
@@ -177,7 +181,7 @@ func (c *compiler) rehearse(made *Definition) error {
 		return wrong("secret", "no secret of this form can be made: %s", err)
 	}
 	target := Target{URL: c.rehearsalURL()}
-	message := Message{ID: exampleID, Type: "conversion.completed", OccurredAt: time.Unix(1, 0), Data: c.declaration.Examples[0].Data}
+	message := Message{ID: exampleID, Type: usualEventType, OccurredAt: time.Unix(1, 0), Data: c.declaration.Examples[0].Data}
 	now := time.Unix(1_700_000_000, 0)
 	request, err := made.Sign(target, message, []string{secret}, now)
 	if err != nil {
@@ -212,6 +216,8 @@ func (c *compiler) rehearsalURL() string {
 }
 
 const (
+	usualEventType = "conversion.completed"
+
 	usualLength   = 32
 	usualMinimum  = 16
 	longestLength = 128

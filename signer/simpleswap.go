@@ -9,6 +9,7 @@ func declareSimpleswap() Declaration {
 		Name:        nameSimpleswap,
 		Description: "POST of JSON; verifyToken is the SHA-1 of messageId_publicId_status_secret.",
 		Methods:     []string{"POST"},
+		EventType:   "exchange.finished",
 		Data:        Data{In: inBody, Add: []Added{{Name: "messageId", Value: valueMessageID, At: "first"}}},
 		Fields: []Field{
 			{Name: "publicId", Required: true, Type: "string"},

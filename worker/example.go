@@ -83,12 +83,6 @@ func (w *Worker) makeExample(endpointID, eventType string) (*delivery, error) {
 }
 
 func (w *Worker) exampleFor(endpoint postback.Endpoint, eventType string) (postback.Due, error) {
-	if eventType == "" {
-		eventType = wantedType(endpoint)
-	}
-	if err := postback.CheckTypeOf(endpoint.Publisher, eventType); err != nil {
-		return postback.Due{}, fmt.Errorf("check event type: %w", err)
-	}
 	scheme, err := w.sign.schemes.Define(endpoint.Scheme)
 	if unknown, ok := errors.AsType[*signer.Error](err); ok {
 		return postback.Due{}, postback.Failure(postback.Code(unknown.Code),
@@ -96,6 +90,12 @@ func (w *Worker) exampleFor(endpoint postback.Endpoint, eventType string) (postb
 	}
 	if err != nil {
 		return postback.Due{}, fmt.Errorf("look up scheme: %w", err)
+	}
+	if eventType == "" {
+		eventType = wantedType(endpoint, scheme.EventType())
+	}
+	if err := postback.CheckTypeOf(endpoint.Publisher, eventType); err != nil {
+		return postback.Due{}, fmt.Errorf("check event type: %w", err)
 	}
 	now, data := w.now(), scheme.Example(eventType)
 	event := postback.Event{
@@ -109,14 +109,12 @@ func (w *Worker) exampleFor(endpoint postback.Endpoint, eventType string) (postb
 	}}, nil
 }
 
-// wantedType is a usual event type among those the endpoint wants.
-func wantedType(endpoint postback.Endpoint) string {
-	usual := []string{"conversion.completed", "exchange.finished"}
-	switch {
-	case endpoint.Publisher == postback.Operator:
+// wantedType is the scheme's usual event type, or another usual one, among those
+// the endpoint wants.
+func wantedType(endpoint postback.Endpoint, ofScheme string) string {
+	usual := []string{ofScheme, "conversion.completed", "exchange.finished"}
+	if endpoint.Publisher == postback.Operator {
 		usual = postback.NoticeTypes()
-	case endpoint.Scheme == "simpleswap":
-		usual = []string{"exchange.finished", "conversion.completed"}
 	}
 	for _, eventType := range usual {
 		if endpoint.Wants(endpoint.Publisher, eventType) {

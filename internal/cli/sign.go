@@ -70,7 +70,7 @@ func (f *signFlags) add(cmd *cobra.Command) {
 	f.secret.ambient = true
 	f.secret.add(cmd, "to sign with")
 	flags.StringVar(&f.messageID, "message-id", "", "32 hexadecimal `DIGITS` (default: random)")
-	flags.StringVar(&f.eventType, "type", "", "event `TYPE` (default: conversion.completed, or exchange.finished for simpleswap)")
+	flags.StringVar(&f.eventType, "type", "", "event `TYPE` (default: the scheme's usual one, such as conversion.completed)")
 	flags.StringVar(&f.occurredAt, "occurred-at", "", "`TIME` of the event: "+timeForms+" (default: now)")
 	flags.StringVar(&f.at, "at", "", "`TIME` of the attempt, for schemes that sign it: "+timeForms+" (default: now)")
 	jsonFlag(cmd, &f.json)
@@ -121,7 +121,7 @@ func (f *signFlags) message(p *program, scheme *signer.Definition) (signer.Messa
 		return signer.Message{}, now, err
 	}
 	if message.Type == "" {
-		message.Type = usualType(f.scheme.name)
+		message.Type = scheme.EventType()
 	}
 	if message.ID == "" {
 		message.ID = randomMessageID()
@@ -134,13 +134,6 @@ func (f *signFlags) message(p *program, scheme *signer.Definition) (signer.Messa
 		message.Data = scheme.Example(message.Type)
 	}
 	return message, at, nil
-}
-
-func usualType(scheme string) string {
-	if scheme == "simpleswap" {
-		return "exchange.finished"
-	}
-	return "conversion.completed"
 }
 
 func randomMessageID() string {

@@ -141,6 +141,7 @@ func TestParseRefuses(t *testing.T) {
 		{"word for a list", "[POST]", "POST", "f.yaml:3: methods: must be a list"},
 		{"word for a mapping", "{in: body}", "body", "f.yaml:4: data: must be a mapping"},
 		{"word for a switch", "part: body", "part: body\n    base64: 1", "f.yaml:7: parts[0].base64: must be true or false"},
+		{"event type of no family", "examples:", "event_type: order.paid\nexamples:", `f.yaml:9: event_type: invalid type "order.paid": use`},
 		{"word for a fraction", "examples:", "backoff: {jitter: much}\nexamples:", "f.yaml:9: backoff.jitter: must be a number"},
 		{"word for a number", "examples:", "secret: {length: long}\nexamples:", "f.yaml:9: secret.length: must be a whole number"},
 		{"anchor", "name: acme", "name: &a acme", "f.yaml:2: name: anchors and aliases are not read"},

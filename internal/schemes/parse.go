@@ -12,6 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/signer"
 )
 
@@ -31,6 +32,9 @@ func Parse(file string, text []byte) (*signer.Definition, error) {
 	definition, err := signer.Compile(declaration)
 	if err != nil {
 		return nil, d.locate(err)
+	}
+	if refused, ok := errors.AsType[*postback.Error](postback.CheckEventType(definition.EventType())); ok {
+		return nil, d.locate(&signer.Error{Code: signer.CodeDeclaration, Field: "event_type", Message: refused.Message})
 	}
 	return definition, nil
 }
