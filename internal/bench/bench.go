@@ -102,7 +102,7 @@ func (r *run) openSink(ctx context.Context) (err error) {
 	}
 	r.journal = newJournal(r.Events)
 	r.sink = &sink{
-		scheme: r.Scheme, dialect: r.dialect, naming: r.naming, journal: r.journal,
+		dialect: r.dialect, naming: r.naming, journal: r.journal,
 		delay: r.ReceiverDelay, verify: r.Verify, status: http.StatusOK,
 	}
 	if r.Waiting && r.ReceiverDown {

@@ -4,38 +4,73 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/waybillhq/waybill/client"
+	"github.com/waybillhq/waybill/signer"
 )
 
-// dialect is how events of a scheme look, on both sides of the engine.
-type dialect struct {
-	eventType string
-	query     string // of the endpoint's URL
-	data      func(transaction string) string
-	parameter string // carries the transaction in the URL; empty: publicId does in the body
+// DefaultScheme is the scheme of a run that names none.
+const DefaultScheme = "besitos"
+
+// Schemes are the schemes that a run can use: those whose requests say which
+// event they are of.
+func Schemes() []string {
+	var names []string
+	for _, scheme := range signer.BuiltIn() {
+		if scheme.Declaration().Reference != "" {
+			names = append(names, scheme.Name())
+		}
+	}
+	return names
 }
 
-// dialectOf knows the schemes that a run can use.
-func dialectOf(scheme string) (dialect, error) {
-	switch scheme {
-	case "besitos":
-		return dialect{eventType: "conversion.completed", parameter: "transaction_id", data: func(tx string) string {
-			return `{"user_id":"user_1","transaction_id":"` + tx + `","offer_id":"4711","offer_name":"Reach level 10","reward":150,"payout":1.50}`
-		}}, nil
-	case "bitlabs":
-		return dialect{eventType: "conversion.completed", parameter: "tx", query: "?uid=[%UID%]&val=[%VALUE:CURRENCY%]&raw=[%VALUE:USD%]&tx=[%TX%]", data: func(tx string) string {
-			return `{"uid":"user_1","tx":"` + tx + `","type":"COMPLETE","val":500,"raw":0.50}`
-		}}, nil
-	case "simpleswap":
-		return dialect{eventType: "exchange.finished", data: func(tx string) string {
-			return `{"publicId":"` + tx + `","status":"finished","currencyFrom":"btc","currencyTo":"eth","amountFrom":"0.10","amountTo":"1.55","addressTo":"0x52908400098527886E0F7030069857D2E4169EE7"}`
-		}}, nil
-	default:
-		return dialect{}, fmt.Errorf("scheme: %q is none of besitos, bitlabs and simpleswap", scheme)
+// dialect is how events of a scheme look, on both sides of the engine. An event
+// is the scheme's example with a reference of its own.
+type dialect struct {
+	scheme        *signer.Definition
+	reference     string // the member of the data that tells events apart
+	before, after string // its value, in the example
+	query         string // of the endpoint's URL
+}
+
+func dialectOf(name string) (dialect, error) {
+	known := Schemes()
+	if !slices.Contains(known, name) {
+		last := len(known) - 1
+		return dialect{}, fmt.Errorf("scheme: %q is none of %s and %s", name, strings.Join(known[:last], ", "), known[last])
 	}
+	scheme, err := signer.Define(name)
+	if err != nil {
+		return dialect{}, fmt.Errorf("define scheme: %w", err)
+	}
+	example := scheme.Example(scheme.EventType())
+	d := dialect{scheme: scheme, reference: scheme.Declaration().Reference, query: macrosOf(scheme, example)}
+	found := false
+	if d.before, d.after, found = strings.Cut(string(example), strconv.Quote(scheme.Reference(example))); !found {
+		return dialect{}, fmt.Errorf("scheme: the example of %s has no reference", name)
+	}
+	return d, nil
+}
+
+// macrosOf is a query with the macros, if the scheme has some, that an event
+// must have a value for. Their parameters are named like the data's members.
+func macrosOf(scheme *signer.Definition, example json.RawMessage) string {
+	macros := scheme.Declaration().Data.Macros
+	if macros == nil {
+		return ""
+	}
+	var members map[string]json.RawMessage
+	_ = json.Unmarshal(example, &members) // the scheme has checked it
+	var query []string
+	for _, macro := range macros.Known {
+		if _, has := members[macro.Field]; has && !macro.Optional {
+			query = append(query, macro.Field+"="+macros.Open+macro.Name+macros.Close)
+		}
+	}
+	return "?" + strings.Join(query, "&")
 }
 
 // naming tells the events of one run from those of others.
@@ -56,21 +91,15 @@ func (n naming) index(transaction string) (int, bool) {
 func (d dialect) event(n naming, index, endpoints int) client.Event {
 	transaction := n.transaction(index)
 	return client.Event{
-		ID: transaction, Type: d.eventType, Publisher: n.publisher(index % endpoints),
-		Data: json.RawMessage(d.data(transaction)),
+		ID: transaction, Type: d.scheme.EventType(), Publisher: n.publisher(index % endpoints),
+		Data: json.RawMessage(d.before + strconv.Quote(transaction) + d.after),
 	}
 }
 
 // transaction reads what identifies an event in a request to the receiver.
 func (d dialect) transaction(request *http.Request, body []byte) string {
-	if d.parameter != "" {
-		return request.URL.Query().Get(d.parameter)
+	if len(body) > 0 {
+		return d.scheme.Reference(body)
 	}
-	var exchange struct {
-		PublicID string `json:"publicId"`
-	}
-	if json.Unmarshal(body, &exchange) != nil {
-		return ""
-	}
-	return exchange.PublicID
+	return request.URL.Query().Get(d.reference)
 }

@@ -45,7 +45,7 @@ type Isolation struct {
 	MaxInFlight int
 	Replay      int           // deliveries that are replayed in the scenario of that name
 	Backlog     int           // deliveries that are parked for the endpoint that hangs, before
-	Scheme      string        // of the endpoints: besitos, bitlabs or simpleswap
+	Scheme      string        // of the endpoints: one of Schemes
 	Patience    time.Duration // without any delivery, until the missing ones count as lost
 }
 
@@ -53,7 +53,7 @@ type Isolation struct {
 func IsolationDefaults() Isolation {
 	return Isolation{
 		Rate: 200, Endpoints: 50, Shares: []int{10, 50}, Scenarios: Scenarios(), Duration: time.Minute, Rounds: 3,
-		Deadline: postback.DefaultTimeout, Slow: 2 * time.Second, Replay: 60_000, Scheme: "besitos", Patience: time.Minute,
+		Deadline: postback.DefaultTimeout, Slow: 2 * time.Second, Replay: 60_000, Scheme: DefaultScheme, Patience: time.Minute,
 	}
 }
 

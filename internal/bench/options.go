@@ -43,7 +43,7 @@ type Options struct {
 	Concurrency int           // requests under way at once
 	Batch       int           // events in a request; 1 sends them one by one
 	Endpoints   int           // each of a publisher of its own; events take turns
-	Scheme      string        // of the endpoints: besitos, bitlabs or simpleswap
+	Scheme      string        // of the endpoints: one of Schemes
 
 	ReceiverDelay time.Duration // how long the receiver thinks
 	Verify        bool          // check every signature
@@ -60,7 +60,7 @@ type Options struct {
 // Defaults is a run of a few seconds.
 func Defaults() Options {
 	return Options{
-		Events: 20_000, Concurrency: 64, Batch: 1, Endpoints: 10, Scheme: "besitos", Patience: time.Minute,
+		Events: 20_000, Concurrency: 64, Batch: 1, Endpoints: 10, Scheme: DefaultScheme, Patience: time.Minute,
 	}
 }
 

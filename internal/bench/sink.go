@@ -21,7 +21,6 @@ const maxBody = 64 << 10
 // sink is the receiver of all endpoints: it notes when each event came, and
 // does little else, so that the engine is what is measured.
 type sink struct {
-	scheme  string
 	dialect dialect
 	naming  naming
 	journal *journal
@@ -102,7 +101,7 @@ func (s *sink) holds(request *http.Request, body []byte) bool {
 	if err != nil || secrets == nil || number < 0 || number >= len(*secrets) {
 		return false
 	}
-	return signer.Verify(s.scheme, signer.ReceivedFrom(request, s.url, body), (*secrets)[number]) == nil
+	return s.dialect.scheme.Verify(signer.ReceivedFrom(request, s.url, body), (*secrets)[number:number+1], time.Time{}) == nil
 }
 
 func (s *sink) think(ctx context.Context) {

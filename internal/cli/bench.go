@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/pprof"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -63,7 +64,13 @@ The exit code is 1 when a delivery is missing or a signature does not hold.`,
 
 // completeBenchScheme offers the schemes that a run can use.
 func completeBenchScheme(cmd *cobra.Command) {
-	_ = cmd.RegisterFlagCompletionFunc("scheme", cobra.FixedCompletions([]cobra.Completion{"besitos", "bitlabs", "simpleswap"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("scheme", cobra.FixedCompletions(bench.Schemes(), cobra.ShellCompDirectiveNoFileComp))
+}
+
+func benchSchemeUsage() string {
+	known := bench.Schemes()
+	last := len(known) - 1
+	return "`SCHEME` of the endpoints: " + strings.Join(known[:last], ", ") + " or " + known[last]
 }
 
 func (f *benchFlags) add(cmd *cobra.Command) {
@@ -75,7 +82,7 @@ func (f *benchFlags) add(cmd *cobra.Command) {
 	add.IntVar(&o.Concurrency, "concurrency", o.Concurrency, "`COUNT` of requests under way at once")
 	add.IntVar(&o.Batch, "batch", o.Batch, "`COUNT` of events in a request; 1 sends each to POST /v1/events")
 	add.IntVar(&o.Endpoints, "endpoints", o.Endpoints, "`COUNT` of endpoints that take turns")
-	add.StringVar(&o.Scheme, "scheme", o.Scheme, "`SCHEME` of the endpoints: besitos, bitlabs or simpleswap")
+	add.StringVar(&o.Scheme, "scheme", o.Scheme, benchSchemeUsage())
 	durationFlag(add, &o.ReceiverDelay, "receiver-delay", "how long the receiver takes to answer")
 	add.BoolVar(&o.Verify, "verify", false, "verify every signature")
 	durationFlag(add, &o.Patience, "patience", "time without any delivery after which the rest counts as missing")

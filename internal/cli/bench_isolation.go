@@ -74,7 +74,7 @@ func (f *isolationFlags) add(cmd *cobra.Command) {
 	durationFlag(add, &plan.Slow, "slow", "how long the slow endpoint takes to answer")
 	add.IntVar(&plan.MaxInFlight, "max-in-flight", 0, "`COUNT` of attempts at once that the endpoint that hangs asks for (default: the engine's)")
 	add.IntVar(&plan.Backlog, "backlog", plan.Backlog, "park this `COUNT` of deliveries for the endpoint that hangs first")
-	add.StringVar(&plan.Scheme, "scheme", plan.Scheme, "`SCHEME` of the endpoints: besitos, bitlabs or simpleswap")
+	add.StringVar(&plan.Scheme, "scheme", plan.Scheme, benchSchemeUsage())
 	durationFlag(add, &plan.Patience, "patience", "time without any delivery after which the rest counts as missing")
 	add.Float64Var(&f.maxRatio, "max-ratio", 0, "fail when a p99 is more than `TIMES` the one of the healthy endpoints alone")
 	add.StringVar(&plan.Redis, "redis", "", "`URL` of an empty Redis database for the queue (default: embedded)")
