@@ -68,5 +68,6 @@ const OutboxSize = defaultHandoff
 // MaxShare is how many attempts one endpoint has in a lane at most.
 const MaxShare = defaultShare
 
-// Abreast is how many deliveries of one event enter the lane of new ones.
+// Abreast is how many deliveries of one publisher that come together enter the lane
+// of new ones.
 const Abreast = abreast

@@ -1,10 +1,12 @@
 package dispatcher_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/waybillhq/waybill/dispatcher"
+	"github.com/waybillhq/waybill/internal/task"
 	"github.com/waybillhq/waybill/internal/testkit"
 	"github.com/waybillhq/waybill/postback"
 )
@@ -52,32 +54,64 @@ func TestAFullHandoffCostsItsDeliveriesAShortDelayAlone(t *testing.T) {
 	}
 }
 
-// The lane of new deliveries is worked off in order: what one event calls for
+// The lane of new deliveries is worked off in order: what a publisher gets at once
 // beyond a few goes on the other one, wherever it is queued from.
-func TestAnEventForManyEndpointsFillsNoLane(t *testing.T) {
+func TestWhatAPublisherGetsAtOnceFillsNoLane(t *testing.T) {
+	t.Parallel()
+	const most = dispatcher.Abreast
+	for name, test := range map[string]struct{ endpoints, events, fresh int }{
+		"an event for many endpoints": {2 * most, 1, most},
+		"a batch for one endpoint":    {1, 2 * most, most},
+		"a batch for a few":           {3, most, most},
+		"a few":                       {2, most / 2, most},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			for range test.endpoints {
+				b.offer(t)
+			}
+			b.watch(t)
+			b.swept(t)
+			all := len(b.many(t, test.events))
+			stop := run(t, b.Dispatcher)
+			testkit.Eventually(t, "all to be queued", func() bool { return len(b.queue.all()) >= all })
+			b.clock.advance(2 * b.options().Grace)
+			b.swept(t) // It finds every one in the lane that it was put on.
+			stop()
+			fresh := 0
+			for _, one := range b.queue.all() {
+				if one.Fresh() {
+					fresh++
+				}
+			}
+			if queued := len(b.queue.all()); queued != all || fresh != test.fresh {
+				t.Errorf("%d tasks are queued, %d of them as new ones", queued, fresh)
+			}
+		})
+	}
+}
+
+// Another publisher's are counted apart.
+func TestPublishersStandAsideForEachOtherAlone(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	const endpoints = 2 * dispatcher.Abreast
-	for range endpoints {
-		b.offer(t)
-	}
+	b.offer(t)
+	b.offer(t, func(spec *postback.EndpointSpec) { spec.Publisher = "other" })
 	b.watch(t)
 	b.swept(t)
-	b.accept(t, event(t, "wide"))
-	b.clock.advance(time.Millisecond)
-	stop := run(t, b.Dispatcher)
-	testkit.Eventually(t, "all to be queued", func() bool { return len(b.queue.all()) >= endpoints })
-	b.clock.advance(2 * b.options().Grace)
-	b.swept(t) // It finds every one in the lane that it was put on.
-	stop()
-	fresh := 0
-	for _, one := range b.queue.all() {
-		if one.Fresh() {
-			fresh++
+	var events []postback.Event
+	for number := range 2 * dispatcher.Abreast {
+		one := event(t, fmt.Sprintf("both%d", number))
+		if number%2 > 0 {
+			one.Publisher = "other"
 		}
+		events = append(events, one)
 	}
-	if queued := len(b.queue.all()); queued != endpoints || fresh != dispatcher.Abreast {
-		t.Errorf("%d tasks are queued, %d of them as new ones", queued, fresh)
+	for _, delivery := range b.made(t, events) {
+		if !task.Fresh(delivery) {
+			t.Errorf("a delivery of %s stands aside", delivery.Publisher)
+		}
 	}
 }
 

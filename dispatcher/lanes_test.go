@@ -21,14 +21,15 @@ func (b *bench) direct(t *testing.T, made []postback.Delivery) map[string]int {
 	return count
 }
 
-// of accepts so many events of a publisher, one after another.
+// of accepts so many events of a publisher, one after another: none stands aside.
 func (b *bench) of(t *testing.T, publisher string, count int) []postback.Delivery {
 	t.Helper()
-	events := make([]postback.Event, count)
-	for i := range events {
-		events[i] = parse(t, fmt.Sprintf(`{"type":"conversion.completed","publisher":%q,"data":{"n":%d}}`, publisher, i))
+	var made []postback.Delivery
+	for i := range count {
+		one := parse(t, fmt.Sprintf(`{"type":"conversion.completed","publisher":%q,"data":{"n":%d}}`, publisher, i))
+		made = append(made, b.made(t, []postback.Event{one})...)
 	}
-	return b.made(t, events)
+	return made
 }
 
 // One endpoint's burst takes no more of the queue than its share: the other's

@@ -11,7 +11,7 @@ import (
 )
 
 // The scenarios of many endpoints that misbehave alike, beside the healthy ones;
-// [ScenarioReplay] is another one.
+// [ScenarioReplay] and [ScenarioBurst] are others.
 const (
 	// ScenarioDrip: endpoints of as many publishers answer 200 at once, and
 	// their bodies never end.
@@ -30,7 +30,9 @@ const (
 )
 
 // Scenarios lists what Isolation.Scenarios may name.
-func Scenarios() []string { return []string{ScenarioDrip, ScenarioPublisher, ScenarioReplay} }
+func Scenarios() []string {
+	return []string{ScenarioDrip, ScenarioPublisher, ScenarioReplay, ScenarioBurst}
+}
 
 // checkScenarios says what is wrong, by the name of the flag.
 func checkScenarios(names []string) error {
@@ -49,6 +51,8 @@ func scenarioTitle(name string) string {
 		return fmt.Sprintf("%d drip", dripping)
 	case ScenarioReplay:
 		return "one is replayed"
+	case ScenarioBurst:
+		return "one gets bursts"
 	default:
 		return fmt.Sprintf("%d of one hang", hanging)
 	}
@@ -57,8 +61,12 @@ func scenarioTitle(name string) string {
 // crowdFor makes the endpoints of a scenario. Those that misbehave get as many deliveries as
 // all healthy endpoints together.
 func (i *isolation) crowdFor(ctx context.Context, scenario string) (*part, error) {
-	if scenario == ScenarioReplay {
+	switch scenario {
+	case ScenarioReplay:
 		return i.replayPart(), nil
+	case ScenarioBurst:
+		return i.burstPart(ctx)
+	default:
 	}
 	p := &part{offender: &i.offenders.drips, rate: i.plan.Rate, deliveries: 1}
 	size := dripping

@@ -30,10 +30,11 @@ until the deadline and gets a share of all traffic (10 %%, then 50 %%), one fail
 one answers in 2 s. Report how long the healthy deliveries took from the API's answer
 to the receipt of the request with a valid signature, side by side.
 
-Three more phases are scenarios (--scenarios drip,publisher,replay): 8 endpoints that answer
-200 and let their bodies drip; one publisher with 64 endpoints that all hang; both with as
-many deliveries as the healthy ones; and a replay of 60,000 deliveries of one endpoint
-(--replay), which are delivered before the first round.
+Four more phases are scenarios (--scenarios drip,publisher,replay,burst): 8 endpoints that
+answer 200 and let their bodies drip; one publisher with 64 endpoints that all hang; a replay
+of 60,000 deliveries of one endpoint (--replay), which are delivered before the first round;
+and one publisher whose events come in one request each second. All but the replay have as
+many deliveries as the healthy ones.
 
 The phases take turns in rounds, on one engine of its own; every round has bad endpoints
 that are new, so that it begins before their circuits open. Events are sent by the clock,
@@ -66,7 +67,7 @@ func (f *isolationFlags) add(cmd *cobra.Command) {
 	add.Float64Var(&plan.Rate, "rate", plan.Rate, "`EVENTS` per second for the healthy endpoints together")
 	add.IntVar(&plan.Endpoints, "endpoints", plan.Endpoints, "`COUNT` of endpoints, three of them bad")
 	add.IntSliceVar(&plan.Shares, "shares", plan.Shares, "`PERCENT` of all traffic that the endpoint that hangs gets, a phase for each")
-	add.StringSliceVar(&plan.Scenarios, "scenarios", plan.Scenarios, "`NAMES` of scenarios, a phase for each: drip, publisher, replay")
+	add.StringSliceVar(&plan.Scenarios, "scenarios", plan.Scenarios, "`NAMES` of scenarios, a phase for each: drip, publisher, replay, burst")
 	add.IntVar(&plan.Replay, "replay", plan.Replay, "`COUNT` of deliveries of one endpoint that the scenario replay replays")
 	durationFlag(add, &plan.Duration, "duration", "how long to measure each phase, over all rounds")
 	add.IntVar(&plan.Rounds, "rounds", plan.Rounds, "`COUNT` of turns that each phase has")
