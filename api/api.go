@@ -24,6 +24,7 @@ type Options struct {
 	History         History
 	Exports         Exports
 	Replayer        Replayer
+	ReplayReader    ReplayReader
 	Examples        Examples
 	Diagnoser       Diagnoser
 	Keys            Keys
@@ -46,7 +47,7 @@ type Options struct {
 func (o Options) validate() error {
 	required := map[string]any{
 		"Intake": o.Intake, "Rematcher": o.Rematcher, "EndpointManager": o.EndpointManager, "EndpointSwitch": o.EndpointSwitch,
-		"EndpointReader": o.EndpointReader, "EndpointHealth": o.EndpointHealth, "History": o.History, "Exports": o.Exports, "Replayer": o.Replayer,
+		"EndpointReader": o.EndpointReader, "EndpointHealth": o.EndpointHealth, "History": o.History, "Exports": o.Exports, "Replayer": o.Replayer, "ReplayReader": o.ReplayReader,
 		"Examples": o.Examples, "Diagnoser": o.Diagnoser, "Keys": o.Keys, "Schemes": o.Schemes,
 	}
 	var missing []error

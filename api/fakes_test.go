@@ -225,7 +225,7 @@ func (f fakeReplays) Replay(_ context.Context, id string) (postback.ReplayJob, e
 	return job, nil
 }
 
-func (f fakeReplays) ListReplays(_ context.Context, filter postback.ReplayFilter, page postback.Page) ([]postback.ReplayJob, string, error) {
+func (f fakeReplays) ReplayJobs(_ context.Context, filter postback.ReplayFilter, page postback.Page) ([]postback.ReplayJob, string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.page = page

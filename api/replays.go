@@ -220,7 +220,7 @@ func (s *server) listReplays(ctx context.Context, input *replaysInput) (*listOut
 	if err != nil {
 		return nil, err
 	}
-	jobs, next, err := s.Replayer.ListReplays(ctx, postback.ReplayFilter{Publisher: publisher}, input.page())
+	jobs, next, err := s.ReplayReader.ReplayJobs(ctx, postback.ReplayFilter{Publisher: publisher}, input.page())
 	if err != nil {
 		return nil, fmt.Errorf("list replays: %w", err)
 	}
@@ -229,7 +229,7 @@ func (s *server) listReplays(ctx context.Context, input *replaysInput) (*listOut
 
 // ownReplay reads a job that the caller may see: a publisher's key made it.
 func (s *server) ownReplay(ctx context.Context, id string) (postback.ReplayJob, error) {
-	job, err := s.Replayer.Replay(ctx, id)
+	job, err := s.ReplayReader.Replay(ctx, id)
 	if err != nil {
 		return postback.ReplayJob{}, fmt.Errorf("get replay: %w", err)
 	}
@@ -269,7 +269,7 @@ const outcomesTimeout = 3 * time.Second
 func (s *server) outcomes(ctx context.Context, id string) (*postback.ReplayOutcomes, error) {
 	bounded, cancel := context.WithTimeout(ctx, outcomesTimeout)
 	defer cancel()
-	outcomes, err := s.Replayer.ReplayOutcomes(bounded, id)
+	outcomes, err := s.ReplayReader.ReplayOutcomes(bounded, id)
 	switch {
 	case err == nil:
 		return &outcomes, nil

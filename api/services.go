@@ -81,14 +81,15 @@ type Replayer interface {
 	ReplayDelivery(ctx context.Context, id string) (postback.Delivery, error)
 	StartReplay(ctx context.Context, filter postback.DeliveryFilter, rate float64, dryRun bool) (postback.ReplayJob, error)
 	CancelReplay(ctx context.Context, id string) (postback.ReplayJob, error)
-	ReplayReader
 }
 
 // ReplayReader reads replay jobs.
 type ReplayReader interface {
 	Replay(ctx context.Context, id string) (postback.ReplayJob, error)
+	// ReplayOutcomes counts what became of what a job reopened. It looks at each of
+	// those.
 	ReplayOutcomes(ctx context.Context, id string) (postback.ReplayOutcomes, error)
-	ListReplays(ctx context.Context, filter postback.ReplayFilter, page postback.Page) ([]postback.ReplayJob, string, error)
+	ReplayJobs(ctx context.Context, filter postback.ReplayFilter, page postback.Page) ([]postback.ReplayJob, string, error)
 }
 
 // Examples sends an example to an endpoint and waits for its answer. An empty

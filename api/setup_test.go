@@ -48,7 +48,7 @@ func optionsOf(f *fakes, logs io.Writer) api.Options {
 	endpoints := fakeEndpoints{f}
 	return api.Options{
 		Intake: fakeIntake{f}, Rematcher: fakeRematcher{f}, EndpointManager: endpoints, EndpointSwitch: endpoints, EndpointReader: endpoints, EndpointHealth: fakeHealth{f},
-		History: fakeHistory{f}, Exports: fakeHistory{f}, Replayer: fakeReplays{f}, Examples: fakeExamples{f}, Diagnoser: fakeExamples{f}, Keys: fakeKeys{f}, Schemes: fakeSchemes{f},
+		History: fakeHistory{f}, Exports: fakeHistory{f}, Replayer: fakeReplays{f}, ReplayReader: fakeReplays{f}, Examples: fakeExamples{f}, Diagnoser: fakeExamples{f}, Keys: fakeKeys{f}, Schemes: fakeSchemes{f},
 		Ready:   func(context.Context) error { return f.down },
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "up 1\n") }),
 		Egress:  []string{"192.0.2.1"},

@@ -334,17 +334,19 @@ func TestNewAsksForEveryPart(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	lacking := map[string]func(*dispatcher.Options){
-		"Ledger":    func(o *dispatcher.Options) { o.Ledger = nil },
-		"Waiting":   func(o *dispatcher.Options) { o.Waiting = nil },
-		"Parking":   func(o *dispatcher.Options) { o.Parking = nil },
-		"Replays":   func(o *dispatcher.Options) { o.Replays = nil },
-		"Endpoints": func(o *dispatcher.Options) { o.Endpoints = nil },
-		"Rules":     func(o *dispatcher.Options) { o.Rules = nil },
-		"Queue":     func(o *dispatcher.Options) { o.Queue = nil },
-		"Epochs":    func(o *dispatcher.Options) { o.Epochs = nil },
-		"Tracer":    func(o *dispatcher.Options) { o.Tracer = nil },
-		"Logger":    func(o *dispatcher.Options) { o.Logger = nil },
-		"MaxQueued": func(o *dispatcher.Options) { o.MaxQueued = 0 },
+		"Ledger":     func(o *dispatcher.Options) { o.Ledger = nil },
+		"Waiting":    func(o *dispatcher.Options) { o.Waiting = nil },
+		"Parking":    func(o *dispatcher.Options) { o.Parking = nil },
+		"Rows":       func(o *dispatcher.Options) { o.Rows = nil },
+		"Replays":    func(o *dispatcher.Options) { o.Replays = nil },
+		"ReplayJobs": func(o *dispatcher.Options) { o.ReplayJobs = nil },
+		"Endpoints":  func(o *dispatcher.Options) { o.Endpoints = nil },
+		"Rules":      func(o *dispatcher.Options) { o.Rules = nil },
+		"Queue":      func(o *dispatcher.Options) { o.Queue = nil },
+		"Epochs":     func(o *dispatcher.Options) { o.Epochs = nil },
+		"Tracer":     func(o *dispatcher.Options) { o.Tracer = nil },
+		"Logger":     func(o *dispatcher.Options) { o.Logger = nil },
+		"MaxQueued":  func(o *dispatcher.Options) { o.MaxQueued = 0 },
 	}
 	for name, take := range lacking {
 		options := b.options()

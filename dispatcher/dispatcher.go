@@ -66,17 +66,19 @@ type Queue interface {
 
 // Options are the parts of a Dispatcher. All but the times and sizes are required.
 type Options struct {
-	Ledger    Ledger
-	Waiting   Waiting
-	Parking   Parking
-	Replays   Replays
-	Endpoints Endpoints
-	Rules     Rules
-	Circuits  Circuits
-	Limits    Limits
-	Holds     Holds
-	Queue     Queue
-	Epochs    Epochs
+	Ledger     Ledger
+	Waiting    Waiting
+	Parking    Parking
+	Rows       Rows
+	Replays    Replays
+	ReplayJobs ReplayJobs
+	Endpoints  Endpoints
+	Rules      Rules
+	Circuits   Circuits
+	Limits     Limits
+	Holds      Holds
+	Queue      Queue
+	Epochs     Epochs
 	// Embedded says that the queue is in this process, and so empty at each start.
 	Embedded bool
 	Tracer   trace.Tracer
@@ -162,7 +164,7 @@ const (
 
 // New makes a Dispatcher. Run has to be called for it to fill the queue.
 func New(options Options) (*Dispatcher, error) {
-	if options.Ledger == nil || options.Waiting == nil || options.Parking == nil || options.Replays == nil || options.Endpoints == nil ||
+	if options.Ledger == nil || options.Waiting == nil || options.Parking == nil || options.Rows == nil || options.Replays == nil || options.ReplayJobs == nil || options.Endpoints == nil ||
 		options.Rules == nil || options.Circuits == nil || options.Limits == nil || options.Holds == nil || options.Queue == nil || options.Epochs == nil || options.Tracer == nil || options.Logger == nil {
 		return nil, errors.New("make dispatcher: a part is missing")
 	}

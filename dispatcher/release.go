@@ -12,25 +12,14 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-// Parking is what releasing parked deliveries needs of the store.
+// Parking is what releasing and ending parked deliveries needs of the store.
 type Parking interface {
-	ParkedLister
-	ParkedEnder
-	Mender
+	// ParkedEndpoints lists the endpoints that have deliveries parked for another
+	// reason than order.
+	ParkedEndpoints(ctx context.Context) ([]string, error)
 	Release(ctx context.Context, endpointID string, at time.Time, window, limit int) (int, error)
-}
-
-// ParkedEnder ends parked deliveries that nobody waits for any more.
-type ParkedEnder interface {
 	Cancel(ctx context.Context, endpointID string, reason postback.Reason, at time.Time, limit int) (int, error)
 	Expire(ctx context.Context, endpointID string, openedBefore, at time.Time, limit int) (int, error)
-}
-
-// ParkedLister lists the endpoints that have deliveries parked: for the reason of
-// order, and for others.
-type ParkedLister interface {
-	ParkedEndpoints(ctx context.Context) ([]string, error)
-	OrderedEndpoints(ctx context.Context) ([]string, error)
 }
 
 // Circuits says which endpoints are left alone because they keep failing.

@@ -11,38 +11,14 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-// Replays is what replaying needs of the store.
+// Replays is what starting and cancelling replays needs of the store.
 type Replays interface {
-	Reopener
-	ReplayJobs
-	ReplayReader
-}
-
-// Reopener counts deliveries and opens ended ones again.
-type Reopener interface {
 	Reopen(ctx context.Context, ids []string, at, sweepAt time.Time) ([]postback.Reopened, error)
-	// ReopenedDue counts which of the last deliveries that a job reopened are due
-	// in the ledger.
-	ReopenedDue(ctx context.Context, jobID string, last int, at time.Time) (int, error)
 	GroupDeliveries(ctx context.Context, filter postback.DeliveryFilter) ([]postback.DeliveryGroup, error)
-}
-
-// ReplayJobs keeps replay jobs and their snapshots.
-type ReplayJobs interface {
 	// CreateReplay writes a job; CodeLimit when as many of its publisher run as may (0:
 	// any number).
 	CreateReplay(ctx context.Context, job postback.ReplayJob, most int) error
-	CollectReplay(ctx context.Context, id string, limit int, at time.Time) (postback.ReplayJob, error)
-	AdvanceReplay(ctx context.Context, id string, handled, limit int, at time.Time) (postback.ReplayJob, error)
 	CancelReplay(ctx context.Context, id string, at time.Time) (postback.ReplayJob, error)
-}
-
-// ReplayReader reads replay jobs.
-type ReplayReader interface {
-	Replay(ctx context.Context, id string) (postback.ReplayJob, error)
-	ReplayJobs(ctx context.Context, filter postback.ReplayFilter, page postback.Page) ([]postback.ReplayJob, string, error)
-	ReplayOutcomes(ctx context.Context, id string) (postback.ReplayOutcomes, error)
-	RunningReplays(ctx context.Context) ([]postback.ReplayJob, error)
 }
 
 // ReplayDelivery opens one ended delivery again: CodeNotFound, CodeNotEnded,
@@ -113,40 +89,12 @@ func (d *Dispatcher) StartReplay(ctx context.Context, filter postback.DeliveryFi
 func (d *Dispatcher) firstPart(ctx context.Context, job postback.ReplayJob) postback.ReplayJob {
 	ctx, cancel := context.WithTimeout(ctx, firstPartTimeout)
 	defer cancel()
-	collected, err := d.Replays.CollectReplay(ctx, job.ID, step, job.CreatedAt)
+	collected, err := d.ReplayJobs.CollectReplay(ctx, job.ID, step, job.CreatedAt)
 	if err != nil {
 		d.Logger.InfoContext(ctx, "replay is collected later", slog.String("replay", job.ID), slog.Any("error", err))
 		return job
 	}
 	return collected
-}
-
-// Replay returns a replay job; CodeNotFound.
-func (d *Dispatcher) Replay(ctx context.Context, jobID string) (postback.ReplayJob, error) {
-	job, err := d.Replays.Replay(ctx, jobID)
-	if err != nil {
-		return postback.ReplayJob{}, fmt.Errorf("read replay: %w", err)
-	}
-	return job, nil
-}
-
-// ReplayOutcomes counts what became of what a job reopened. It looks at each of
-// those.
-func (d *Dispatcher) ReplayOutcomes(ctx context.Context, jobID string) (postback.ReplayOutcomes, error) {
-	outcomes, err := d.Replays.ReplayOutcomes(ctx, jobID)
-	if err != nil {
-		return outcomes, fmt.Errorf("read outcomes of replay: %w", err)
-	}
-	return outcomes, nil
-}
-
-// ListReplays lists replay jobs, newest first, and the next cursor.
-func (d *Dispatcher) ListReplays(ctx context.Context, filter postback.ReplayFilter, page postback.Page) ([]postback.ReplayJob, string, error) {
-	jobs, next, err := d.Replays.ReplayJobs(ctx, filter, page)
-	if err != nil {
-		return nil, "", fmt.Errorf("list replays: %w", err)
-	}
-	return jobs, next, nil
 }
 
 // CancelReplay ends a running job; what it has replayed stays replayed.

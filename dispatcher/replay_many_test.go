@@ -41,7 +41,7 @@ func deadMany(tb testing.TB, ledger dispatcher.Ledger, count int, at time.Time) 
 // mortal is a ledger whose process is killed in one of its steps, after the step
 // was written and before it learned of it.
 type mortal struct {
-	dispatcher.Replays
+	dispatcher.ReplayJobs
 
 	kill  context.CancelFunc
 	steps atomic.Int64
@@ -53,7 +53,7 @@ func (m *mortal) AdvanceReplay(ctx context.Context, id string, handled, limit in
 	if taken > m.last {
 		return postback.ReplayJob{}, errAway
 	}
-	job, err := m.Replays.AdvanceReplay(ctx, id, handled, limit, at)
+	job, err := m.ReplayJobs.AdvanceReplay(ctx, id, handled, limit, at)
 	if taken == m.last {
 		m.kill()
 		return postback.ReplayJob{}, errAway
@@ -74,10 +74,10 @@ func TestAReplayOfThousandsByProcessesThatDie(t *testing.T) {
 
 	dying, kill := context.WithCancel(t.Context())
 	defer kill()
-	killed := &mortal{Replays: b.Ledger, kill: kill, last: 7}
+	killed := &mortal{ReplayJobs: b.Ledger, kill: kill, last: 7}
 	team := map[*dispatcher.Dispatcher]context.Context{
 		b.Dispatcher: t.Context(),
-		b.twin(t, func(o *dispatcher.Options) { o.Replays = killed }): dying,
+		b.twin(t, func(o *dispatcher.Options) { o.ReplayJobs = killed }): dying,
 	}
 	b.work(t, team)
 	if killed.steps.Load() < killed.last {
@@ -198,7 +198,7 @@ func TestATurnOfReplaysHasAnEnd(t *testing.T) {
 	b := setup(t)
 	deadMany(t, b.Ledger, 1500, b.clock.now())
 	var noted diary
-	b.restart(t, func(o *dispatcher.Options) { noted.Replays, o.Replays = b.Ledger, &noted })
+	b.restart(t, func(o *dispatcher.Options) { noted.ReplayJobs, o.ReplayJobs = b.Ledger, &noted })
 	job := b.start(t, postback.DeliveryFilter{}, 0)
 	for len(noted.steps) == 0 {
 		job = b.turn(t, job.ID) // until it is collected
@@ -209,7 +209,7 @@ func TestATurnOfReplaysHasAnEnd(t *testing.T) {
 }
 
 // slow is a ledger whose history is too long to be looked through at once.
-type slow struct{ dispatcher.Replays }
+type slow struct{ dispatcher.ReplayJobs }
 
 func (slow) CollectReplay(ctx context.Context, _ string, _ int, _ time.Time) (postback.ReplayJob, error) {
 	<-ctx.Done()
@@ -221,7 +221,7 @@ func TestAReplayOfALongHistoryIsAnsweredSoon(t *testing.T) {
 	b := setup(t)
 	b.offer(t)
 	made := b.dead(t, 3)
-	b.restart(t, func(o *dispatcher.Options) { o.Replays = slow{b.Ledger} })
+	b.restart(t, func(o *dispatcher.Options) { o.ReplayJobs = slow{b.Ledger} })
 	job := b.start(t, postback.DeliveryFilter{}, 0)
 	if job.State != postback.ReplayRunning || job.Collected || job.Matched != 0 {
 		t.Errorf("got %+v", job)
@@ -235,14 +235,14 @@ func TestAReplayOfALongHistoryIsAnsweredSoon(t *testing.T) {
 
 // diary notes which job each step was of.
 type diary struct {
-	dispatcher.Replays
+	dispatcher.ReplayJobs
 
 	steps []string
 }
 
 func (d *diary) AdvanceReplay(ctx context.Context, id string, handled, limit int, at time.Time) (postback.ReplayJob, error) {
 	d.steps = append(d.steps, id)
-	return d.Replays.AdvanceReplay(ctx, id, handled, limit, at)
+	return d.ReplayJobs.AdvanceReplay(ctx, id, handled, limit, at)
 }
 
 // A large job keeps a small one waiting for no longer than a step.
@@ -251,7 +251,7 @@ func TestReplaysTakeTurns(t *testing.T) {
 	b := setup(t)
 	deadMany(t, b.Ledger, 3000, b.clock.now())
 	var noted diary
-	b.restart(t, func(o *dispatcher.Options) { noted.Replays, o.Replays = b.Ledger, &noted })
+	b.restart(t, func(o *dispatcher.Options) { noted.ReplayJobs, o.ReplayJobs = b.Ledger, &noted })
 	large := b.start(t, postback.DeliveryFilter{}, 0)
 	b.clock.advance(time.Second)
 	small := b.start(t, postback.DeliveryFilter{EventID: "tx-002999"}, 0)
@@ -290,7 +290,7 @@ func BenchmarkReplay(b *testing.B) {
 
 // noReplays is a ledger without replays, which can be away.
 type noReplays struct {
-	dispatcher.Replays
+	dispatcher.ReplayJobs
 	away  atomic.Bool
 	asked atomic.Int64
 }
@@ -308,7 +308,7 @@ func (n *noReplays) RunningReplays(context.Context) ([]postback.ReplayJob, error
 func TestWorkOnReplaysHasRecoveredWhenItHas(t *testing.T) {
 	t.Parallel()
 	replays := &noReplays{}
-	b := setup(t, func(o *dispatcher.Options) { o.Replays = replays })
+	b := setup(t, func(o *dispatcher.Options) { o.ReplayJobs = replays })
 	told := func(failing, recovered int) {
 		t.Helper()
 		if f, r := len(b.Logs.With("background job failing, will retry")), len(b.Logs.With("background job recovered")); f != failing || r != recovered {

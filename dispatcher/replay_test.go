@@ -55,7 +55,7 @@ func (b *bench) finish(t testing.TB, id string) postback.ReplayJob {
 		if err := b.WorkOnReplays(t.Context()); err != nil {
 			t.Fatalf("work on replays: %v", err)
 		}
-		job, err := b.Replay(t.Context(), id)
+		job, err := b.Ledger.Replay(t.Context(), id)
 		if err != nil {
 			t.Fatalf("read replay: %v", err)
 		}
@@ -79,7 +79,7 @@ func (b *bench) pass(t *testing.T, id string, span time.Duration) postback.Repla
 
 func (b *bench) job(t *testing.T, id string) postback.ReplayJob {
 	t.Helper()
-	job, err := b.Replay(t.Context(), id)
+	job, err := b.Ledger.Replay(t.Context(), id)
 	if err != nil {
 		t.Fatalf("read replay: %v", err)
 	}
@@ -238,7 +238,7 @@ func TestStartReplayRefuses(t *testing.T) {
 	expectInvalid(t, err, "rate")
 	_, err = b.StartReplay(t.Context(), postback.DeliveryFilter{}, math.NaN(), false)
 	expectInvalid(t, err, "rate")
-	if _, err := b.Replay(t.Context(), "rpl_unknown"); postback.CodeOf(err) != postback.CodeNotFound {
+	if _, err := b.Ledger.Replay(t.Context(), "rpl_unknown"); postback.CodeOf(err) != postback.CodeNotFound {
 		t.Errorf("got %v", err)
 	}
 }
@@ -350,13 +350,13 @@ func TestARestartInTheMiddleGoesOn(t *testing.T) {
 // dying is a ledger whose process dies after deliveries were opened and before
 // it learned that they were.
 type dying struct {
-	dispatcher.Replays
+	dispatcher.ReplayJobs
 
 	left int
 }
 
 func (d *dying) AdvanceReplay(ctx context.Context, id string, handled, limit int, at time.Time) (postback.ReplayJob, error) {
-	job, err := d.Replays.AdvanceReplay(ctx, id, handled, limit, at)
+	job, err := d.ReplayJobs.AdvanceReplay(ctx, id, handled, limit, at)
 	if d.left--; d.left < 0 {
 		return postback.ReplayJob{}, errAway
 	}
@@ -368,7 +368,7 @@ func TestAProcessThatDiesBeforeItLearnsWhatItReplayed(t *testing.T) {
 	b := setup(t)
 	b.offer(t)
 	made := b.dead(t, 12)
-	b.restart(t, func(o *dispatcher.Options) { o.Replays = &dying{Replays: b.Ledger, left: 1} })
+	b.restart(t, func(o *dispatcher.Options) { o.ReplayJobs = &dying{ReplayJobs: b.Ledger, left: 1} })
 	job := b.start(t, postback.DeliveryFilter{}, 4)
 	b.turn(t, job.ID)
 	b.clock.advance(time.Second)

@@ -23,6 +23,16 @@ const (
 	replaySteps = 10
 )
 
+// ReplayJobs is what moving replays on needs of the store.
+type ReplayJobs interface {
+	RunningReplays(ctx context.Context) ([]postback.ReplayJob, error)
+	CollectReplay(ctx context.Context, id string, limit int, at time.Time) (postback.ReplayJob, error)
+	AdvanceReplay(ctx context.Context, id string, handled, limit int, at time.Time) (postback.ReplayJob, error)
+	// ReopenedDue counts which of the last deliveries that a job reopened are due
+	// in the ledger.
+	ReopenedDue(ctx context.Context, jobID string, last int, at time.Time) (int, error)
+}
+
 // replayWork moves replays on at each replayInterval, and looks for new ones once
 // a second when there are none.
 func (d *Dispatcher) replayWork() loop.Job {
@@ -50,7 +60,7 @@ func (d *Dispatcher) replayWork() loop.Job {
 // other from going on. After some steps the ledger is left to others until the
 // next turn.
 func (d *Dispatcher) workOnReplays(ctx context.Context) (running int, err error) {
-	jobs, err := d.Replays.RunningReplays(ctx)
+	jobs, err := d.ReplayJobs.RunningReplays(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("list replays: %w", err)
 	}
@@ -93,7 +103,7 @@ func (d *Dispatcher) moveOne(ctx context.Context, moves []*replayMove) (left []*
 func (d *Dispatcher) moveReplay(ctx context.Context, move *replayMove) (again bool, err error) {
 	if !move.job.Collected {
 		move.moved = true
-		if move.job, err = d.Replays.CollectReplay(ctx, move.job.ID, replayStep, d.now()); err != nil {
+		if move.job, err = d.ReplayJobs.CollectReplay(ctx, move.job.ID, replayStep, d.now()); err != nil {
 			return false, fmt.Errorf("collect deliveries: %w", err)
 		}
 		return move.job.State == postback.ReplayRunning, nil
@@ -118,7 +128,7 @@ func (d *Dispatcher) lookAtReplay(ctx context.Context, move *replayMove) error {
 	if move.room = d.paces.allowed(move.job, d.now()); move.room == 0 {
 		return nil
 	}
-	due, err := d.Replays.ReopenedDue(ctx, move.job.ID, d.ReplayWindow, d.now())
+	due, err := d.ReplayJobs.ReopenedDue(ctx, move.job.ID, d.ReplayWindow, d.now())
 	if err != nil {
 		return fmt.Errorf("count reopened deliveries: %w", err)
 	}
@@ -130,7 +140,7 @@ func (d *Dispatcher) lookAtReplay(ctx context.Context, move *replayMove) error {
 func (d *Dispatcher) reopenSome(ctx context.Context, move *replayMove, size int) (again bool, err error) {
 	move.moved = true
 	before := move.job.Replayed
-	job, err := d.Replays.AdvanceReplay(ctx, move.job.ID, move.job.Handled(), size, d.now())
+	job, err := d.ReplayJobs.AdvanceReplay(ctx, move.job.ID, move.job.Handled(), size, d.now())
 	if err != nil {
 		return false, fmt.Errorf("reopen deliveries: %w", err)
 	}

@@ -16,9 +16,12 @@ const rowsInterval = 5 * time.Second
 // mendEvery is at how many of these looks rows are mended.
 const mendEvery = 12
 
-// Mender finds rows of deliveries in which all wait for somebody who will not
-// end, lets the next of each go and says how many rows there were.
-type Mender interface {
+// Rows is what looking after deliveries that wait for others needs of the store.
+type Rows interface {
+	// OrderedEndpoints lists the endpoints that have deliveries parked for order.
+	OrderedEndpoints(ctx context.Context) ([]string, error)
+	// MendRows finds rows of deliveries in which all wait for somebody who will not
+	// end, lets the next of each go and says how many rows there were.
 	MendRows(ctx context.Context, endpointID string, at time.Time, limit int) (int, error)
 }
 
@@ -28,7 +31,7 @@ type Mender interface {
 func (d *Dispatcher) lookAfterRows(ctx context.Context) error {
 	mend := d.rowLooks%mendEvery == 0
 	d.rowLooks++
-	ids, err := d.Parking.OrderedEndpoints(ctx)
+	ids, err := d.Rows.OrderedEndpoints(ctx)
 	if err != nil {
 		return fmt.Errorf("list endpoints with ordered deliveries: %w", err)
 	}
@@ -61,7 +64,7 @@ func (d *Dispatcher) lookAfterRowsOf(ctx context.Context, id string, mend bool) 
 // mendRows lets rows go on that wait for nobody. There should be none, so it
 // tells.
 func (d *Dispatcher) mendRows(ctx context.Context, id string) error {
-	mended, err := d.Parking.MendRows(ctx, id, d.now(), step)
+	mended, err := d.Rows.MendRows(ctx, id, d.now(), step)
 	if mended > 0 {
 		d.Logger.WarnContext(ctx, "ordering groups waited for nobody; they go on",
 			slog.String("endpoint_id", id), slog.Int("groups", mended))

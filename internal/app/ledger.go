@@ -31,7 +31,9 @@ type ledger interface { //nolint:interfacebloat // the sum of what each part dec
 	dispatcher.Ledger
 	dispatcher.Waiting
 	dispatcher.Parking
+	dispatcher.Rows
 	dispatcher.Replays
+	dispatcher.ReplayJobs
 	worker.Deliveries
 	worker.Recorder
 	worker.Acceptances
@@ -39,6 +41,7 @@ type ledger interface { //nolint:interfacebloat // the sum of what each part dec
 	circuit.Ledger
 	circuit.Prober
 	notice.Ledger
+	notice.Findings
 	outage.Ledger
 	registry.Ledger
 	endpoints.Ledger
@@ -46,10 +49,13 @@ type ledger interface { //nolint:interfacebloat // the sum of what each part dec
 	schemes.Ledger
 	retention.Ledger
 	traffic.Ledger
-	traffic.Sources
+	traffic.Troubles
+	traffic.Deliveries
+	traffic.Impediments
 	traffic.Backlog
 	api.History
 	api.Exports
+	api.ReplayReader
 	api.EndpointReader
 	seal.Records
 	clock.Ledger

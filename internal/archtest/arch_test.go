@@ -1,6 +1,7 @@
 package archtest_test
 
 import (
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -8,7 +9,6 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -146,44 +146,47 @@ func matches(pattern, pkg string) bool {
 	return ok && (pkg == tree || strings.HasPrefix(pkg, tree+"/"))
 }
 
-// readSources walks the module. A package that has only tests is part of it,
-// with no imports.
+// readSources reads the imports of every package. A package that has only tests is
+// part of it, with no imports.
 func readSources(t *testing.T) sources {
 	t.Helper()
-	root := filepath.Join("..", "..")
 	found := sources{}
+	readFiles(t, parser.ImportsOnly, func(pkg string, test bool, file *ast.File) {
+		found[pkg] = append(found[pkg], importsOf(test, file)...)
+	})
+	if len(found) < 2 {
+		t.Fatalf("the walk found %d packages: where is the root of the module?", len(found))
+	}
+	return found
+}
+
+// readFiles walks the module's files, and says of each which package it is in.
+func readFiles(t *testing.T, mode parser.Mode, visit func(pkg string, test bool, file *ast.File)) {
+	t.Helper()
+	root := filepath.Join("..", "..")
 	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		if entry.IsDir() {
-			if name != root && skipped(name) {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		if !strings.HasSuffix(name, ".go") {
+		case entry.IsDir() && name != root && skipped(name):
+			return fs.SkipDir
+		case entry.IsDir() || !strings.HasSuffix(name, ".go"):
 			return nil
 		}
 		dir, err := filepath.Rel(root, filepath.Dir(name))
 		if err != nil {
 			return err
 		}
-		pkg := filepath.ToSlash(dir)
-		imports, err := importsOf(name)
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, mode)
 		if err != nil {
 			return err
 		}
-		found[pkg] = append(found[pkg], imports...)
+		visit(filepath.ToSlash(dir), strings.HasSuffix(name, "_test.go"), file)
 		return nil
 	})
 	if err != nil {
 		t.Fatalf("walk the module: %v", err)
 	}
-	if len(found) < 2 {
-		t.Fatalf("the walk found %d packages: is %s the root of the module?", len(found), root)
-	}
-	return found
 }
 
 // skipped reports whether the go command would not look into a directory, or
@@ -197,22 +200,14 @@ func skipped(dir string) bool {
 	return err == nil
 }
 
-// importsOf reads what a file imports; a test file counts as importing nothing.
-func importsOf(name string) ([]string, error) {
-	if strings.HasSuffix(name, "_test.go") {
-		return nil, nil
-	}
-	file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
-	if err != nil {
-		return nil, err
+// importsOf are the imports of a file; a test file counts as importing nothing.
+func importsOf(test bool, file *ast.File) []string {
+	if test {
+		return nil
 	}
 	imports := make([]string, 0, len(file.Imports))
 	for _, spec := range file.Imports {
-		imported, err := strconv.Unquote(spec.Path.Value)
-		if err != nil {
-			return nil, err
-		}
-		imports = append(imports, imported)
+		imports = append(imports, strings.Trim(spec.Path.Value, `"`))
 	}
-	return imports, nil
+	return imports
 }

@@ -1,4 +1,5 @@
 // Package archtest holds the module's dependency arrows: its test reads the
 // imports of every package and compares them with one table, so a package that
-// reaches back up, or that nobody placed, fails the build.
+// reaches back up, or that nobody placed, fails the build. An interface that asks for
+// more than a caller needs fails it, too.
 package archtest

@@ -28,7 +28,7 @@ func (t *Teller) Blocked(ctx context.Context, block postback.Block) error {
 	if !known {
 		return nil
 	}
-	if err := t.Ledger.NoteBlock(ctx, block); err != nil {
+	if err := t.Findings.NoteBlock(ctx, block); err != nil {
 		return err //nolint:wrapcheck // it says what it was doing
 	}
 	first := true

@@ -94,7 +94,7 @@ func (b *bench) process(t *testing.T, meters ...metric.Meter) *notice.Teller {
 	t.Helper()
 	meters = append(meters, noop.NewMeterProvider().Meter("test"))
 	made, err := notice.New(notice.Options{
-		Ledger: b.ledger, Endpoints: b.Registry, Circuits: b.Breaker, Intake: b.intake, Identity: "ledger-1", Window: time.Minute, Meter: meters[0], Logger: b.Logger,
+		Ledger: b.ledger, Findings: b.ledger, Endpoints: b.Registry, Circuits: b.Breaker, Intake: b.intake, Identity: "ledger-1", Window: time.Minute, Meter: meters[0], Logger: b.Logger,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -36,7 +36,6 @@ type Ledger interface {
 	SumDeaths(ctx context.Context, before time.Time) error
 	Notices(ctx context.Context, limit int) ([]postback.Notice, error)
 	ForgetNotice(ctx context.Context, id string) (bool, error)
-	Findings
 }
 
 // Findings keeps and finds what nobody else would see.
@@ -64,6 +63,7 @@ type Intake interface {
 // Options are the parts of a Teller; all but Now are required.
 type Options struct {
 	Ledger    Ledger
+	Findings  Findings
 	Endpoints Endpoints
 	Circuits  Circuits
 	Intake    Intake
@@ -90,7 +90,7 @@ type Teller struct {
 
 // New makes a Teller that does nothing before Run.
 func New(options Options) (*Teller, error) {
-	if options.Ledger == nil || options.Endpoints == nil || options.Circuits == nil || options.Intake == nil ||
+	if options.Ledger == nil || options.Findings == nil || options.Endpoints == nil || options.Circuits == nil || options.Intake == nil ||
 		options.Identity == "" || options.Window <= 0 || options.Meter == nil || options.Logger == nil {
 		return nil, errors.New("make teller: a part is missing")
 	}

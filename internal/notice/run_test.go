@@ -62,7 +62,7 @@ func TestRunning(t *testing.T) {
 		logger, logs := testkit.NewLogger()
 		there := &mute{}
 		teller, err := notice.New(notice.Options{
-			Ledger: there, Endpoints: there, Circuits: there, Intake: there, Identity: "ledger-1", Window: time.Minute,
+			Ledger: there, Findings: there, Endpoints: there, Circuits: there, Intake: there, Identity: "ledger-1", Window: time.Minute,
 			Meter: noop.NewMeterProvider().Meter("test"), Logger: logger,
 		})
 		if err != nil {
@@ -98,10 +98,11 @@ func TestAPartIsMissing(t *testing.T) {
 	t.Parallel()
 	there, logger := &mute{}, testkit.NewParts(t).Logger
 	whole := notice.Options{
-		Ledger: there, Endpoints: there, Circuits: there, Intake: there, Identity: "ledger-1", Window: time.Minute, Meter: noop.NewMeterProvider().Meter("test"), Logger: logger,
+		Ledger: there, Findings: there, Endpoints: there, Circuits: there, Intake: there, Identity: "ledger-1", Window: time.Minute, Meter: noop.NewMeterProvider().Meter("test"), Logger: logger,
 	}
 	for name, lack := range map[string]func(*notice.Options){
 		"Ledger":    func(o *notice.Options) { o.Ledger = nil },
+		"Findings":  func(o *notice.Options) { o.Findings = nil },
 		"Endpoints": func(o *notice.Options) { o.Endpoints = nil },
 		"Circuits":  func(o *notice.Options) { o.Circuits = nil },
 		"Intake":    func(o *notice.Options) { o.Intake = nil },

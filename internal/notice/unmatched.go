@@ -65,7 +65,7 @@ func (t *Teller) tellUnmatched(ctx context.Context, now time.Time) error {
 }
 
 func (t *Teller) tellUnmatchedOf(ctx context.Context, since, until time.Time) error {
-	found, err := t.Ledger.Unmatched(ctx, since, until, strayLimit)
+	found, err := t.Findings.Unmatched(ctx, since, until, strayLimit)
 	if err != nil || len(found) == 0 {
 		return err //nolint:wrapcheck // it says what it was doing
 	}

@@ -13,13 +13,10 @@ import (
 // that a million of them would take is more than somebody should wait who looks.
 const maxWaiting = 100_000
 
-// Sources are what an endpoint's health is read from: what all processes wrote,
-// so that any of them can tell it.
-type Sources interface {
-	Troubles
+// Deliveries are what came of an endpoint's attempts, and what waits for one.
+type Deliveries interface {
 	Tallies(ctx context.Context, endpointID string, slots []time.Time) ([]postback.Tally, error)
 	Waiting(ctx context.Context, endpointID string, limit int) (postback.Waiting, error)
-	Impediments
 }
 
 // Troubles are which endpoints fail.
@@ -40,22 +37,25 @@ type Holds interface {
 	Until(endpoint postback.Endpoint, now time.Time) time.Time
 }
 
-// Reader tells how endpoints do.
+// Reader tells how endpoints do by what all processes wrote, so that any of them can
+// tell it.
 type Reader struct {
-	Sources Sources
-	Holds   Holds
-	Now     func() time.Time
+	Troubles    Troubles
+	Deliveries  Deliveries
+	Impediments Impediments
+	Holds       Holds
+	Now         func() time.Time
 }
 
 // Health tells how an endpoint does. Traffic is that of a window, of a day at
 // most, and of the rest of the slot in which the window begins.
 func (r Reader) Health(ctx context.Context, endpoint postback.Endpoint, window time.Duration) (health postback.Health, err error) {
-	if health.Trouble, _, err = r.Sources.Trouble(ctx, endpoint.ID); err != nil {
+	if health.Trouble, _, err = r.Troubles.Trouble(ctx, endpoint.ID); err != nil {
 		return postback.Health{}, fmt.Errorf("read trouble: %w", err)
 	}
 	now := r.Now()
 	health.HeldUntil = r.Holds.Until(endpoint, now)
-	tallies, err := r.Sources.Tallies(ctx, endpoint.ID, slotsSince(now.Add(-kept), now))
+	tallies, err := r.Deliveries.Tallies(ctx, endpoint.ID, slotsSince(now.Add(-kept), now))
 	if err != nil {
 		return postback.Health{}, fmt.Errorf("read traffic: %w", err)
 	}
@@ -63,7 +63,7 @@ func (r Reader) Health(ctx context.Context, endpoint postback.Endpoint, window t
 	if health.Block, err = r.block(ctx, endpoint, later(endpoint.UpdatedAt, health.Traffic.LastAttemptAt)); err != nil {
 		return postback.Health{}, err
 	}
-	if health.Waiting, err = r.Sources.Waiting(ctx, endpoint.ID, maxWaiting); err != nil {
+	if health.Waiting, err = r.Deliveries.Waiting(ctx, endpoint.ID, maxWaiting); err != nil {
 		return postback.Health{}, fmt.Errorf("count what waits: %w", err)
 	}
 	health.WaitingLimit = maxWaiting
@@ -75,11 +75,11 @@ func (r Reader) Health(ctx context.Context, endpoint postback.Endpoint, window t
 // and before an attempt was made it is.
 func (r Reader) block(ctx context.Context, endpoint postback.Endpoint, mended time.Time) (postback.Block, error) {
 	from := later(r.Now().Add(-postback.BlockLasts), mended)
-	block, found, err := r.Sources.Block(ctx, endpoint.ID, from)
+	block, found, err := r.Impediments.Block(ctx, endpoint.ID, from)
 	if err != nil || found {
 		return block, err //nolint:wrapcheck // it says what it was doing
 	}
-	outages, err := r.Sources.Outages(ctx)
+	outages, err := r.Impediments.Outages(ctx)
 	if err != nil || len(outages) == 0 {
 		return block, err //nolint:wrapcheck // it says what it was doing
 	}
@@ -92,7 +92,7 @@ func (r Reader) block(ctx context.Context, endpoint postback.Endpoint, mended ti
 
 // OpenCircuits tells which endpoints are left alone because they keep failing.
 func (r Reader) OpenCircuits(ctx context.Context) (map[string]bool, error) {
-	troubles, err := r.Sources.Troubles(ctx)
+	troubles, err := r.Troubles.Troubles(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read troubles: %w", err)
 	}

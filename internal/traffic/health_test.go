@@ -17,9 +17,16 @@ type held time.Time
 
 func (h held) Until(postback.Endpoint, time.Time) time.Time { return time.Time(h) }
 
+// sources are a ledger, or what stands for one.
+type sources interface {
+	traffic.Troubles
+	traffic.Deliveries
+	traffic.Impediments
+}
+
 // reader reads what a ledger has now, of endpoints that are not held.
-func reader(sources traffic.Sources) traffic.Reader {
-	return traffic.Reader{Sources: sources, Holds: held{}, Now: time.Now}
+func reader(from sources) traffic.Reader {
+	return traffic.Reader{Troubles: from, Deliveries: from, Impediments: from, Holds: held{}, Now: time.Now}
 }
 
 // TestHealthIsWhatAllProcessesWrote reads, over a real ledger, what two
@@ -111,7 +118,8 @@ func TestHealthSaysWhyNothingIsSent(t *testing.T) {
 	until := now.Add(20 * time.Second)
 	expect := func(cause string, since time.Time) {
 		t.Helper()
-		read := traffic.Reader{Sources: ledger, Holds: held(until), Now: func() time.Time { return now }}
+		read := reader(ledger)
+		read.Holds, read.Now = held(until), func() time.Time { return now }
 		health, err := read.Health(t.Context(), endpoint, time.Hour)
 		if err != nil || health.Block.Cause != cause || !health.Block.Since.Equal(since) || (health.Block.Message == "") != (cause == "") {
 			t.Errorf("blocked by %+v, %v; want %q since %s", health.Block, err, cause, since)

@@ -124,9 +124,9 @@ func flush(t *testing.T, recorder *traffic.Recorder) {
 }
 
 // lately is the traffic of "ep_1" in a window before now.
-func lately(t *testing.T, sources traffic.Sources, window time.Duration) postback.Traffic {
+func lately(t *testing.T, from sources, window time.Duration) postback.Traffic {
 	t.Helper()
-	health, err := reader(sources).Health(t.Context(), postback.Endpoint{ID: "ep_1"}, window)
+	health, err := reader(from).Health(t.Context(), postback.Endpoint{ID: "ep_1"}, window)
 	if err != nil {
 		t.Fatal(err)
 	}
