@@ -10,11 +10,11 @@ import (
 
 // deliverFilter is a filter of events as JSON.
 type deliverFilter struct {
-	Publisher string `json:"publisher,omitempty" minLength:"1"`
-	Type      string `json:"type,omitempty" minLength:"1" doc:"An event type or a pattern such as conversion.*"`
-	Unmatched bool   `json:"unmatched,omitempty" enum:"true" doc:"Only events that no endpoint wanted"`
-	Since     string `json:"since,omitempty" minLength:"1" doc:"Accepted at or after: RFC 3339, a date, or an age (90m, 7d, 1w)"`
-	Until     string `json:"until,omitempty" minLength:"1" doc:"Accepted before"`
+	Publisher string        `json:"publisher,omitempty" minLength:"1"`
+	Type      string        `json:"type,omitempty" minLength:"1" doc:"An event type or a pattern such as conversion.*"`
+	Unmatched bool          `json:"unmatched,omitempty" enum:"true" doc:"Only events that no endpoint wanted"`
+	Since     postback.Text `json:"since,omitzero" minLength:"1" doc:"Accepted at or after: RFC 3339, a date, or an age (90m, 7d, 1w)"`
+	Until     postback.Text `json:"until,omitzero" minLength:"1" doc:"Accepted before"`
 }
 
 type deliverInput struct {
@@ -41,9 +41,9 @@ func (s *server) deliverEvents(ctx context.Context, input *deliverInput) (*deliv
 	if err := readType("filter.type", asked.Type); err != nil {
 		return nil, err
 	}
-	since, until, err := readSpan("filter.", asked.Since, asked.Until, s.Now())
+	since, until, err := postback.ReadSpan("filter.", asked.Since, asked.Until, s.Now())
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read filter: %w", err)
 	}
 	filter := postback.EventFilter{Publisher: publisher, EventType: asked.Type, Unmatched: asked.Unmatched, Since: since, Until: until}
 	done, err := s.Rematcher.DeliverEvents(ctx, filter, input.Body.Cursor, input.Body.DryRun)

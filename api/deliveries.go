@@ -4,66 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 
 	"github.com/waybillhq/waybill/client"
 	"github.com/waybillhq/waybill/postback"
 )
-
-// DeliveryQuery is a filter of deliveries as query parameters.
-type DeliveryQuery struct {
-	State      []string `query:"state,explode" nullable:"false" doc:"Repeated or separated by commas: pending, retrying, parked, succeeded, dead, cancelled"`
-	Endpoint   string   `query:"endpoint" doc:"An endpoint's id"`
-	Publisher  string   `query:"publisher"`
-	Event      string   `query:"event" doc:"An event's id"`
-	Type       string   `query:"type" doc:"An event type or a pattern such as conversion.*"`
-	Reference  string   `query:"reference" doc:"What the endpoint's scheme names the event by, such as the transaction's id"`
-	StatusCode int      `query:"status_code" minimum:"100" maximum:"599" doc:"The last answer's status"`
-	Since      string   `query:"since" doc:"Created at or after: RFC 3339, a date, or an age (90m, 7d, 1w)"`
-	Until      string   `query:"until" doc:"Created before"`
-}
-
-// filter reads the query; prefix goes before the names of fields in errors.
-func (s *server) filter(ctx context.Context, prefix string, q DeliveryQuery) (postback.DeliveryFilter, error) {
-	none := postback.DeliveryFilter{}
-	states, err := readStates(prefix+"state", q.State)
-	if err != nil {
-		return none, err
-	}
-	publisher, err := scope(ctx, prefix+"publisher", q.Publisher)
-	if err != nil {
-		return none, err
-	}
-	if err := readType(prefix+"type", q.Type); err != nil {
-		return none, err
-	}
-	since, until, err := readSpan(prefix, q.Since, q.Until, s.Now())
-	if err != nil {
-		return none, err
-	}
-	return postback.DeliveryFilter{
-		States: states, EndpointID: q.Endpoint, Publisher: publisher, EventID: q.Event,
-		EventType: q.Type, Reference: q.Reference, StatusCode: q.StatusCode, Since: since, Until: until,
-	}, nil
-}
-
-func readStates(field string, given []string) ([]postback.State, error) {
-	var states []postback.State
-	for _, some := range given {
-		for name := range strings.SplitSeq(some, ",") {
-			state := postback.State(strings.TrimSpace(name))
-			if !slices.Contains(postback.States(), state) {
-				return nil, postback.Invalid(field, postback.CodeInvalid,
-					"invalid state %.60q: use pending, retrying, parked, succeeded, dead or cancelled", name)
-			}
-			if !slices.Contains(states, state) {
-				states = append(states, state)
-			}
-		}
-	}
-	return states, nil
-}
 
 func (s *server) routeDeliveries() {
 	add(s, operation("list-deliveries", http.MethodGet, "/v1/deliveries", "List deliveries, newest first"), readers(), s.listDeliveries)
@@ -75,7 +19,7 @@ func (s *server) routeDeliveries() {
 }
 
 type deliveriesInput struct {
-	DeliveryQuery
+	postback.DeliveryQuery
 	PageInput
 }
 

@@ -81,7 +81,7 @@ func (b endpointBody) spec(ctx context.Context) (postback.EndpointSpec, error) {
 	if err := checkHeaders(b.Headers); err != nil {
 		return none, err
 	}
-	return spec, checkText("description", b.Description)
+	return spec, postback.CheckText("description", b.Description) //nolint:wrapcheck // it names the field
 }
 
 // policy reads the policy, and refuses what would be lost in reading; what it
@@ -241,7 +241,7 @@ func (b endpointPatch) patch() (postback.EndpointPatch, error) {
 	if err := checkHeaders(b.Headers.value); err != nil {
 		return patch, err
 	}
-	return patch, checkText("description", b.Description.value)
+	return patch, postback.CheckText("description", b.Description.value) //nolint:wrapcheck // it names the field
 }
 
 func (b endpointPatch) patchTimes(patch *postback.EndpointPatch) error {

@@ -109,12 +109,12 @@ func acceptedStatus(acceptance postback.Acceptance) int {
 
 type eventsInput struct {
 	PageInput
-	Publisher string `query:"publisher"`
-	Type      string `query:"type" doc:"A type or a pattern such as conversion.*"`
-	Rejected  bool   `query:"rejected" enum:"true" doc:"Only events that were refused on the queue"`
-	Unmatched bool   `query:"unmatched" enum:"true" doc:"Only events that no endpoint wanted; what Waybill tells its operator is not among them, unless publisher is @operator"`
-	Since     string `query:"since" doc:"Accepted at or after: RFC 3339, a date, or an age (90m, 7d, 1w)"`
-	Until     string `query:"until" doc:"Accepted before"`
+	Publisher string        `query:"publisher"`
+	Type      string        `query:"type" doc:"A type or a pattern such as conversion.*"`
+	Rejected  bool          `query:"rejected" enum:"true" doc:"Only events that were refused on the queue"`
+	Unmatched bool          `query:"unmatched" enum:"true" doc:"Only events that no endpoint wanted; what Waybill tells its operator is not among them, unless publisher is @operator"`
+	Since     postback.Text `query:"since" doc:"Accepted at or after: RFC 3339, a date, or an age (90m, 7d, 1w)"`
+	Until     postback.Text `query:"until" doc:"Accepted before"`
 }
 
 func (s *server) listEvents(ctx context.Context, input *eventsInput) (*listOutput[client.StoredEvent], error) {
@@ -125,9 +125,9 @@ func (s *server) listEvents(ctx context.Context, input *eventsInput) (*listOutpu
 	if err := readType("type", input.Type); err != nil {
 		return nil, err
 	}
-	since, until, err := readSpan("", input.Since, input.Until, s.Now())
+	since, until, err := postback.ReadSpan("", input.Since, input.Until, s.Now())
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read filter: %w", err)
 	}
 	events, next, err := s.History.Events(ctx, postback.EventFilter{
 		Publisher: publisher, EventType: input.Type, Rejected: input.Rejected, Unmatched: input.Unmatched, Since: since, Until: until,

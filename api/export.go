@@ -21,7 +21,7 @@ const exportPage = 2000
 const exportPatience = 60 * time.Second
 
 type exportInput struct {
-	DeliveryQuery
+	postback.DeliveryQuery
 	Format   string `query:"format" enum:"csv,jsonl" default:"csv"`
 	Attempts bool   `query:"attempts" doc:"One row for each attempt, not for each delivery"`
 	Cursor   string `query:"cursor" doc:"A delivery's id: go on behind it, with the same filters. CSV has no heading then, so that the rows can be appended to those that came before"`

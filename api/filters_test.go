@@ -118,7 +118,7 @@ func TestTheClientDropsNoFilter(t *testing.T) {
 		if field.Kind() == reflect.Slice {
 			field.Set(reflect.MakeSlice(field.Type(), 0, 0))
 		} else {
-			field.Set(reflect.New(field.Type().Elem()))
+			field.Set(reflect.ValueOf(postback.Given("")))
 		}
 		name, _, _ := strings.Cut(fields.Field(i).Tag.Get("json"), ",")
 		_, err := c.StartReplay(t.Context(), client.ReplayRequest{Filter: filter})

@@ -34,8 +34,8 @@ func (s *server) routeKeys() {
 
 func (s *server) createKey(ctx context.Context, input *createKeyInput) (*createKeyOutput, error) {
 	body := input.Body
-	if err := checkText("name", body.Name); err != nil {
-		return nil, err
+	if err := postback.CheckText("name", body.Name); err != nil {
+		return nil, fmt.Errorf("check name: %w", err)
 	}
 	switch {
 	case body.Role == postback.RolePublisher:

@@ -2,82 +2,13 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"github.com/waybillhq/waybill/client"
 	"github.com/waybillhq/waybill/postback"
 )
-
-// replayFilter is a filter of deliveries as JSON.
-type replayFilter struct {
-	State      stateList `json:"state,omitempty" doc:"One ended state (dead, succeeded, cancelled) or a list of them; left out: dead"` //nolint:modernize // it makes the member optional
-	Endpoint   string    `json:"endpoint,omitempty" minLength:"1" doc:"One that there is, or was: not_found otherwise"`
-	Publisher  string    `json:"publisher,omitempty" minLength:"1"`
-	Event      string    `json:"event,omitempty" minLength:"1"`
-	Type       string    `json:"type,omitempty" minLength:"1" doc:"An event type or a pattern such as conversion.*"`
-	Reference  string    `json:"reference,omitempty" minLength:"1"`
-	StatusCode int       `json:"status_code,omitempty" minimum:"100" maximum:"599"`
-	Since      string    `json:"since,omitempty" minLength:"1" doc:"Created at or after: RFC 3339, a date, or an age (90m, 7d, 1w)"`
-	Until      string    `json:"until,omitempty" minLength:"1" doc:"Created before"`
-
-	given map[string]json.RawMessage // as it was written
-}
-
-// UnmarshalJSON reads a filter and notes what is given.
-func (f *replayFilter) UnmarshalJSON(text []byte) error {
-	type plain replayFilter
-	if err := json.Unmarshal(text, (*plain)(f)); err != nil {
-		return err //nolint:wrapcheck // encoding/json adds where it was.
-	}
-	return json.Unmarshal(text, &f.given) //nolint:wrapcheck // encoding/json adds where it was.
-}
-
-// check refuses a filter that would filter less than it says, or nothing: no
-// caller replays everything by a slip.
-func (f *replayFilter) check() error {
-	if len(f.given) == 0 {
-		return postback.Invalid("filter", postback.CodeInvalid, `filters nothing; name at least one filter, such as "state": "dead" for every dead letter`)
-	}
-	return nil
-}
-
-// stateList is one state or a list of them, as it was written. It is read apart,
-// because of a schema that allows both it could not be said what is wrong.
-type stateList struct{ json.RawMessage }
-
-// Schema describes both forms and checks neither; readStates says what the names
-// are.
-func (stateList) Schema(huma.Registry) *huma.Schema {
-	one := 1
-	name := &huma.Schema{Type: huma.TypeString, MinLength: &one}
-	return &huma.Schema{Extensions: map[string]any{
-		"anyOf": []*huma.Schema{name, {Type: huma.TypeArray, Items: name, MinItems: &one}},
-	}}
-}
-
-// read gives the states; none when none was written.
-func (l stateList) read(field string) ([]postback.State, error) {
-	if l.RawMessage == nil {
-		return nil, nil
-	}
-	var one string
-	if json.Unmarshal(l.RawMessage, &one) == nil {
-		return readStates(field, []string{one})
-	}
-	var several []string
-	if json.Unmarshal(l.RawMessage, &several) != nil {
-		return nil, postback.Invalid(field, postback.CodeInvalid, `write one state such as "dead", or a list such as ["dead", "cancelled"]`)
-	}
-	if len(several) == 0 {
-		return nil, postback.Invalid(field, postback.CodeInvalid, "is an empty list: name at least one state, or leave the field out for dead letters")
-	}
-	return readStates(field, several)
-}
 
 type replayInput struct {
 	Body struct {
@@ -109,33 +40,15 @@ type replayView struct {
 	EndedAt         client.Time `json:"ended_at,omitzero"`
 }
 
-type replayFilterView struct {
-	State      []postback.State `json:"state,omitempty" nullable:"false"`
-	Endpoint   string           `json:"endpoint,omitempty"`
-	Publisher  string           `json:"publisher,omitempty"`
-	Event      string           `json:"event,omitempty"`
-	Type       string           `json:"type,omitempty"`
-	Reference  string           `json:"reference,omitempty"`
-	StatusCode int              `json:"status_code,omitempty"`
-	Since      client.Time      `json:"since,omitzero"`
-	Until      client.Time      `json:"until,omitzero"`
-}
-
 type replayOutput struct {
 	Body replayView
 }
 
 func replayOf(job postback.ReplayJob) replayView {
-	filter := job.Filter
 	view := replayView{
-		ID: job.ID, State: job.State, Rate: job.Rate, DryRun: job.DryRun,
+		ID: job.ID, State: job.State, Filter: replayFilterView{job.Filter.Query()}, Rate: job.Rate, DryRun: job.DryRun,
 		Matched: job.Matched, Collected: job.Collected, Replayed: job.Replayed, Skipped: job.Skipped, Skips: job.Skips, Groups: job.Groups,
 		CreatedAt: stamp(job.CreatedAt), EndedAt: stamp(job.EndedAt),
-		Filter: replayFilterView{
-			State: filter.States, Endpoint: filter.EndpointID, Publisher: filter.Publisher, Event: filter.EventID,
-			Type: filter.EventType, Reference: filter.Reference, StatusCode: filter.StatusCode,
-			Since: stamp(filter.Since), Until: stamp(filter.Until),
-		},
 	}
 	if !job.DryRun {
 		view.Remaining = job.Matched - job.Handled()
@@ -148,6 +61,7 @@ func (s *server) routeReplays() {
 	start.DefaultStatus = http.StatusAccepted
 	start = s.refusing(start, http.StatusConflict, "`limit_reached`: as many replays of the publisher, or of none, run as may at once (--max-replays-per-publisher)")
 	add(s, start, owners(), s.startReplay)
+	s.describeFilters()
 	add(s, operation("list-replays", http.MethodGet, "/v1/replays", "List replays, newest first"), readers(), s.listReplays)
 	add(s, operation("get-replay", http.MethodGet, "/v1/replays/{id}", "Show how far a replay got"), readers(), s.getReplay)
 	add(s, operation("cancel-replay", http.MethodPost, "/v1/replays/{id}/cancel", "Stop a replay; what it replayed stays replayed"), owners(), s.cancelReplay)
@@ -160,23 +74,11 @@ func (s *server) startReplay(ctx context.Context, input *replayInput) (*replayOu
 	}
 	var rate float64 // none
 	take(&rate, input.Body.Rate)
-	filter, err := s.filter(ctx, "filter.", DeliveryQuery{
-		Endpoint: given.Endpoint, Publisher: given.Publisher, Event: given.Event,
-		Type: given.Type, Reference: given.Reference, StatusCode: given.StatusCode, Since: given.Since, Until: given.Until,
-	})
+	filter, err := s.filter(ctx, "filter.", given.DeliveryQuery)
 	if err != nil {
 		return nil, err
 	}
-	texts := map[string]string{"endpoint": given.Endpoint, "publisher": given.Publisher, "event": given.Event, "reference": given.Reference}
-	for field, text := range texts {
-		if err := checkText("filter."+field, text); err != nil {
-			return nil, err
-		}
-	}
-	if err := s.checkReplayed(ctx, given.Endpoint); err != nil {
-		return nil, err
-	}
-	if filter.States, err = given.State.read("filter.state"); err != nil {
+	if err := s.checkReplayed(ctx, filter.EndpointID); err != nil {
 		return nil, err
 	}
 	if len(filter.States) == 0 {

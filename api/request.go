@@ -9,8 +9,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -84,27 +82,16 @@ func checkValues(param *huma.Param, values []string) error {
 		if value == "" {
 			return postback.Invalid(param.Name, postback.CodeInvalid, "has no value; give one or leave the parameter out")
 		}
-		if err := checkText(param.Name, value); err != nil {
-			return err
+		if err := postback.CheckText(param.Name, value); err != nil {
+			return err //nolint:wrapcheck // it names the field
 		}
 	}
 	return nil
 }
 
-// checkText refuses text that no name, id or description has and that not
-// every ledger can look up.
-func checkText(field, text string) error {
-	if !utf8.ValidString(text) || strings.ContainsFunc(text, isControl) {
-		return postback.Invalid(field, postback.CodeInvalid, "holds a control character or is not UTF-8")
-	}
-	return nil
-}
-
-func isControl(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r == 0x7f }
-
 // checkPath refuses ids that cannot exist.
 func checkPath(r *http.Request) error {
-	if checkText("id", r.PathValue("id")) != nil {
+	if postback.CheckText("id", r.PathValue("id")) != nil {
 		return notFound("thing")
 	}
 	return nil

@@ -184,8 +184,8 @@ func TestDeliveries(t *testing.T) {
 	b.fill()
 	c := b.client(t, "viewer")
 	page, err := c.ListDeliveries(t.Context(), client.DeliveryFilter{
-		States: []postback.State{postback.Dead, postback.Retrying}, Endpoint: new("ep_1"), Event: new("e1"), Type: new("conversion.*"), Reference: new("tx 1/ä"), StatusCode: new(500),
-		Since: &client.Time{Time: start}, Until: &client.Time{Time: start.Add(time.Hour)},
+		States: []postback.State{postback.Dead, postback.Retrying}, Endpoint: postback.Given("ep_1"), Event: postback.Given("e1"), Type: postback.Given("conversion.*"), Reference: postback.Given("tx 1/ä"), StatusCode: postback.Statuses{"500"},
+		Since: postback.GivenTime(start), Until: postback.GivenTime(start.Add(time.Hour)),
 	}, client.PageRequest{Limit: 1})
 	if err != nil || len(page.Items) != 1 || page.NextCursor != "1" {
 		t.Fatalf("got %+v, %v", page, err)
@@ -236,12 +236,12 @@ func TestReplays(t *testing.T) {
 	if _, err := c.ReplayDelivery(ctx, "dlv_2"); !errors.As(err, &problem) || problem.Status != 409 || problem.Code != postback.CodeNotEnded {
 		t.Errorf("not ended: %v", err)
 	}
-	job, err := c.StartReplay(ctx, client.ReplayRequest{Filter: client.DeliveryFilter{Endpoint: new("ep_1"), Since: &client.Time{Time: start}}, Rate: 2.5, DryRun: true})
-	if err != nil || job.Matched != 7 || !job.DryRun || job.Rate != 2.5 || !slices.Equal(job.Filter.States, []postback.State{postback.Dead}) || *job.Filter.Endpoint != "ep_1" {
+	job, err := c.StartReplay(ctx, client.ReplayRequest{Filter: client.DeliveryFilter{Endpoint: postback.Given("ep_1"), Since: postback.GivenTime(start)}, Rate: 2.5, DryRun: true})
+	if err != nil || job.Matched != 7 || !job.DryRun || job.Rate != 2.5 || !slices.Equal(job.Filter.States, []postback.State{postback.Dead}) || job.Filter.Endpoint.String() != "ep_1" {
 		t.Errorf("got %+v, %v", job, err)
 	}
 	for _, dry := range []bool{false, true} {
-		_, err := c.StartReplay(ctx, client.ReplayRequest{Filter: client.DeliveryFilter{Endpoint: new("ep_nope")}, DryRun: dry})
+		_, err := c.StartReplay(ctx, client.ReplayRequest{Filter: client.DeliveryFilter{Endpoint: postback.Given("ep_nope")}, DryRun: dry})
 		if !errors.As(err, &problem) || problem.Status != 404 || problem.Code != postback.CodeNotFound || problem.Field != "filter.endpoint" || !strings.Contains(problem.Detail, "ep_nope") {
 			t.Errorf("a replay to an endpoint that never was: %v", err)
 		}
@@ -255,8 +255,8 @@ func TestReplays(t *testing.T) {
 	if got, err := c.GetReplay(ctx, job.ID); err != nil || got.State != postback.ReplayRunning || got.Remaining != 0 {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	job, err = c.StartReplay(ctx, client.ReplayRequest{Filter: client.DeliveryFilter{Reference: new("tx 1")}})
-	if err != nil || !job.Collected || job.Matched != 7 || job.Replayed != 2 || job.Skipped != 1 || job.Skips.EndpointDeleted != 1 || job.Remaining != 4 || *job.Filter.Reference != "tx 1" {
+	job, err = c.StartReplay(ctx, client.ReplayRequest{Filter: client.DeliveryFilter{Reference: postback.Given("tx 1")}})
+	if err != nil || !job.Collected || job.Matched != 7 || job.Replayed != 2 || job.Skipped != 1 || job.Skips.EndpointDeleted != 1 || job.Remaining != 4 || job.Filter.Reference.String() != "tx 1" {
 		t.Errorf("got %+v, %v", job, err)
 	}
 	listed, err := c.ListReplays(ctx, "pub_1", client.PageRequest{Limit: 3, Cursor: "from"})

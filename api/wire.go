@@ -96,36 +96,6 @@ func (p PageInput) page() postback.Page {
 	return postback.Page{Cursor: p.Cursor, Limit: p.Limit}
 }
 
-// readTime reads a bound in time; zero when none is given.
-func readTime(field, text string, now time.Time) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	at, err := postback.ParseWhen(text, now)
-	if err != nil {
-		message := err.Error()
-		if strings.Contains(text, " ") {
-			message += "; in a query, write + as %2B"
-		}
-		return time.Time{}, postback.Invalid(field, postback.CodeInvalid, "%s", message)
-	}
-	return at, nil
-}
-
-// readSpan reads both bounds of a range of time.
-func readSpan(prefix, since, until string, now time.Time) (from, to time.Time, err error) {
-	if from, err = readTime(prefix+"since", since, now); err != nil {
-		return from, to, err
-	}
-	if to, err = readTime(prefix+"until", until, now); err != nil {
-		return from, to, err
-	}
-	if !to.IsZero() && to.Before(from) {
-		return from, to, postback.Invalid(prefix+"until", postback.CodeInvalid, "is before since")
-	}
-	return from, to, nil
-}
-
 // readType checks a type or a pattern of types.
 func readType(field, pattern string) error {
 	if pattern == "" {

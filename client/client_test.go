@@ -146,7 +146,7 @@ func TestDeliveriesWalksPages(t *testing.T) {
 	})
 	filter := client.DeliveryFilter{
 		States: []postback.State{postback.Dead, postback.Parked},
-		Since:  &client.Time{Time: time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)},
+		Since:  postback.GivenTime(time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)),
 	}
 	var ids []string
 	var last error

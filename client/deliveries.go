@@ -7,8 +7,6 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
-	"strconv"
-	"time"
 
 	"github.com/waybillhq/waybill/postback"
 )
@@ -91,50 +89,14 @@ type AttemptResponse struct {
 	Truncated  bool              `json:"truncated" doc:"The body was longer than what is kept"`
 }
 
-// DeliveryFilter picks deliveries. What is nil does not filter; what is given
-// does, and the server refuses it when it is empty: new("") is never the same as
-// no filter.
-type DeliveryFilter struct {
-	States     []postback.State `json:"state,omitzero"`
-	Endpoint   *string          `json:"endpoint,omitempty"`
-	Publisher  *string          `json:"publisher,omitempty"`
-	Event      *string          `json:"event,omitempty"`
-	Type       *string          `json:"type,omitempty"` // a pattern such as "conversion.*"
-	Reference  *string          `json:"reference,omitempty"`
-	StatusCode *int             `json:"status_code,omitempty"`
-	Since      *Time            `json:"since,omitempty"` // created at or after
-	Until      *Time            `json:"until,omitempty"` // created before
-}
-
-func (f DeliveryFilter) query() url.Values {
-	query := url.Values{}
-	for _, state := range f.States {
-		query.Add("state", string(state))
-	}
-	if f.States != nil && len(f.States) == 0 {
-		query.Set("state", "") // given, and refused
-	}
-	for name, value := range map[string]*string{
-		"endpoint": f.Endpoint, "publisher": f.Publisher, "event": f.Event, "type": f.Type, "reference": f.Reference,
-	} {
-		if value != nil {
-			query.Set(name, *value)
-		}
-	}
-	if f.StatusCode != nil {
-		query.Set("status_code", strconv.Itoa(*f.StatusCode))
-	}
-	for name, at := range map[string]*Time{"since": f.Since, "until": f.Until} {
-		if at != nil {
-			query.Set(name, at.UTC().Format(time.RFC3339Nano))
-		}
-	}
-	return query
-}
+// DeliveryFilter picks deliveries. What is not given does not filter; what is given
+// does, and the server refuses it when it is empty: postback.Given("") is never the
+// same as no filter.
+type DeliveryFilter = postback.DeliveryQuery
 
 // ListDeliveries returns one page of deliveries, newest first.
 func (c *Client) ListDeliveries(ctx context.Context, filter DeliveryFilter, page PageRequest) (Page[Delivery], error) {
-	query := filter.query()
+	query := filter.Values()
 	putPage(query, page)
 	var answer Page[Delivery]
 	err := c.do(ctx, call{method: http.MethodGet, path: "/v1/deliveries", query: query}, &answer)

@@ -32,7 +32,7 @@ type Export struct {
 // Export streams the deliveries that the filter picks, newest first. The
 // client's timeout does not apply: bound it with ctx.
 func (c *Client) Export(ctx context.Context, filter DeliveryFilter, how ExportRequest) (*Export, error) {
-	query := filter.query()
+	query := filter.Values()
 	query.Set("format", how.Format)
 	put(query, "cursor", how.Cursor)
 	for name, given := range map[string]bool{"attempts": how.Attempts, "count": how.Count} {

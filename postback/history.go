@@ -2,24 +2,6 @@ package postback
 
 import "time"
 
-// DeliveryFilter picks deliveries; the zero value picks all, and fields are
-// joined by "and".
-type DeliveryFilter struct {
-	States     []State   `json:"states,omitempty"`
-	EndpointID string    `json:"endpoint_id,omitempty"`
-	Publisher  string    `json:"publisher,omitempty"`
-	EventID    string    `json:"event_id,omitempty"`
-	EventType  string    `json:"event_type,omitempty"` // a pattern, as endpoints write them
-	StatusCode int       `json:"status_code,omitempty"`
-	Reference  string    `json:"reference,omitempty"`
-	Since      time.Time `json:"since,omitzero"` // created at or after
-	Until      time.Time `json:"until,omitzero"` // created before
-	// EndedBefore keeps only deliveries that ended before this moment.
-	EndedBefore time.Time `json:"ended_before,omitzero"`
-	// NoTests leaves out deliveries of examples.
-	NoTests bool `json:"no_tests,omitempty"`
-}
-
 // EventFilter picks events; the zero value picks all.
 type EventFilter struct {
 	Publisher string

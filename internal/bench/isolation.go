@@ -160,7 +160,7 @@ func (i *isolation) makeOffender(ctx context.Context, one *offender, publisher s
 func (i *isolation) settle(ctx context.Context, ids []string) error {
 	deadline := time.Now().Add(i.Patience)
 	for _, id := range ids {
-		filter := client.DeliveryFilter{Endpoint: &id, States: []postback.State{postback.Pending, postback.Parked}}
+		filter := client.DeliveryFilter{Endpoint: postback.Given(id), States: []postback.State{postback.Pending, postback.Parked}}
 		for {
 			page, err := i.api.ListDeliveries(ctx, filter, client.PageRequest{Limit: 1})
 			if err != nil {

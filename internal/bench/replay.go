@@ -73,7 +73,7 @@ func (i *isolation) replayPart() *part {
 // beginReplay starts the job and waits until it has reopened something.
 func (i *isolation) beginReplay(ctx context.Context) error {
 	job, err := i.api.StartReplay(ctx, client.ReplayRequest{Filter: client.DeliveryFilter{
-		Endpoint: &i.history.endpoint, States: []postback.State{postback.Succeeded, postback.Dead},
+		Endpoint: postback.Given(i.history.endpoint), States: []postback.State{postback.Succeeded, postback.Dead},
 	}})
 	if err != nil {
 		return fmt.Errorf("start replay: %w", err)

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/waybillhq/waybill/client"
+	"github.com/waybillhq/waybill/postback"
 )
 
 func (p *program) eventCommand() *cobra.Command {
@@ -18,7 +19,7 @@ func (p *program) eventCommand() *cobra.Command {
 
 func (p *program) eventList() *cobra.Command {
 	var filter client.EventFilter
-	var span timeSpan
+	var since, until postback.Text
 	var chosen paging
 	cmd := &cobra.Command{
 		Use: "list", Short: "List events",
@@ -34,11 +35,11 @@ func (p *program) eventList() *cobra.Command {
 	flags.BoolVar(&filter.Rejected, "rejected", false, "only those that were refused on the queue")
 	flags.BoolVar(&filter.Unmatched, "unmatched", false, "only those that no endpoint wanted; alerts with --publisher @operator alone")
 	filters(cmd, "publisher", "type", "rejected", "unmatched")
-	span.add(cmd)
+	spanFlags(cmd, &since, &until)
 	chosen.add(cmd)
 	return p.online(cmd, func(ctx context.Context, c *client.Client, _ []string) error {
 		var err error
-		if filter.Since, filter.Until, err = span.read(); err != nil {
+		if filter.Since, filter.Until, err = readSpan(since, until); err != nil {
 			return err
 		}
 		return listing[client.StoredEvent]{

@@ -14,7 +14,8 @@ import (
 // deliverFlags say which events to match again.
 type deliverFlags struct {
 	filter client.EventFilter
-	span   timeSpan
+	since  postback.Text
+	until  postback.Text
 	dryRun bool
 	json   bool
 }
@@ -41,7 +42,7 @@ unmatched and is counted as such. Which endpoint cannot carry which event, and w
 	add.BoolVar(&flags.filter.Unmatched, "unmatched", false, "only those that no endpoint wanted")
 	add.BoolVar(&flags.dryRun, "dry-run", false, "only count")
 	filters(cmd, "publisher", "type", "unmatched")
-	flags.span.add(cmd)
+	spanFlags(cmd, &flags.since, &flags.until)
 	jsonFlag(cmd, &flags.json)
 	return p.online(cmd, func(ctx context.Context, c *client.Client, _ []string) error {
 		return p.deliverEvents(ctx, c, &flags)
@@ -51,7 +52,7 @@ unmatched and is counted as such. Which endpoint cannot carry which event, and w
 func (p *program) deliverEvents(ctx context.Context, c *client.Client, flags *deliverFlags) error {
 	filter := flags.filter
 	var err error
-	if filter.Since, filter.Until, err = flags.span.read(); err != nil {
+	if filter.Since, filter.Until, err = readSpan(flags.since, flags.until); err != nil {
 		return err
 	}
 	if filter == (client.EventFilter{}) {

@@ -63,7 +63,6 @@ answered. The exit code is 1 when the export is not complete.`,
 }
 
 func (f *exportFlags) check(terminal bool) error {
-	span := f.filter.span
 	switch {
 	case f.form.format != "csv" && f.form.format != "jsonl":
 		return usagef("--format %q is neither csv nor jsonl", f.form.format)
@@ -71,7 +70,7 @@ func (f *exportFlags) check(terminal bool) error {
 		return usagef("--resume needs --output, the file whose export goes on")
 	case f.compress && f.path == "" && terminal:
 		return usagef("--gzip does not write to a terminal; give --output, or a pipe")
-	case f.resume && (ago(span.since) || ago(span.until)):
+	case f.resume && (ago(f.filter.query.Since.String()) || ago(f.filter.query.Until.String())):
 		return usagef("--resume needs --since and --until as the times that they were when the export began: how long ago means another time now")
 	default:
 		return nil
@@ -80,8 +79,8 @@ func (f *exportFlags) check(terminal bool) error {
 
 // ago reports whether a bound in time moves with the clock.
 func ago(text string) bool {
-	before, err := timeFlag("", text, time.Unix(0, 0), time.Time{})
-	after, _ := timeFlag("", text, time.Unix(1, 0), time.Time{})
+	before, err := postback.ParseWhen(text, time.Unix(0, 0))
+	after, _ := postback.ParseWhen(text, time.Unix(1, 0))
 	return err == nil && !before.Equal(after)
 }
 
@@ -109,14 +108,14 @@ func notComplete(job *exportJob, flags *exportFlags, cause string) string {
 	}
 	text += fmt.Sprintf("\nthe same command with --resume goes on in %s", partialOf(flags.path))
 	for _, bound := range []struct {
-		name, given string
-		at          *client.Time
+		name      string
+		given, at postback.Text
 	}{
-		{"since", flags.filter.span.since, job.filter.Since},
-		{"until", flags.filter.span.until, job.filter.Until},
+		{"since", flags.filter.query.Since, job.filter.Since},
+		{"until", flags.filter.query.Until, job.filter.Until},
 	} {
-		if ago(bound.given) {
-			text += fmt.Sprintf(", with --%s %s", bound.name, bound.at.Format(time.RFC3339Nano))
+		if ago(bound.given.String()) {
+			text += fmt.Sprintf(", with --%s %s", bound.name, bound.at)
 		}
 	}
 	return text

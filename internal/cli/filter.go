@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,11 +16,10 @@ import (
 
 // filterFlags pick deliveries, for listing, export and replay alike.
 type filterFlags struct {
+	query      client.DeliveryFilter
 	offered    []postback.State
 	states     []string
-	texts      map[string]*string // by flag
 	statusCode int
-	span       timeSpan
 }
 
 // add adds the flags; note says of the states, which are those that the command
@@ -27,15 +28,13 @@ func (f *filterFlags) add(cmd *cobra.Command, offered []postback.State, note str
 	flags := cmd.Flags()
 	f.offered = offered
 	flags.StringSliceVar(&f.states, "state", nil, "only those in these `STATES`: "+joinStates(offered, ", ")+note)
-	f.texts = map[string]*string{
-		"endpoint":  flags.String("endpoint", "", "only those to this `ENDPOINT`"),
-		"publisher": flags.String("publisher", "", "only those of this `PUBLISHER`"),
-		"event":     flags.String("event", "", "only those of this `EVENT`"),
-		"type":      flags.String("type", "", "only those whose event type matches this `PATTERN`"),
-		"reference": flags.String("reference", "", "only those with this `REFERENCE`, such as the transaction's id (docs/schemes.md says which)"),
-	}
+	flags.Var(&f.query.Endpoint, "endpoint", "only those to this `ENDPOINT`")
+	flags.Var(&f.query.Publisher, "publisher", "only those of this `PUBLISHER`")
+	flags.Var(&f.query.Event, "event", "only those of this `EVENT`")
+	flags.Var(&f.query.Type, "type", "only those whose event type matches this `PATTERN`")
+	flags.Var(&f.query.Reference, "reference", "only those with this `REFERENCE`, such as the transaction's id (docs/schemes.md says which)")
 	flags.IntVar(&f.statusCode, "status-code", 0, "only those whose last answer had this HTTP `STATUS`")
-	f.span.add(cmd)
+	spanFlags(cmd, &f.query.Since, &f.query.Until)
 	filters(cmd, f.names()...)
 }
 
@@ -48,17 +47,10 @@ func (f *filterFlags) given(cmd *cobra.Command) bool {
 	return slices.ContainsFunc(f.names(), cmd.Flags().Changed)
 }
 
-// read makes the filter of the flags that are given.
+// read makes the filter of the flags that are given, with the times that they mean
+// now.
 func (f *filterFlags) read(cmd *cobra.Command) (client.DeliveryFilter, error) {
-	given := func(name string) *string {
-		if !cmd.Flags().Changed(name) {
-			return nil
-		}
-		return f.texts[name]
-	}
-	filter := client.DeliveryFilter{
-		Endpoint: given("endpoint"), Publisher: given("publisher"), Event: given("event"), Type: given("type"), Reference: given("reference"),
-	}
+	filter := f.query
 	for _, name := range f.states {
 		state := postback.State(name)
 		if !slices.Contains(f.offered, state) {
@@ -70,16 +62,14 @@ func (f *filterFlags) read(cmd *cobra.Command) (client.DeliveryFilter, error) {
 		if f.statusCode < 100 || f.statusCode > 599 {
 			return filter, usagef("invalid --status-code %d: use a status from 100 to 599", f.statusCode)
 		}
-		filter.StatusCode = &f.statusCode
+		filter.StatusCode = postback.Statuses{strconv.Itoa(f.statusCode)}
 	}
-	since, until, err := f.span.read()
-	if !since.IsZero() {
-		filter.Since = &since
+	picked, err := filter.Read("", time.Now().UTC())
+	if err != nil {
+		return filter, fmt.Errorf("read filter: %w", err)
 	}
-	if !until.IsZero() {
-		filter.Until = &until
-	}
-	return filter, err
+	filter.Since, filter.Until = postback.GivenTime(picked.Since), postback.GivenTime(picked.Until)
+	return filter, nil
 }
 
 // joinStates lists states, with a word of its own before the last one.
@@ -119,20 +109,18 @@ func checkFilters(cmd *cobra.Command) (err error) {
 	return err
 }
 
-// timeSpan is from --since to --until.
-type timeSpan struct{ since, until string }
-
-func (s *timeSpan) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&s.since, "since", "", "only those from this `TIME` on: "+timeForms)
-	cmd.Flags().StringVar(&s.until, "until", "", "only those before this `TIME`: "+timeForms)
+// spanFlags adds the bounds of a range of time.
+func spanFlags(cmd *cobra.Command, since, until *postback.Text) {
+	cmd.Flags().Var(since, "since", "only those from this `TIME` on: "+timeForms)
+	cmd.Flags().Var(until, "until", "only those before this `TIME`: "+timeForms)
 	filters(cmd, "since", "until")
 }
 
-func (s *timeSpan) read() (since, until client.Time, err error) {
-	now := time.Now().UTC()
-	if since.Time, err = timeFlag("since", s.since, now, time.Time{}); err != nil {
-		return since, until, err
+// readSpan reads the bounds of a range of time.
+func readSpan(since, until postback.Text) (from, to client.Time, err error) {
+	from.Time, to.Time, err = postback.ReadSpan("", since, until, time.Now().UTC())
+	if err != nil {
+		err = fmt.Errorf("read range of time: %w", err)
 	}
-	until.Time, err = timeFlag("until", s.until, now, time.Time{})
-	return since, until, err
+	return from, to, err
 }

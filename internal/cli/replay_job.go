@@ -151,16 +151,8 @@ func replayRow(job client.ReplayJob) []string {
 	}
 	return []string{
 		job.ID, state, strconv.Itoa(job.Matched), strconv.Itoa(job.Replayed), strconv.Itoa(job.Skipped), strconv.Itoa(job.Remaining),
-		rate, orNone(job.Filter.Publisher), orNone(job.Filter.Endpoint), when(job.CreatedAt), when(job.EndedAt),
+		rate, job.Filter.Publisher.String(), job.Filter.Endpoint.String(), when(job.CreatedAt), when(job.EndedAt),
 	}
-}
-
-// orNone is a text that may not be there.
-func orNone(text *string) string {
-	if text == nil {
-		return ""
-	}
-	return *text
 }
 
 func (p *program) replayWatch() *cobra.Command {

@@ -152,7 +152,7 @@ func registered(t *testing.T, s *server, r *receiver, retry postback.RetryPolicy
 // counted is how many deliveries of an endpoint are in a state.
 func counted(t *testing.T, s *server, endpointID string, state postback.State) int {
 	t.Helper()
-	page, err := s.ListDeliveries(t.Context(), client.DeliveryFilter{Endpoint: &endpointID, States: []postback.State{state}}, client.PageRequest{Limit: 500})
+	page, err := s.ListDeliveries(t.Context(), client.DeliveryFilter{Endpoint: postback.Given(endpointID), States: []postback.State{state}}, client.PageRequest{Limit: 500})
 	if err != nil {
 		t.Fatal(err)
 	}

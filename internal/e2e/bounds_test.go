@@ -38,7 +38,7 @@ func TestBoundsAreReachedAsTheDocumentSays(t *testing.T) {
 		events = append(events, client.Event{ID: fmt.Sprintf("ex-%d", i), Type: "exchange.finished", Publisher: "pub_1", Data: json.RawMessage(`{"publicId":"p1","status":"finished"}`)})
 	}
 	eventually(t, time.Minute, "the events are accepted", func() bool { _, err := s.SendBatch(t.Context(), events); return err == nil })
-	filter := client.DeliveryFilter{Publisher: new("pub_1"), States: []postback.State{postback.Dead}}
+	filter := client.DeliveryFilter{Publisher: postback.Given("pub_1"), States: []postback.State{postback.Dead}}
 	eventually(t, time.Minute, "the dead letters", func() bool {
 		counted, err := s.StartReplay(t.Context(), client.ReplayRequest{Filter: filter, DryRun: true})
 		return err == nil && counted.Matched == len(events)

@@ -150,7 +150,7 @@ func TestEveryReceiverAcceptsWhatTheAPIAccepts(t *testing.T) {
 // connection that fails on a busy machine is no refusal: it is tried again.
 func (s *stage) checkAll(t *testing.T, p *publisher) {
 	t.Helper()
-	stream, err := s.api.ExportDeliveries(t.Context(), client.DeliveryFilter{Endpoint: &p.endpoint}, "jsonl")
+	stream, err := s.api.ExportDeliveries(t.Context(), client.DeliveryFilter{Endpoint: postback.Given(p.endpoint)}, "jsonl")
 	if err != nil {
 		t.Fatal(err)
 	}

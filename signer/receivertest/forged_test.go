@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/waybillhq/waybill/client"
+	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/signer"
 )
 
@@ -19,7 +20,7 @@ const forgedPerReceiver = 5
 // Waybill: as they were, with a changed byte, and with another secret.
 func (s *stage) checkForgeries(t *testing.T, p *publisher) {
 	t.Helper()
-	page, err := s.api.ListDeliveries(t.Context(), client.DeliveryFilter{Endpoint: &p.endpoint}, client.PageRequest{Limit: forgedPerReceiver})
+	page, err := s.api.ListDeliveries(t.Context(), client.DeliveryFilter{Endpoint: postback.Given(p.endpoint)}, client.PageRequest{Limit: forgedPerReceiver})
 	if err != nil || len(page.Items) != forgedPerReceiver {
 		t.Fatalf("%d deliveries: %v", len(page.Items), err)
 	}

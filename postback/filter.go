@@ -1,0 +1,118 @@
+package postback
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// DeliveryFilter picks deliveries; the zero value picks all, and fields are
+// joined by "and". Ledgers keep it with replay jobs, as this JSON; callers write a
+// DeliveryQuery.
+type DeliveryFilter struct {
+	States     []State   `json:"states,omitempty"`
+	EndpointID string    `json:"endpoint_id,omitempty"`
+	Publisher  string    `json:"publisher,omitempty"`
+	EventID    string    `json:"event_id,omitempty"`
+	EventType  string    `json:"event_type,omitempty"` // a pattern, as endpoints write them
+	StatusCode int       `json:"status_code,omitempty"`
+	Reference  string    `json:"reference,omitempty"`
+	Since      time.Time `json:"since,omitzero"` // created at or after
+	Until      time.Time `json:"until,omitzero"` // created before
+	// EndedBefore keeps only deliveries that ended before this moment.
+	EndedBefore time.Time `json:"ended_before,omitzero"`
+	// NoTests leaves out deliveries of examples.
+	NoTests bool `json:"no_tests,omitempty"`
+}
+
+// DeliveryQuery is a DeliveryFilter as callers write it: in the parameters of a
+// query, in JSON and in flags, under the same names. What is not given does not
+// filter; what is given does, or Read refuses it.
+type DeliveryQuery struct {
+	States     Names[State] `json:"state,omitzero" query:"state,explode" nullable:"false" doc:"Repeated or separated by commas: pending, retrying, parked, succeeded, dead, cancelled"`
+	Endpoint   Text         `json:"endpoint,omitzero" query:"endpoint" doc:"An endpoint's id"`
+	Publisher  Text         `json:"publisher,omitzero" query:"publisher"`
+	Event      Text         `json:"event,omitzero" query:"event" doc:"An event's id"`
+	Type       Text         `json:"type,omitzero" query:"type" doc:"An event type or a pattern such as conversion.*"`
+	Reference  Text         `json:"reference,omitzero" query:"reference" doc:"What the endpoint's scheme names the event by, such as the transaction's id"`
+	StatusCode Statuses     `json:"status_code,omitzero" query:"status_code,explode" nullable:"false" doc:"The last answer's status"`
+	Since      Text         `json:"since,omitzero" query:"since" doc:"Created at or after: RFC 3339, a date, or an age (90m, 7d, 1w)"`
+	Until      Text         `json:"until,omitzero" query:"until" doc:"Created before"`
+}
+
+// Statuses are statuses of answers that were given. JSON has numbers for them, and a
+// single one without a list.
+type Statuses []string
+
+// MarshalJSON writes numbers.
+func (s Statuses) MarshalJSON() ([]byte, error) {
+	values := make([]any, len(s))
+	for i, status := range s {
+		values[i] = status
+		if number, err := strconv.Atoi(status); err == nil {
+			values[i] = number
+		}
+	}
+	if len(values) == 1 {
+		return json.Marshal(values[0]) //nolint:wrapcheck // text and numbers always marshal
+	}
+	return json.Marshal(values) //nolint:wrapcheck // text and numbers always marshal
+}
+
+// UnmarshalJSON reads one status or a list of them, as Names do.
+func (s *Statuses) UnmarshalJSON(text []byte) error {
+	*s = readNames[string](text)
+	return nil
+}
+
+// Query is the filter as a caller writes it, with times to the millisecond.
+func (f DeliveryFilter) Query() DeliveryQuery {
+	return DeliveryQuery{
+		States:     f.States,
+		Endpoint:   unlessZero(f.EndpointID, Given),
+		Publisher:  unlessZero(f.Publisher, Given),
+		Event:      unlessZero(f.EventID, Given),
+		Type:       unlessZero(f.EventType, Given),
+		Reference:  unlessZero(f.Reference, Given),
+		StatusCode: unlessZero(f.StatusCode, func(code int) Statuses { return Statuses{strconv.Itoa(code)} }),
+		Since:      unlessZero(f.Since, givenStamp),
+		Until:      unlessZero(f.Until, givenStamp),
+	}
+}
+
+func givenStamp(at time.Time) Text { return Given(at.UTC().Format("2006-01-02T15:04:05.000Z")) }
+
+// unlessZero gives a value of a filter, but for the zero, which leaves it open.
+func unlessZero[T comparable, G any](value T, give func(T) G) (given G) {
+	var zero T
+	if value != zero {
+		given = give(value)
+	}
+	return given
+}
+
+// Values are the parameters of a query. Nothing that was given is left out.
+func (q DeliveryQuery) Values() url.Values {
+	text, _ := json.Marshal(q) // texts and lists of them always marshal
+	var given map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	_ = decoder.Decode(&given)
+	values := url.Values{}
+	for name, value := range given {
+		several, isList := value.([]any)
+		switch {
+		case !isList:
+			values.Set(name, fmt.Sprint(value))
+		case len(several) == 0:
+			values.Set(name, "") // given, and refused
+		}
+		for _, one := range several {
+			values.Add(name, fmt.Sprint(one))
+		}
+	}
+	return values
+}

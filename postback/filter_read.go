@@ -1,0 +1,141 @@
+package postback
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Read makes the filter of what was given: CodeInvalid with the name of a field and
+// what to give instead. The prefix goes before names of fields, and now is what
+// ages are counted back from.
+func (q DeliveryQuery) Read(prefix string, now time.Time) (DeliveryFilter, error) {
+	r := filterReader{prefix: prefix, now: now}
+	filter := DeliveryFilter{
+		States:     r.states("state", q.States),
+		EndpointID: r.text("endpoint", q.Endpoint),
+		Publisher:  r.text("publisher", q.Publisher),
+		EventID:    r.text("event", q.Event),
+		EventType:  r.pattern("type", q.Type),
+		Reference:  r.text("reference", q.Reference),
+		StatusCode: r.status("status_code", q.StatusCode),
+	}
+	filter.Since, filter.Until = r.span(q.Since, q.Until)
+	return filter, r.err
+}
+
+// ReadSpan reads the bounds of a range of time, each of which may be left out.
+func ReadSpan(prefix string, since, until Text, now time.Time) (from, to time.Time, err error) {
+	r := filterReader{prefix: prefix, now: now}
+	from, to = r.span(since, until)
+	return from, to, r.err
+}
+
+// filterReader reads what was given of a filter, up to the first error.
+type filterReader struct {
+	prefix string
+	now    time.Time
+	err    error
+}
+
+func (r *filterReader) refuse(field, format string, args ...any) {
+	r.keep(Invalid(r.prefix+field, CodeInvalid, format, args...))
+}
+
+func (r *filterReader) keep(err error) {
+	if r.err == nil {
+		r.err = err
+	}
+}
+
+func (r *filterReader) text(field string, given Text) string {
+	if given == Given("") {
+		r.refuse(field, "has no value; give one or leave it out")
+	}
+	if err := CheckText(r.prefix+field, given.text); err != nil {
+		r.keep(err)
+	}
+	return given.text
+}
+
+func (r *filterReader) pattern(field string, given Text) string {
+	text := r.text(field, given)
+	if text == "" {
+		return text
+	}
+	if err := CheckPattern(r.prefix+field, text); err != nil {
+		r.keep(err)
+	}
+	return text
+}
+
+// each reads the names of a list, each of which may be several that are separated by
+// commas, and none of which is kept twice.
+func each[T ~string, V comparable](r *filterReader, field string, given []T, read func(name string) V) (values []V) {
+	if given != nil && len(given) == 0 {
+		r.refuse(field, "is an empty list: name at least one, or leave the field out")
+	}
+	for _, some := range given {
+		for name := range strings.SplitSeq(string(some), ",") {
+			if value := read(strings.TrimSpace(name)); !slices.Contains(values, value) {
+				values = append(values, value)
+			}
+		}
+	}
+	return values
+}
+
+func (r *filterReader) states(field string, given Names[State]) []State {
+	return each(r, field, given, func(name string) State {
+		if !slices.Contains(States(), State(name)) {
+			r.refuse(field, "invalid state %.60q: use pending, retrying, parked, succeeded, dead or cancelled", name)
+		}
+		return State(name)
+	})
+}
+
+func (r *filterReader) status(field string, given Statuses) (code int) {
+	codes := each(r, field, given, func(text string) int {
+		code, err := strconv.Atoi(text)
+		switch {
+		case err != nil:
+			r.refuse(field, "invalid value %.60q: use a whole number", text)
+		case code < 100:
+			r.refuse(field, "invalid value %d: use a number >= 100", code)
+		case code > 599:
+			r.refuse(field, "invalid value %d: use a number <= 599", code)
+		}
+		return code
+	})
+	if len(codes) > 1 {
+		r.refuse(field, "is given more than once")
+	}
+	if len(codes) > 0 {
+		code = codes[0]
+	}
+	return code
+}
+
+func (r *filterReader) span(since, until Text) (from, to time.Time) {
+	from, to = r.moment("since", since), r.moment("until", until)
+	if !to.IsZero() && to.Before(from) {
+		r.refuse("until", "is before since")
+	}
+	return from, to
+}
+
+func (r *filterReader) moment(field string, given Text) time.Time {
+	text := r.text(field, given)
+	if text == "" {
+		return time.Time{}
+	}
+	at, err := ParseWhen(text, r.now)
+	switch {
+	case err != nil && strings.Contains(text, " "):
+		r.refuse(field, "%v; in a query, write + as %%2B", err)
+	case err != nil:
+		r.refuse(field, "%v", err)
+	}
+	return at
+}
