@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net"
 	"net/http"
 	"net/url"
@@ -124,9 +125,19 @@ func (c *Client) do(ctx context.Context, what call, answer any) error {
 		return nil
 	}
 	if err := json.NewDecoder(io.LimitReader(response.Body, maxAnswer)).Decode(answer); err != nil {
-		return fmt.Errorf("read the answer of %s %s: %w", what.method, what.path, err)
+		return fmt.Errorf("read the answer of %s %s: %w", what.method, what.path, notWaybill(response, err))
 	}
 	return nil
+}
+
+// notWaybill says of an answer that cannot be read when it is that of another
+// kind of server.
+func notWaybill(response *http.Response, err error) error {
+	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
+	if kind == "application/json" {
+		return err
+	}
+	return fmt.Errorf("it is %q and not JSON: is %s a Waybill?", kind, response.Request.URL.Host)
 }
 
 // readRest reads what a decoder leaves of an answer, its end above all: only

@@ -83,6 +83,18 @@ func TestAnswersOfStrangers(t *testing.T) {
 	}
 }
 
+// Somebody else's page with status 200 is no answer.
+func TestPageOfAStranger(t *testing.T) {
+	t.Parallel()
+	c := setup(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = io.WriteString(w, "<html>")
+	})
+	if _, err := c.ListSchemes(t.Context()); err == nil || !strings.Contains(err.Error(), `it is "text/html" and not JSON: is 127.0.0.1:`) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestErrorsKeepTheKey(t *testing.T) {
 	t.Parallel()
 	c, err := client.New("http://127.0.0.1:1", testKey, client.WithTimeout(time.Second))

@@ -52,7 +52,7 @@ failed again since are dead letters like any other: the next job picks them.`,
 	}
 	flags.filter.add(cmd, endedStates(), " (default: dead)")
 	add := cmd.Flags()
-	add.Float64Var(&flags.rate, "rate", 0, "deliveries to reopen per second (default: as fast as the server replays, --replay-rate)")
+	add.Float64Var(&flags.rate, "rate", 0, "`NUMBER` of deliveries to reopen per second (default: as fast as the server replays, --replay-rate)")
 	add.BoolVar(&flags.dryRun, "dry-run", false, "only count what the filters pick")
 	add.BoolVar(&flags.noWait, "no-wait", false, "do not wait for the job's end")
 	add.BoolVar(&flags.yes, "yes", false, "do not ask")
@@ -79,7 +79,10 @@ failed again since are dead letters like any other: the next job picks them.`,
 func (p *program) replayIDs(ctx context.Context, c *client.Client, ids []string, asJSON bool) error {
 	replayed := []client.Delivery{}
 	var failed []error
-	for _, id := range ids {
+	for place, id := range ids {
+		if slices.Contains(ids[:place], id) {
+			continue
+		}
 		delivery, err := c.ReplayDelivery(ctx, id)
 		var problem *client.Problem
 		switch {

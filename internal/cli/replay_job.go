@@ -162,16 +162,24 @@ func (p *program) replayWatch() *cobra.Command {
 		Example: "  waybill replay watch rpl_0198c0de00007000800000000000ab12",
 		Args:    takes("REPLAY"),
 	}
-	return p.replayJob(cmd, func(c *client.Client, ctx context.Context, id string) (client.ReplayJob, error) {
-		job, err := c.GetReplay(ctx, id)
+	return p.replayJob(cmd, func(ctx context.Context, c *client.Client, id string) (client.ReplayJob, error) {
+		job, err := getReplay(ctx, c, id)
 		if err != nil {
-			return job, fmt.Errorf("get replay: %w", err)
+			return job, err
 		}
 		if job, err = p.watch(ctx, c, job); err != nil {
 			return job, err
 		}
-		return c.GetReplay(ctx, id)
+		return getReplay(ctx, c, id)
 	})
+}
+
+func getReplay(ctx context.Context, c *client.Client, id string) (client.ReplayJob, error) {
+	job, err := c.GetReplay(ctx, id)
+	if err != nil {
+		return job, fmt.Errorf("get replay: %w", err)
+	}
+	return job, nil
 }
 
 func (p *program) replayShow() *cobra.Command {
@@ -181,7 +189,7 @@ func (p *program) replayShow() *cobra.Command {
 		Example: "  waybill replay show rpl_0198c0de00007000800000000000ab12",
 		Args:    takes("REPLAY"),
 	}
-	return p.replayJob(cmd, (*client.Client).GetReplay)
+	return p.replayJob(cmd, getReplay)
 }
 
 func (p *program) replayCancel() *cobra.Command {
@@ -191,16 +199,22 @@ func (p *program) replayCancel() *cobra.Command {
 		Example: "  waybill replay cancel rpl_0198c0de00007000800000000000ab12",
 		Args:    takes("REPLAY"),
 	}
-	return p.replayJob(cmd, (*client.Client).CancelReplay)
+	return p.replayJob(cmd, func(ctx context.Context, c *client.Client, id string) (client.ReplayJob, error) {
+		job, err := c.CancelReplay(ctx, id)
+		if err != nil {
+			return job, fmt.Errorf("cancel replay: %w", err)
+		}
+		return job, nil
+	})
 }
 
-func (p *program) replayJob(cmd *cobra.Command, call func(*client.Client, context.Context, string) (client.ReplayJob, error)) *cobra.Command {
+func (p *program) replayJob(cmd *cobra.Command, call func(context.Context, *client.Client, string) (client.ReplayJob, error)) *cobra.Command {
 	var asJSON bool
 	jsonFlag(cmd, &asJSON)
 	return p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
-		job, err := call(c, ctx, args[0])
+		job, err := call(ctx, c, args[0])
 		if err != nil {
-			return fmt.Errorf("%s replay: %w", cmd.Name(), err)
+			return err
 		}
 		return p.showReplay(job, asJSON)
 	})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/waybillhq/waybill/client"
 	"github.com/waybillhq/waybill/internal/schemes"
+	"github.com/waybillhq/waybill/signer"
 )
 
 func (p *program) schemeCommand() *cobra.Command {
@@ -24,17 +25,17 @@ func (p *program) schemeCreate() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "create FILE", Short: "Declare a scheme",
-		Long: `Declare a scheme from a file in YAML or JSON. Endpoints can choose it at once, and
-it never changes under them: what is different needs another name. Try it out
-before with "waybill sign --scheme-file FILE".`,
+		Long: `Declare a scheme from a file in YAML or JSON, or with - from standard input. Endpoints
+can choose it at once, and it never changes under them: what is different needs another
+name. Try it out before with "waybill sign --scheme-file FILE".`,
 		Example: "  waybill scheme create acme.yaml",
 		Args:    takes("FILE"),
 	}
 	jsonFlag(cmd, &asJSON)
 	return p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
-		definition, err := schemes.LoadFile(args[0])
+		definition, err := p.declaration(args[0])
 		if err != nil {
-			return usagef("%v", err)
+			return err
 		}
 		declaration, err := json.Marshal(definition.Declaration())
 		if err != nil {
@@ -57,6 +58,19 @@ before with "waybill sign --scheme-file FILE".`,
 			[2]string{"source", made.Source})
 		return nil
 	})
+}
+
+// declaration reads a scheme from a file, or from standard input.
+func (p *program) declaration(file string) (definition *signer.Definition, err error) {
+	if file == "-" {
+		definition, err = schemes.Read("standard input", p.in)
+	} else {
+		definition, err = schemes.LoadFile(file)
+	}
+	if err != nil {
+		return nil, usagef("%v", err)
+	}
+	return definition, nil
 }
 
 func (p *program) schemeList() *cobra.Command {

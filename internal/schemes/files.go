@@ -68,11 +68,16 @@ func compile(dir fs.FS, name, shown string) (*signer.Definition, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", shown, err)
 	}
-	definition, err := Parse(shown, text)
+	return Parse(shown, text)
+}
+
+// Read compiles the declaration that a reader holds, with the errors of Parse.
+func Read(shown string, from io.Reader) (*signer.Definition, error) {
+	text, err := readAll(from)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read %s: %w", shown, err)
 	}
-	return definition, nil
+	return Parse(shown, text)
 }
 
 func readFile(dir fs.FS, name string) ([]byte, error) {
@@ -80,8 +85,13 @@ func readFile(dir fs.FS, name string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open: %w", err)
 	}
-	text, err := io.ReadAll(io.LimitReader(file, largestFile+1))
-	if err = errors.Join(err, file.Close()); err != nil {
+	text, err := readAll(file)
+	return text, errors.Join(err, file.Close())
+}
+
+func readAll(from io.Reader) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(from, largestFile+1))
+	if err != nil {
 		return nil, fmt.Errorf("read: %w", err)
 	}
 	if len(text) > largestFile {
