@@ -35,8 +35,8 @@ func (d *Definition) Source() string { return d.about.Source }
 
 // Declaration returns what the scheme was made from, for those who want to make
 // another one out of it. Its lists are the definition's own: copy them before
-// changing them. That of standard-webhooks, which is not declared, says no more
-// than its name, its source and its methods.
+// changing them. That of standard-webhooks says what is signed with a symmetric
+// secret; its body and its private keys are code, so it does not compile.
 func (d *Definition) Declaration() Declaration { return d.about }
 
 // Methods returns the HTTP methods that the scheme allows, its default first.

@@ -16,6 +16,9 @@ func (w *Worker) Diagnose(ctx context.Context, endpointID string, attempt postba
 		return nil
 	}
 	sent := diagnose.Sent{Attempt: attempt, Endpoint: endpoint}
+	if scheme, err := w.sign.schemes.Define(endpoint.Scheme); err == nil {
+		sent.Scheme = scheme
+	}
 	for _, sealed := range endpoint.Secrets {
 		if len(sealed.Sealed) == 0 {
 			continue // forgotten

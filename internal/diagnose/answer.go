@@ -6,12 +6,14 @@ import (
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/signer"
 )
 
 // Sent is an attempt that was made, and what it was made with.
 type Sent struct {
 	Attempt  postback.Attempt
 	Endpoint postback.Endpoint
+	Scheme   signer.Scheme // of the endpoint; nil when it is not known
 	Signing  []string      // the secrets that signed
 	Others   []OtherSecret // the endpoint's that did not
 }
@@ -145,7 +147,7 @@ func (s Sent) guarded() []postback.Finding {
 // traps are what receivers of a scheme stumble over.
 func (s Sent) traps() []postback.Finding {
 	found := s.secretTrap()
-	if parameterOf(s.Endpoint.Scheme) == "" {
+	if parameterOf(s.Scheme) == "" {
 		return found
 	}
 	p := readPlace(s.Attempt.Request.URL)

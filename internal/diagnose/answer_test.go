@@ -14,7 +14,9 @@ import (
 
 	"github.com/waybillhq/waybill/internal/diagnose"
 	"github.com/waybillhq/waybill/internal/egress"
+	"github.com/waybillhq/waybill/internal/schemes"
 	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/signer"
 )
 
 func noon() time.Time { return time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC) }
@@ -31,6 +33,7 @@ func refusedBy(t rapid.TB, scheme string, status int, body string, headers ...st
 			},
 			Response: &postback.Response{Headers: map[string]string{}, Body: []byte(body)},
 		},
+		Scheme:   definitionOf(t, scheme),
 		Endpoint: postback.Endpoint{Scheme: scheme, Secrets: []postback.SealedSecret{{Version: 1, CreatedAt: noon().Add(-time.Hour)}}},
 		Signing:  []string{urlSecret},
 	}
@@ -41,6 +44,14 @@ func refusedBy(t rapid.TB, scheme string, status int, body string, headers ...st
 		sent.Attempt.Response.Headers[headers[i]] = headers[i+1]
 	}
 	return sent
+}
+
+func definitionOf(t rapid.TB, scheme string) *signer.Definition {
+	definition, err := signer.Define(scheme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return definition
 }
 
 // expectFirst wants a finding to come first.
@@ -106,6 +117,22 @@ func TestAnswerReadsOtherSchemesToo(t *testing.T) {
 
 	exchange := refusedBy(t, "simpleswap", 400, sha1Of(messageID+"_finished_exchange_1001_"+urlSecret))
 	expectFirst(t, diagnose.Answer(exchange), "part_order")
+}
+
+func TestAnswerReadsDeclaredSchemesToo(t *testing.T) {
+	t.Parallel()
+	catalogue, err := schemes.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tapjoy, err := catalogue.Define("tapjoy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := refusedBy(t, "besitos", 403, "expected "+plain(md5.New, "u:i-1:150:"+urlSecret))
+	sent.Scheme, sent.Endpoint.Scheme = tapjoy, tapjoy.Name()
+	sent.Attempt.Request.URL = "https://publisher.example.com/?id=i-1&snuid=u&currency=150&verifier=" + plain(md5.New, "i-1:u:150:"+urlSecret)
+	expectFirst(t, diagnose.Answer(sent), "part_order")
 }
 
 func TestAnswerGoesByTheStatus(t *testing.T) {

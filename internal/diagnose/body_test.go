@@ -105,6 +105,9 @@ func TestExplainFindsTheMistakeInStandardWebhooks(t *testing.T) {
 	const before = "msg_1." + hookTime + "."
 	inHex := hook(hookKey, "")
 	inHex.Header.Set("Webhook-Signature", "v1,"+hmac256(hookKey, before+hookBody))
+	bare, later := hook(hookKey, before+hookBody), hook(hookKey, before+hookBody+"\n")
+	bare.Header.Set("Webhook-Signature", strings.TrimPrefix(bare.Header.Get("Webhook-Signature"), "v1,"))
+	later.Header.Set("Webhook-Signature", "v1a,AAAA "+later.Header.Get("Webhook-Signature"))
 	tests := map[string]struct {
 		code     string
 		received signer.Received
@@ -121,6 +124,8 @@ func TestExplainFindsTheMistakeInStandardWebhooks(t *testing.T) {
 		"line break":           {"body_white_space", hook(hookKey, before+hookBody+"\n")},
 		"body read before":     {"body_empty", hook(hookKey, before)},
 		"hex":                  {"signature_hex", inHex},
+		"bare":                 {"signature_prefix_missing", bare},
+		"second of two":        {"body_white_space", later},
 		"numbers, key as text": {"body_numbers+secret_not_decoded", hook(hookSecret(), before+`{"test":1.5,"name":"a/b é"}`)},
 	}
 	for name, tt := range tests {

@@ -17,7 +17,7 @@ const computedIf = "the answer shows the signature that the receiver computed, a
 // echoed looks for signatures in the answer, such as "expected abc, got def",
 // and says with which mistake the receiver comes to one.
 func (s Sent) echoed() []postback.Finding {
-	f, known := formulaOf(s.Endpoint.Scheme)
+	f, known := formulaOf(s.Scheme)
 	if !known || s.Attempt.Response == nil || len(s.Signing) == 0 {
 		return nil
 	}
@@ -40,7 +40,7 @@ func (s Sent) echoed() []postback.Finding {
 			g.bases = append(g.bases, b)
 		}
 	}
-	mistakes, found := newSearch(newComputed(f.right(), seen)).run(g.bases)
+	mistakes, found := newSearch(newComputed(f.algorithm, seen)).run(g.bases)
 	if !found {
 		return nil
 	}
@@ -55,7 +55,7 @@ func (s Sent) echoed() []postback.Finding {
 // clauses of those speak of one that was received.
 func ofWriting(m mistake) bool {
 	switch m.code {
-	case "signature_upper_case", "signature_hex", "signature_base64", "signature_base64_of_hex", "signature_truncated":
+	case "signature_upper_case", "signature_lower_case", "signature_form", "signature_hex", "signature_base64", "signature_base64_of_hex", "signature_truncated":
 		return true
 	default:
 		return false

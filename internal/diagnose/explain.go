@@ -50,10 +50,10 @@ func explain(name string, scheme signer.Scheme, received signer.Received, secret
 	if scheme.Verify(received, secrets, time.Time{}) == nil {
 		return []postback.Finding{refusalOf(err)}, spent
 	}
-	if other, found := signedByOther(name, received, secrets); found {
+	if other, found := signedByOther(name, scheme, received, secrets); found {
 		return []postback.Finding{other}, spent
 	}
-	c := ask(name, scheme, received, secrets)
+	c := ask(scheme, received, secrets)
 	spent.judge = c.judge
 	if mistakes, found := spent.run(c.bases); found {
 		return masked([]postback.Finding{finding(holdsIf, mistakes)}, secrets), spent
@@ -93,19 +93,18 @@ func refusalOf(err error) postback.Finding {
 
 // signedByOther looks for a scheme of the signer package whose signature holds,
 // as it came or under the name that this scheme's signature has.
-func signedByOther(name string, received signer.Received, secrets []string) (postback.Finding, bool) {
-	own := parameterOf(name)
-	for _, other := range signer.Names() {
-		scheme, err := signer.Lookup(other)
-		if err != nil || other == name {
+func signedByOther(name string, scheme signer.Scheme, received signer.Received, secrets []string) (postback.Finding, bool) {
+	own := parameterOf(scheme)
+	for _, other := range signer.BuiltIn() {
+		if other.Name() == name {
 			continue
 		}
-		if scheme.Verify(received, secrets, time.Time{}) == nil {
-			return postback.Finding{Code: CodeOtherScheme, Message: "the request is signed, with this secret, in the scheme " + other + " and not in " + name}, true
+		if other.Verify(received, secrets, time.Time{}) == nil {
+			return postback.Finding{Code: CodeOtherScheme, Message: "the request is signed, with this secret, in the scheme " + other.Name() + " and not in " + name}, true
 		}
 		renamed, ok := rename(received, own, parameterOf(other))
-		if ok && scheme.Verify(renamed, secrets, time.Time{}) == nil {
-			return postback.Finding{Code: CodeOtherScheme, Message: "the parameter " + own + " holds the signature, with this secret, of the scheme " + other + " and not of " + name}, true
+		if ok && other.Verify(renamed, secrets, time.Time{}) == nil {
+			return postback.Finding{Code: CodeOtherScheme, Message: "the parameter " + own + " holds the signature, with this secret, of the scheme " + other.Name() + " and not of " + name}, true
 		}
 	}
 	return postback.Finding{}, false

@@ -45,19 +45,20 @@ const (
 
 // algorithm is a hash function.
 type algorithm struct {
-	name string
-	make func() hash.Hash
-	size int // bytes of a digest
+	name     string
+	declared string // its name in declarations; empty for one that none can name
+	make     func() hash.Hash
+	size     int // bytes of a digest
 }
 
 func algorithms() []algorithm {
 	return []algorithm{
-		{"MD5", md5.New, md5.Size},
-		{"SHA-1", sha1.New, sha1.Size},
-		{"SHA-224", sha256.New224, sha256.Size224},
-		{"SHA-256", sha256.New, sha256.Size},
-		{"SHA-384", sha512.New384, sha512.Size384},
-		{"SHA-512", sha512.New, sha512.Size},
+		{"MD5", "md5", md5.New, md5.Size},
+		{"SHA-1", "sha1", sha1.New, sha1.Size},
+		{"SHA-224", "", sha256.New224, sha256.Size224},
+		{"SHA-256", "sha256", sha256.New, sha256.Size},
+		{"SHA-384", "", sha512.New384, sha512.Size384},
+		{"SHA-512", "sha512", sha512.New, sha512.Size},
 	}
 }
 

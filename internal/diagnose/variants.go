@@ -8,11 +8,6 @@ import (
 	"github.com/waybillhq/waybill/signer"
 )
 
-// stated is a scheme that tells how it was declared.
-type stated interface {
-	Declaration() signer.Declaration
-}
-
 // variant is a scheme with one mistake in its formula.
 type variant struct {
 	mistake

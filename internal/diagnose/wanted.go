@@ -12,13 +12,17 @@ import (
 // bits, which none of a few thousand trials hits by chance.
 const shortestMatch = 16
 
-// form is how a scheme writes its signatures.
-type form int
+// form is how a scheme writes its signatures, as declarations name it.
+type form string
 
 const (
-	hexForm form = iota
-	base64Form
+	hexForm       form = "hex"
+	upperHexForm  form = "hex-upper"
+	base64Form    form = "base64"
+	base64URLForm form = "base64url"
 )
+
+func (f form) isHex() bool { return f == hexForm || f == upperHexForm }
 
 // wanted is a signature that was received, in lowercase hex.
 type wanted struct {
@@ -52,9 +56,11 @@ func readWanted(text string, right form) []wanted {
 
 func hexMistakes(text string, right form) []mistake {
 	switch {
-	case right == base64Form:
+	case !right.isHex():
 		return []mistake{{"signature_hex", "the signature were written in base64 instead of hex", ""}}
-	case strings.ToLower(text) != text:
+	case right == upperHexForm && strings.ToUpper(text) != text:
+		return []mistake{{"signature_lower_case", "the signature were written in upper-case hex digits", ""}}
+	case right == hexForm && strings.ToLower(text) != text:
 		return []mistake{{"signature_upper_case", "the signature were written in lower-case hex digits", ""}}
 	default:
 		return nil
@@ -80,8 +86,13 @@ func readBase64(text string, right form, given []mistake) []wanted {
 			"base64 were not put around the signature's hex digits", "",
 		})}}
 	}
-	if right == hexForm {
+	switch {
+	case right.isHex():
 		given = append(given, mistake{"signature_base64", "the signature were written in hex instead of base64", ""})
+	case right == base64Form && strings.ContainsAny(text, "-_"):
+		given = append(given, mistake{"signature_form", "the signature were written in base64 with + and / instead of - and _", ""})
+	case right == base64URLForm && strings.ContainsAny(text, "+/= "):
+		given = append(given, mistake{"signature_form", "the signature were written in base64url: with - and _, and without padding", ""})
 	}
 	return []wanted{{hex.EncodeToString(raw), given}}
 }
