@@ -51,9 +51,6 @@ func (f *replayFilter) check() error {
 	}
 }
 
-// replayFilterView is a filter as the API shows it.
-type replayFilterView struct{ postback.DeliveryQuery }
-
 // describeFilters says what is otherwise with filters in JSON than in a query: a single
 // name may stand without a list, no text is empty, a state is one that a delivery ends
 // in, and what is shown explains itself.

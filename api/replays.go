@@ -18,35 +18,13 @@ type replayInput struct {
 	} `nameHint:"ReplayBody"`
 }
 
-// replayView is a replay job as the API shows it.
-type replayView struct {
-	ID        string                   `json:"id"`
-	State     postback.ReplayState     `json:"state" enum:"running,done,cancelled"`
-	Filter    replayFilterView         `json:"filter"`
-	Rate      float64                  `json:"rate,omitempty"`
-	DryRun    bool                     `json:"dry_run,omitempty"`
-	Matched   int                      `json:"matched" doc:"Deliveries that the filter picked when the job was made; grows until collected"`
-	Collected bool                     `json:"collected" doc:"All that the filter picked is known, so matched is final"`
-	Replayed  int                      `json:"replayed" doc:"Deliveries that this job opened again"`
-	Skipped   int                      `json:"skipped" doc:"Deliveries that were not opened again when their turn came"`
-	Skips     postback.ReplaySkips     `json:"skipped_reasons,omitzero" doc:"Why: endpoint_deleted, moved_on (replayed otherwise before), removed (purged before)"`
-	Groups    []postback.DeliveryGroup `json:"groups,omitempty" nullable:"false" doc:"Of a dry run: what it counted, by endpoint, state and reason, the largest first; 1000 at most"`
-	// Outcomes are of one job that is asked for.
-	Outcomes *postback.ReplayOutcomes `json:"outcomes,omitempty" doc:"What became of the deliveries that were opened again; not in listings"`
-	// Counting millions would take longer than a caller waits.
-	OutcomesOmitted bool        `json:"outcomes_omitted,omitempty" doc:"There were too many deliveries to count outcomes in time; ask again later, or list deliveries"`
-	Remaining       int         `json:"remaining" doc:"Deliveries of matched whose turn has not come"`
-	CreatedAt       client.Time `json:"created_at"`
-	EndedAt         client.Time `json:"ended_at,omitzero"`
-}
-
 type replayOutput struct {
-	Body replayView
+	Body client.ReplayJob
 }
 
-func replayOf(job postback.ReplayJob) replayView {
-	view := replayView{
-		ID: job.ID, State: job.State, Filter: replayFilterView{job.Filter.Query()}, Rate: job.Rate, DryRun: job.DryRun,
+func replayOf(job postback.ReplayJob) client.ReplayJob {
+	view := client.ReplayJob{
+		ID: job.ID, State: job.State, Filter: job.Filter.Query(), Rate: job.Rate, DryRun: job.DryRun,
 		Matched: job.Matched, Collected: job.Collected, Replayed: job.Replayed, Skipped: job.Skipped, Skips: job.Skips, Groups: job.Groups,
 		CreatedAt: stamp(job.CreatedAt), EndedAt: stamp(job.EndedAt),
 	}
@@ -117,7 +95,7 @@ type replaysInput struct {
 	PageInput
 }
 
-func (s *server) listReplays(ctx context.Context, input *replaysInput) (*listOutput[replayView], error) {
+func (s *server) listReplays(ctx context.Context, input *replaysInput) (*listOutput[client.ReplayJob], error) {
 	publisher, err := scope(ctx, "publisher", input.Publisher)
 	if err != nil {
 		return nil, err

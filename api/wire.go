@@ -36,17 +36,18 @@ func schemaName(t reflect.Type, hint string) string {
 		"Blocked":         "BlockedView",
 		"CreatedKey":      "NewKey",
 		"Delivery":        "DeliveryView",
+		"DeliveryQuery":   "ReplayFilterView",
 		"EndpointHealth":  "EndpointHealthView",
-
-		"Example":    "ExampleView",
-		"FieldError": "FieldProblem",
-		"Key":        "KeyView",
-		"KeySpec":    "KeyBody",
-		"Latency":    "LatencyView",
-		"Rematch":    "RematchView",
-		"Scheme":     "SchemeView",
-		"Traffic":    "TrafficView",
-		"Waiting":    "WaitingView",
+		"Example":         "ExampleView",
+		"FieldError":      "FieldProblem",
+		"Key":             "KeyView",
+		"KeySpec":         "KeyBody",
+		"Latency":         "LatencyView",
+		"Rematch":         "RematchView",
+		"ReplayJob":       "ReplayView",
+		"Scheme":          "SchemeView",
+		"Traffic":         "TrafficView",
+		"Waiting":         "WaitingView",
 	}[name], name)
 	if listed {
 		return "List" + name

@@ -18,23 +18,22 @@ type ReplayRequest struct {
 
 // ReplayJob is a replay and how far it got.
 type ReplayJob struct {
-	ID        string               `json:"id"`
-	State     postback.ReplayState `json:"state"`
-	Filter    DeliveryFilter       `json:"filter"`
-	Rate      float64              `json:"rate,omitempty"`
-	DryRun    bool                 `json:"dry_run,omitempty"`
-	Matched   int                  `json:"matched"`   // what the filter picked; grows until Collected
-	Collected bool                 `json:"collected"` // Matched is final
-	Replayed  int                  `json:"replayed"`
-	Skipped   int                  `json:"skipped"` // not opened again when their turn came
-	Skips     postback.ReplaySkips `json:"skipped_reasons,omitzero"`
-	Remaining int                  `json:"remaining"` // of Matched
-	// Groups are what a dry run counted, the largest first.
-	Groups []postback.DeliveryGroup `json:"groups,omitempty"`
-	// Outcomes say what became of what was opened again; GetReplay fills them in.
-	Outcomes *postback.ReplayOutcomes `json:"outcomes,omitempty"`
-	// OutcomesOmitted: there were too many to count in time.
-	OutcomesOmitted bool `json:"outcomes_omitted,omitempty"`
+	ID        string                   `json:"id"`
+	State     postback.ReplayState     `json:"state" enum:"running,done,cancelled"`
+	Filter    DeliveryFilter           `json:"filter"`
+	Rate      float64                  `json:"rate,omitempty"`
+	DryRun    bool                     `json:"dry_run,omitempty"`
+	Matched   int                      `json:"matched" doc:"Deliveries that the filter picked when the job was made; grows until collected"`
+	Collected bool                     `json:"collected" doc:"All that the filter picked is known, so matched is final"`
+	Replayed  int                      `json:"replayed" doc:"Deliveries that this job opened again"`
+	Skipped   int                      `json:"skipped" doc:"Deliveries that were not opened again when their turn came"`
+	Skips     postback.ReplaySkips     `json:"skipped_reasons,omitzero" doc:"Why: endpoint_deleted, moved_on (replayed otherwise before), removed (purged before)"`
+	Groups    []postback.DeliveryGroup `json:"groups,omitempty" nullable:"false" doc:"Of a dry run: what it counted, by endpoint, state and reason, the largest first; 1000 at most"`
+	// Outcomes are of one job that is asked for: GetReplay fills them in.
+	Outcomes *postback.ReplayOutcomes `json:"outcomes,omitempty" doc:"What became of the deliveries that were opened again; not in listings"`
+	// OutcomesOmitted: counting millions would take longer than a caller waits.
+	OutcomesOmitted bool `json:"outcomes_omitted,omitempty" doc:"There were too many deliveries to count outcomes in time; ask again later, or list deliveries"`
+	Remaining       int  `json:"remaining" doc:"Deliveries of matched whose turn has not come"`
 	CreatedAt       Time `json:"created_at"`
 	EndedAt         Time `json:"ended_at,omitzero"`
 }
