@@ -229,7 +229,7 @@ func TestWhatTheQueueRefusedComesAsSoonAsItTakesTasks(t *testing.T) {
 	b.offer(t)
 	b.watch(t)
 	b.swept(t)
-	b.many(t, 3) // straight into the outbox
+	b.many(t, 3) // straight into the handoff
 	b.queue.set(func(q *queue) { q.full = true })
 	run(t, b.Dispatcher)() // hands over what it has, and ends
 	b.queue.set(func(q *queue) { q.full = false })
@@ -239,18 +239,18 @@ func TestWhatTheQueueRefusedComesAsSoonAsItTakesTasks(t *testing.T) {
 	}
 }
 
-func TestWhatTheOutboxCannotHoldIsFoundByTheSweeper(t *testing.T) {
+func TestWhatTheHandoffCannotHoldIsFoundByTheSweeper(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(o *dispatcher.Options) { o.MaxQueued = 10 * dispatcher.OutboxSize })
+	b := setup(t, func(o *dispatcher.Options) { o.MaxQueued = 10 * dispatcher.HandoffSize })
 	b.offer(t)
 	b.swept(t)
-	inOutbox := b.many(t, dispatcher.OutboxSize) // and nobody empties it yet
+	inHandoff := b.many(t, dispatcher.HandoffSize) // and nobody empties it yet
 	beyond := b.accept(t, event(t, "tx-beyond")).Deliveries[0]
 	if waits := b.read(t, beyond.ID); !waits.SweepAt.Equal(b.clock.now()) {
 		t.Errorf("swept in %s, want at once", waits.SweepAt.Sub(b.clock.now()))
 	}
 	run(t, b.Dispatcher)
-	testkit.Eventually(t, "every delivery is in the queue", func() bool { return len(b.queue.all()) == len(inOutbox)+1 })
+	testkit.Eventually(t, "every delivery is in the queue", func() bool { return len(b.queue.all()) == len(inHandoff)+1 })
 }
 
 func TestAQueuedEventIsAcceptedLikeAnyOther(t *testing.T) {

@@ -76,7 +76,7 @@ func (f *fleet) host(t *testing.T, ahead time.Duration) *host {
 	t.Helper()
 	now := f.follow(t, ahead)
 	h := &host{registry: registry.New(f.ledger), queue: &queue{
-		tasks: map[postback.Ref]task.Delivery{}, orphans: map[postback.Ref]bool{}, running: map[postback.Ref]bool{},
+		tasks: map[postback.Ref]task.Attempt{}, orphans: map[postback.Ref]bool{}, running: map[postback.Ref]bool{},
 	}}
 	h.endpoints = endpoints.New(endpoints.Options{
 		Ledger: f.ledger, Registry: h.registry, Sealer: f.Keyring, Reach: f.Egress, Schemes: f.Schemes, Past: f.ledger, Now: now,
@@ -154,7 +154,7 @@ func (f *fleet) attempt(t *testing.T, by *host, deliveryID string) postback.Deli
 	if err := by.registry.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := by.worker.Deliver(t.Context(), task.Delivery{Ref: due.Delivery.Ref(), EndpointID: due.Delivery.EndpointID, Due: &due}); err != nil {
+	if err := by.worker.Deliver(t.Context(), task.Attempt{Ref: due.Delivery.Ref(), EndpointID: due.Delivery.EndpointID, Due: &due}); err != nil {
 		t.Fatalf("deliver: %v", err)
 	}
 	return f.read(t, deliveryID)

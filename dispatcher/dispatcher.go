@@ -56,10 +56,10 @@ type Rules interface {
 // Queue is the run queue.
 type Queue interface {
 	// Enqueue queues one attempt; false means that it is queued already.
-	Enqueue(ctx context.Context, attempt task.Delivery) (bool, error)
+	Enqueue(ctx context.Context, attempt task.Attempt) (bool, error)
 	// Takeover says who has an attempt that is queued already, and forgets it if
 	// that is a worker that died: nobody has it then.
-	Takeover(ctx context.Context, attempt task.Delivery) (task.Holder, error)
+	Takeover(ctx context.Context, attempt task.Attempt) (task.Holder, error)
 	// Depth counts the attempts that are queued on each lane.
 	Depth(ctx context.Context) (task.Depth, error)
 }
@@ -131,7 +131,7 @@ type Dispatcher struct {
 	Options
 
 	events  eventCounter
-	outbox  *outbox
+	handoff *handoff
 	lanes   *lanes
 	busy    busy
 	paces   paces         // of the work on replays
@@ -172,7 +172,7 @@ func New(options Options) (*Dispatcher, error) {
 		return nil, errors.New("make dispatcher: MaxQueued and MaxInFlight must be at least 1")
 	}
 	options = options.withDefaults()
-	d := &Dispatcher{Options: options, outbox: newOutbox(options.Handoff), lanes: newLanes(options), busy: busy{until: map[postback.Ref]pending{}}, paces: paces{}, replays: newReplayLimiter(options.ReplayRate), releases: newReleases(), crews: newReleaseCrews(), wake: make(chan struct{}, 1), now: options.Now}
+	d := &Dispatcher{Options: options, handoff: newHandoff(options.Handoff), lanes: newLanes(options), busy: busy{until: map[postback.Ref]pending{}}, paces: paces{}, replays: newReplayLimiter(options.ReplayRate), releases: newReleases(), crews: newReleaseCrews(), wake: make(chan struct{}, 1), now: options.Now}
 	var err error
 	if d.events, err = newEventCounter(options.Meter); err != nil {
 		return nil, err

@@ -62,8 +62,8 @@ func (p paces) Allowed(job postback.ReplayJob, now time.Time) int { return p.all
 // Keep forgets the jobs that run no more.
 func (p paces) Keep(jobs []postback.ReplayJob) { p.keep(jobs) }
 
-// OutboxSize is how much may wait while Redis is slow.
-const OutboxSize = defaultHandoff
+// HandoffSize is how much may wait while Redis is slow.
+const HandoffSize = defaultHandoff
 
 // MaxShare is how many attempts one endpoint has in a lane at most.
 const MaxShare = defaultShare

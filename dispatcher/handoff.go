@@ -1,6 +1,56 @@
 package dispatcher
 
-import "github.com/waybillhq/waybill/postback"
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/waybillhq/waybill/postback"
+)
+
+// handoff holds what was just written to the ledger and goes to the queue next, so
+// that a producer's answer never waits for Redis. The lanes say what may come in.
+type handoff struct {
+	pending chan postback.Due
+	foreign atomic.Bool // the queue is that of another ledger
+
+	failed chan postback.Due // attempts that did not get into the queue
+	// lost is when the queue was away and may have lost what it had, or more did
+	// not get there than failed can hold, in Unix nanoseconds; 0 when nothing is.
+	lost atomic.Int64
+}
+
+func newHandoff(size int) *handoff {
+	// Room for all that is on its way when the queue begins to refuse: what is
+	// handed over, and a step or two of the sweeper.
+	return &handoff{pending: make(chan postback.Due, size), failed: make(chan postback.Due, size+2*step)}
+}
+
+// refused reports whether the queue takes nothing: then all that is due stays
+// where it is until the queue has taken what it refused.
+func (h *handoff) refused() bool { return len(h.failed) > 0 || h.lost.Load() != 0 }
+
+// fail remembers an attempt that did not get into the queue.
+func (h *handoff) fail(due postback.Due, at time.Time) {
+	select {
+	case h.failed <- due:
+	default:
+		h.lose(at)
+	}
+}
+
+// lose remembers that the queue has to be filled again from the ledger.
+func (h *handoff) lose(at time.Time) { h.lost.Store(at.UnixNano()) }
+
+// forget drops what failed: the ledger brings it back with all the rest.
+func (h *handoff) forget() {
+	for {
+		select {
+		case <-h.failed:
+		default:
+			return
+		}
+	}
+}
 
 // reservation is room in the handoff: of which deliveries, and whom they are for.
 type reservation map[string]owner
@@ -10,7 +60,7 @@ type reservation map[string]owner
 // others are due in the ledger at once.
 func (d *Dispatcher) reserve(items []postback.Acceptance) reservation {
 	reserved := reservation{}
-	if d.outbox.refused() || d.outbox.foreign.Load() {
+	if d.handoff.refused() || d.handoff.foreign.Load() {
 		return reserved
 	}
 	for _, item := range items {
@@ -35,7 +85,7 @@ func (d *Dispatcher) handOver(reserved reservation, written []postback.Acceptanc
 				d.Parked()
 			}
 			if _, room := reserved[delivery.ID]; room && item.Err == nil && delivery.State == postback.Pending {
-				d.outbox.pending <- postback.Due{Delivery: delivery, Event: item.Event} // never waits: it has room
+				d.handoff.pending <- postback.Due{Delivery: delivery, Event: item.Event} // never waits: it has room
 				delete(reserved, delivery.ID)
 			}
 		}

@@ -49,7 +49,7 @@ func TestAFullHandoffCostsItsDeliveriesAShortDelayAlone(t *testing.T) {
 	if len(queued) != len(made) || len(b.queue.all()) != len(made) {
 		t.Errorf("%d of %d deliveries are queued, by %d tasks", len(queued), len(made), len(b.queue.all()))
 	}
-	if later == 0 || later > dispatcher.OutboxSize {
+	if later == 0 || later > dispatcher.HandoffSize {
 		t.Errorf("%d deliveries were handed over, want as many as there was room for", later)
 	}
 }

@@ -42,7 +42,7 @@ type bench struct {
 func setup(t testing.TB, alter ...func(*dispatcher.Options)) *bench {
 	t.Helper()
 	b := &bench{
-		Parts: testkit.NewParts(t), queue: &queue{tasks: map[postback.Ref]task.Delivery{}, orphans: map[postback.Ref]bool{}, running: map[postback.Ref]bool{}},
+		Parts: testkit.NewParts(t), queue: &queue{tasks: map[postback.Ref]task.Attempt{}, orphans: map[postback.Ref]bool{}, running: map[postback.Ref]bool{}},
 		clock: &clock{at: time.Now().UTC().Truncate(time.Microsecond)}, spans: tracetest.NewSpanRecorder(),
 	}
 	b.restart(t, alter...)
@@ -114,8 +114,8 @@ func (c *clock) advance(by time.Duration) {
 // queue is a run queue in memory that can be away, and can lose tasks.
 type queue struct {
 	mu      sync.Mutex
-	tasks   map[postback.Ref]task.Delivery
-	taken   []task.Delivery // all that ever came in, in order
+	tasks   map[postback.Ref]task.Attempt
+	taken   []task.Attempt // all that ever came in, in order
 	orphans map[postback.Ref]bool
 	running map[postback.Ref]bool
 	away    bool
@@ -127,7 +127,7 @@ type queue struct {
 	rebuild func() (bool, time.Duration) // nil: always ours
 }
 
-func (q *queue) Enqueue(_ context.Context, one task.Delivery) (bool, error) {
+func (q *queue) Enqueue(_ context.Context, one task.Attempt) (bool, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.offered++
@@ -144,7 +144,7 @@ func (q *queue) Enqueue(_ context.Context, one task.Delivery) (bool, error) {
 	return true, nil
 }
 
-func (q *queue) Takeover(_ context.Context, one task.Delivery) (task.Holder, error) {
+func (q *queue) Takeover(_ context.Context, one task.Attempt) (task.Holder, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	_, there := q.tasks[one.Ref]
@@ -209,7 +209,7 @@ func (q *queue) BeginRebuild(context.Context) (bool, time.Duration, error) {
 }
 
 // all are the tasks that ever came in.
-func (q *queue) all() []task.Delivery {
+func (q *queue) all() []task.Attempt {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return slices.Clone(q.taken)
@@ -218,7 +218,7 @@ func (q *queue) all() []task.Delivery {
 // put is a task that a worker is busy with.
 func (q *queue) put(t *testing.T, delivery postback.Delivery) postback.Ref {
 	t.Helper()
-	if _, err := q.Enqueue(t.Context(), task.Delivery{Ref: delivery.Ref(), EndpointID: delivery.EndpointID}); err != nil {
+	if _, err := q.Enqueue(t.Context(), task.Attempt{Ref: delivery.Ref(), EndpointID: delivery.EndpointID}); err != nil {
 		t.Fatal(err)
 	}
 	return delivery.Ref()

@@ -77,7 +77,7 @@ func (l *lanes) unreserve(of owner) {
 }
 
 // entered notes an attempt that came into the queue.
-func (l *lanes) entered(attempt task.Delivery) {
+func (l *lanes) entered(attempt task.Attempt) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.deliver) == 0 {

@@ -42,18 +42,18 @@ func (d *Dispatcher) watch(ctx context.Context) error {
 	}
 	epoch, err := d.Epochs.Epoch(ctx)
 	if err != nil {
-		d.outbox.lose(d.now())
+		d.handoff.lose(d.now())
 		return err //nolint:wrapcheck // it says what it was doing
 	}
 	err = CheckEpoch(epoch, identity)
-	d.outbox.foreign.Store(err != nil)
+	d.handoff.foreign.Store(err != nil)
 	if err != nil {
 		return err
 	}
 	if epoch == "" {
 		return d.rebuild(ctx, identity)
 	}
-	if d.outbox.lost.Load() != 0 {
+	if d.handoff.lost.Load() != 0 {
 		return d.rebuild(ctx, "")
 	}
 	d.resend(ctx)
@@ -65,24 +65,24 @@ func (d *Dispatcher) watch(ctx context.Context) error {
 // set when the queue is full again, so that another process takes over from
 // one that dies on the way.
 func (d *Dispatcher) rebuild(ctx context.Context, epoch string) error {
-	lost := d.outbox.lost.Load()
+	lost := d.handoff.lost.Load()
 	mine, ago, err := d.Epochs.BeginRebuild(ctx)
 	if err != nil {
-		d.outbox.lose(d.now())
+		d.handoff.lose(d.now())
 		return err //nolint:wrapcheck // it says what it was doing
 	}
 	began := d.now().Add(-ago)
 	if !mine && began.UnixNano() < lost {
 		return nil // what was lost since is in the next rebuild
 	}
-	d.outbox.lost.CompareAndSwap(lost, 0)
+	d.handoff.lost.CompareAndSwap(lost, 0)
 	if !mine {
 		return nil
 	}
-	d.outbox.forget()
+	d.handoff.forget()
 	total, err := d.requeue(ctx, began)
 	if err != nil {
-		d.outbox.lose(d.now())
+		d.handoff.lose(d.now())
 		return fmt.Errorf("mark lost deliveries as due: %w", err)
 	}
 	d.logRebuild(ctx, epoch != "", total)
@@ -112,9 +112,9 @@ func (d *Dispatcher) requeue(ctx context.Context, until time.Time) (int, error) 
 
 // resend puts attempts into the queue that did not get there.
 func (d *Dispatcher) resend(ctx context.Context) {
-	for range len(d.outbox.failed) {
+	for range len(d.handoff.failed) {
 		select {
-		case due := <-d.outbox.failed:
+		case due := <-d.handoff.failed:
 			d.enqueue(ctx, due, true)
 		default:
 			return

@@ -26,7 +26,7 @@ func (d *Dispatcher) leaveToOthers(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
 	defer cancel()
 	d.resend(ctx)
-	if !d.outbox.refused() {
+	if !d.handoff.refused() {
 		return
 	}
 	if _, err := d.requeue(ctx, d.now()); err != nil {

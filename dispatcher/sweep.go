@@ -79,7 +79,7 @@ func (d *Dispatcher) feed(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("count queue: %w", err)
 		}
-		if d.outbox.refused() || d.outbox.foreign.Load() {
+		if d.handoff.refused() || d.handoff.foreign.Load() {
 			d.lanes.close() // all that is due stays where it is
 			return nil
 		}

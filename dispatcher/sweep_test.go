@@ -289,7 +289,7 @@ func TestRunHandsOverWhatItHasBeforeItEnds(t *testing.T) {
 	b := setup(t)
 	b.offer(t)
 	b.swept(t)
-	b.many(t, 200) // into the outbox, and nobody empties it yet
+	b.many(t, 200) // into the handoff, and nobody empties it yet
 	run(t, b.Dispatcher)()
 	if got := len(b.queue.all()); got != 200 {
 		t.Errorf("%d tasks came in before the end, want 200", got)

@@ -144,8 +144,8 @@ func (b *bench) accept(t *testing.T, endpointID, data string, alter ...func(*pos
 }
 
 // fresh is the task that is made when the delivery falls due.
-func fresh(due postback.Due) task.Delivery {
-	return task.Delivery{Ref: due.Delivery.Ref(), EndpointID: due.Delivery.EndpointID, Due: &due}
+func fresh(due postback.Due) task.Attempt {
+	return task.Attempt{Ref: due.Delivery.Ref(), EndpointID: due.Delivery.EndpointID, Due: &due}
 }
 
 // deliver makes the attempt that the delivery waits for.

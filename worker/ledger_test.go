@@ -155,7 +155,7 @@ func TestAStaleTaskAsksTheLedger(t *testing.T) {
 	unknown.Ref.DeliveryID = "dlv_unknown"
 	bare := fresh(due)
 	bare.Due = nil
-	for name, stale := range map[string]task.Delivery{"recheck": recheck, "unknown": unknown, "bare": bare} {
+	for name, stale := range map[string]task.Attempt{"recheck": recheck, "unknown": unknown, "bare": bare} {
 		if err := b.worker.Deliver(t.Context(), stale); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -57,7 +57,7 @@ func (s *loadStage) release(ref postback.Ref) {
 // read gives the delivery and its event: from the task, or from the ledger when
 // the task is too small to hold them or may be stale. It is nil when the delivery
 // does not wait for this attempt any more.
-func (s *loadStage) read(ctx context.Context, t task.Delivery) (*delivery, error) {
+func (s *loadStage) read(ctx context.Context, t task.Attempt) (*delivery, error) {
 	if err := s.awaitLedger(ctx); err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ type tracing struct{ tracer trace.Tracer }
 
 // start begins a trace of its own for the work on a task, linked to the one in
 // which the task was made: a retry days later belongs to no request.
-func (t tracing) start(ctx context.Context, one task.Delivery) (context.Context, trace.Span) {
+func (t tracing) start(ctx context.Context, one task.Attempt) (context.Context, trace.Span) {
 	origin := trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier(one.Headers)))
 	return t.tracer.Start(ctx, "process delivery", //nolint:spancheck // Deliver ends it
 		trace.WithNewRoot(),

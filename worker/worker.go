@@ -37,7 +37,7 @@ func (w *Worker) Handlers() task.Handlers {
 // Deliver makes the attempt that a task asks for. An error means that nothing is
 // decided, because the ledger was down or the same attempt is under way; every
 // other outcome is recorded and nil.
-func (w *Worker) Deliver(ctx context.Context, t task.Delivery) error {
+func (w *Worker) Deliver(ctx context.Context, t task.Attempt) error {
 	// The attempt must not be cut off when Redis loses sight of this worker:
 	// the receiver may have acted on it. It has deadlines of its own.
 	ctx, span := w.trace.start(context.WithoutCancel(ctx), t)
@@ -64,7 +64,7 @@ func (w *Worker) Deliver(ctx context.Context, t task.Delivery) error {
 
 // attempt takes a delivery from the ledger to a decision. There is none when
 // nothing waits for this attempt.
-func (w *Worker) attempt(ctx context.Context, t task.Delivery) (*delivery, error) {
+func (w *Worker) attempt(ctx context.Context, t task.Attempt) (*delivery, error) {
 	d, err := w.load.read(ctx, t)
 	if d == nil {
 		return nil, err

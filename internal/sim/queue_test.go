@@ -25,7 +25,7 @@ const (
 
 // queueTask is a task in the queue.
 type queueTask struct {
-	task    task.Delivery
+	task    task.Attempt
 	state   string // pending, active or retry
 	name    string // of its queue
 	retried int
@@ -153,7 +153,7 @@ func (c client) cross(ctx context.Context, quiet bool, what string, do func()) e
 	})
 }
 
-func (c client) Enqueue(ctx context.Context, attempt task.Delivery) (queued bool, err error) {
+func (c client) Enqueue(ctx context.Context, attempt task.Attempt) (queued bool, err error) {
 	c.world.model.enters(attempt.Ref.DeliveryID, 1)
 	defer c.world.model.enters(attempt.Ref.DeliveryID, -1)
 	err = c.cross(ctx, false, "enqueue "+c.world.names.ref(attempt.Ref), func() {
@@ -171,11 +171,11 @@ func (c client) Enqueue(ctx context.Context, attempt task.Delivery) (queued bool
 	return queued, err
 }
 
-func queueName(attempt task.Delivery, shards int) string {
+func queueName(attempt task.Attempt, shards int) string {
 	return fmt.Sprintf("%s-%d", attempt.Lane(), task.ShardOf(attempt.EndpointID, shards))
 }
 
-func (c client) Takeover(ctx context.Context, attempt task.Delivery) (holder task.Holder, err error) {
+func (c client) Takeover(ctx context.Context, attempt task.Attempt) (holder task.Holder, err error) {
 	err = c.cross(ctx, false, "take over "+c.world.names.ref(attempt.Ref), func() {
 		t, there := c.tasks[attempt.ID()]
 		switch {
@@ -266,7 +266,7 @@ func (w *world) take(p *process, name string) {
 
 // handle works on a task and tells the queue what came of it. When the queue
 // does not hear it, nobody renews the lease any more.
-func (w *world) handle(p *process, t *queueTask, carried task.Delivery) {
+func (w *world) handle(p *process, t *queueTask, carried task.Attempt) {
 	err := p.worker.Handlers().Deliver(p.ctx, carried)
 	r := request{process: p, boundary: toQueue, name: p.name + " queue done " + w.names.ref(t.task.Ref)}
 	told := w.cross(context.WithoutCancel(p.ctx), r, func() error {

@@ -64,13 +64,13 @@ func (a address) connect() (connection, error) {
 	return c, nil
 }
 
-// shape says how the lanes are spread. Twice the shards on a Cluster take as
+// topology says how the lanes are spread. Twice the shards on a Cluster take as
 // many servers as on one Redis, and reach every master of the usual three.
-func (a address) shape() shape {
+func (a address) topology() topology {
 	if a.kind == Cluster {
-		return shape{shards: 8, servers: 1, poll: 25 * time.Millisecond, cluster: true}
+		return topology{shards: 8, servers: 1, poll: 25 * time.Millisecond, cluster: true}
 	}
-	return shape{shards: 4, servers: 2, poll: 25 * time.Millisecond}
+	return topology{shards: 4, servers: 2, poll: 25 * time.Millisecond}
 }
 
 // pipeline lets concurrent commands share round trips.

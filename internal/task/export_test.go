@@ -26,7 +26,7 @@ func (l Leases) Ahead(ctx context.Context, key string) time.Duration { return l.
 // Names are the queues of all lanes.
 func (q *Queue) Names() []string {
 	var names []string
-	for shard := range q.shape.shards {
+	for shard := range q.topology.shards {
 		names = append(names, q.shard(laneDeliver, shard), q.shard(laneRetry, shard), q.shard(laneEvents, shard))
 	}
 	return names

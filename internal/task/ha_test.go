@@ -161,7 +161,7 @@ func (l *load) sweep(ctx context.Context, group *sync.WaitGroup) {
 	}
 }
 
-func (l *load) deliver(_ context.Context, one task.Delivery) error {
+func (l *load) deliver(_ context.Context, one task.Attempt) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if one.Recheck && l.done[one.Ref.DeliveryID] > 0 {

@@ -59,15 +59,15 @@ func serve(t *testing.T, queue *task.Queue, handlers task.Handlers, options task
 }
 
 // collect hands every delivery to a channel.
-func collect() (task.Handlers, <-chan task.Delivery) {
-	got := make(chan task.Delivery, 1000)
-	return task.Handlers{Deliver: func(_ context.Context, one task.Delivery) error {
+func collect() (task.Handlers, <-chan task.Attempt) {
+	got := make(chan task.Attempt, 1000)
+	return task.Handlers{Deliver: func(_ context.Context, one task.Attempt) error {
 		got <- one
 		return nil
 	}}, got
 }
 
-func enqueue(t *testing.T, queue *task.Queue, one task.Delivery) {
+func enqueue(t *testing.T, queue *task.Queue, one task.Attempt) {
 	t.Helper()
 	queued, err := queue.Enqueue(t.Context(), one)
 	if err != nil || !queued {
@@ -76,11 +76,11 @@ func enqueue(t *testing.T, queue *task.Queue, one task.Delivery) {
 }
 
 // first is the first attempt of a delivery; later ones are made from it.
-func first(id, data string) task.Delivery { return attempt(id, data, 1, 0) }
+func first(id, data string) task.Attempt { return attempt(id, data, 1, 0) }
 
 // attempt is an attempt of a delivery of which some were made before its
 // generation.
-func attempt(id, data string, number, before int) task.Delivery {
+func attempt(id, data string, number, before int) task.Attempt {
 	at := time.Now().UTC().Truncate(time.Second).Add(123456 * time.Microsecond)
 	generation, state := 1, postback.Pending
 	if before > 0 {
@@ -89,7 +89,7 @@ func attempt(id, data string, number, before int) task.Delivery {
 	if number > before+1 {
 		state = postback.Retrying
 	}
-	return task.Delivery{
+	return task.Attempt{
 		Ref:        postback.Ref{DeliveryID: id, Generation: generation, Attempt: number},
 		EndpointID: "ep_1",
 		Due: &postback.Due{

@@ -46,14 +46,14 @@ type Queue struct {
 	redis    redis.UniversalClient
 	servers  redis.UniversalClient // what asynq's servers take tasks through
 	asynq    *asynq.Client
-	shape    shape
+	topology topology
 	describe func(context.Context) (State, error) // nil for the embedded one
 	close    func() error
 }
 
-// shape is how the lanes are spread. Every process on one Redis must use the
+// topology is how the lanes are spread. Every process on one Redis must use the
 // same number of shards.
-type shape struct {
+type topology struct {
 	shards  int
 	cluster bool // each queue is on one of several masters
 	// servers take first attempts from each shard. A server has one dequeue in
@@ -64,8 +64,8 @@ type shape struct {
 	poll time.Duration
 }
 
-func newQueue(client redis.UniversalClient, spread shape, closeAll func() error) *Queue {
-	return &Queue{redis: client, servers: client, asynq: asynq.NewClientFromRedisClient(client), shape: spread, close: closeAll}
+func newQueue(client redis.UniversalClient, spread topology, closeAll func() error) *Queue {
+	return &Queue{redis: client, servers: client, asynq: asynq.NewClientFromRedisClient(client), topology: spread, close: closeAll}
 }
 
 // Close gives the connections back. Servers must have stopped before.
@@ -73,7 +73,7 @@ func (q *Queue) Close() error { return q.close() }
 
 // Enqueue queues one attempt, to be made now. That the same attempt is queued
 // already is no error: queued is then false.
-func (q *Queue) Enqueue(ctx context.Context, task Delivery) (queued bool, err error) {
+func (q *Queue) Enqueue(ctx context.Context, task Attempt) (queued bool, err error) {
 	payload, err := task.encode()
 	if err != nil {
 		return false, err
@@ -110,11 +110,11 @@ func (q *Queue) put(ctx context.Context, t *asynq.Task, id, queue string) (bool,
 
 // Fresh reports whether an attempt is a new delivery's first. A task that was
 // queued without its delivery is judged by its attempt number.
-func (d Delivery) Fresh() bool {
-	if d.Due == nil {
-		return d.Ref.Attempt == 1
+func (a Attempt) Fresh() bool {
+	if a.Due == nil {
+		return a.Ref.Attempt == 1
 	}
-	return Fresh(d.Due.Delivery)
+	return Fresh(a.Due.Delivery)
 }
 
 // Fresh reports whether a delivery's next attempt is the first of a new one. Those
@@ -126,7 +126,7 @@ func Fresh(delivery postback.Delivery) bool {
 }
 
 // laneOf gives fresh attempts a lane of their own.
-func laneOf(task Delivery) lane {
+func laneOf(task Attempt) lane {
 	if task.Fresh() {
 		return laneDeliver
 	}
@@ -136,14 +136,14 @@ func laneOf(task Delivery) lane {
 // name is the queue of an endpoint on a lane. It has no braces: asynq puts
 // them around it, so that a queue is one slot of a Redis Cluster.
 func (q *Queue) name(l lane, key string) string {
-	return q.shard(l, ShardOf(key, q.shape.shards))
+	return q.shard(l, ShardOf(key, q.topology.shards))
 }
 
 func (q *Queue) shard(l lane, shard int) string { return string(l) + "-" + strconv.Itoa(shard) }
 
 // Shards is over how many queues of a lane the endpoints are spread, each with
 // its part of the workers.
-func (q *Queue) Shards() int { return q.shape.shards }
+func (q *Queue) Shards() int { return q.topology.shards }
 
 // Depth is how many attempts are queued and due on each lane, active ones
 // excluded.
@@ -165,7 +165,7 @@ func (d Depth) Total() int {
 func (q *Queue) Depth(ctx context.Context) (Depth, error) {
 	pipe := q.redis.Pipeline()
 	var deliver, retry []*redis.IntCmd
-	for shard := range q.shape.shards {
+	for shard := range q.topology.shards {
 		deliver = append(deliver, pipe.LLen(ctx, key(q.shard(laneDeliver, shard), "pending")))
 		retry = append(retry, pipe.LLen(ctx, key(q.shard(laneRetry, shard), "pending")))
 	}
@@ -173,7 +173,7 @@ func (q *Queue) Depth(ctx context.Context) (Depth, error) {
 		return Depth{}, fmt.Errorf("count queued tasks: %w", err)
 	}
 	var depth Depth
-	for shard := range q.shape.shards {
+	for shard := range q.topology.shards {
 		depth.Deliver = append(depth.Deliver, int(deliver[shard].Val()))
 		depth.Retry = append(depth.Retry, int(retry[shard].Val()))
 	}
@@ -186,11 +186,11 @@ func key(queue, part string) string { return "asynq:{" + queue + "}:" + part }
 // epochKeys mark the queue as filled. A master of a Cluster may lose its part
 // alone, so there each queue has a mark beside it.
 func (q *Queue) epochKeys() []string {
-	if !q.shape.cluster {
+	if !q.topology.cluster {
 		return []string{"waybill:epoch"}
 	}
 	var keys []string
-	for shard := range q.shape.shards {
+	for shard := range q.topology.shards {
 		for _, l := range []lane{laneDeliver, laneRetry, laneEvents} {
 			keys = append(keys, "waybill:{"+q.shard(l, shard)+"}:epoch")
 		}

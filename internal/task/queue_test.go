@@ -24,7 +24,7 @@ func theHandlerGetsWhatWasEnqueued(t *testing.T, queue *task.Queue) {
 	noTime.Due.Event.OccurredAt = time.Time{}
 	aged := first("dlv_10", `{}`)
 	aged.Due.Delivery.OpenedAt = aged.Due.Delivery.OpenedAt.Add(-time.Minute)
-	tests := map[string]task.Delivery{
+	tests := map[string]task.Attempt{
 		"first attempt":      first("dlv_1", `{"a":1.50,"b":12345678901234567890}`),
 		"retry":              attempt("dlv_2", `{"a":1}`, 3, 0),
 		"replay":             attempt("dlv_3", `{"a":1}`, 4, 3),
@@ -134,7 +134,7 @@ func takeoverFreesWhatADeadWorkerHolds(t *testing.T, queue *task.Queue) {
 	hold := make(chan struct{})
 	defer close(hold)
 	serve(t, queue, holding(handlers, hold), many())
-	for name, one := range map[string]task.Delivery{"retry": attempt("dlv_1", `{}`, 2, 0), "first": first("dlv_2", `{}`)} {
+	for name, one := range map[string]task.Attempt{"retry": attempt("dlv_1", `{}`, 2, 0), "first": first("dlv_2", `{}`)} {
 		expectTakeover(t, queue, one, task.Nobody, name+" that is unknown")
 		enqueue(t, queue, one)
 		testkit.Receive(t, name, got)
@@ -202,7 +202,7 @@ func takeoverFreesWhatNobodyWillEverTake(t *testing.T, queue *task.Queue) {
 func queuedAgainIsNotLost(t *testing.T, queue *task.Queue) {
 	t.Helper()
 	got, parked := make(chan struct{}, 1), make(chan struct{})
-	serve(t, queue, task.Handlers{Deliver: func(context.Context, task.Delivery) error {
+	serve(t, queue, task.Handlers{Deliver: func(context.Context, task.Attempt) error {
 		got <- struct{}{}
 		select {
 		case <-parked:
@@ -226,7 +226,7 @@ func queuedAgainIsNotLost(t *testing.T, queue *task.Queue) {
 }
 
 // queueAsItEnds queues a task until its name is free.
-func queueAsItEnds(t *testing.T, queue *task.Queue, one task.Delivery) {
+func queueAsItEnds(t *testing.T, queue *task.Queue, one task.Attempt) {
 	t.Helper()
 	for {
 		queued, err := queue.Enqueue(t.Context(), one)
@@ -242,7 +242,7 @@ func queueAsItEnds(t *testing.T, queue *task.Queue, one task.Delivery) {
 	}
 }
 
-func expectTakeover(t *testing.T, queue *task.Queue, one task.Delivery, want task.Holder, what string) {
+func expectTakeover(t *testing.T, queue *task.Queue, one task.Attempt, want task.Holder, what string) {
 	t.Helper()
 	if got, err := queue.Takeover(t.Context(), one); got != want || err != nil {
 		t.Errorf("%s: %q has it, %v, want %q", what, got, err, want)

@@ -43,7 +43,7 @@ func life(t *testing.T, queue *task.Queue) []string {
 	steps := []string{content(t, queue)}
 
 	entered, leave := make(chan string), make(chan struct{})
-	servers := serve(t, queue, task.Handlers{Deliver: func(_ context.Context, one task.Delivery) error {
+	servers := serve(t, queue, task.Handlers{Deliver: func(_ context.Context, one task.Attempt) error {
 		entered <- one.Ref.DeliveryID
 		<-leave
 		return nil

@@ -9,27 +9,27 @@ import (
 
 // ID is the task's id. While it exists in the queue the same attempt cannot be
 // queued again.
-func (d Delivery) ID() string { return d.id() }
+func (a Attempt) ID() string { return a.id() }
 
 // Lane is the kind of queue that the task goes to: its own kind has workers of
 // its own.
-func (d Delivery) Lane() string { return string(laneOf(d)) }
+func (a Attempt) Lane() string { return string(laneOf(a)) }
 
 // Carried is the task as a worker gets it: what its payload holds, and with
 // Recheck when it may be stale by then, because it came back before or is old.
-func (d Delivery) Carried(retried int, now time.Time) (Delivery, error) {
-	payload, err := d.encode()
+func (a Attempt) Carried(retried int, now time.Time) (Attempt, error) {
+	payload, err := a.encode()
 	if err != nil {
-		return Delivery{}, err
+		return Attempt{}, err
 	}
-	return received(payload, d.Headers, retried, now)
+	return received(payload, a.Headers, retried, now)
 }
 
 // received reads a task that came so often before.
-func received(payload []byte, headers map[string]string, retried int, now time.Time) (Delivery, error) {
+func received(payload []byte, headers map[string]string, retried int, now time.Time) (Attempt, error) {
 	task, err := decode(payload)
 	if err != nil {
-		return Delivery{}, err
+		return Attempt{}, err
 	}
 	task.Recheck = task.Recheck || retried > 0 || old(task, now)
 	task.Headers = headers

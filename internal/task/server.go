@@ -16,7 +16,7 @@ import (
 // decided (the ledger is away): the task comes again after a pause. Every
 // decided outcome, a failed attempt too, is nil.
 type Handlers struct {
-	Deliver func(ctx context.Context, task Delivery) error
+	Deliver func(ctx context.Context, task Attempt) error
 	// Event accepts an event that a producer put into the queue.
 	Event func(ctx context.Context, taskType string, payload []byte, headers map[string]string) error
 }
@@ -124,12 +124,12 @@ func (q *Queue) configs(options Options) []asynq.Config {
 			LogLevel:                 asynq.WarnLevel,
 		})
 	}
-	for shard := range q.shape.shards {
-		for range q.shape.servers {
-			add(laneDeliver, shard, options.Deliver/(q.shape.shards*q.shape.servers), q.shape.poll)
+	for shard := range q.topology.shards {
+		for range q.topology.servers {
+			add(laneDeliver, shard, options.Deliver/(q.topology.shards*q.topology.servers), q.topology.poll)
 		}
-		add(laneRetry, shard, options.Retry/q.shape.shards, q.shape.poll)
-		add(laneEvents, shard, options.Events/q.shape.shards, calm)
+		add(laneRetry, shard, options.Retry/q.topology.shards, q.topology.poll)
+		add(laneEvents, shard, options.Events/q.topology.shards, calm)
 	}
 	return configs
 }
@@ -164,7 +164,7 @@ const fresh = 5 * time.Second
 // failover, or a restart from a file that is not the latest, tasks that were
 // done wait again. Such an outage lasts seconds, in which a task gets old; one
 // that waited as long in a full queue costs a look at the ledger.
-func old(task Delivery, now time.Time) bool {
+func old(task Attempt, now time.Time) bool {
 	return task.Due != nil && now.Sub(task.Due.Delivery.OpenedAt) > fresh
 }
 

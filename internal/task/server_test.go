@@ -19,7 +19,7 @@ import (
 
 // holding makes each delivery wait for the channel, after it was handed over.
 func holding(handlers task.Handlers, hold <-chan struct{}) task.Handlers {
-	return task.Handlers{Deliver: func(ctx context.Context, one task.Delivery) error {
+	return task.Handlers{Deliver: func(ctx context.Context, one task.Attempt) error {
 		if err := handlers.Deliver(ctx, one); err != nil {
 			return err
 		}
@@ -37,7 +37,7 @@ func retriesDoNotHoldUpFirstAttempts(t *testing.T, queue *task.Queue) {
 	hold := make(chan struct{})
 	defer close(hold)
 	got := make(chan string, 100)
-	handlers := task.Handlers{Deliver: func(_ context.Context, one task.Delivery) error {
+	handlers := task.Handlers{Deliver: func(_ context.Context, one task.Attempt) error {
 		got <- one.Ref.DeliveryID
 		if !strings.HasPrefix(one.Ref.DeliveryID, "dlv_new") {
 			<-hold
@@ -70,7 +70,7 @@ func firstAttemptsDoNotHoldUpRetriesAndEvents(t *testing.T, queue *task.Queue) {
 	defer close(hold)
 	got := make(chan string, 1000)
 	handlers := task.Handlers{
-		Deliver: func(_ context.Context, one task.Delivery) error {
+		Deliver: func(_ context.Context, one task.Attempt) error {
 			if one.Ref.Attempt == 1 {
 				<-hold
 				return nil
@@ -132,8 +132,8 @@ func eventsAreHandedOver(t *testing.T, queue *task.Queue) {
 
 func whatCouldNotBeDecidedComesAgain(t *testing.T, queue *task.Queue) {
 	t.Helper()
-	got := make(chan task.Delivery, 10)
-	handlers := task.Handlers{Deliver: func(_ context.Context, one task.Delivery) error {
+	got := make(chan task.Attempt, 10)
+	handlers := task.Handlers{Deliver: func(_ context.Context, one task.Attempt) error {
 		got <- one
 		switch {
 		case one.Recheck:
@@ -203,7 +203,7 @@ func shutdownWaitsForWhatIsUnderWay(t *testing.T, queue *task.Queue) {
 	hold := make(chan struct{})
 	started := make(chan struct{})
 	var done atomic.Bool
-	servers := serve(t, queue, task.Handlers{Deliver: func(context.Context, task.Delivery) error {
+	servers := serve(t, queue, task.Handlers{Deliver: func(context.Context, task.Attempt) error {
 		close(started)
 		<-hold
 		done.Store(true)

@@ -65,7 +65,7 @@ const leaseGrace = 10
 // the worker that holds it has died (it stopped renewing its lease), or when no
 // worker will ever take it: then nobody has it, and the attempt can be queued
 // again.
-func (q *Queue) Takeover(ctx context.Context, task Delivery) (Holder, error) {
+func (q *Queue) Takeover(ctx context.Context, task Attempt) (Holder, error) {
 	queue := q.name(laneOf(task), task.EndpointID)
 	keys := []string{key(queue, "t:"+task.id())}
 	for _, part := range []string{"pending", "active", "lease", "retry", "scheduled", "archived"} {

@@ -14,8 +14,8 @@ import (
 // seconds, so larger ones stay in the ledger.
 const maxInlineData = 4 << 10
 
-// Delivery is the task of making one attempt.
-type Delivery struct {
+// Attempt is the task of making one attempt.
+type Attempt struct {
 	Ref        postback.Ref
 	EndpointID string
 	// Due is the delivery with its event as the ledger had it when the task was
@@ -31,8 +31,8 @@ type Delivery struct {
 
 // id is the task's id. While it exists in Redis the same attempt cannot be
 // queued again.
-func (d Delivery) id() string {
-	return d.Ref.DeliveryID + "." + strconv.Itoa(d.Ref.Generation) + "." + strconv.Itoa(d.Ref.Attempt)
+func (a Attempt) id() string {
+	return a.Ref.DeliveryID + "." + strconv.Itoa(a.Ref.Generation) + "." + strconv.Itoa(a.Ref.Attempt)
 }
 
 // wire is the payload. Names are short because Redis holds hundreds of
@@ -59,13 +59,13 @@ type wireEvent struct {
 	OpenedAt       time.Time       `json:"n"`
 }
 
-func (d Delivery) encode() ([]byte, error) {
+func (a Attempt) encode() ([]byte, error) {
 	payload := wire{
-		Delivery: d.Ref.DeliveryID, Generation: d.Ref.Generation, Attempt: d.Ref.Attempt,
-		Endpoint: d.EndpointID, Recheck: d.Recheck,
+		Delivery: a.Ref.DeliveryID, Generation: a.Ref.Generation, Attempt: a.Ref.Attempt,
+		Endpoint: a.EndpointID, Recheck: a.Recheck,
 	}
-	if d.Due != nil && len(d.Due.Event.Data) <= maxInlineData {
-		delivery, event := d.Due.Delivery, d.Due.Event
+	if a.Due != nil && len(a.Due.Event.Data) <= maxInlineData {
+		delivery, event := a.Due.Delivery, a.Due.Event
 		payload.Event = &wireEvent{
 			ID: event.ID, Type: event.Type, Publisher: event.Publisher, Data: event.Data,
 			OccurredAt: event.OccurredAt, AcceptedAt: event.AcceptedAt, State: delivery.State,
@@ -79,12 +79,12 @@ func (d Delivery) encode() ([]byte, error) {
 	return encoded, nil
 }
 
-func decode(payload []byte) (Delivery, error) {
+func decode(payload []byte) (Attempt, error) {
 	var w wire
 	if err := json.Unmarshal(payload, &w); err != nil {
-		return Delivery{}, fmt.Errorf("decode task: %w", err)
+		return Attempt{}, fmt.Errorf("decode task: %w", err)
 	}
-	task := Delivery{
+	task := Attempt{
 		Ref:        postback.Ref{DeliveryID: w.Delivery, Generation: w.Generation, Attempt: w.Attempt},
 		EndpointID: w.Endpoint,
 		Recheck:    w.Recheck,
