@@ -1,5 +1,6 @@
 // Package archtest holds the module's dependency arrows: its test reads the
 // imports of every package and compares them with one table, so a package that
 // reaches back up, or that nobody placed, fails the build. An interface that asks for
-// more than a caller needs fails it, too.
+// more than a caller needs fails it, too, and so does a scheme's name outside the
+// few places that may know one.
 package archtest
