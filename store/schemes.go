@@ -22,6 +22,9 @@ type SchemeUser struct {
 	Count int // of all that use it
 }
 
+// SchemeUserDest scans the id of an endpoint, and how many use the scheme.
+func SchemeUserDest(u *SchemeUser) []any { return []any{&u.ID, &u.Count} }
+
 // SchemeInUse refuses to delete a scheme that endpoints use, the oldest of which are
 // given; nil when there are none.
 func SchemeInUse(name string, users []SchemeUser) error {

@@ -10,6 +10,15 @@ type TroubleChange struct {
 	Trouble    postback.Trouble // without an endpoint: it ended
 }
 
+// ChangedColumns are TroubleColumns of a trouble t that may be over.
+const ChangedColumns = `coalesce(t.endpoint_id, ''), t.since, t.failed_at, coalesce(t.failures, 0), coalesce(t.last_error, ''),
+	t.opened_at, t.tried_at, coalesce(t.probes, 0), t.probe_at`
+
+// ChangeDest scans a mark, an endpoint and ChangedColumns.
+func ChangeDest(c *TroubleChange) []any {
+	return append([]any{&c.Mark, &c.EndpointID}, TroubleDest(&c.Trouble)...)
+}
+
 // Changes puts rows together. There is one at least.
 func Changes(rows []TroubleChange, all bool) postback.TroubleChanges {
 	changes := postback.TroubleChanges{Mark: rows[0].Mark, All: all}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
 )
 
 const attemptColumns = `a.delivery_id, a.generation, a.number, a.trigger, a.started_at, a.duration, a.outcome, a.status_code,
@@ -28,15 +29,15 @@ type attemptRow struct {
 func attemptDest(r *attemptRow) []any {
 	return []any{
 		&r.DeliveryID, &r.Generation, &r.Number, &r.Trigger,
-		instant{&r.StartedAt},
+		store.At(&r.StartedAt),
 		&r.Duration, &r.Outcome, &r.StatusCode,
 		&r.failure.Code, &r.failure.Message,
-		decoded{&r.Request},
+		store.JSON(&r.Request),
 		&r.requestBody,
-		decoded{&r.Response},
+		store.JSON(&r.Response),
 		&r.responseBody,
 		&r.SourceIP, &r.TraceID, &r.SecretVersion,
-		decoded{&r.Notes},
+		store.JSON(&r.Notes),
 	}
 }
 

@@ -6,23 +6,19 @@ import (
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
 )
 
 const (
-	blockColumns = `endpoint_id, cause, message, since, at`
-	noteBlock    = `INSERT INTO blocks AS b (` + blockColumns + `) VALUES ($1, $2, $3, $4, $4)
+	noteBlock = `INSERT INTO blocks AS b (` + store.BlockColumns + `) VALUES ($1, $2, $3, $4, $4)
 		ON CONFLICT (endpoint_id) DO UPDATE SET
 		since = CASE WHEN excluded.at - b.at > $5::interval THEN excluded.since ELSE least(b.since, excluded.since) END,
 		cause = CASE WHEN excluded.at < b.at THEN b.cause ELSE excluded.cause END,
 		message = CASE WHEN excluded.at < b.at THEN b.message ELSE excluded.message END,
 		at = greatest(b.at, excluded.at)`
-	selectBlock = `SELECT ` + blockColumns + ` FROM blocks WHERE endpoint_id = $1 AND at >= $2`
+	selectBlock = `SELECT ` + store.BlockColumns + ` FROM blocks WHERE endpoint_id = $1 AND at >= $2`
 	forgetBlock = `DELETE FROM blocks WHERE endpoint_id = $1`
 )
-
-func blockDest(b *postback.Block) []any {
-	return []any{&b.EndpointID, &b.Cause, &b.Message, instant{&b.Since}, instant{&b.At}}
-}
 
 // NoteBlock writes that an endpoint was found blocked.
 func (l *Ledger) NoteBlock(ctx context.Context, block postback.Block) error {
@@ -35,7 +31,7 @@ func (l *Ledger) NoteBlock(ctx context.Context, block postback.Block) error {
 func (l *Ledger) Block(ctx context.Context, endpointID string, from time.Time) (postback.Block, bool, error) {
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	found, err := collect(ctx, l.pool, blockDest, selectBlock, endpointID, from)
+	found, err := collect(ctx, l.pool, store.BlockDest, selectBlock, endpointID, from)
 	if err != nil {
 		return postback.Block{}, false, fmt.Errorf("read block: %w", err)
 	}

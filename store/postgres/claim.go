@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
 )
 
 // claimBytes bounds the event data that one Claim holds in memory.
@@ -94,7 +95,7 @@ type overdueOne struct {
 // more than once, and since when the first one is.
 func (l *Ledger) overdueEndpoints(ctx context.Context, now time.Time) (endpoints []string, first time.Time, err error) {
 	from, since := l.floor.from()
-	found, err := collect(ctx, l.pool, func(o *overdueOne) []any { return []any{&o.endpointID, instant{&o.sweepAt}} }, overdueLook, from, now, claimLook)
+	found, err := collect(ctx, l.pool, func(o *overdueOne) []any { return []any{&o.endpointID, store.At(&o.sweepAt)} }, overdueLook, from, now, claimLook)
 	if err != nil {
 		return nil, first, fmt.Errorf("look for overdue deliveries: %w", err)
 	}

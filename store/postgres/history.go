@@ -88,7 +88,7 @@ func listEvents(f postback.EventFilter, cursor string, limit int) (string, []any
 	if byTypes {
 		inner = eachType(inner, `e`, `type`, f.EventType, &where, order)
 	}
-	return `SELECT ` + listedEventColumns + `, e.seq FROM (` + inner + `) e ORDER BY e.accepted_at DESC, e.seq DESC`, where.args, nil
+	return `SELECT ` + store.ListedEventColumns + `, e.seq FROM (` + inner + `) e ORDER BY e.accepted_at DESC, e.seq DESC`, where.args, nil
 }
 
 // eachType runs a listing for each of the types that a pattern matches, and

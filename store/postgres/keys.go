@@ -41,7 +41,7 @@ func (l *Ledger) RevokeKey(ctx context.Context, id string, at time.Time) error {
 		if err != nil {
 			return fmt.Errorf("read admin keys: %w", err)
 		}
-		key, err := single(ctx, tx, "key", keyDest, `SELECT `+keyColumns+` FROM api_keys WHERE id = $1`, id)
+		key, err := single(ctx, tx, "key", store.KeyDest, `SELECT `+store.KeyColumns+` FROM api_keys WHERE id = $1`, id)
 		if err != nil || !key.RevokedAt.IsZero() {
 			return err
 		}
@@ -55,24 +55,18 @@ func (l *Ledger) RevokeKey(ctx context.Context, id string, at time.Time) error {
 	})
 }
 
-const keyColumns = `id, name, role, publisher, hash, created_at, revoked_at`
-
-func keyDest(k *postback.APIKey) []any {
-	return []any{&k.ID, &k.Name, &k.Role, &k.Publisher, &k.Hash, instant{&k.CreatedAt}, instant{&k.RevokedAt}}
-}
-
 // KeyByHash returns the key with this hash, a revoked one too; CodeNotFound.
 func (l *Ledger) KeyByHash(ctx context.Context, hash []byte) (postback.APIKey, error) {
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	return single(ctx, l.pool, "key", keyDest, `SELECT `+keyColumns+` FROM api_keys WHERE hash = $1`, hash)
+	return single(ctx, l.pool, "key", store.KeyDest, `SELECT `+store.KeyColumns+` FROM api_keys WHERE hash = $1`, hash)
 }
 
 // Keys lists all keys, newest first.
 func (l *Ledger) Keys(ctx context.Context) ([]postback.APIKey, error) {
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	keys, err := collect(ctx, l.pool, keyDest, `SELECT `+keyColumns+` FROM api_keys ORDER BY created_at DESC, seq DESC`)
+	keys, err := collect(ctx, l.pool, store.KeyDest, `SELECT `+store.KeyColumns+` FROM api_keys ORDER BY created_at DESC, seq DESC`)
 	if err != nil {
 		return nil, fmt.Errorf("read keys: %w", err)
 	}

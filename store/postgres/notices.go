@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	selectNotices = `SELECT id, type, endpoint_id, at, since, count, last_error, reason, dead, outage FROM notices ORDER BY seq LIMIT $1`
+	selectNotices = `SELECT ` + store.NoticeColumns + ` FROM notices ORDER BY seq LIMIT $1`
 	forgetNotice  = `DELETE FROM notices WHERE id = $1`
 	// noteDisabled tells of an endpoint that was saved as disabled.
 	noteDisabled = `INSERT INTO notices (type, endpoint_id, at, reason, since, count, last_error)
@@ -29,29 +29,14 @@ const (
 		SELECT w.endpoint_id, u.reason, 1, u.at, u.at, to_json(ARRAY[w.id])::text
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) u (endpoint_id, id, reason, at)
 		JOIN waiting w ON w.endpoint_id = u.endpoint_id AND w.id = u.id WHERE w.ended_state IS NULL`
-	takeDeaths = `DELETE FROM deaths WHERE first_at < $1 RETURNING endpoint_id, reason, count, first_at, last_at, deliveries`
+	takeDeaths = `DELETE FROM deaths WHERE first_at < $1 RETURNING ` + store.DeathsColumns
 )
-
-func noticeDest(n *postback.Notice) []any {
-	return []any{
-		&n.ID, &n.Type, &n.EndpointID,
-		instant{&n.At},
-		instant{&n.Since},
-		&n.Count, &n.LastError, &n.Reason,
-		decoded{&n.Dead},
-		decoded{&n.Outage},
-	}
-}
-
-func deathsDest(d *postback.Deaths) []any {
-	return []any{&d.EndpointID, &d.Reason, &d.Count, instant{&d.First}, instant{&d.Last}, decoded{&d.Deliveries}}
-}
 
 // Notices lists what an operator has not been told, oldest first.
 func (l *Ledger) Notices(ctx context.Context, limit int) ([]postback.Notice, error) {
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	found, err := collect(ctx, l.pool, noticeDest, selectNotices, limit)
+	found, err := collect(ctx, l.pool, store.NoticeDest, selectNotices, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read notices: %w", err)
 	}
@@ -67,7 +52,7 @@ func (l *Ledger) ForgetNotice(ctx context.Context, id string) (bool, error) {
 // SumDeaths makes notices of the dead letters that none has counted.
 func (l *Ledger) SumDeaths(ctx context.Context, before time.Time) error {
 	err := l.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		taken, err := collect(ctx, tx, deathsDest, takeDeaths, before)
+		taken, err := collect(ctx, tx, store.DeathsDest, takeDeaths, before)
 		if err != nil {
 			return err
 		}

@@ -14,25 +14,20 @@ import (
 const (
 	// lockOutages lets processes say whether they can send one after another, so
 	// that one of them is the first, and one the last. Who reads does not wait.
-	lockOutages   = `LOCK TABLE outages IN EXCLUSIVE MODE`
-	outageColumns = `process, reason, message, since, at, deliveries, endpoints`
-	noteOutage    = `INSERT INTO outages AS o (` + outageColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7)
+	lockOutages = `LOCK TABLE outages IN EXCLUSIVE MODE`
+	noteOutage  = `INSERT INTO outages AS o (` + store.OutageColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (process) DO UPDATE SET reason = excluded.reason, message = excluded.message, since = least(o.since, excluded.since),
 		at = excluded.at, deliveries = excluded.deliveries, endpoints = excluded.endpoints, over = false`
-	selectOutages = `SELECT ` + outageColumns + ` FROM outages WHERE NOT over ORDER BY process`
+	selectOutages = `SELECT ` + store.OutageColumns + ` FROM outages WHERE NOT over ORDER BY process`
 	leaveOutage   = `UPDATE outages SET over = true WHERE process = $1 AND NOT over`
-	endOutages    = `DELETE FROM outages RETURNING ` + outageColumns
+	endOutages    = `DELETE FROM outages RETURNING ` + store.OutageColumns
 	tellOutage    = `INSERT INTO notices (type, endpoint_id, at, since, outage) VALUES ($1, '', $2, $3, $4)`
 )
-
-func outageDest(o *postback.Outage) []any {
-	return []any{&o.Process, &o.Reason, &o.Message, instant{&o.Since}, instant{&o.At}, &o.Deliveries, &o.Endpoints}
-}
 
 // NoteOutage writes that a process cannot send, and notes the first one.
 func (l *Ledger) NoteOutage(ctx context.Context, outage postback.Outage) error {
 	err := l.transactOutages(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		others, err := collect(ctx, tx, outageDest, selectOutages)
+		others, err := collect(ctx, tx, store.OutageDest, selectOutages)
 		if err != nil {
 			return err
 		}
@@ -58,11 +53,11 @@ func (l *Ledger) EndOutage(ctx context.Context, process string, at time.Time) er
 		if err != nil || left.RowsAffected() == 0 {
 			return err //nolint:wrapcheck // wrapped below
 		}
-		others, err := collect(ctx, tx, outageDest, selectOutages)
+		others, err := collect(ctx, tx, store.OutageDest, selectOutages)
 		if err != nil || len(others) > 0 {
 			return err
 		}
-		all, err := collect(ctx, tx, outageDest, endOutages)
+		all, err := collect(ctx, tx, store.OutageDest, endOutages)
 		if err != nil {
 			return err
 		}
@@ -88,7 +83,7 @@ func (l *Ledger) transactOutages(ctx context.Context, do func(ctx context.Contex
 func (l *Ledger) Outages(ctx context.Context) ([]postback.Outage, error) {
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	found, err := collect(ctx, l.pool, outageDest, selectOutages)
+	found, err := collect(ctx, l.pool, store.OutageDest, selectOutages)
 	if err != nil {
 		return nil, fmt.Errorf("read outages: %w", err)
 	}

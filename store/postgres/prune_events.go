@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/waybillhq/waybill/store"
 )
 
 // pruneEventDays forgets the events of the first old day that has any to forget.
@@ -73,7 +75,7 @@ func (l *Ledger) forgetIDs(ctx context.Context, table string) (total int, err er
 		WHERE i.id = e.id AND i.seq = e.seq`
 	last := eventKey{at: time.Unix(0, 0)}
 	for {
-		keys, err := collect(ctx, l.pool, func(k *eventKey) []any { return []any{instant{&k.at}, &k.seq} },
+		keys, err := collect(ctx, l.pool, func(k *eventKey) []any { return []any{store.At(&k.at), &k.seq} },
 			fmt.Sprintf(nextEvents, table), last.at, last.seq, pruneBatch)
 		if err != nil {
 			return total, fmt.Errorf("read old events: %w", err)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
 )
 
 // eventKey is where an event is.
@@ -22,14 +23,14 @@ type anchor struct {
 }
 
 func anchorDest(a *anchor) []any {
-	return []any{&a.id, instant{&a.at}, &a.seq, &a.deliveries}
+	return []any{&a.id, store.At(&a.at), &a.seq, &a.deliveries}
 }
 
 const (
 	readAnchors = `SELECT id, accepted_at, seq, deliveries FROM event_ids WHERE id = ANY($1)`
 
 	// The times say which partitions it is; the rest finds the rows in them.
-	readEvents = `SELECT ` + eventColumns + `, e.seq FROM unnest($1::timestamptz[], $2::bigint[]) k (at, seq)
+	readEvents = `SELECT ` + store.EventColumns + `, e.seq FROM unnest($1::timestamptz[], $2::bigint[]) k (at, seq)
 		JOIN events e ON e.accepted_at = k.at AND e.seq = k.seq WHERE e.accepted_at = ANY($1)`
 
 	readByID = `SELECT ` + deliveryColumns + `, d.event_at, d.event_seq FROM unnest($1::text[]) WITH ORDINALITY k (id, place)
@@ -51,10 +52,10 @@ func (r eventRow) inner() postback.Event { return r.Event }
 
 func (r deliveryRow) inner() postback.Delivery { return r.Delivery }
 
-func eventRowDest(r *eventRow) []any { return append(eventDest(&r.Event), &r.seq) }
+func eventRowDest(r *eventRow) []any { return append(store.EventDest(&r.Event), &r.seq) }
 
 func deliveryRowDest(r *deliveryRow) []any {
-	return append(deliveryDest(&r.Delivery), instant{&r.event.at}, &r.event.seq)
+	return append(store.DeliveryDest(&r.Delivery), store.At(&r.event.at), &r.event.seq)
 }
 
 // readAccepted reads events with their deliveries, by the events' ids.
@@ -149,14 +150,14 @@ func unique(keys []eventKey) []eventKey {
 // readOne is a delivery with its attempt's event, by its id. An event is nearly
 // always accepted in the moment that its deliveries are made: an hour around it
 // leaves one partition, or two.
-const readDue = `SELECT ` + deliveryColumns + `, ` + eventColumns + ` FROM deliveries d
+const readDue = `SELECT ` + deliveryColumns + `, ` + store.EventColumns + ` FROM deliveries d
 	JOIN events e ON e.accepted_at = d.event_at AND e.seq = d.event_seq` + joinWaiting + `
 	WHERE d.id = $1 AND e.accepted_at BETWEEN $2 AND $3`
 
 // readOneDue reads a delivery with its event; CodeNotFound.
 func readOneDue(ctx context.Context, db querier, id string) (postback.Due, error) {
 	if at, inID := timeOf(id); inID {
-		found, err := collect(ctx, db, dueDest, readDue, id, at.Add(-time.Hour), at.Add(time.Hour))
+		found, err := collect(ctx, db, store.DueDest, readDue, id, at.Add(-time.Hour), at.Add(time.Hour))
 		if err != nil {
 			return postback.Due{}, fmt.Errorf("read due delivery: %w", err)
 		}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/waybillhq/waybill/store"
 )
 
 const (
@@ -122,7 +124,7 @@ type releaseLook struct {
 	parked     []string  // that its window has room for
 }
 
-func lookDest(l *releaseLook) []any { return []any{&l.endpointID, instant{&l.earliest}, &l.parked} }
+func lookDest(l *releaseLook) []any { return []any{&l.endpointID, store.At(&l.earliest), &l.parked} }
 
 // releaseArgs are the arguments of a look, and for each endpoint what its floor is
 // told of what the look finds.

@@ -31,9 +31,8 @@ const (
 )
 
 const (
-	selectReplays = `SELECT r.id, r.filter, r.rate, r.dry_run, r.state, r.matched, r.collected, r.replayed, r.skipped, r.skips, r.groups,
-		r.created_at, r.ended_at, r.last, r.seq FROM replays r `
-	readReplay = selectReplays + `WHERE r.id = $1`
+	selectReplays = `SELECT ` + store.ReplayColumns + `, r.last, r.seq FROM replays r `
+	readReplay    = selectReplays + `WHERE r.id = $1`
 	// lockReplay makes those who work on a job take turns.
 	lockReplay = readReplay + ` FOR UPDATE`
 )
@@ -48,19 +47,7 @@ type replayRow struct {
 
 func (r replayRow) job() postback.ReplayJob { return r.ReplayJob }
 
-func replayDest(r *replayRow) []any {
-	return []any{
-		&r.ID,
-		decoded{&r.Filter},
-		&r.Rate, &r.DryRun, &r.State,
-		&r.Matched, &r.Collected, &r.Replayed, &r.Skipped,
-		decoded{&r.Skips},
-		decoded{&r.Groups},
-		instant{&r.CreatedAt},
-		instant{&r.EndedAt},
-		&r.last, &r.seq,
-	}
-}
+func replayDest(r *replayRow) []any { return append(store.ReplayDest(&r.ReplayJob), &r.last, &r.seq) }
 
 // CreateReplay writes a new job, unless as many of the publisher's run as may.
 func (l *Ledger) CreateReplay(ctx context.Context, job postback.ReplayJob, most int) error {

@@ -82,7 +82,7 @@ func (l *Ledger) groupCounts(ctx context.Context, filter postback.DeliveryFilter
 		}
 		for _, part := range branches(filter, all) {
 			query, args := part.groups(filter, all)
-			found, err := collect(ctx, db, groupDest, query, args...)
+			found, err := collect(ctx, db, store.GroupDest, query, args...)
 			if err != nil {
 				return fmt.Errorf("count deliveries: %w", err)
 			}
@@ -91,8 +91,4 @@ func (l *Ledger) groupCounts(ctx context.Context, filter postback.DeliveryFilter
 		return nil
 	})
 	return counts, err
-}
-
-func groupDest(g *postback.DeliveryGroup) []any {
-	return []any{&g.EndpointID, &g.State, &g.Reason, &g.Count}
 }

@@ -9,7 +9,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/waybillhq/waybill/postback"
 )
@@ -107,18 +106,6 @@ func moment(at time.Time) *time.Time {
 	return &at
 }
 
-// instant scans what moment stored.
-type instant struct{ at *time.Time }
-
-// ScanTimestamptz implements pgtype.TimestamptzScanner.
-func (i instant) ScanTimestamptz(stored pgtype.Timestamptz) error {
-	*i.at = time.Time{}
-	if stored.Valid {
-		*i.at = stored.Time.UTC()
-	}
-	return nil
-}
-
 // encode is a value as JSON text, for columns that nobody searches.
 func encode(value any) (string, error) {
 	text, err := json.Marshal(value)
@@ -126,35 +113,6 @@ func encode(value any) (string, error) {
 		return "", fmt.Errorf("encode %T: %w", value, err)
 	}
 	return string(text), nil
-}
-
-// decoded scans what encode stored; NULL leaves the value as it is.
-type decoded struct{ into any }
-
-// ScanText implements pgtype.TextScanner.
-func (d decoded) ScanText(stored pgtype.Text) error {
-	if !stored.Valid {
-		return nil
-	}
-	if err := json.Unmarshal([]byte(stored.String), d.into); err != nil {
-		return fmt.Errorf("decode %T: %w", d.into, err)
-	}
-	return nil
-}
-
-const (
-	eventColumns = `e.id, e.type, e.publisher, e.data, e.occurred_at, e.accepted_at, e.digest, e.traceparent, e.test, e.rejection`
-	// Large events would not fit in memory many at a time.
-	listedEventColumns = `e.id, e.type, e.publisher, NULL::bytea, e.occurred_at, e.accepted_at, e.digest, e.traceparent, e.test, e.rejection`
-)
-
-func eventDest(e *postback.Event) []any {
-	return []any{
-		&e.ID, &e.Type, &e.Publisher, (*[]byte)(&e.Data),
-		instant{&e.OccurredAt},
-		instant{&e.AcceptedAt},
-		&e.Digest, &e.TraceParent, &e.Test, &e.Rejection,
-	}
 }
 
 const deliveryColumns = `d.id, d.event_id, d.event_type, d.publisher, d.endpoint_id, d.reference, d.order_key, d.state, d.reason, d.test, coalesce(w.probe, false),
@@ -166,19 +124,3 @@ const deliveryColumns = `d.id, d.event_id, d.event_type, d.publisher, d.endpoint
 // wait, however many do.
 const joinWaiting = ` LEFT JOIN LATERAL (SELECT w.next_attempt_at, w.sweep_at, w.probe FROM waiting w
 	WHERE d.completed_at IS NULL AND w.endpoint_id = d.endpoint_id AND w.id = d.id LIMIT 1) w ON true `
-
-func deliveryDest(d *postback.Delivery) []any {
-	return []any{
-		&d.ID, &d.EventID, &d.EventType, &d.Publisher, &d.EndpointID, &d.Reference, &d.OrderKey, &d.State, &d.Reason, &d.Test, &d.Probe,
-		&d.Generation, &d.Attempts, &d.AttemptsBefore, &d.LastStatusCode, &d.LastError,
-		instant{&d.CreatedAt},
-		instant{&d.OpenedAt},
-		instant{&d.NextAttemptAt},
-		instant{&d.CompletedAt},
-		instant{&d.SweepAt},
-	}
-}
-
-func dueDest(d *postback.Due) []any {
-	return append(deliveryDest(&d.Delivery), eventDest(&d.Event)...)
-}

@@ -39,7 +39,7 @@ func (l *Ledger) SaveScheme(ctx context.Context, scheme postback.DeclaredScheme)
 		if tag.RowsAffected() == 1 {
 			return nil
 		}
-		stored, err := single(ctx, tx, "scheme", schemeDest, `SELECT `+schemeColumns+` FROM schemes WHERE name = $1`, scheme.Name)
+		stored, err := single(ctx, tx, "scheme", store.SchemeDest, `SELECT `+store.SchemeColumns+` FROM schemes WHERE name = $1`, scheme.Name)
 		if err == nil && string(stored.Declaration) != clean(string(scheme.Declaration)) {
 			return store.SchemeTaken(scheme.Name)
 		}
@@ -63,15 +63,13 @@ func (l *Ledger) DeleteScheme(ctx context.Context, name string, at time.Time) er
 		case tag.RowsAffected() == 0:
 			return missing("scheme")
 		}
-		users, err := collect(ctx, tx, userDest, schemeUsers, name, store.ShownUsers)
+		users, err := collect(ctx, tx, store.SchemeUserDest, schemeUsers, name, store.ShownUsers)
 		if err != nil {
 			return fmt.Errorf("look for endpoints of the scheme: %w", err)
 		}
 		return store.SchemeInUse(name, users)
 	})
 }
-
-func userDest(u *store.SchemeUser) []any { return []any{&u.ID, &u.Count} }
 
 // requireScheme refuses a new endpoint whose declared scheme is there no more.
 func requireScheme(ctx context.Context, tx pgx.Tx, endpoint postback.Endpoint) error {
@@ -85,19 +83,13 @@ func requireScheme(ctx context.Context, tx pgx.Tx, endpoint postback.Endpoint) e
 	return err
 }
 
-const schemeColumns = `name, declaration, created_at, deleted_at, revision`
-
-func schemeDest(s *postback.DeclaredScheme) []any {
-	return []any{&s.Name, (*[]byte)(&s.Declaration), instant{&s.CreatedAt}, instant{&s.DeletedAt}, &s.Revision}
-}
-
 // SchemesSince returns the schemes, deleted ones too, whose Revision is greater, in
 // order of Revision.
 func (l *Ledger) SchemesSince(ctx context.Context, revision int64) ([]postback.DeclaredScheme, error) {
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	const query = `SELECT ` + schemeColumns + ` FROM schemes WHERE revision > $1 ORDER BY revision`
-	found, err := collect(ctx, l.pool, schemeDest, query, revision)
+	const query = `SELECT ` + store.SchemeColumns + ` FROM schemes WHERE revision > $1 ORDER BY revision`
+	found, err := collect(ctx, l.pool, store.SchemeDest, query, revision)
 	if err != nil {
 		return nil, fmt.Errorf("read schemes: %w", err)
 	}

@@ -32,7 +32,7 @@ type standing struct {
 
 func standingDest(s *standing) []any {
 	return []any{
-		&s.id, &s.endpointID, &s.orderKey, &s.eventSeq, &s.state, &s.reason, &s.generation, &s.attempts, &s.attemptsBefore, &s.lastStatusCode, &s.lastError, instant{&s.completedAt}, &s.test,
+		&s.id, &s.endpointID, &s.orderKey, &s.eventSeq, &s.state, &s.reason, &s.generation, &s.attempts, &s.attemptsBefore, &s.lastStatusCode, &s.lastError, store.At(&s.completedAt), &s.test,
 	}
 }
 

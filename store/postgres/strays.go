@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
 )
 
 const selectUnmatched = `SELECT publisher, count(*), min(accepted_at), max(accepted_at), to_json((array_agg(id ORDER BY accepted_at, seq))[:$4])::text
@@ -14,15 +15,11 @@ const selectUnmatched = `SELECT publisher, count(*), min(accepted_at), max(accep
 		ORDER BY e.accepted_at, e.seq LIMIT $3) found
 	GROUP BY publisher ORDER BY count(*) DESC, publisher`
 
-func unmatchedDest(u *postback.Unmatched) []any {
-	return []any{&u.Publisher, &u.Count, instant{&u.First}, instant{&u.Last}, decoded{&u.Events}}
-}
-
 // Unmatched lists by publisher the events of a time that no endpoint wants.
 func (l *Ledger) Unmatched(ctx context.Context, since, until time.Time, limit int) ([]postback.Unmatched, error) {
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	found, err := collect(ctx, l.pool, unmatchedDest, selectUnmatched, since, until, limit, postback.MaxNamedEvents)
+	found, err := collect(ctx, l.pool, store.UnmatchedDest, selectUnmatched, since, until, limit, postback.MaxNamedEvents)
 	if err != nil {
 		return nil, fmt.Errorf("read events that no endpoint wants: %w", err)
 	}

@@ -6,33 +6,20 @@ import (
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
 )
 
 const (
-	saveTallies = `INSERT INTO traffic (process, ` + tallyColumns + `)
+	saveTallies = `INSERT INTO traffic (process, ` + store.TallyColumns + `)
 		SELECT $1, * FROM unnest($2::text[], $3::timestamptz[], $4::int[], $5::int[], $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[])
 		ON CONFLICT (slot, endpoint_id, process) DO UPDATE SET attempts = excluded.attempts, succeeded = excluded.succeeded,
 		errors = excluded.errors, latencies = excluded.latencies,
 		last_attempt_at = excluded.last_attempt_at, last_success_at = excluded.last_success_at`
-	talliesOf = `SELECT ` + tallyColumns + ` FROM traffic WHERE endpoint_id = $1 AND slot = ANY($2) ORDER BY slot, process`
+	talliesOf = `SELECT ` + store.TallyColumns + ` FROM traffic WHERE endpoint_id = $1 AND slot = ANY($2) ORDER BY slot, process`
 	// Others may forget the same at the same time.
 	pruneTallies = `DELETE FROM traffic WHERE (slot, endpoint_id, process) IN (
 		SELECT slot, endpoint_id, process FROM traffic WHERE slot < $1 ORDER BY slot LIMIT $2 FOR UPDATE SKIP LOCKED)`
-
-	tallyColumns = `endpoint_id, slot, attempts, succeeded, errors, latencies, last_attempt_at, last_success_at`
 )
-
-func tallyDest(t *postback.Tally) []any {
-	return []any{
-		&t.EndpointID,
-		instant{&t.Slot},
-		&t.Attempts, &t.Succeeded,
-		decoded{&t.Errors},
-		decoded{&t.Latencies},
-		instant{&t.LastAttemptAt},
-		instant{&t.LastSuccessAt},
-	}
-}
 
 // SaveTallies writes what a process counted, in place of what it wrote before
 // for the same slots and endpoints.
@@ -73,7 +60,7 @@ func jsons[Row, T any](rows []Row, of func(Row) T) ([]string, error) {
 func (l *Ledger) Tallies(ctx context.Context, endpointID string, slots []time.Time) ([]postback.Tally, error) {
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	found, err := collect(ctx, l.pool, tallyDest, talliesOf, endpointID, slots)
+	found, err := collect(ctx, l.pool, store.TallyDest, talliesOf, endpointID, slots)
 	if err != nil {
 		return nil, fmt.Errorf("read traffic: %w", err)
 	}

@@ -14,19 +14,13 @@ import (
 // began after it, whenever they commit. What is ahead of all transactions is of
 // another server, from which this database was copied.
 const (
-	changesSince = `SELECT m.mark::text::bigint, coalesce(c.endpoint_id, ''), ` + changedColumns + `
+	changesSince = `SELECT m.mark::text::bigint, coalesce(c.endpoint_id, ''), ` + store.ChangedColumns + `
 		FROM ` + markNow + ` LEFT JOIN trouble_changes c ON c.changed >= $1::text::xid8 AND c.changed < m.ahead
 		LEFT JOIN troubles t ON t.endpoint_id = c.endpoint_id`
-	allTroubles = `SELECT m.mark::text::bigint, '', ` + changedColumns + ` FROM ` + markNow + ` LEFT JOIN troubles t ON true`
+	allTroubles = `SELECT m.mark::text::bigint, '', ` + store.ChangedColumns + ` FROM ` + markNow + ` LEFT JOIN troubles t ON true`
 
-	markNow        = `(SELECT pg_snapshot_xmin(s.now) AS mark, pg_snapshot_xmax(s.now) AS ahead FROM pg_current_snapshot() s (now)) m`
-	changedColumns = `coalesce(t.endpoint_id, ''), t.since, t.failed_at, coalesce(t.failures, 0), coalesce(t.last_error, ''),
-		t.opened_at, t.tried_at, coalesce(t.probes, 0), t.probe_at`
+	markNow = `(SELECT pg_snapshot_xmin(s.now) AS mark, pg_snapshot_xmax(s.now) AS ahead FROM pg_current_snapshot() s (now)) m`
 )
-
-func changeDest(c *store.TroubleChange) []any {
-	return append([]any{&c.Mark, &c.EndpointID}, troubleDest(&c.Trouble)...)
-}
 
 // TroublesSince tells what changed of troubles since a mark; 0 has all of them
 // told. A mark that is ahead is of a server that is gone, with what it wrote last.
@@ -34,7 +28,7 @@ func (l *Ledger) TroublesSince(ctx context.Context, mark int64) (postback.Troubl
 	ctx, cancel := bound(ctx)
 	defer cancel()
 	if mark > 0 {
-		rows, err := collect(ctx, l.pool, changeDest, changesSince, strconv.FormatInt(mark, 10))
+		rows, err := collect(ctx, l.pool, store.ChangeDest, changesSince, strconv.FormatInt(mark, 10))
 		if err != nil {
 			return postback.TroubleChanges{}, fmt.Errorf("read changes of troubles: %w", err)
 		}
@@ -42,7 +36,7 @@ func (l *Ledger) TroublesSince(ctx context.Context, mark int64) (postback.Troubl
 			return store.Changes(rows, false), nil
 		}
 	}
-	rows, err := collect(ctx, l.pool, changeDest, allTroubles)
+	rows, err := collect(ctx, l.pool, store.ChangeDest, allTroubles)
 	if err != nil {
 		return postback.TroubleChanges{}, fmt.Errorf("read troubles: %w", err)
 	}

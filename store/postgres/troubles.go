@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
 )
 
 const (
@@ -20,26 +21,11 @@ const (
 		SELECT 'endpoint.failing', endpoint_id, opened_at, since, failures, last_error FROM opened`
 	takeProbe   = `UPDATE troubles SET probes = probes + 1, tried_at = $3, probe_at = $4 WHERE endpoint_id = $1 AND probe_at = $2`
 	oldestWaits = `SELECT id FROM waiting WHERE endpoint_id = $1 AND id >= $2 AND state = 'parked' AND reason <> 'ordered' ORDER BY id LIMIT 1`
-	recovery    = `WITH ended AS (DELETE FROM troubles WHERE endpoint_id = $1 RETURNING ` + troubleColumns + `),
+	recovery    = `WITH ended AS (DELETE FROM troubles WHERE endpoint_id = $1 RETURNING ` + store.TroubleColumns + `),
 		noted AS (INSERT INTO notices (type, endpoint_id, at, since, count, last_error)
 			SELECT 'endpoint.recovered', endpoint_id, $2::timestamptz, since, failures, last_error FROM ended WHERE opened_at IS NOT NULL)
-		SELECT ` + troubleColumns + ` FROM ended`
-
-	troubleColumns = `endpoint_id, since, failed_at, failures, last_error, opened_at, tried_at, probes, probe_at`
+		SELECT ` + store.TroubleColumns + ` FROM ended`
 )
-
-func troubleDest(t *postback.Trouble) []any {
-	return []any{
-		&t.EndpointID,
-		instant{&t.Since},
-		instant{&t.FailedAt},
-		&t.Failures, &t.LastError,
-		instant{&t.OpenedAt},
-		instant{&t.TriedAt},
-		&t.Probes,
-		instant{&t.ProbeAt},
-	}
-}
 
 // NoteFailures counts failures of an endpoint: those of a trouble.
 func (l *Ledger) NoteFailures(ctx context.Context, more postback.Trouble) error {
@@ -103,7 +89,7 @@ func probing(err error) error {
 func (l *Ledger) Recover(ctx context.Context, endpointID string, at time.Time) (postback.Trouble, bool, error) {
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	was, err := collect(ctx, l.pool, troubleDest, recovery, endpointID, at)
+	was, err := collect(ctx, l.pool, store.TroubleDest, recovery, endpointID, at)
 	if err != nil {
 		return postback.Trouble{}, false, fmt.Errorf("forget trouble: %w", err)
 	}
@@ -117,7 +103,7 @@ func (l *Ledger) Recover(ctx context.Context, endpointID string, at time.Time) (
 func (l *Ledger) Trouble(ctx context.Context, endpointID string) (postback.Trouble, bool, error) {
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	found, err := collect(ctx, l.pool, troubleDest, `SELECT `+troubleColumns+` FROM troubles WHERE endpoint_id = $1`, endpointID)
+	found, err := collect(ctx, l.pool, store.TroubleDest, `SELECT `+store.TroubleColumns+` FROM troubles WHERE endpoint_id = $1`, endpointID)
 	if err != nil {
 		return postback.Trouble{}, false, fmt.Errorf("read trouble: %w", err)
 	}
@@ -131,7 +117,7 @@ func (l *Ledger) Trouble(ctx context.Context, endpointID string) (postback.Troub
 func (l *Ledger) Troubles(ctx context.Context) ([]postback.Trouble, error) {
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	found, err := collect(ctx, l.pool, troubleDest, `SELECT `+troubleColumns+` FROM troubles ORDER BY endpoint_id`)
+	found, err := collect(ctx, l.pool, store.TroubleDest, `SELECT `+store.TroubleColumns+` FROM troubles ORDER BY endpoint_id`)
 	if err != nil {
 		return nil, fmt.Errorf("read troubles: %w", err)
 	}

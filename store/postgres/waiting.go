@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
 )
 
 const (
@@ -62,7 +63,7 @@ func (l *Ledger) Waiting(ctx context.Context, endpointID string, limit int) (wai
 		if err != nil || len(oldest) == 0 {
 			return err
 		}
-		waiting.Oldest, err = single(ctx, db, "delivery", func(at *time.Time) []any { return []any{instant{at}} }, madeAt, oldest[0])
+		waiting.Oldest, err = single(ctx, db, "delivery", func(at *time.Time) []any { return []any{store.At(at)} }, madeAt, oldest[0])
 		return err
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
 )
 
 const insertEvent = `INSERT INTO events
@@ -92,12 +93,12 @@ func repeated(ctx context.Context, db *session, item postback.Acceptance) (postb
 }
 
 func readEvent(ctx context.Context, db querier, id string) (postback.Event, error) {
-	return single(ctx, db, "event", eventDest, `SELECT `+eventColumns+` FROM events e WHERE e.id = ?`, id)
+	return single(ctx, db, "event", store.EventDest, `SELECT `+store.EventColumns+` FROM events e WHERE e.id = ?`, id)
 }
 
 func deliveriesOf(ctx context.Context, db querier, eventID string) ([]postback.Delivery, error) {
 	const query = `SELECT ` + deliveryColumns + ` FROM deliveries d WHERE d.event_id = ? ORDER BY d.seq`
-	deliveries, err := collect(ctx, db, deliveryDest, query, eventID)
+	deliveries, err := collect(ctx, db, store.DeliveryDest, query, eventID)
 	if err != nil {
 		return nil, fmt.Errorf("read deliveries of event: %w", err)
 	}

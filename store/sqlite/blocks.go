@@ -6,23 +6,19 @@ import (
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
 )
 
 const (
-	blockColumns = `endpoint_id, cause, message, since, at`
-	noteBlock    = `INSERT INTO blocks (` + blockColumns + `) VALUES (?1, ?2, ?3, ?4, ?4)
+	noteBlock = `INSERT INTO blocks (` + store.BlockColumns + `) VALUES (?1, ?2, ?3, ?4, ?4)
 		ON CONFLICT (endpoint_id) DO UPDATE SET
 		since = CASE WHEN excluded.at - at > ?5 THEN excluded.since ELSE min(since, excluded.since) END,
 		cause = CASE WHEN excluded.at < at THEN cause ELSE excluded.cause END,
 		message = CASE WHEN excluded.at < at THEN message ELSE excluded.message END,
 		at = max(at, excluded.at)`
-	selectBlock = `SELECT ` + blockColumns + ` FROM blocks WHERE endpoint_id = ? AND at >= ?`
+	selectBlock = `SELECT ` + store.BlockColumns + ` FROM blocks WHERE endpoint_id = ? AND at >= ?`
 	forgetBlock = `DELETE FROM blocks WHERE endpoint_id = ?`
 )
-
-func blockDest(b *postback.Block) []any {
-	return []any{&b.EndpointID, &b.Cause, &b.Message, instant{&b.Since}, instant{&b.At}}
-}
 
 // NoteBlock writes that an endpoint was found blocked.
 func (l *Ledger) NoteBlock(ctx context.Context, block postback.Block) error {
@@ -34,7 +30,7 @@ func (l *Ledger) NoteBlock(ctx context.Context, block postback.Block) error {
 // Block returns why nothing could be sent to an endpoint, if that was found at a
 // time or later.
 func (l *Ledger) Block(ctx context.Context, endpointID string, from time.Time) (postback.Block, bool, error) {
-	found, err := collect(ctx, l.readPool, blockDest, selectBlock, endpointID, micros(from))
+	found, err := collect(ctx, l.readPool, store.BlockDest, selectBlock, endpointID, micros(from))
 	if err != nil {
 		return postback.Block{}, false, fmt.Errorf("read block: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
 )
 
 // claimBytes bounds the event data that one Claim or Reopen holds in memory.
@@ -80,7 +81,7 @@ func readOverdue(ctx context.Context, db querier, now time.Time, endpoints []str
 	var found []postback.Due
 	size := 0
 	for _, endpointID := range endpoints {
-		some, err := collect(ctx, db, dueDest, overdue, endpointID, now.UnixMicro(), each)
+		some, err := collect(ctx, db, store.DueDest, overdue, endpointID, now.UnixMicro(), each)
 		if err != nil {
 			return nil, err
 		}

@@ -44,20 +44,20 @@ type endpointRow struct {
 func endpointDest(r *endpointRow) []any {
 	return []any{
 		&r.ID, &r.Publisher, &r.URL, &r.Scheme, &r.Method,
-		decoded{&r.EventTypes},
-		decoded{&r.Retry},
+		store.JSON(&r.EventTypes),
+		store.JSON(&r.Retry),
 		&r.Timeout,
-		decoded{&r.Headers},
-		decoded{&r.Expect},
+		store.JSON(&r.Headers),
+		store.JSON(&r.Expect),
 		&r.MaxInFlight,
-		decoded{&r.RateLimit},
+		store.JSON(&r.RateLimit),
 		&r.OrderBy,
-		decoded{&r.AllowEmpty},
+		store.JSON(&r.AllowEmpty),
 		&r.Description, &r.State, &r.DisabledReason,
-		instant{&r.DisabledAt},
+		store.At(&r.DisabledAt),
 		&r.Revision,
-		instant{&r.CreatedAt},
-		instant{&r.UpdatedAt},
+		store.At(&r.CreatedAt),
+		store.At(&r.UpdatedAt),
 		&r.seq,
 	}
 }
@@ -71,7 +71,7 @@ type secretRow struct {
 
 func secretDest(s *secretRow) []any {
 	return []any{
-		&s.endpointID, &s.Version, &s.Sealed, instant{&s.CreatedAt}, instant{&s.ActiveFrom}, instant{&s.RetiredAt}, instant{&s.LastUsedAt},
+		&s.endpointID, &s.Version, &s.Sealed, store.At(&s.CreatedAt), store.At(&s.ActiveFrom), store.At(&s.RetiredAt), store.At(&s.LastUsedAt),
 	}
 }
 

@@ -27,9 +27,9 @@ func (r eventRow) event() postback.Event { return r.Event }
 
 func (r deliveryRow) delivery() postback.Delivery { return r.Delivery }
 
-func eventRowDest(r *eventRow) []any { return append(eventDest(&r.Event), &r.seq) }
+func eventRowDest(r *eventRow) []any { return append(store.EventDest(&r.Event), &r.seq) }
 
-func deliveryRowDest(r *deliveryRow) []any { return append(deliveryDest(&r.Delivery), &r.seq) }
+func deliveryRowDest(r *deliveryRow) []any { return append(store.DeliveryDest(&r.Delivery), &r.seq) }
 
 // Event returns one event with its deliveries; CodeNotFound.
 func (l *Ledger) Event(ctx context.Context, id string) (event postback.Event, deliveries []postback.Delivery, err error) {
@@ -72,14 +72,14 @@ func (l *Ledger) Events(ctx context.Context, filter postback.EventFilter, page p
 func listEvents(filter postback.EventFilter, after *position) (string, []any) {
 	index, where := eventQuery(filter)
 	where.addAfter(`(e.accepted_at, e.seq)`, after)
-	return `SELECT ` + listedEventColumns + `, e.seq FROM events e INDEXED BY ` + index + ` ` + where.sql() +
+	return `SELECT ` + store.ListedEventColumns + `, e.seq FROM events e INDEXED BY ` + index + ` ` + where.sql() +
 		` ORDER BY e.accepted_at DESC, e.seq DESC LIMIT ?`, where.args
 }
 
 // Delivery returns one delivery with its attempts, oldest first; CodeNotFound.
 func (l *Ledger) Delivery(ctx context.Context, id string) (delivery postback.Delivery, attempts []postback.Attempt, err error) {
 	err = l.snapshot(ctx, func(db querier) error {
-		delivery, err = single(ctx, db, "delivery", deliveryDest, `SELECT `+deliveryColumns+` FROM deliveries d WHERE d.id = ?`, id)
+		delivery, err = single(ctx, db, "delivery", store.DeliveryDest, `SELECT `+deliveryColumns+` FROM deliveries d WHERE d.id = ?`, id)
 		if err != nil {
 			return err
 		}

@@ -38,7 +38,7 @@ func (l *Ledger) RevokeKey(ctx context.Context, id string, at time.Time) error {
 }
 
 func revokeKey(ctx context.Context, db *session, id string, at time.Time) error {
-	key, err := single(ctx, db, "key", keyDest, `SELECT `+keyColumns+` FROM api_keys WHERE id = ?`, id)
+	key, err := single(ctx, db, "key", store.KeyDest, `SELECT `+store.KeyColumns+` FROM api_keys WHERE id = ?`, id)
 	if err != nil || !key.RevokedAt.IsZero() {
 		return err
 	}
@@ -59,21 +59,15 @@ func isUnique(err error) bool {
 	return errors.As(err, &failure) && failure.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE
 }
 
-const keyColumns = `id, name, role, publisher, hash, created_at, revoked_at`
-
-func keyDest(k *postback.APIKey) []any {
-	return []any{&k.ID, &k.Name, &k.Role, &k.Publisher, &k.Hash, instant{&k.CreatedAt}, instant{&k.RevokedAt}}
-}
-
 // KeyByHash returns the key with this hash, a revoked one too; CodeNotFound.
 func (l *Ledger) KeyByHash(ctx context.Context, hash []byte) (postback.APIKey, error) {
-	return single(ctx, l.readPool, "key", keyDest, `SELECT `+keyColumns+` FROM api_keys WHERE hash = ?`, hash)
+	return single(ctx, l.readPool, "key", store.KeyDest, `SELECT `+store.KeyColumns+` FROM api_keys WHERE hash = ?`, hash)
 }
 
 // Keys lists all keys, newest first.
 func (l *Ledger) Keys(ctx context.Context) ([]postback.APIKey, error) {
-	const query = `SELECT ` + keyColumns + ` FROM api_keys ORDER BY created_at DESC, seq DESC`
-	keys, err := collect(ctx, l.readPool, keyDest, query)
+	const query = `SELECT ` + store.KeyColumns + ` FROM api_keys ORDER BY created_at DESC, seq DESC`
+	keys, err := collect(ctx, l.readPool, store.KeyDest, query)
 	if err != nil {
 		return nil, fmt.Errorf("read keys: %w", err)
 	}

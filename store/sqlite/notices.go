@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	selectNotices = `SELECT id, type, endpoint_id, at, since, count, last_error, reason, dead, outage FROM notices ORDER BY seq LIMIT ?`
+	selectNotices = `SELECT ` + store.NoticeColumns + ` FROM notices ORDER BY seq LIMIT ?`
 	forgetNotice  = `DELETE FROM notices WHERE id = ?`
 	// noteDisabled tells of an endpoint that was saved as disabled.
 	noteDisabled = `INSERT INTO notices (type, endpoint_id, at, reason, since, count, last_error)
@@ -25,27 +25,12 @@ const (
 		ON CONFLICT (endpoint_id, reason) DO UPDATE SET count = count + 1,
 		first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at),
 		deliveries = CASE WHEN count < ?2 THEN json_insert(deliveries, '$[#]', ?1) ELSE deliveries END`
-	takeDeaths = `DELETE FROM deaths WHERE first_at < ? RETURNING endpoint_id, reason, count, first_at, last_at, deliveries`
+	takeDeaths = `DELETE FROM deaths WHERE first_at < ? RETURNING ` + store.DeathsColumns
 )
-
-func noticeDest(n *postback.Notice) []any {
-	return []any{
-		&n.ID, &n.Type, &n.EndpointID,
-		instant{&n.At},
-		instant{&n.Since},
-		&n.Count, &n.LastError, &n.Reason,
-		decoded{&n.Dead},
-		decoded{&n.Outage},
-	}
-}
-
-func deathsDest(d *postback.Deaths) []any {
-	return []any{&d.EndpointID, &d.Reason, &d.Count, instant{&d.First}, instant{&d.Last}, decoded{&d.Deliveries}}
-}
 
 // Notices lists what an operator has not been told, oldest first.
 func (l *Ledger) Notices(ctx context.Context, limit int) ([]postback.Notice, error) {
-	found, err := collect(ctx, l.readPool, noticeDest, selectNotices, limit)
+	found, err := collect(ctx, l.readPool, store.NoticeDest, selectNotices, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read notices: %w", err)
 	}
@@ -61,7 +46,7 @@ func (l *Ledger) ForgetNotice(ctx context.Context, id string) (bool, error) {
 // SumDeaths makes notices of the dead letters that none has counted.
 func (l *Ledger) SumDeaths(ctx context.Context, before time.Time) error {
 	_, err := write(ctx, l.writer, 1, func(ctx context.Context, db *session) (int, error) {
-		taken, err := collect(ctx, db, deathsDest, takeDeaths, micros(before))
+		taken, err := collect(ctx, db, store.DeathsDest, takeDeaths, micros(before))
 		if err != nil {
 			return 0, fmt.Errorf("sum dead letters up: %w", err)
 		}

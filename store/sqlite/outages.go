@@ -10,24 +10,19 @@ import (
 )
 
 const (
-	outageColumns = `process, reason, message, since, at, deliveries, endpoints`
-	noteOutage    = `INSERT INTO outages (` + outageColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?)
+	noteOutage = `INSERT INTO outages (` + store.OutageColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (process) DO UPDATE SET reason = excluded.reason, message = excluded.message, since = min(since, excluded.since),
 		at = excluded.at, deliveries = excluded.deliveries, endpoints = excluded.endpoints, over = 0`
-	selectOutages = `SELECT ` + outageColumns + ` FROM outages WHERE over = 0 ORDER BY process`
+	selectOutages = `SELECT ` + store.OutageColumns + ` FROM outages WHERE over = 0 ORDER BY process`
 	leaveOutage   = `UPDATE outages SET over = 1 WHERE process = ? AND over = 0`
-	endOutages    = `DELETE FROM outages RETURNING ` + outageColumns
+	endOutages    = `DELETE FROM outages RETURNING ` + store.OutageColumns
 	tellOutage    = `INSERT INTO notices (type, endpoint_id, at, since, outage) VALUES (?, '', ?, ?, ?)`
 )
-
-func outageDest(o *postback.Outage) []any {
-	return []any{&o.Process, &o.Reason, &o.Message, instant{&o.Since}, instant{&o.At}, &o.Deliveries, &o.Endpoints}
-}
 
 // NoteOutage writes that a process cannot send, and notes the first one.
 func (l *Ledger) NoteOutage(ctx context.Context, outage postback.Outage) error {
 	_, err := write(ctx, l.writer, 2, func(ctx context.Context, db *session) (int, error) {
-		others, err := collect(ctx, db, outageDest, selectOutages)
+		others, err := collect(ctx, db, store.OutageDest, selectOutages)
 		if err != nil {
 			return 0, err
 		}
@@ -53,11 +48,11 @@ func (l *Ledger) EndOutage(ctx context.Context, process string, at time.Time) er
 		if err != nil || left == 0 {
 			return 0, err
 		}
-		others, err := collect(ctx, db, outageDest, selectOutages)
+		others, err := collect(ctx, db, store.OutageDest, selectOutages)
 		if err != nil || len(others) > 0 {
 			return 0, err
 		}
-		all, err := collect(ctx, db, outageDest, endOutages)
+		all, err := collect(ctx, db, store.OutageDest, endOutages)
 		if err != nil {
 			return 0, err
 		}
@@ -71,7 +66,7 @@ func (l *Ledger) EndOutage(ctx context.Context, process string, at time.Time) er
 
 // Outages lists the processes that cannot send.
 func (l *Ledger) Outages(ctx context.Context) ([]postback.Outage, error) {
-	found, err := collect(ctx, l.readPool, outageDest, selectOutages)
+	found, err := collect(ctx, l.readPool, store.OutageDest, selectOutages)
 	if err != nil {
 		return nil, fmt.Errorf("read outages: %w", err)
 	}

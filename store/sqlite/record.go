@@ -40,7 +40,7 @@ func (l *Ledger) Due(ctx context.Context, ref postback.Ref) (postback.Due, error
 	if err != nil {
 		return postback.Due{}, fmt.Errorf("read due delivery: %w", err)
 	}
-	found, err := scanAll(rows, dueDest)
+	found, err := scanAll(rows, store.DueDest)
 	if err != nil {
 		return postback.Due{}, fmt.Errorf("read due delivery: %w", err)
 	}

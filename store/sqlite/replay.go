@@ -70,7 +70,7 @@ func reopenOne(ctx context.Context, db *session, id string, at, sweepAt time.Tim
 	if err := reopenIn(ctx, db, id, at, sweepAt); err != nil {
 		return postback.Due{}, err
 	}
-	return single(ctx, db, "delivery", dueDest, readDue, id)
+	return single(ctx, db, "delivery", store.DueDest, readDue, id)
 }
 
 // reopenIn reopens a delivery that can be.

@@ -27,7 +27,7 @@ const (
 	cancelReplay = `UPDATE replays SET state = 'cancelled', ended_at = ? WHERE id = ? AND state = 'running'`
 )
 
-const replayColumns = `r.id, r.filter, r.rate, r.dry_run, r.state, r.matched, r.collected, r.replayed, r.skipped, r.skips, r.groups, r.created_at, r.ended_at, r.cursor, r.seq`
+const replayColumns = store.ReplayColumns + `, r.cursor, r.seq`
 
 // replayRow is a job with how far it has collected, and what orders it among
 // others of the same time.
@@ -39,19 +39,7 @@ type replayRow struct {
 
 func (r replayRow) job() postback.ReplayJob { return r.ReplayJob }
 
-func replayDest(r *replayRow) []any {
-	return []any{
-		&r.ID,
-		decoded{&r.Filter},
-		&r.Rate, &r.DryRun, &r.State,
-		&r.Matched, &r.Collected, &r.Replayed, &r.Skipped,
-		decoded{&r.Skips},
-		decoded{&r.Groups},
-		instant{&r.CreatedAt},
-		instant{&r.EndedAt},
-		&r.cursor, &r.seq,
-	}
-}
+func replayDest(r *replayRow) []any { return append(store.ReplayDest(&r.ReplayJob), &r.cursor, &r.seq) }
 
 func readReplay(ctx context.Context, db querier, id string) (replayRow, error) {
 	return single(ctx, db, "replay", replayDest, `SELECT `+replayColumns+` FROM replays r WHERE r.id = ?`, id)

@@ -55,7 +55,7 @@ func (l *Ledger) GroupDeliveries(ctx context.Context, filter postback.DeliveryFi
 		for _, state := range statesOf(filter) {
 			index, where := deliveryQuery(filter, state)
 			query := `SELECT d.endpoint_id, d.state, d.reason, count(*) FROM deliveries d INDEXED BY ` + index + ` ` + where.sql() + ` GROUP BY 1, 2, 3`
-			found, err := collect(ctx, db, groupDest, query, where.args...)
+			found, err := collect(ctx, db, store.GroupDest, query, where.args...)
 			if err != nil {
 				return fmt.Errorf("count deliveries: %w", err)
 			}
@@ -72,8 +72,4 @@ func (l *Ledger) GroupDeliveries(ctx context.Context, filter postback.DeliveryFi
 		return nil, err
 	}
 	return store.Groups(counts, deleted), nil
-}
-
-func groupDest(g *postback.DeliveryGroup) []any {
-	return []any{&g.EndpointID, &g.State, &g.Reason, &g.Count}
 }

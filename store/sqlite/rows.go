@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
 )
 
 // querier is what reads: a pool, a transaction of one, or the writer's session.
@@ -68,22 +69,6 @@ func micros(at time.Time) any {
 	return at.UnixMicro()
 }
 
-// instant scans what micros stored.
-type instant struct{ at *time.Time }
-
-// Scan implements sql.Scanner.
-func (i instant) Scan(stored any) error {
-	switch value := stored.(type) {
-	case nil:
-		*i.at = time.Time{}
-	case int64:
-		*i.at = time.UnixMicro(value).UTC()
-	default:
-		return fmt.Errorf("read time: stored as %T", stored)
-	}
-	return nil
-}
-
 // encode is a value as JSON text, for columns that nobody searches.
 func encode(value any) (string, error) {
 	text, err := json.Marshal(value)
@@ -93,60 +78,11 @@ func encode(value any) (string, error) {
 	return string(text), nil
 }
 
-// decoded scans what encode stored; NULL leaves the value as it is.
-type decoded struct{ into any }
-
-// Scan implements sql.Scanner.
-func (d decoded) Scan(stored any) error {
-	switch text := stored.(type) {
-	case nil:
-		return nil
-	case string:
-		if err := json.Unmarshal([]byte(text), d.into); err != nil {
-			return fmt.Errorf("decode %T: %w", d.into, err)
-		}
-		return nil
-	default:
-		return fmt.Errorf("decode %T: stored as %T", d.into, stored)
-	}
-}
-
-const (
-	eventColumns = `e.id, e.type, e.publisher, e.data, e.occurred_at, e.accepted_at, e.digest, e.traceparent, e.test, e.rejection`
-	// Large events would not fit in memory many at a time.
-	listedEventColumns = `e.id, e.type, e.publisher, NULL, e.occurred_at, e.accepted_at, e.digest, e.traceparent, e.test, e.rejection`
-)
-
-func eventDest(e *postback.Event) []any {
-	return []any{
-		&e.ID, &e.Type, &e.Publisher, (*[]byte)(&e.Data),
-		instant{&e.OccurredAt},
-		instant{&e.AcceptedAt},
-		&e.Digest, &e.TraceParent, &e.Test, &e.Rejection,
-	}
-}
-
 const deliveryColumns = `d.id, d.event_id, d.event_type, d.publisher, d.endpoint_id, d.reference, d.order_key, d.state, d.reason, d.test, d.probe,
 	d.generation, d.attempts, d.attempts_before, d.last_status_code, d.last_error,
 	d.created_at, d.opened_at, d.next_attempt_at, d.completed_at, d.sweep_at`
 
-func deliveryDest(d *postback.Delivery) []any {
-	return []any{
-		&d.ID, &d.EventID, &d.EventType, &d.Publisher, &d.EndpointID, &d.Reference, &d.OrderKey, &d.State, &d.Reason, &d.Test, &d.Probe,
-		&d.Generation, &d.Attempts, &d.AttemptsBefore, &d.LastStatusCode, &d.LastError,
-		instant{&d.CreatedAt},
-		instant{&d.OpenedAt},
-		instant{&d.NextAttemptAt},
-		instant{&d.CompletedAt},
-		instant{&d.SweepAt},
-	}
-}
-
-const dueColumns = deliveryColumns + `, ` + eventColumns
-
-func dueDest(d *postback.Due) []any {
-	return append(deliveryDest(&d.Delivery), eventDest(&d.Event)...)
-}
+const dueColumns = deliveryColumns + `, ` + store.EventColumns
 
 const attemptColumns = `d.id, a.generation, a.number, a.trigger, a.started_at, a.duration, a.outcome, a.status_code,
 	a.error_code, a.error_message, a.request, a.request_body, a.response, a.response_body,
@@ -163,15 +99,15 @@ type attemptRow struct {
 func attemptDest(r *attemptRow) []any {
 	return []any{
 		&r.DeliveryID, &r.Generation, &r.Number, &r.Trigger,
-		instant{&r.StartedAt},
+		store.At(&r.StartedAt),
 		&r.Duration, &r.Outcome, &r.StatusCode,
 		&r.failure.Code, &r.failure.Message,
-		decoded{&r.Request},
+		store.JSON(&r.Request),
 		&r.requestBody,
-		decoded{&r.Response},
+		store.JSON(&r.Response),
 		&r.responseBody,
 		&r.SourceIP, &r.TraceID, &r.SecretVersion,
-		decoded{&r.Notes},
+		store.JSON(&r.Notes),
 	}
 }
 

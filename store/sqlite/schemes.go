@@ -36,7 +36,7 @@ func saveSchemeIn(ctx context.Context, db *session, scheme postback.DeclaredSche
 	if written == 1 {
 		return nil
 	}
-	stored, err := single(ctx, db, "scheme", schemeDest, `SELECT `+schemeColumns+` FROM schemes WHERE name = ?`, scheme.Name)
+	stored, err := single(ctx, db, "scheme", store.SchemeDest, `SELECT `+store.SchemeColumns+` FROM schemes WHERE name = ?`, scheme.Name)
 	if err == nil && string(stored.Declaration) != string(scheme.Declaration) {
 		return store.SchemeTaken(scheme.Name) //nolint:wrapcheck // it says what is wrong
 	}
@@ -60,14 +60,12 @@ func deleteSchemeIn(ctx context.Context, db *session, name string, at time.Time)
 	case deleted == 0:
 		return missing("scheme")
 	}
-	users, err := collect(ctx, db, userDest, schemeUsers, name, store.ShownUsers)
+	users, err := collect(ctx, db, store.SchemeUserDest, schemeUsers, name, store.ShownUsers)
 	if err != nil {
 		return fmt.Errorf("look for endpoints of the scheme: %w", err)
 	}
 	return store.SchemeInUse(name, users) //nolint:wrapcheck // it says what is wrong
 }
-
-func userDest(u *store.SchemeUser) []any { return []any{&u.ID, &u.Count} }
 
 // requireScheme refuses a new endpoint whose declared scheme is there no more.
 func requireScheme(ctx context.Context, db *session, endpoint postback.Endpoint) error {
@@ -81,17 +79,11 @@ func requireScheme(ctx context.Context, db *session, endpoint postback.Endpoint)
 	return err
 }
 
-const schemeColumns = `name, declaration, created_at, deleted_at, revision`
-
-func schemeDest(s *postback.DeclaredScheme) []any {
-	return []any{&s.Name, (*[]byte)(&s.Declaration), instant{&s.CreatedAt}, instant{&s.DeletedAt}, &s.Revision}
-}
-
 // SchemesSince returns the schemes, deleted ones too, whose Revision is greater, in
 // order of Revision.
 func (l *Ledger) SchemesSince(ctx context.Context, revision int64) ([]postback.DeclaredScheme, error) {
-	const query = `SELECT ` + schemeColumns + ` FROM schemes WHERE revision > ? ORDER BY revision`
-	found, err := collect(ctx, l.readPool, schemeDest, query, revision)
+	const query = `SELECT ` + store.SchemeColumns + ` FROM schemes WHERE revision > ? ORDER BY revision`
+	found, err := collect(ctx, l.readPool, store.SchemeDest, query, revision)
 	if err != nil {
 		return nil, fmt.Errorf("read schemes: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
 )
 
 const selectUnmatched = `SELECT publisher, count(*), min(accepted_at), max(accepted_at), json_group_array(id ORDER BY place) FILTER (WHERE place <= ?4)
@@ -16,15 +17,11 @@ const selectUnmatched = `SELECT publisher, count(*), min(accepted_at), max(accep
 			ORDER BY e.accepted_at, e.seq LIMIT ?3))
 	GROUP BY publisher ORDER BY count(*) DESC, publisher`
 
-func unmatchedDest(u *postback.Unmatched) []any {
-	return []any{&u.Publisher, &u.Count, instant{&u.First}, instant{&u.Last}, decoded{&u.Events}}
-}
-
 // Unmatched lists by publisher the events of a time that no endpoint wants.
 func (l *Ledger) Unmatched(ctx context.Context, since, until time.Time, limit int) ([]postback.Unmatched, error) {
 	var found []postback.Unmatched
 	err := l.search(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
-		found, err = collect(ctx, tx, unmatchedDest, selectUnmatched, micros(since), micros(until), limit, postback.MaxNamedEvents)
+		found, err = collect(ctx, tx, store.UnmatchedDest, selectUnmatched, micros(since), micros(until), limit, postback.MaxNamedEvents)
 		return err
 	})
 	if err != nil {

@@ -6,29 +6,16 @@ import (
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
 )
 
 const (
-	saveTally = `INSERT OR REPLACE INTO traffic (process, ` + tallyColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
-	tallies   = `SELECT ` + tallyColumns + ` FROM traffic
+	saveTally = `INSERT OR REPLACE INTO traffic (process, ` + store.TallyColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	tallies   = `SELECT ` + store.TallyColumns + ` FROM traffic
 		WHERE slot IN (SELECT value FROM json_each(?)) AND endpoint_id = ? ORDER BY slot, process`
 	pruneTallies = `DELETE FROM traffic WHERE (slot, endpoint_id, process) IN (
 		SELECT slot, endpoint_id, process FROM traffic WHERE slot < ? ORDER BY slot LIMIT ?)`
-
-	tallyColumns = `endpoint_id, slot, attempts, succeeded, errors, latencies, last_attempt_at, last_success_at`
 )
-
-func tallyDest(t *postback.Tally) []any {
-	return []any{
-		&t.EndpointID,
-		instant{&t.Slot},
-		&t.Attempts, &t.Succeeded,
-		decoded{&t.Errors},
-		decoded{&t.Latencies},
-		instant{&t.LastAttemptAt},
-		instant{&t.LastSuccessAt},
-	}
-}
 
 // SaveTallies writes what a process counted, in place of what it wrote before
 // for the same slots and endpoints.
@@ -68,7 +55,7 @@ func (l *Ledger) Tallies(ctx context.Context, endpointID string, slots []time.Ti
 	if err != nil {
 		return nil, err
 	}
-	found, err := collect(ctx, l.readPool, tallyDest, tallies, list, endpointID)
+	found, err := collect(ctx, l.readPool, store.TallyDest, tallies, list, endpointID)
 	if err != nil {
 		return nil, fmt.Errorf("read traffic: %w", err)
 	}

@@ -9,18 +9,12 @@ import (
 )
 
 const (
-	changesSince = `SELECT m.mark, coalesce(c.endpoint_id, ''), ` + changedColumns + ` FROM ` + markNow + `
+	changesSince = `SELECT m.mark, coalesce(c.endpoint_id, ''), ` + store.ChangedColumns + ` FROM ` + markNow + `
 		LEFT JOIN trouble_changes c ON c.revision > ? LEFT JOIN troubles t ON t.endpoint_id = c.endpoint_id`
-	allTroubles = `SELECT m.mark, '', ` + changedColumns + ` FROM ` + markNow + ` LEFT JOIN troubles t`
+	allTroubles = `SELECT m.mark, '', ` + store.ChangedColumns + ` FROM ` + markNow + ` LEFT JOIN troubles t`
 
-	markNow        = `(SELECT coalesce(max(revision), 0) AS mark FROM trouble_changes) m`
-	changedColumns = `coalesce(t.endpoint_id, ''), t.since, t.failed_at, coalesce(t.failures, 0), coalesce(t.last_error, ''),
-		t.opened_at, t.tried_at, coalesce(t.probes, 0), t.probe_at`
+	markNow = `(SELECT coalesce(max(revision), 0) AS mark FROM trouble_changes) m`
 )
-
-func changeDest(c *store.TroubleChange) []any {
-	return append([]any{&c.Mark, &c.EndpointID}, troubleDest(&c.Trouble)...)
-}
 
 // TroublesSince tells what changed of troubles since a mark; 0 has all of them
 // told.
@@ -29,7 +23,7 @@ func (l *Ledger) TroublesSince(ctx context.Context, mark int64) (postback.Troubl
 	if mark == 0 {
 		query, args = allTroubles, nil
 	}
-	rows, err := collect(ctx, l.readPool, changeDest, query, args...)
+	rows, err := collect(ctx, l.readPool, store.ChangeDest, query, args...)
 	if err != nil {
 		return postback.TroubleChanges{}, fmt.Errorf("read changes of troubles: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
 )
 
 const (
@@ -27,12 +28,6 @@ const (
 	markProbe     = `UPDATE deliveries SET probe = 1 WHERE id = ?`
 	forgetTrouble = `DELETE FROM troubles WHERE endpoint_id = ?` // of an endpoint that begins anew
 )
-
-const troubleColumns = `endpoint_id, since, failed_at, failures, last_error, opened_at, tried_at, probes, probe_at`
-
-func troubleDest(t *postback.Trouble) []any {
-	return []any{&t.EndpointID, instant{&t.Since}, instant{&t.FailedAt}, &t.Failures, &t.LastError, instant{&t.OpenedAt}, instant{&t.TriedAt}, &t.Probes, instant{&t.ProbeAt}}
-}
 
 // NoteFailures counts failures of an endpoint: those of a trouble.
 func (l *Ledger) NoteFailures(ctx context.Context, more postback.Trouble) error {
@@ -62,7 +57,7 @@ func (l *Ledger) OpenCircuit(ctx context.Context, endpointID string, at, probeAt
 // Probe releases the endpoint's oldest parked delivery as a probe.
 func (l *Ledger) Probe(ctx context.Context, trouble postback.Trouble, at, next time.Time) (bool, error) {
 	return write(ctx, l.writer, 1, func(ctx context.Context, db *session) (bool, error) {
-		now, err := collect(ctx, db, troubleDest, `SELECT `+troubleColumns+` FROM troubles WHERE endpoint_id = ?`, trouble.EndpointID)
+		now, err := collect(ctx, db, store.TroubleDest, `SELECT `+store.TroubleColumns+` FROM troubles WHERE endpoint_id = ?`, trouble.EndpointID)
 		if err != nil {
 			return false, fmt.Errorf("read trouble: %w", err)
 		}
@@ -96,7 +91,7 @@ func (l *Ledger) Recover(ctx context.Context, endpointID string, at time.Time) (
 		if _, err := db.exec(ctx, noteRecovered, micros(at), endpointID); err != nil {
 			return answer{}, err
 		}
-		was, err := collect(ctx, db, troubleDest, `DELETE FROM troubles WHERE endpoint_id = ? RETURNING `+troubleColumns, endpointID)
+		was, err := collect(ctx, db, store.TroubleDest, `DELETE FROM troubles WHERE endpoint_id = ? RETURNING `+store.TroubleColumns, endpointID)
 		if err != nil || len(was) == 0 {
 			return answer{}, err
 		}
@@ -110,7 +105,7 @@ func (l *Ledger) Recover(ctx context.Context, endpointID string, at time.Time) (
 
 // Trouble returns an endpoint's trouble; false when there is none.
 func (l *Ledger) Trouble(ctx context.Context, endpointID string) (postback.Trouble, bool, error) {
-	found, err := collect(ctx, l.readPool, troubleDest, `SELECT `+troubleColumns+` FROM troubles WHERE endpoint_id = ?`, endpointID)
+	found, err := collect(ctx, l.readPool, store.TroubleDest, `SELECT `+store.TroubleColumns+` FROM troubles WHERE endpoint_id = ?`, endpointID)
 	if err != nil {
 		return postback.Trouble{}, false, fmt.Errorf("read trouble: %w", err)
 	}
@@ -122,7 +117,7 @@ func (l *Ledger) Trouble(ctx context.Context, endpointID string) (postback.Troub
 
 // Troubles lists the endpoints that fail.
 func (l *Ledger) Troubles(ctx context.Context) ([]postback.Trouble, error) {
-	found, err := collect(ctx, l.readPool, troubleDest, `SELECT `+troubleColumns+` FROM troubles ORDER BY endpoint_id`)
+	found, err := collect(ctx, l.readPool, store.TroubleDest, `SELECT `+store.TroubleColumns+` FROM troubles ORDER BY endpoint_id`)
 	if err != nil {
 		return nil, fmt.Errorf("read troubles: %w", err)
 	}

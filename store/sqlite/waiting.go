@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
 )
 
 // Each of these reads one index alone, and none of them what it counts.
@@ -47,7 +48,7 @@ func (l *Ledger) Waiting(ctx context.Context, endpointID string, limit int) (pos
 // oldest is when the first of an endpoint's deliveries that wait was made.
 func oldest(ctx context.Context, db querier, endpointID string) (first time.Time, err error) {
 	for _, state := range []postback.State{postback.Pending, postback.Retrying, postback.Parked} {
-		at, err := single(ctx, db, "age", func(at *time.Time) []any { return []any{instant{at}} }, waitingOldest, endpointID, string(state))
+		at, err := single(ctx, db, "age", func(at *time.Time) []any { return []any{store.At(at)} }, waitingOldest, endpointID, string(state))
 		if err != nil {
 			return first, err
 		}
