@@ -57,6 +57,7 @@ func (f *replayFilter) check() error {
 func (s *server) describeFilters() {
 	schemas := s.huma.OpenAPI().Components.Schemas.Map()
 	taken, shown := schemas["ReplayFilter"].Properties, schemas["ReplayFilterView"].Properties
+	taken["status_code"].Items = statusSchema()
 	for name, property := range taken {
 		if property.Type == huma.TypeArray {
 			taken[name] = oneOrSeveral(property)
@@ -70,13 +71,21 @@ func (s *server) describeFilters() {
 	for _, property := range shown {
 		property.Description = ""
 	}
+	shown["status_code"].Items = statusSchema()
+	shown["status_code"] = oneOrSeveral(shown["status_code"])
 	shown["since"], shown["until"] = timestamp{}.Schema(nil), timestamp{}.Schema(nil)
+}
+
+// statusSchema describes a status in JSON, or a class of them.
+func statusSchema() *huma.Schema {
+	return &huma.Schema{Extensions: map[string]any{"anyOf": []*huma.Schema{
+		{Type: huma.TypeInteger, Minimum: new(100.0), Maximum: new(599.0)}, {Type: huma.TypeString, Pattern: "^[1-5]([0-9]{2}|xx)$"},
+	}}}
 }
 
 // oneOrSeveral describes both forms and checks neither: of a schema that allows both it
 // could not be said what is wrong. DeliveryQuery.Read says it.
 func oneOrSeveral(list *huma.Schema) *huma.Schema {
-	list.Items.MinLength = new(1)
 	return &huma.Schema{Description: list.Description, Extensions: map[string]any{
 		"anyOf": []*huma.Schema{list.Items, {Type: huma.TypeArray, Items: list.Items, MinItems: new(1)}},
 	}}

@@ -228,7 +228,7 @@ func checkFields(t *testing.T, doc document) {
 			}
 		}
 	}
-	if len(doc.Paths["/v1/deliveries/export"]["get"].Parameters) != 13 || doc.Paths["/v1/events/batch"]["post"].RequestBody.Content["application/x-ndjson"] == nil {
+	if len(doc.Paths["/v1/deliveries/export"]["get"].Parameters) != 15 || doc.Paths["/v1/events/batch"]["post"].RequestBody.Content["application/x-ndjson"] == nil {
 		t.Error("the export's parameters or the batch's forms are not described")
 	}
 }

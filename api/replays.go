@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/waybillhq/waybill/client"
@@ -65,6 +66,11 @@ func (s *server) startReplay(ctx context.Context, input *replayInput) (*replayOu
 	for _, state := range filter.States {
 		if !state.Ended() {
 			return nil, postback.Invalid("filter.state", postback.CodeInvalid, "deliveries that are %s cannot be replayed, only ended ones: use dead, succeeded or cancelled", state)
+		}
+	}
+	for _, reason := range filter.Reasons {
+		if slices.Contains(postback.ParkedReasons(), reason) {
+			return nil, postback.Invalid("filter.reason", postback.CodeInvalid, "deliveries that are parked (%s) cannot be replayed, only ended ones: use a reason of those, such as attempts_exhausted", reason)
 		}
 	}
 	job, err := s.Replayer.StartReplay(ctx, filter, rate, input.Body.DryRun)

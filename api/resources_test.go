@@ -191,10 +191,10 @@ func TestDeliveries(t *testing.T) {
 		t.Fatalf("got %+v, %v", page, err)
 	}
 	want := postback.DeliveryFilter{
-		States: []postback.State{postback.Dead, postback.Retrying}, EndpointID: "ep_1", EventID: "e1", EventType: "conversion.*", Reference: "tx 1/ä", StatusCode: 500,
+		States: []postback.State{postback.Dead, postback.Retrying}, EndpointID: "ep_1", EventID: "e1", EventType: "conversion.*", Reference: "tx 1/ä", Statuses: postback.Statuses{"500"},
 		Since: start, Until: start.Add(time.Hour),
 	}
-	if !slices.Equal(b.filter.States, want.States) || b.filter.Since != want.Since || b.filter.Until != want.Until || b.filter.StatusCode != 500 {
+	if !slices.Equal(b.filter.States, want.States) || b.filter.Since != want.Since || b.filter.Until != want.Until || !slices.Equal(b.filter.Statuses, want.Statuses) {
 		t.Errorf("filter %+v", b.filter)
 	}
 	next, err := c.ListDeliveries(t.Context(), client.DeliveryFilter{}, client.PageRequest{Cursor: page.NextCursor})

@@ -132,6 +132,12 @@ func FailureOf(code, field string) string {
 	return code + fieldMark + field
 }
 
+// FailedCode is the code that LastError begins with; empty when there is none.
+func (d Delivery) FailedCode() string {
+	code, _, _ := strings.Cut(d.LastError, fieldMark)
+	return code
+}
+
 // FailedField is the field that LastError is about; empty when it is about none.
 func (d Delivery) FailedField() string {
 	_, field, _ := strings.Cut(d.LastError, fieldMark)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"strconv"
 	"time"
 )
 
@@ -18,7 +17,9 @@ type DeliveryFilter struct {
 	Publisher  string    `json:"publisher,omitempty"`
 	EventID    string    `json:"event_id,omitempty"`
 	EventType  string    `json:"event_type,omitempty"` // a pattern, as endpoints write them
-	StatusCode int       `json:"status_code,omitempty"`
+	Statuses   Statuses  `json:"status_code,omitzero"` // of the last answer
+	Errors     []string  `json:"errors,omitempty"`     // codes of LastError
+	Reasons    []Reason  `json:"reasons,omitempty"`
 	Reference  string    `json:"reference,omitempty"`
 	Since      time.Time `json:"since,omitzero"` // created at or after
 	Until      time.Time `json:"until,omitzero"` // created before
@@ -32,40 +33,17 @@ type DeliveryFilter struct {
 // query, in JSON and in flags, under the same names. What is not given does not
 // filter; what is given does, or Read refuses it.
 type DeliveryQuery struct {
-	States     Names[State] `json:"state,omitzero" query:"state,explode" nullable:"false" doc:"Repeated or separated by commas: pending, retrying, parked, succeeded, dead, cancelled"`
-	Endpoint   Text         `json:"endpoint,omitzero" query:"endpoint" doc:"An endpoint's id"`
-	Publisher  Text         `json:"publisher,omitzero" query:"publisher"`
-	Event      Text         `json:"event,omitzero" query:"event" doc:"An event's id"`
-	Type       Text         `json:"type,omitzero" query:"type" doc:"An event type or a pattern such as conversion.*"`
-	Reference  Text         `json:"reference,omitzero" query:"reference" doc:"What the endpoint's scheme names the event by, such as the transaction's id"`
-	StatusCode Statuses     `json:"status_code,omitzero" query:"status_code,explode" nullable:"false" doc:"The last answer's status"`
-	Since      Text         `json:"since,omitzero" query:"since" doc:"Created at or after: RFC 3339, a date, or an age (90m, 7d, 1w)"`
-	Until      Text         `json:"until,omitzero" query:"until" doc:"Created before"`
-}
-
-// Statuses are statuses of answers that were given. JSON has numbers for them, and a
-// single one without a list.
-type Statuses []string
-
-// MarshalJSON writes numbers.
-func (s Statuses) MarshalJSON() ([]byte, error) {
-	values := make([]any, len(s))
-	for i, status := range s {
-		values[i] = status
-		if number, err := strconv.Atoi(status); err == nil {
-			values[i] = number
-		}
-	}
-	if len(values) == 1 {
-		return json.Marshal(values[0]) //nolint:wrapcheck // text and numbers always marshal
-	}
-	return json.Marshal(values) //nolint:wrapcheck // text and numbers always marshal
-}
-
-// UnmarshalJSON reads one status or a list of them, as Names do.
-func (s *Statuses) UnmarshalJSON(text []byte) error {
-	*s = readNames[string](text)
-	return nil
+	States     Names[State]  `json:"state,omitzero" query:"state,explode" nullable:"false" doc:"Repeated or separated by commas: pending, retrying, parked, succeeded, dead, cancelled"`
+	Endpoint   Text          `json:"endpoint,omitzero" query:"endpoint" doc:"An endpoint's id"`
+	Publisher  Text          `json:"publisher,omitzero" query:"publisher"`
+	Event      Text          `json:"event,omitzero" query:"event" doc:"An event's id"`
+	Type       Text          `json:"type,omitzero" query:"type" doc:"An event type or a pattern such as conversion.*"`
+	Reference  Text          `json:"reference,omitzero" query:"reference" doc:"What the endpoint's scheme names the event by, such as the transaction's id"`
+	StatusCode Statuses      `json:"status_code,omitzero" query:"status_code,explode" nullable:"false" doc:"The last answer's status, or a class such as 5xx; repeated or separated by commas"`
+	Error      Names[string] `json:"error,omitzero" query:"error,explode" nullable:"false" doc:"The code of last_error, such as timeout; repeated or separated by commas"`
+	Reason     Names[Reason] `json:"reason,omitzero" query:"reason,explode" nullable:"false" doc:"Why it is parked, dead or cancelled, such as attempts_exhausted; repeated or separated by commas"`
+	Since      Text          `json:"since,omitzero" query:"since" doc:"Created at or after: RFC 3339, a date, or an age (90m, 7d, 1w)"`
+	Until      Text          `json:"until,omitzero" query:"until" doc:"Created before"`
 }
 
 // Query is the filter as a caller writes it, with times to the millisecond.
@@ -77,7 +55,9 @@ func (f DeliveryFilter) Query() DeliveryQuery {
 		Event:      unlessZero(f.EventID, Given),
 		Type:       unlessZero(f.EventType, Given),
 		Reference:  unlessZero(f.Reference, Given),
-		StatusCode: unlessZero(f.StatusCode, func(code int) Statuses { return Statuses{strconv.Itoa(code)} }),
+		StatusCode: f.Statuses,
+		Error:      f.Errors,
+		Reason:     f.Reasons,
 		Since:      unlessZero(f.Since, givenStamp),
 		Until:      unlessZero(f.Until, givenStamp),
 	}

@@ -2,7 +2,6 @@ package postback
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -13,13 +12,15 @@ import (
 func (q DeliveryQuery) Read(prefix string, now time.Time) (DeliveryFilter, error) {
 	r := filterReader{prefix: prefix, now: now}
 	filter := DeliveryFilter{
-		States:     r.states("state", q.States),
+		States:     known(&r, "state", "state", q.States, States()),
 		EndpointID: r.text("endpoint", q.Endpoint),
 		Publisher:  r.text("publisher", q.Publisher),
 		EventID:    r.text("event", q.Event),
 		EventType:  r.pattern("type", q.Type),
 		Reference:  r.text("reference", q.Reference),
-		StatusCode: r.status("status_code", q.StatusCode),
+		Statuses:   r.statuses("status_code", q.StatusCode),
+		Errors:     known(&r, "error", "error code", q.Error, ErrorCodes()),
+		Reasons:    known(&r, "reason", "reason", q.Reason, Reasons()),
 	}
 	filter.Since, filter.Until = r.span(q.Since, q.Until)
 	return filter, r.err
@@ -86,35 +87,23 @@ func each[T ~string, V comparable](r *filterReader, field string, given []T, rea
 	return values
 }
 
-func (r *filterReader) states(field string, given Names[State]) []State {
-	return each(r, field, given, func(name string) State {
-		if !slices.Contains(States(), State(name)) {
-			r.refuse(field, "invalid state %.60q: use pending, retrying, parked, succeeded, dead or cancelled", name)
+// known reads names of which there is a list.
+func known[T ~string](r *filterReader, field, noun string, given, all []T) []T {
+	return each(r, field, given, func(name string) T {
+		if !slices.Contains(all, T(name)) {
+			r.refuse(field, "invalid %s %.60q: %s", noun, name, unknown(T(name), all))
 		}
-		return State(name)
+		return T(name)
 	})
 }
 
-func (r *filterReader) status(field string, given Statuses) (code int) {
-	codes := each(r, field, given, func(text string) int {
-		code, err := strconv.Atoi(text)
-		switch {
-		case err != nil:
-			r.refuse(field, "invalid value %.60q: use a whole number", text)
-		case code < 100:
-			r.refuse(field, "invalid value %d: use a number >= 100", code)
-		case code > 599:
-			r.refuse(field, "invalid value %d: use a number <= 599", code)
+func (r *filterReader) statuses(field string, given Statuses) Statuses {
+	return each(r, field, given, func(status string) string {
+		if _, _, ok := statusRange(status); !ok {
+			r.refuse(field, "invalid status %.60q: use a status from 100 to 599, or a class such as 5xx", status)
 		}
-		return code
+		return status
 	})
-	if len(codes) > 1 {
-		r.refuse(field, "is given more than once")
-	}
-	if len(codes) > 0 {
-		code = codes[0]
-	}
-	return code
 }
 
 func (r *filterReader) span(since, until Text) (from, to time.Time) {

@@ -56,14 +56,16 @@ func (p *program) addCompletions(cmd *cobra.Command) {
 // flagCandidates are the values of flags.
 func flagCandidates() map[string]candidates {
 	return map[string]candidates{
-		"state":    states,
-		"reason":   fixed(postback.Reasons()...),
-		"scheme":   schemeNames,
-		"endpoint": endpointIDs,
-		"format":   fixed("csv", "jsonl"),
-		"role":     fixed(postback.RoleAdmin, postback.RoleProducer, postback.RolePublisher, postback.RoleViewer),
-		"retry-on": fixed("timeout", "connection", "tls", "dns", "3xx", "4xx", "5xx", "unexpected_body"),
-		"window":   fixed("15m", "1h", "24h"),
+		"state":       states,
+		"reason":      reasons,
+		"error":       fixed(postback.ErrorCodes()...),
+		"status-code": fixed(postback.StatusClasses()...),
+		"scheme":      schemeNames,
+		"endpoint":    endpointIDs,
+		"format":      fixed("csv", "jsonl"),
+		"role":        fixed(postback.RoleAdmin, postback.RoleProducer, postback.RolePublisher, postback.RoleViewer),
+		"retry-on":    fixed("timeout", "connection", "tls", "dns", "3xx", "4xx", "5xx", "unexpected_body"),
+		"window":      fixed("15m", "1h", "24h"),
 	}
 }
 
@@ -155,6 +157,15 @@ func states(ctx context.Context, c *client.Client, cmd *cobra.Command) []cobra.C
 	default:
 		return fixed(postback.States()...)(ctx, c, cmd)
 	}
+}
+
+// reasons are those of what the command is about.
+func reasons(ctx context.Context, c *client.Client, cmd *cobra.Command) []cobra.Completion {
+	all := postback.Reasons()
+	if cmd.CommandPath() == "waybill replay" {
+		all = all[len(postback.ParkedReasons()):] // what is parked has not ended
+	}
+	return fixed(all...)(ctx, c, cmd)
 }
 
 // schemeNames are those that are built in, and those of the server.

@@ -32,7 +32,7 @@ func (p *program) deliveryList() *cobra.Command {
 	filter.add(cmd, postback.States(), "")
 	chosen.add(cmd)
 	return p.online(cmd, func(ctx context.Context, c *client.Client, _ []string) error {
-		picked, err := filter.read(cmd)
+		picked, err := filter.read()
 		if err != nil {
 			return err
 		}

@@ -53,7 +53,7 @@ answered. The exit code is 1 when the export is not complete.`,
 		if err := flags.check(isTerminal(p.out)); err != nil {
 			return err
 		}
-		picked, err := flags.filter.read(cmd)
+		picked, err := flags.filter.read()
 		if err != nil {
 			return err
 		}

@@ -1,9 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -16,10 +16,10 @@ import (
 
 // filterFlags pick deliveries, for listing, export and replay alike.
 type filterFlags struct {
-	query      client.DeliveryFilter
-	offered    []postback.State
-	states     []string
-	statusCode int
+	query   client.DeliveryFilter
+	offered []postback.State
+	states  []string
+	reasons []string
 }
 
 // add adds the flags; note says of the states, which are those that the command
@@ -33,14 +33,16 @@ func (f *filterFlags) add(cmd *cobra.Command, offered []postback.State, note str
 	flags.Var(&f.query.Event, "event", "only those of this `EVENT`")
 	flags.Var(&f.query.Type, "type", "only those whose event type matches this `PATTERN`")
 	flags.Var(&f.query.Reference, "reference", "only those with this `REFERENCE`, such as the transaction's id (docs/schemes.md says which)")
-	flags.IntVar(&f.statusCode, "status-code", 0, "only those whose last answer had this HTTP `STATUS`")
+	flags.StringSliceVar((*[]string)(&f.query.StatusCode), "status-code", nil, "only those whose last answer had one of these HTTP `STATUSES`: 503, or a class such as 5xx")
+	flags.StringSliceVar((*[]string)(&f.query.Error), "error", nil, "only those whose last error has one of these `CODES`, such as timeout (docs/operations.md lists them)")
+	flags.StringSliceVar(&f.reasons, "reason", nil, "only those that wait or ended for one of these `REASONS`, such as attempts_exhausted")
 	spanFlags(cmd, &f.query.Since, &f.query.Until)
 	filters(cmd, f.names()...)
 }
 
 // names are the flags that pick.
 func (f *filterFlags) names() []string {
-	return []string{"state", "endpoint", "publisher", "event", "type", "reference", "status-code", "since", "until"}
+	return []string{"state", "endpoint", "publisher", "event", "type", "reference", "status-code", "error", "reason", "since", "until"}
 }
 
 func (f *filterFlags) given(cmd *cobra.Command) bool {
@@ -49,7 +51,7 @@ func (f *filterFlags) given(cmd *cobra.Command) bool {
 
 // read makes the filter of the flags that are given, with the times that they mean
 // now.
-func (f *filterFlags) read(cmd *cobra.Command) (client.DeliveryFilter, error) {
+func (f *filterFlags) read() (client.DeliveryFilter, error) {
 	filter := f.query
 	for _, name := range f.states {
 		state := postback.State(name)
@@ -58,15 +60,12 @@ func (f *filterFlags) read(cmd *cobra.Command) (client.DeliveryFilter, error) {
 		}
 		filter.States = append(filter.States, state)
 	}
-	if cmd.Flags().Changed("status-code") {
-		if f.statusCode < 100 || f.statusCode > 599 {
-			return filter, usagef("invalid --status-code %d: use a status from 100 to 599", f.statusCode)
-		}
-		filter.StatusCode = postback.Statuses{strconv.Itoa(f.statusCode)}
+	for _, name := range f.reasons {
+		filter.Reason = append(filter.Reason, postback.Reason(name))
 	}
 	picked, err := filter.Read("", time.Now().UTC())
-	if err != nil {
-		return filter, fmt.Errorf("read filter: %w", err)
+	if refused, ok := errors.AsType[*postback.Error](err); ok {
+		return filter, usagef("--%s: %s", strings.ReplaceAll(refused.Field, "_", "-"), refused.Message)
 	}
 	filter.Since, filter.Until = postback.GivenTime(picked.Since), postback.GivenTime(picked.Until)
 	return filter, nil

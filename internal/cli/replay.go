@@ -107,7 +107,7 @@ func (p *program) replayIDs(ctx context.Context, c *client.Client, ids []string,
 }
 
 func (p *program) replayFiltered(ctx context.Context, c *client.Client, cmd *cobra.Command, flags *replayFlags) error {
-	filter, err := flags.filter.read(cmd)
+	filter, err := flags.filter.read()
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func aspects() []aspect {
 		return search{pattern, func(f *filter, _ draws) { f.EventType = pattern }}
 	}
 	code := func(code int) search {
-		return search{fmt.Sprint(code), func(f *filter, _ draws) { f.StatusCode = code }}
+		return search{fmt.Sprint(code), func(f *filter, _ draws) { f.Statuses = postback.Statuses{fmt.Sprint(code)} }}
 	}
 	return []aspect{
 		{

@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -61,6 +63,14 @@ func (c *conditions) addAfter(at, seq string, listing store.Listing, cursor stri
 	return nil
 }
 
+// addAny adds that a column is one of several values, unless the filter leaves it
+// open.
+func addAny[T ~string](c *conditions, column string, values []T) {
+	if len(values) > 0 {
+		c.add(column + ` = ANY(` + c.value(texts(values, func(v T) T { return v })) + `)`)
+	}
+}
+
 func (c *conditions) sql() string {
 	if len(c.terms) == 0 {
 		return ""
@@ -93,35 +103,43 @@ type branch struct {
 
 // branches are the parts of what a filter picks within a span of ids.
 func branches(f postback.DeliveryFilter, within span) []branch {
-	states := f.States
-	failure := f.StatusCode != 0 && f.StatusCode != 200
+	states, some := store.States(f)
+	codes := f.Statuses.Codes()
 	switch {
+	case !some:
+		return nil
 	case f.Reference != "":
 		return []branch{mainBranch(f, within, states)}
-	case len(states) == 0 && f.StatusCode == 0:
+	case len(states) == 0 && len(codes) == 0:
 		return []branch{mainBranch(f, within, nil)}
 	case len(states) == 0:
 		states = postback.States()
 	}
 	var ended, open []postback.State
-	for _, state := range statesOf(states) {
-		if waits(state) {
+	for _, state := range states {
+		switch {
+		case waits(state):
 			open = append(open, state)
-		} else {
+		case state != postback.Succeeded || !failing(codes): // what succeeded was answered with 200
 			ended = append(ended, state)
 		}
 	}
 	var parts []branch
-	if failure && len(ended) > 0 {
+	if len(codes) == 1 && failing(codes) && len(ended) > 0 {
 		part := mainBranch(f, within, ended)
 		part.byTypes = false
-		part.add(`d.failed_code = ` + part.value(f.StatusCode))
+		part.add(`d.failed_code = ` + part.value(codes[0]))
 		parts, ended = append(parts, part), nil
 	}
 	for _, state := range ended {
 		parts = append(parts, endedBranch(f, within, state))
 	}
 	return append(parts, waitingBranches(f, within, open)...)
+}
+
+// failing reports whether statuses are those of failures alone.
+func failing(codes []int) bool {
+	return len(codes) > 0 && !slices.Contains(codes, http.StatusOK)
 }
 
 // endedBranch reads the deliveries that ended in one way.
@@ -134,6 +152,9 @@ func endedBranch(f postback.DeliveryFilter, within span, state postback.State) b
 	part := mainBranch(f, within, nil)
 	part.byTypes = false
 	part.addText(`d.failed`, string(state))
+	if codes := f.Statuses.Codes(); failing(codes) {
+		part.add(`d.failed_code = ANY(` + part.value(codes) + `)`)
+	}
 	return part
 }
 
@@ -146,9 +167,7 @@ func mainBranch(f postback.DeliveryFilter, within span, states []postback.State)
 	b.addType(`d.event_type`, f.EventType)
 	b.addRest(f)
 	b.addIDs(`d.id`, f, within)
-	if len(states) > 0 {
-		b.add(`d.state = ANY(` + b.value(texts(states, func(s postback.State) postback.State { return s })) + `)`)
-	}
+	addAny(&b.conditions, `d.state`, states)
 	return b
 }
 
@@ -164,16 +183,17 @@ func waitingBranches(f postback.DeliveryFilter, within span, states []postback.S
 	b.addType(`w.event_type`, f.EventType)
 	// A partial index is used only when its own condition is repeated.
 	switch {
-	case f.StatusCode != 0:
-		b.add(`w.code <> 0 AND w.code = ` + b.value(f.StatusCode))
+	case len(f.Statuses) > 0:
+		b.add(`w.code <> 0 AND w.code = ANY(` + b.value(f.Statuses.Codes()) + `)`)
 	case len(states) == 1 && states[0] != postback.Pending:
 		b.add(`w.state <> 'pending'`)
 	}
 	if len(states) == 1 {
 		b.add(`w.state = ` + b.value(string(states[0])))
 	} else {
-		b.add(`w.state = ANY(` + b.value(texts(states, func(s postback.State) postback.State { return s })) + `)`)
+		addAny(&b.conditions, `w.state`, states)
 	}
+	addAny(&b.conditions, `w.reason`, f.Reasons)
 	b.addIDs(`w.id`, f, within)
 	return []branch{b}
 }
@@ -183,9 +203,11 @@ func (c *conditions) addRest(f postback.DeliveryFilter) {
 	if f.Reference != "" {
 		c.addText(`d.reference <> '' AND d.reference`, f.Reference)
 	}
-	if f.StatusCode != 0 {
-		c.add(`d.last_status_code = ` + c.value(f.StatusCode))
+	if len(f.Statuses) > 0 {
+		c.add(`d.last_status_code = ANY(` + c.value(f.Statuses.Codes()) + `)`)
 	}
+	addAny(c, `d.reason`, f.Reasons)
+	addAny(c, `split_part(d.last_error, ': ', 1)`, f.Errors) // what follows is the field; see postback.FailureOf
 	c.addTime(`d.created_at >=`, f.Since)
 	c.addTime(`d.created_at <`, f.Until)
 	c.addTime(`d.completed_at <`, f.EndedBefore)

@@ -217,16 +217,23 @@ func deliveriesOf(ctx context.Context, db querier, eventID string) ([]deliveryRo
 
 // picks is what a filter means; the event id was looked at already.
 func picks(f postback.DeliveryFilter, d postback.Delivery) bool {
-	return (len(f.States) == 0 || slices.Contains(f.States, d.State)) &&
+	return among(f.States, d.State) &&
 		(f.EndpointID == "" || f.EndpointID == d.EndpointID) &&
 		(f.Publisher == "" || f.Publisher == d.Publisher) &&
 		(f.EventType == "" || postback.MatchType(f.EventType, d.EventType)) &&
-		(f.StatusCode == 0 || f.StatusCode == d.LastStatusCode) &&
+		f.Statuses.Has(d.LastStatusCode) &&
+		among(f.Errors, d.FailedCode()) &&
+		among(f.Reasons, d.Reason) &&
 		(f.Reference == "" || f.Reference == d.Reference) &&
 		(f.Since.IsZero() || !d.CreatedAt.Before(f.Since)) &&
 		(f.Until.IsZero() || d.CreatedAt.Before(f.Until)) &&
 		(f.EndedBefore.IsZero() || !d.CompletedAt.IsZero() && d.CompletedAt.Before(f.EndedBefore)) &&
 		(!f.NoTests || !d.Test)
+}
+
+// among reports whether a value is one of those that are asked for; none are all.
+func among[T comparable](asked []T, value T) bool {
+	return len(asked) == 0 || slices.Contains(asked, value)
 }
 
 // read reads a branch of the deliveries themselves.
@@ -294,13 +301,6 @@ func (b branch) from(f postback.DeliveryFilter, within span) (string, []any) {
 		return ` FROM waiting w JOIN deliveries d ON d.id = w.id ` + b.sql(), b.args
 	}
 	return ` FROM deliveries d ` + b.sql(), b.args
-}
-
-// statesOf are the states without repetition.
-func statesOf(states []postback.State) []postback.State {
-	states = slices.Clone(states)
-	slices.Sort(states)
-	return slices.Compact(states)
 }
 
 // CountDeliveries counts what a filter picks.

@@ -85,6 +85,12 @@ func checkListings(t *testing.T, ledger *postgres.Ledger) {
 		{States: []postback.State{postback.Dead}},
 		{States: []postback.State{postback.Dead}, EndpointID: "ep_1"},
 		{States: []postback.State{postback.Succeeded}, Publisher: "pub_1"},
+		{Statuses: postback.Statuses{"500"}, Publisher: "pub_1"},
+		{Statuses: postback.Statuses{"5xx"}},
+		{Statuses: postback.Statuses{"5xx", "404"}, EndpointID: "ep_1"},
+		{Errors: []string{"timeout"}},
+		{Errors: []string{"timeout"}, EndpointID: "ep_1"},
+		{Reasons: []postback.Reason{postback.ReasonExhausted}, Publisher: "pub_1"},
 		{Since: storetest.After(-48 * time.Hour), Until: storetest.After(-24 * time.Hour)},
 	} {
 		for _, statement := range postgres.ListStatements(filter, storetest.NewID("dlv", storetest.Noon())) {

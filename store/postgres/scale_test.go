@@ -153,26 +153,26 @@ func searches() []search {
 		{"rare type", func(f *filter, _ draws) { f.EventType = "exchange.refunded" }},
 		{"type pattern", func(f *filter, _ draws) { f.EventType = "exchange.*" }},
 		{"type that is nowhere", func(f *filter, _ draws) { f.EventType = "exchange.lost" }},
-		{"code 404", func(f *filter, _ draws) { f.StatusCode = 404 }},
-		{"code 200", func(f *filter, _ draws) { f.StatusCode = 200 }},
-		{"code that is nowhere", func(f *filter, _ draws) { f.StatusCode = 418 }},
+		{"code 404", func(f *filter, _ draws) { f.Statuses = postback.Statuses{"404"} }},
+		{"code 200", func(f *filter, _ draws) { f.Statuses = postback.Statuses{"200"} }},
+		{"code that is nowhere", func(f *filter, _ draws) { f.Statuses = postback.Statuses{"418"} }},
 		{"endpoint, dead", func(f *filter, d draws) { f.EndpointID, f.States = d.endpoint, dead }},
 		{"endpoint, rare type", func(f *filter, d draws) { f.EndpointID, f.EventType = d.endpoint, "exchange.refunded" }},
 		{"endpoint, type that is nowhere", func(f *filter, d draws) { f.EndpointID, f.EventType = d.endpoint, "exchange.lost" }},
-		{"endpoint, code that is nowhere", func(f *filter, d draws) { f.EndpointID, f.StatusCode = d.endpoint, 418 }},
+		{"endpoint, code that is nowhere", func(f *filter, d draws) { f.EndpointID, f.Statuses = d.endpoint, postback.Statuses{"418"} }},
 		{"endpoint, day", func(f *filter, d draws) { f.EndpointID, f.Since, f.Until = d.endpoint, d.since, d.until }},
 		{"endpoint of another publisher", func(f *filter, d draws) { f.EndpointID, f.Publisher = d.other, d.publisher }},
 		{"publisher, dead", func(f *filter, d draws) { f.Publisher, f.States = d.publisher, dead }},
 		{"publisher, type pattern, dead", func(f *filter, d draws) { f.Publisher, f.EventType, f.States = d.publisher, "exchange.*", dead }},
 		{"publisher, rare type", func(f *filter, d draws) { f.Publisher, f.EventType = d.publisher, "exchange.refunded" }},
-		{"publisher, code 404", func(f *filter, d draws) { f.Publisher, f.StatusCode = d.publisher, 404 }},
+		{"publisher, code 404", func(f *filter, d draws) { f.Publisher, f.Statuses = d.publisher, postback.Statuses{"404"} }},
 		{"publisher, reference", func(f *filter, d draws) { f.Publisher, f.Reference = d.publisher, d.eventID }},
 		{"rare type, dead", func(f *filter, _ draws) { f.EventType, f.States = "exchange.refunded", dead }},
 		{"rare type, code 500, day", func(f *filter, d draws) {
-			f.EventType, f.StatusCode, f.Since, f.Until = "exchange.refunded", 500, d.since, d.until
+			f.EventType, f.Statuses, f.Since, f.Until = "exchange.refunded", postback.Statuses{"500"}, d.since, d.until
 		}},
 		{"all of it", func(f *filter, d draws) {
-			f.EndpointID, f.EventType, f.StatusCode, f.States, f.Since, f.Until = d.endpoint, "conversion.*", 500, dead, d.since, d.until
+			f.EndpointID, f.EventType, f.Statuses, f.States, f.Since, f.Until = d.endpoint, "conversion.*", postback.Statuses{"500"}, dead, d.since, d.until
 		}},
 	}
 }

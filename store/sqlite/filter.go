@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -38,6 +39,18 @@ func (c *conditions) addTime(term string, at time.Time) {
 func (c *conditions) addType(column, pattern string) {
 	if from, before, bounded := store.TypeRange(pattern); bounded {
 		c.add(column+` >= ? AND `+column+` < ?`, from, before)
+	}
+}
+
+// addAny adds that a column is one of several values, unless the filter leaves it
+// open.
+func addAny[T any](c *conditions, column string, values []T) {
+	if len(values) == 0 {
+		return
+	}
+	c.add(column + ` IN (?` + strings.Repeat(`, ?`, len(values)-1) + `)`)
+	for _, value := range values {
+		c.args = append(c.args, value)
 	}
 }
 
@@ -102,9 +115,10 @@ func deliveryQuery(f postback.DeliveryFilter, state postback.State) (index strin
 	if f.Reference != "" {
 		where.add(`d.reference = ? AND d.reference <> ''`, f.Reference)
 	}
-	if f.StatusCode != 0 {
-		where.add(`d.last_status_code = ?`, f.StatusCode)
-	}
+	codes := f.Statuses.Codes()
+	addAny(&where, `d.last_status_code`, codes)
+	addAny(&where, `d.reason`, f.Reasons)
+	addAny(&where, `substr(d.last_error, 1, instr(d.last_error || ': ', ': ') - 1)`, f.Errors) // what follows is the field; see postback.FailureOf
 	where.addTime(`d.created_at >= ?`, f.Since)
 	where.addTime(`d.created_at < ?`, f.Until)
 	where.addTime(`d.completed_at < ?`, f.EndedBefore)
@@ -120,7 +134,7 @@ func deliveryQuery(f postback.DeliveryFilter, state postback.State) (index strin
 	if troubled {
 		where.add(`d.state NOT IN ('pending', 'succeeded')`)
 	}
-	badStatus := f.StatusCode != 0 && f.StatusCode != 200
+	badStatus := len(codes) == 1 && codes[0] != http.StatusOK
 	if badStatus {
 		where.add(`d.last_status_code NOT IN (0, 200)`)
 	}

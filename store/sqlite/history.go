@@ -146,12 +146,11 @@ func listDeliveries(filter postback.DeliveryFilter, state postback.State, after 
 
 // statesOf are the states to ask for one by one; an empty one stands for all.
 func statesOf(filter postback.DeliveryFilter) []postback.State {
-	if len(filter.States) == 0 {
+	states, some := store.States(filter)
+	if some && len(states) == 0 {
 		return []postback.State{""}
 	}
-	states := slices.Clone(filter.States)
-	slices.Sort(states)
-	return slices.Compact(states)
+	return states
 }
 
 // CountDeliveries counts what a filter picks.

@@ -3,6 +3,8 @@ package storetest
 import (
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
@@ -20,21 +22,21 @@ func filterTests() []test {
 func (k kit) mixture() []postback.Delivery {
 	k.Helper()
 	var all []postback.Delivery
-	for i := range 48 {
+	for i := range 56 {
 		event := Event(fmt.Sprintf("evt_%d", i))
 		event.Publisher = fmt.Sprintf("pub_%d", 1+i%2)
 		event.Type = []string{"conversion.completed", "conversion.reversed", "exchange.finished"}[i%3]
 		event.Test = i%5 == 0
 		event.AcceptedAt = After(time.Duration(i) * time.Second)
 		for _, d := range k.accept(event, fmt.Sprintf("ep_%d", 1+i%4), "ep_5") {
-			all = append(all, k.move(d, (i/2+len(all))%6))
+			all = append(all, k.move(d, (i/2+len(all))%8))
 		}
 	}
 	slices.Reverse(all)
 	return all
 }
 
-// move brings a delivery to one of six ends.
+// move brings a delivery to one of eight ends.
 func (k kit) move(d postback.Delivery, end int) postback.Delivery {
 	k.Helper()
 	switch end {
@@ -50,6 +52,13 @@ func (k kit) move(d postback.Delivery, end int) postback.Delivery {
 		return k.record(dead)
 	case 4:
 		return k.record(Die(d.Ref()))
+	case 5:
+		return k.record(Succeed(k.record(Retry(d.Ref())).Ref()))
+	case 6:
+		dead := Die(d.Ref())
+		dead.Reason, dead.Cause, dead.At = postback.ReasonUnsendable, postback.FailureOf("value_missing", "data.uid"), After(time.Hour)
+		dead.Attempt = nil
+		return k.record(dead)
 	default:
 		return k.record(Succeed(d.Ref()))
 	}
@@ -67,8 +76,14 @@ func deliveryFilters() []postback.DeliveryFilter {
 		func(f *filter) { f.EventID = "evt_6" },
 		func(f *filter) { f.EventType = "conversion.*" },
 		func(f *filter) { f.EventType = "exchange.finished" },
-		func(f *filter) { f.StatusCode = 404 },
-		func(f *filter) { f.StatusCode = 200 },
+		func(f *filter) { f.Statuses = postback.Statuses{"404"} },
+		func(f *filter) { f.Statuses = postback.Statuses{"200"} },
+		func(f *filter) { f.Statuses = postback.Statuses{"4xx", "500"} },
+		func(f *filter) { f.Statuses = postback.Statuses{"2xx", "5xx"} },
+		func(f *filter) { f.Errors = []string{"timeout", "value_missing"} },
+		func(f *filter) { f.Errors = []string{"status"} },
+		func(f *filter) { f.Reasons = []postback.Reason{postback.ReasonPaused, postback.ReasonExhausted} },
+		func(f *filter) { f.Reasons = []postback.Reason{postback.ReasonUnsendable} },
 		func(f *filter) { f.Reference = "evt_6" },
 		func(f *filter) { f.Since, f.Until = After(5*time.Second), After(30*time.Second) },
 		func(f *filter) { f.EndedBefore = After(time.Hour) },
@@ -96,12 +111,20 @@ func picks(f postback.DeliveryFilter, d postback.Delivery) bool {
 		(f.Publisher == "" || f.Publisher == d.Publisher) &&
 		(f.EventID == "" || f.EventID == d.EventID) &&
 		(f.EventType == "" || postback.MatchType(f.EventType, d.EventType)) &&
-		(f.StatusCode == 0 || f.StatusCode == d.LastStatusCode) &&
+		(len(f.Statuses) == 0 || slices.ContainsFunc(f.Statuses, func(status string) bool { return hasStatus(status, d.LastStatusCode) })) &&
+		(len(f.Errors) == 0 || slices.ContainsFunc(f.Errors, func(code string) bool { return d.LastError == code || strings.HasPrefix(d.LastError, code+": ") })) &&
+		(len(f.Reasons) == 0 || slices.Contains(f.Reasons, d.Reason)) &&
 		(f.Reference == "" || f.Reference == d.Reference) &&
 		(f.Since.IsZero() || !d.CreatedAt.Before(f.Since)) &&
 		(f.Until.IsZero() || d.CreatedAt.Before(f.Until)) &&
 		(f.EndedBefore.IsZero() || !d.CompletedAt.IsZero() && d.CompletedAt.Before(f.EndedBefore)) &&
 		(!f.NoTests || !d.Test)
+}
+
+// hasStatus compares a status with one that is written as 503 or 5xx.
+func hasStatus(written string, status int) bool {
+	text := strconv.Itoa(status)
+	return written == text || status != 0 && written == text[:1]+"xx"
 }
 
 func filterDeliveries(k kit) {

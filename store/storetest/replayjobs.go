@@ -76,7 +76,7 @@ func replayKeeps(k kit) {
 		Groups: []postback.DeliveryGroup{{EndpointID: "ep_1", State: postback.Dead, Reason: postback.ReasonExhausted, EndpointDeleted: true, Count: 7}},
 		Filter: postback.DeliveryFilter{
 			States: []postback.State{postback.Dead}, EndpointID: "ep_1", Publisher: "pub_1", EventID: "evt_1", EventType: "conversion.*",
-			StatusCode: 500, Reference: "tx-1", Since: Noon(), Until: After(time.Hour), EndedBefore: After(time.Minute), NoTests: true,
+			Statuses: postback.Statuses{"500", "4xx"}, Errors: []string{"timeout"}, Reasons: []postback.Reason{postback.ReasonStopped}, Reference: "tx-1", Since: Noon(), Until: After(time.Hour), EndedBefore: After(time.Minute), NoTests: true,
 		},
 	}
 	done := postback.ReplayJob{ID: "rpl_2", State: postback.ReplayDone, CreatedAt: Noon(), EndedAt: After(time.Hour)}
