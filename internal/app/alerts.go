@@ -25,7 +25,7 @@ func (s *server) buildAlerts(ctx context.Context) (err error) {
 	if err != nil {
 		return err //nolint:wrapcheck // it says what it makes
 	}
-	s.teller, err = notice.New(notice.Options{
+	s.notifier, err = notice.New(notice.Options{
 		Ledger: s.ledger, Findings: s.ledger, Endpoints: s.registry, Circuits: s.breaker, Intake: s.dispatcher, Identity: identity,
 		Window: s.cfg.AlertWindow, Meter: s.telemetry.Meter(), Logger: s.log, Now: s.clock.Now,
 	})

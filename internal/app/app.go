@@ -68,7 +68,7 @@ type server struct {
 	worker     *worker.Worker
 	retention  *retention.Keeper
 	disabler   *circuit.Disabler
-	teller     *notice.Teller
+	notifier   *notice.Notifier
 	egressPath *outage.Monitor
 	outages    *outage.Keeper
 	draining   atomic.Bool // it stops: others should turn away from it
@@ -261,7 +261,7 @@ func (s *server) buildWorker(context.Context) (err error) {
 		},
 		Sign:    worker.SignOptions{Schemes: s.schemes, Secrets: s.keyring},
 		Send:    s.egress,
-		Decide:  worker.DecideOptions{Disabler: s.endpoints, Alerts: s.teller, Holder: s.holds, Random: rand.Float64},
+		Decide:  worker.DecideOptions{Disabler: s.endpoints, Alerts: s.notifier, Holder: s.holds, Random: rand.Float64},
 		Record:  worker.RecordOptions{Ledger: s.ledger, StoredBody: s.cfg.StoredBody},
 		Observe: worker.ObserveOptions{Traffic: s.traffic, Circuits: s.breaker, Sweeper: s.dispatcher, Uses: s.ledger},
 		Egress:  s.egressPath, Events: s.dispatcher, Examples: s.ledger,

@@ -32,7 +32,7 @@ func (s *server) serve(ctx context.Context, ready func(api, health net.Addr)) (e
 	group.Go(func() { s.worker.Run(background) })
 	group.Go(func() { s.retention.Run(background) })
 	group.Go(func() { s.disabler.Run(background, followInterval) })
-	group.Go(func() { s.teller.Run(background) })
+	group.Go(func() { s.notifier.Run(background) })
 	group.Go(func() { s.outages.Run(background) })
 	group.Go(func() { s.traffic.Run(background) })
 

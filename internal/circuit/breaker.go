@@ -27,12 +27,12 @@ type Prober interface {
 }
 
 const (
-	// noteAfter failures in a row begin a trouble: one alone is none.
+	// noteAfter failures in a row are recorded: one alone is not.
 	noteAfter = 3
 	// noteInterval is how often an endpoint's failures are written to the
 	// ledger; those of the meantime are counted here.
 	noteInterval = 10 * time.Second
-	// forgetAfter is when a row of failures that did not go on is forgotten.
+	// forgetAfter is when a streak that did not go on is forgotten.
 	forgetAfter = 24 * time.Hour
 	// maxAlone bounds how far back a trouble may begin with what this process
 	// knows alone: before that another one may have seen a success.
@@ -60,16 +60,17 @@ type Breaker struct {
 	ahead    map[string]postback.Trouble // what this process did since; without an endpoint: it ended
 	mark     int64                       // of the last Refresh; 0: all is to be read
 	parts    int                         // how often only what changed was read
-	rows     map[string]row              // of endpoints that failed, or were noted just now
-	cleared  time.Time                   // when old rows were forgotten last
+	streaks  map[string]streak           // of endpoints that failed, or were recorded just now
+	cleared  time.Time                   // when old streaks were forgotten last
 }
 
-// row is what an endpoint's failures in a row came to.
-type row struct {
+// streak is an endpoint's failures since its last success, as far as the ledger does not
+// have them.
+type streak struct {
 	since time.Time // the first that the ledger does not know
 	count int       // of those
 	last  time.Time
-	noted time.Time // when the ledger was told last
+	noted time.Time // when it was recorded last
 }
 
 // NewBreaker makes a Breaker that knows of no trouble yet; Refresh fills it.
@@ -79,13 +80,13 @@ func NewBreaker(options Options) (*Breaker, error) {
 	}
 	return &Breaker{
 		Options: options, monitor: NewMonitor(options.Policy),
-		troubles: map[string]postback.Trouble{}, ahead: map[string]postback.Trouble{}, rows: map[string]row{},
+		troubles: map[string]postback.Trouble{}, ahead: map[string]postback.Trouble{}, streaks: map[string]streak{},
 	}, nil
 }
 
 // Succeeded tells of an attempt that succeeded: it ends the endpoint's trouble.
 // An open circuit is closed by a probe alone: others may have been under way
-// since before it opened. That the ledger could not be told is logged; the next
+// since before it opened. That the ledger could not be written is logged; the next
 // success tells it.
 func (b *Breaker) Succeeded(ctx context.Context, endpointID string, probe bool, at time.Time) {
 	b.monitor.Observe(endpointID, false, at)
@@ -93,7 +94,7 @@ func (b *Breaker) Succeeded(ctx context.Context, endpointID string, probe bool, 
 		return
 	}
 	if _, _, err := b.Ledger.Recover(ctx, endpointID, at.Truncate(time.Microsecond)); err != nil {
-		b.Logger.WarnContext(ctx, "cannot note that an endpoint is well again", slog.String("endpoint", endpointID), slog.Any("error", err))
+		b.Logger.WarnContext(ctx, "cannot record that an endpoint recovered", slog.String("endpoint", endpointID), slog.Any("error", err))
 		return
 	}
 	b.mu.Lock()
@@ -101,42 +102,42 @@ func (b *Breaker) Succeeded(ctx context.Context, endpointID string, probe bool, 
 	b.mu.Unlock()
 }
 
-// well ends the row of failures, and reports whether a trouble has to be ended.
+// well ends the streak, and reports whether the ledger's has to be ended.
 func (b *Breaker) well(endpointID string, probe bool, at time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if known, found := b.rows[endpointID]; found && at.Sub(known.noted) < noteInterval {
-		b.rows[endpointID] = row{last: at, noted: known.noted} // one that comes and goes is not noted each time
+	if known, found := b.streaks[endpointID]; found && at.Sub(known.noted) < noteInterval {
+		b.streaks[endpointID] = streak{last: at, noted: known.noted} // one that comes and goes is not recorded each time
 	} else {
-		delete(b.rows, endpointID)
+		delete(b.streaks, endpointID)
 	}
 	trouble := b.trouble(endpointID)
 	return probe || trouble.EndpointID != "" && !trouble.Open()
 }
 
 // Failed tells of an attempt that failed, and opens the circuit when there are
-// too many of them. That the ledger could not be told is logged; the next
+// too many of them. That the ledger could not be written is logged; the next
 // failures tell it.
 func (b *Breaker) Failed(ctx context.Context, endpointID, code string, at time.Time) {
 	at = at.Truncate(time.Microsecond) // as ledgers keep it
 	open := b.monitor.Observe(endpointID, true, at) && !b.Open(endpointID)
-	told, due := b.count(endpointID, at, open)
+	unsaved, due := b.count(endpointID, at, open)
 	if !due {
 		return
 	}
-	if err := b.note(ctx, endpointID, code, told, at, open); err != nil {
-		b.untell(endpointID, told)
-		b.Logger.WarnContext(ctx, "cannot note that an endpoint fails", slog.String("endpoint", endpointID), slog.Any("error", err))
+	if err := b.save(ctx, endpointID, code, unsaved, at, open); err != nil {
+		b.restore(endpointID, unsaved)
+		b.Logger.WarnContext(ctx, "cannot record that an endpoint fails", slog.String("endpoint", endpointID), slog.Any("error", err))
 	}
 }
 
-// count counts a failure, and gives all that the ledger does not know when it
-// is time to tell it.
-func (b *Breaker) count(endpointID string, at time.Time, open bool) (told row, due bool) {
+// count counts a failure, and returns all that the ledger does not have when it
+// is time to record it.
+func (b *Breaker) count(endpointID string, at time.Time, open bool) (unsaved streak, due bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.clear(at)
-	known := b.rows[endpointID]
+	known := b.streaks[endpointID]
 	if known.count == 0 {
 		known.since = at
 	}
@@ -144,38 +145,38 @@ func (b *Breaker) count(endpointID string, at time.Time, open bool) (told row, d
 	known.last = at
 	troubled := b.trouble(endpointID).EndpointID != ""
 	due = open || (known.count >= noteAfter || troubled) && at.Sub(known.noted) >= noteInterval
-	if told = known; !troubled && at.Sub(told.since) > maxAlone {
-		told.since = at
+	if unsaved = known; !troubled && at.Sub(unsaved.since) > maxAlone {
+		unsaved.since = at
 	}
 	if due {
 		known.count, known.noted = 0, at
 	}
-	b.rows[endpointID] = known
-	return told, due
+	b.streaks[endpointID] = known
+	return unsaved, due
 }
 
-// clear forgets rows that did not go on, now and then.
+// clear forgets streaks that did not go on, now and then.
 func (b *Breaker) clear(at time.Time) {
 	if at.Sub(b.cleared) < noteInterval {
 		return
 	}
 	b.cleared = at
-	maps.DeleteFunc(b.rows, func(_ string, r row) bool {
-		return at.Sub(r.last) >= forgetAfter || r.count == 0 && at.Sub(r.last) >= noteInterval
+	maps.DeleteFunc(b.streaks, func(_ string, s streak) bool {
+		return at.Sub(s.last) >= forgetAfter || s.count == 0 && at.Sub(s.last) >= noteInterval
 	})
 }
 
-// untell counts failures again that the ledger was not told of.
-func (b *Breaker) untell(endpointID string, told row) {
+// restore counts failures again that could not be recorded.
+func (b *Breaker) restore(endpointID string, unsaved streak) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	known := b.rows[endpointID]
-	known.count, known.since = known.count+told.count, told.since
-	b.rows[endpointID] = known
+	known := b.streaks[endpointID]
+	known.count, known.since = known.count+unsaved.count, unsaved.since
+	b.streaks[endpointID] = known
 }
 
-func (b *Breaker) note(ctx context.Context, endpointID, code string, told row, at time.Time, open bool) error {
-	trouble := postback.Trouble{EndpointID: endpointID, Since: told.since, FailedAt: at, Failures: told.count, LastError: code}
+func (b *Breaker) save(ctx context.Context, endpointID, code string, unsaved streak, at time.Time, open bool) error {
+	trouble := postback.Trouble{EndpointID: endpointID, Since: unsaved.since, FailedAt: at, Failures: unsaved.count, LastError: code}
 	if err := b.Ledger.NoteFailures(ctx, trouble); err != nil {
 		return err //nolint:wrapcheck // Failed says what it was doing
 	}

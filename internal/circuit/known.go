@@ -34,8 +34,8 @@ func (b *Breaker) Refresh(ctx context.Context) error {
 	were := b.inTrouble(b.touchedBy(changes))
 	b.take(changes)
 	for _, id := range were {
-		if known, failed := b.rows[id]; failed && b.trouble(id).EndpointID == "" {
-			b.rows[id] = row{last: known.last, noted: known.noted}
+		if known, failed := b.streaks[id]; failed && b.trouble(id).EndpointID == "" {
+			b.streaks[id] = streak{last: known.last, noted: known.noted}
 		}
 	}
 	return nil

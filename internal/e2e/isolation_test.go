@@ -87,7 +87,7 @@ func TestABadEndpointDelaysNoOther(t *testing.T) {
 			t.Errorf("%d are missing, %d were refused", len(missing), len(refused))
 		}
 	}
-	eventually(t, soon, "the circuit to close", func() bool { return strings.Contains(s.log.String(), "an endpoint is well again") })
+	eventually(t, soon, "the circuit to close", func() bool { return strings.Contains(s.log.String(), "endpoint recovered") })
 }
 
 // resume pauses and resumes the endpoint at a URL, as an operator does who has

@@ -20,42 +20,42 @@ type blockedData struct {
 	At      stamp  `json:"at"`
 }
 
-// Blocked notes why nothing can be sent to an endpoint, and tells operators: once
+// Blocked notes why nothing can be sent to an endpoint, and alerts operators: once
 // a day for each cause while it lasts, whichever processes find it. The event's id
 // makes it so: the ledger takes it once.
-func (t *Teller) Blocked(ctx context.Context, block postback.Block) error {
-	endpoint, known := t.Endpoints.Endpoint(block.EndpointID)
+func (n *Notifier) Blocked(ctx context.Context, block postback.Block) error {
+	endpoint, known := n.Endpoints.Endpoint(block.EndpointID)
 	if !known {
 		return nil
 	}
-	if err := t.Findings.NoteBlock(ctx, block); err != nil {
+	if err := n.Findings.NoteBlock(ctx, block); err != nil {
 		return err //nolint:wrapcheck // it says what it was doing
 	}
 	first := true
 	if endpoint.Publisher != postback.Operator {
-		event, err := t.blockedEvent(block, endpoint)
+		event, err := n.blockedEvent(block, endpoint)
 		if err != nil {
 			return err
 		}
-		answers, err := t.accepted(ctx, []postback.Event{event})
+		answers, err := n.accepted(ctx, []postback.Event{event})
 		if err != nil {
 			return err
 		}
 		first = !answers[0].Duplicate
 	}
 	if first {
-		t.Logger.WarnContext(ctx, "endpoint blocked, its deliveries wait", slog.String("endpoint", endpoint.ID), slog.String("publisher", endpoint.Publisher),
+		n.Logger.WarnContext(ctx, "endpoint blocked, its deliveries wait", slog.String("endpoint", endpoint.ID), slog.String("publisher", endpoint.Publisher),
 			slog.String("cause", block.Cause), slog.String("detail", block.Message))
-		t.told.Add(ctx, 1, metric.WithAttributes(attribute.String("type", postback.NoticeBlocked)))
+		n.alerts.Add(ctx, 1, metric.WithAttributes(attribute.String("type", postback.NoticeBlocked)))
 	}
 	return nil
 }
 
-func (t *Teller) blockedEvent(block postback.Block, endpoint postback.Endpoint) (postback.Event, error) {
+func (n *Notifier) blockedEvent(block postback.Block, endpoint postback.Endpoint) (postback.Event, error) {
 	at := block.At.UTC().Truncate(time.Microsecond)
 	data := blockedData{
 		subject: subject{EndpointID: endpoint.ID, Publisher: endpoint.Publisher, Host: postback.HostOf(endpoint.URL)},
 		Cause:   block.Cause, Message: block.Message, At: stamp{at},
 	}
-	return t.event(postback.NoticeBlocked, data, at, endpoint.ID, block.Cause, at.Format(time.DateOnly))
+	return n.event(postback.NoticeBlocked, data, at, endpoint.ID, block.Cause, at.Format(time.DateOnly))
 }

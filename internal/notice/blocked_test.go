@@ -30,7 +30,7 @@ func TestABlockedEndpointIsToldOnceForEachCause(t *testing.T) {
 		{block(b.endpoint.ID, "secret_sealed", noon.Add(24*time.Hour)), 3},
 		{block("ep_unknown", "secret_sealed", noon), 3},
 	} {
-		for _, process := range []*notice.Teller{one, other} {
+		for _, process := range []*notice.Notifier{one, other} {
 			if err := process.Blocked(t.Context(), step.block); err != nil {
 				t.Fatal(err)
 			}

@@ -78,7 +78,7 @@ func dataOf(notice postback.Notice, endpoint postback.Endpoint) (json.RawMessage
 	}
 	text, err := postback.EncodeJSON(data)
 	if err != nil {
-		return nil, fmt.Errorf("write what is to be told: %w", err)
+		return nil, fmt.Errorf("encode alert: %w", err)
 	}
 	return text, nil
 }

@@ -89,8 +89,8 @@ func setup(t *testing.T) *bench {
 	return b
 }
 
-// process is a Teller of its own.
-func (b *bench) process(t *testing.T, meters ...metric.Meter) *notice.Teller {
+// process is a Notifier of its own.
+func (b *bench) process(t *testing.T, meters ...metric.Meter) *notice.Notifier {
 	t.Helper()
 	meters = append(meters, noop.NewMeterProvider().Meter("test"))
 	made, err := notice.New(notice.Options{
@@ -102,9 +102,9 @@ func (b *bench) process(t *testing.T, meters ...metric.Meter) *notice.Teller {
 	return made
 }
 
-func look(t *testing.T, teller *notice.Teller, now time.Time) {
+func look(t *testing.T, notifier *notice.Notifier, now time.Time) {
 	t.Helper()
-	if err := teller.Look(t.Context(), now); err != nil {
+	if err := notifier.Look(t.Context(), now); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -179,9 +179,9 @@ func (b *bench) expectTold(t *testing.T, want map[string]int) {
 
 func lineOf(eventType string) string {
 	return map[string]string{
-		postback.NoticeFailing:   "an endpoint keeps failing; its deliveries wait while it is probed",
-		postback.NoticeRecovered: "an endpoint is well again; its deliveries go on",
-		postback.NoticeDisabled:  "an endpoint is disabled; its deliveries wait until it is enabled",
+		postback.NoticeFailing:   "endpoint failing, deliveries wait while it is probed",
+		postback.NoticeRecovered: "endpoint recovered",
+		postback.NoticeDisabled:  "endpoint disabled, deliveries wait until it is enabled",
 		postback.NoticeDead:      "deliveries became dead letters",
 		postback.NoticeBlocked:   "endpoint blocked, its deliveries wait",
 		postback.NoticeDown:      "egress outage, deliveries wait and use up no attempt",

@@ -1,12 +1,11 @@
-// Package notice tells an operator what became of endpoints, deliveries and the
-// way out: as events that the engine delivers to the operator's own endpoints, in the log,
-// and in metrics.
+// Package notice alerts operators about endpoints, deliveries and egress: with
+// events that are delivered to the operator's own endpoints, in the log, and in
+// metrics.
 //
-// It guarantees that what the ledger notes is told, whatever is killed in
-// between, as exactly one event however many processes tell it; that the log has
-// it once; that no event holds a secret or more of a URL than its host; and that
-// trouble with an operator's endpoint makes no event, so that one event never
-// leads to the next.
+// It guarantees that every notice in the ledger becomes exactly one event,
+// whichever process crashes and however many run; that the log has it once; that
+// no event holds a secret or more of a URL than its host; and that a failing
+// operator endpoint makes no event, so that one alert never leads to the next.
 package notice
 
 import (
@@ -25,13 +24,13 @@ import (
 )
 
 const (
-	// interval is how late a notice may be told, roughly.
+	// interval is how late an alert may be, roughly.
 	interval = time.Second
-	// atOnce bounds what is told in one look.
+	// atOnce bounds how many notices are read at once.
 	atOnce = 100
 )
 
-// Ledger keeps what is not told yet.
+// Ledger keeps notices until their events are accepted.
 type Ledger interface {
 	SumDeaths(ctx context.Context, before time.Time) error
 	Notices(ctx context.Context, limit int) ([]postback.Notice, error)
@@ -60,7 +59,7 @@ type Intake interface {
 	Accept(ctx context.Context, events []postback.Event) ([]postback.Acceptance, error)
 }
 
-// Options are the parts of a Teller; all but Now are required.
+// Options are the parts of a Notifier; all but Now are required.
 type Options struct {
 	Ledger    Ledger
 	Findings  Findings
@@ -69,8 +68,8 @@ type Options struct {
 	Intake    Intake
 	// Identity is the ledger's; it makes ids of events unforeseeable.
 	Identity string
-	// Window is how often an endpoint's dead letters are told at most, and a fifth
-	// of how often events that reached nobody are.
+	// Window is how often there is an alert about an endpoint's dead letters at
+	// most, and a fifth of how often about events that reached nobody.
 	Window time.Duration
 	Meter  metric.Meter
 	Logger *slog.Logger
@@ -78,82 +77,82 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Teller tells an operator what the ledger notes. Any number of processes may do
-// so at once.
-type Teller struct {
+// Notifier turns the ledger's notices into alerts. Any number of processes may run
+// one at once.
+type Notifier struct {
 	Options
 
-	told     metric.Int64Counter
+	alerts   metric.Int64Counter
 	summed   time.Time // until when dead letters are in notices
-	searched time.Time // until when events that reached nobody were told
+	searched time.Time // until when events that reached nobody were looked for
 }
 
-// New makes a Teller that does nothing before Run.
-func New(options Options) (*Teller, error) {
+// New makes a Notifier that does nothing before Run.
+func New(options Options) (*Notifier, error) {
 	if options.Ledger == nil || options.Findings == nil || options.Endpoints == nil || options.Circuits == nil || options.Intake == nil ||
 		options.Identity == "" || options.Window <= 0 || options.Meter == nil || options.Logger == nil {
-		return nil, errors.New("make teller: a part is missing")
+		return nil, errors.New("make notifier: a part is missing")
 	}
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	t := &Teller{Options: options}
-	return t, t.measure()
+	n := &Notifier{Options: options}
+	return n, n.measure()
 }
 
 // Run looks every second until ctx ends, and logs what an outage makes fail
 // once.
-func (t *Teller) Run(ctx context.Context) {
-	look := func(ctx context.Context) error { return t.Look(ctx, t.Now()) }
-	loop.Run(ctx, loop.Job{Name: "notify operators", Every: interval, Do: look, Logger: t.Logger})
+func (n *Notifier) Run(ctx context.Context) {
+	look := func(ctx context.Context) error { return n.Look(ctx, n.Now()) }
+	loop.Run(ctx, loop.Job{Name: "notify operators", Every: interval, Do: look, Logger: n.Logger})
 }
 
-// Look tells what there is to tell now. It is not safe for concurrent use.
-func (t *Teller) Look(ctx context.Context, now time.Time) error {
-	if window := now.Truncate(t.Window); window.After(t.summed) {
-		if err := t.Ledger.SumDeaths(ctx, window); err != nil {
+// Look sends the alerts that are due. It is not safe for concurrent use.
+func (n *Notifier) Look(ctx context.Context, now time.Time) error {
+	if window := now.Truncate(n.Window); window.After(n.summed) {
+		if err := n.Ledger.SumDeaths(ctx, window); err != nil {
 			return fmt.Errorf("count dead letters: %w", err)
 		}
-		t.summed = window
+		n.summed = window
 	}
-	if err := t.tellUnmatched(ctx, now); err != nil {
+	if err := n.notifyUnmatched(ctx, now); err != nil {
 		return err
 	}
 	for {
-		notices, err := t.Ledger.Notices(ctx, atOnce)
+		notices, err := n.Ledger.Notices(ctx, atOnce)
 		if err != nil {
-			return fmt.Errorf("read what is to be told: %w", err)
+			return fmt.Errorf("read notices: %w", err)
 		}
-		told, err := t.tell(ctx, notices)
-		if err != nil || told == 0 || len(notices) < atOnce {
+		sent, err := n.send(ctx, notices)
+		if err != nil || sent == 0 || len(notices) < atOnce {
 			return err
 		}
 	}
 }
 
-// tell has the events accepted before the notices are forgotten: a kill in
-// between repeats events, which are duplicates then. Whoever forgets a notice
-// writes it to the log. It says how many it told.
-func (t *Teller) tell(ctx context.Context, notices []postback.Notice) (told int, err error) {
-	news, events, err := t.prepare(notices)
+// send has the events accepted before it deletes the notices: a crash in between
+// repeats events, which are duplicates then. The process that deletes a notice
+// writes it to the log.
+func (n *Notifier) send(ctx context.Context, notices []postback.Notice) (sent int, err error) {
+	news, events, err := n.prepare(notices)
 	if err != nil {
 		return 0, err
 	}
-	if err := t.accept(ctx, events); err != nil {
+	if err := n.accept(ctx, events); err != nil {
 		return 0, err
 	}
 	for _, one := range news {
-		mine, err := t.Ledger.ForgetNotice(ctx, one.ID)
+		mine, err := n.Ledger.ForgetNotice(ctx, one.ID)
 		if err != nil {
-			return told, fmt.Errorf("note what was told: %w", err)
+			return sent, fmt.Errorf("delete notice: %w", err)
 		}
 		if mine {
-			t.log(ctx, one)
-			t.told.Add(ctx, 1, metric.WithAttributes(attribute.String("type", one.Type)))
+			n.log(ctx, one)
+			n.alerts.Add(ctx, 1, metric.WithAttributes(attribute.String("type", one.Type)))
 		}
-		told++
+		sent++
 	}
-	return told, nil
+	return sent, nil
 }
 
 // news is a notice with the endpoint that it is about, if it is about one.
@@ -165,9 +164,9 @@ type news struct {
 // prepare looks the endpoints up, and makes the events. There is none about an
 // operator's endpoint, and a notice of an endpoint that is not known yet, as it
 // was made just now, waits.
-func (t *Teller) prepare(notices []postback.Notice) (all []news, events []postback.Event, err error) {
+func (n *Notifier) prepare(notices []postback.Notice) (all []news, events []postback.Event, err error) {
 	for _, notice := range notices {
-		endpoint, known := t.Endpoints.Endpoint(notice.EndpointID)
+		endpoint, known := n.Endpoints.Endpoint(notice.EndpointID)
 		if !known && notice.EndpointID != "" {
 			continue
 		}
@@ -179,7 +178,7 @@ func (t *Teller) prepare(notices []postback.Notice) (all []news, events []postba
 		if err != nil {
 			return nil, nil, err
 		}
-		digest := sha256.Sum256([]byte(notice.ID)) // not of the data: the endpoint may have moved when it is told again
+		digest := sha256.Sum256([]byte(notice.ID)) // not of the data: the endpoint may have moved when it is sent again
 		events = append(events, postback.Event{
 			ID: notice.ID, Type: notice.Type, Publisher: postback.Operator, Data: data, OccurredAt: notice.At, Digest: digest[:],
 		})
@@ -187,23 +186,23 @@ func (t *Teller) prepare(notices []postback.Notice) (all []news, events []postba
 	return all, events, nil
 }
 
-func (t *Teller) accept(ctx context.Context, events []postback.Event) error {
+func (n *Notifier) accept(ctx context.Context, events []postback.Event) error {
 	if len(events) == 0 {
 		return nil
 	}
-	_, err := t.accepted(ctx, events)
+	_, err := n.accepted(ctx, events)
 	return err
 }
 
-// accepted has events accepted, and logs which of them nobody is told.
-func (t *Teller) accepted(ctx context.Context, events []postback.Event) ([]postback.Acceptance, error) {
-	answers, err := t.Intake.Accept(ctx, events)
+// accepted has events accepted, and logs which of them no endpoint can carry.
+func (n *Notifier) accepted(ctx context.Context, events []postback.Event) ([]postback.Acceptance, error) {
+	answers, err := n.Intake.Accept(ctx, events)
 	if err != nil {
-		return nil, fmt.Errorf("tell operators: %w", err)
+		return nil, fmt.Errorf("accept alerts: %w", err)
 	}
 	for _, answer := range answers {
 		if answer.Err != nil {
-			t.Logger.ErrorContext(ctx, "an operator's endpoint cannot carry what is to be told",
+			n.Logger.ErrorContext(ctx, "no operator endpoint can carry an alert",
 				slog.String("event", answer.Event.ID), slog.String("type", answer.Event.Type), slog.Any("error", answer.Err))
 		}
 	}

@@ -28,10 +28,10 @@ func TestSeveralProcessesTellOnce(t *testing.T) {
 	}
 	var group sync.WaitGroup
 	for range processes {
-		teller := b.process(t)
+		notifier := b.process(t)
 		group.Go(func() {
 			for range 5 {
-				if err := teller.Look(t.Context(), storetest.After(time.Hour)); err != nil {
+				if err := notifier.Look(t.Context(), storetest.After(time.Hour)); err != nil {
 					t.Error(err)
 				}
 			}
@@ -92,13 +92,13 @@ func TestWhatCannotBeToldIsToldLater(t *testing.T) {
 	b := setup(t)
 	b.fail(t, b.endpoint.ID)
 	b.intake.away.Store(true)
-	teller := b.process(t)
-	if err := teller.Look(t.Context(), storetest.Noon()); err == nil {
+	notifier := b.process(t)
+	if err := notifier.Look(t.Context(), storetest.Noon()); err == nil {
 		t.Error("an event that was not accepted is no error")
 	}
 	b.expectTold(t, nil)
 	b.intake.away.Store(false)
-	look(t, teller, storetest.Noon())
+	look(t, notifier, storetest.Noon())
 	b.expectTold(t, map[string]int{postback.NoticeFailing: 1})
 }
 
@@ -147,7 +147,7 @@ func TestWhatIsRefusedIsLogged(t *testing.T) {
 	look(t, b.process(t), storetest.Noon())
 	b.intake.refuses.Store(false)
 	look(t, b.process(t), storetest.Noon())
-	if lines := b.Logs.With("an operator's endpoint cannot carry what is to be told"); len(lines) != 1 || lines[0]["level"] != "ERROR" {
+	if lines := b.Logs.With("no operator endpoint can carry an alert"); len(lines) != 1 || lines[0]["level"] != "ERROR" {
 		t.Errorf("the log says %v", lines)
 	}
 	if len(b.told(t)) != 0 || len(b.Logs.With(lineOf(postback.NoticeFailing))) != 1 {
@@ -187,7 +187,7 @@ func TestDeadLettersAreToldTogether(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	other := b.Create(t, postback.EndpointSpec{URL: "https://publisher.example.com/other", Scheme: "besitos"})
-	teller := b.process(t)
+	notifier := b.process(t)
 	begin := storetest.Noon().Truncate(time.Minute)
 	for i := range 30 {
 		b.die(t, b.endpoint.ID, postback.ReasonExhausted, begin.Add(time.Duration(i)*time.Second))
@@ -197,20 +197,20 @@ func TestDeadLettersAreToldTogether(t *testing.T) {
 		after time.Duration
 		told  int
 	}{{30 * time.Second, 0}, {59 * time.Second, 0}, {time.Minute, 2}, {2 * time.Minute, 2}} {
-		look(t, teller, begin.Add(step.after))
+		look(t, notifier, begin.Add(step.after))
 		if told := len(b.told(t)); told != step.told {
 			t.Errorf("%d events after %s, want %d", told, step.after, step.told)
 		}
 	}
 	b.die(t, b.endpoint.ID, postback.ReasonStopped, begin.Add(2*time.Minute))
-	look(t, teller, begin.Add(3*time.Minute))
+	look(t, notifier, begin.Add(3*time.Minute))
 	b.expectTold(t, map[string]int{postback.NoticeDead: 3})
 }
 
 func TestWhatAnEventSays(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	teller := b.process(t)
+	notifier := b.process(t)
 	b.fail(t, b.endpoint.ID)
 	b.recover(t, b.endpoint.ID)
 	b.fail(t, b.endpoint.ID)
@@ -219,7 +219,7 @@ func TestWhatAnEventSays(t *testing.T) {
 	}
 	first := b.die(t, b.endpoint.ID, postback.ReasonExhausted, storetest.Noon())
 	second := b.die(t, b.endpoint.ID, postback.ReasonStopped, storetest.After(2*time.Second))
-	look(t, teller, storetest.After(time.Hour))
+	look(t, notifier, storetest.After(time.Hour))
 	disabled, _ := b.Registry.Endpoint(b.endpoint.ID)
 
 	whose := `{"endpoint_id":"` + b.endpoint.ID + `","publisher":"pub_1","host":"publisher.example.com:8443",`

@@ -61,7 +61,7 @@ func TestRunning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		logger, logs := testkit.NewLogger()
 		there := &mute{}
-		teller, err := notice.New(notice.Options{
+		notifier, err := notice.New(notice.Options{
 			Ledger: there, Findings: there, Endpoints: there, Circuits: there, Intake: there, Identity: "ledger-1", Window: time.Minute,
 			Meter: noop.NewMeterProvider().Meter("test"), Logger: logger,
 		})
@@ -72,7 +72,7 @@ func TestRunning(t *testing.T) {
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			teller.Run(ctx)
+			notifier.Run(ctx)
 		}()
 		began := time.Now()                       // on a whole minute: the bubble's clock begins at midnight
 		time.Sleep(3*time.Minute - time.Second/2) //nolint:forbidigo // of the bubble's clock
@@ -114,7 +114,7 @@ func TestAPartIsMissing(t *testing.T) {
 		options := whole
 		lack(&options)
 		if _, err := notice.New(options); err == nil {
-			t.Errorf("a Teller without %s was made", name)
+			t.Errorf("a Notifier without %s was made", name)
 		}
 	}
 	if _, err := notice.New(whole); err != nil {

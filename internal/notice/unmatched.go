@@ -16,11 +16,11 @@ import (
 )
 
 const (
-	// strayWindows is of how many windows of dead letters the events that reached
-	// nobody are told together: they are less urgent.
+	// strayWindows is how many windows of dead letters share one alert about events
+	// that reached nobody: they are less urgent.
 	strayWindows = 5
-	// strayPast is how many such times a process looks back when it starts: what was
-	// told is not told again.
+	// strayPast is how many of those a process looks back over when it starts; no
+	// alert is repeated.
 	strayPast = 12
 	// strayLimit bounds how many events are counted, and strayPublishers how many
 	// publishers are named.
@@ -45,50 +45,50 @@ type strayPublisher struct {
 	Events    []string `json:"events"`    // the first few
 }
 
-// tellUnmatched tells of the events that reached nobody, those of a few windows
-// together. The ledger is read once they are all written, and the event's id is
-// that of the time, so that it is told once whoever tells it.
-func (t *Teller) tellUnmatched(ctx context.Context, now time.Time) error {
-	span := strayWindows * t.Window
-	last := now.Add(-t.Window).Truncate(span)
-	if first := last.Add(-strayPast * span); t.searched.Before(first) {
-		t.searched = first
+// notifyUnmatched alerts about events that reached nobody, once for a few windows.
+// The ledger is read once they are all written, and the alert's id is that of the
+// time, so that there is one whichever process sends it.
+func (n *Notifier) notifyUnmatched(ctx context.Context, now time.Time) error {
+	span := strayWindows * n.Window
+	last := now.Add(-n.Window).Truncate(span)
+	if first := last.Add(-strayPast * span); n.searched.Before(first) {
+		n.searched = first
 	}
-	for t.searched.Before(last) {
-		until := t.searched.Add(span)
-		if err := t.tellUnmatchedOf(ctx, t.searched, until); err != nil {
+	for n.searched.Before(last) {
+		until := n.searched.Add(span)
+		if err := n.notifyUnmatchedOf(ctx, n.searched, until); err != nil {
 			return err
 		}
-		t.searched = until
+		n.searched = until
 	}
 	return nil
 }
 
-func (t *Teller) tellUnmatchedOf(ctx context.Context, since, until time.Time) error {
-	found, err := t.Findings.Unmatched(ctx, since, until, strayLimit)
+func (n *Notifier) notifyUnmatchedOf(ctx context.Context, since, until time.Time) error {
+	found, err := n.Findings.Unmatched(ctx, since, until, strayLimit)
 	if err != nil || len(found) == 0 {
 		return err //nolint:wrapcheck // it says what it was doing
 	}
-	data := t.summary(found)
+	data := n.summary(found)
 	data.Since, data.Until = stamp{since}, stamp{until}
-	event, err := t.event(postback.NoticeUnmatched, data, until, postback.NoticeUnmatched, since.UTC().Format(time.RFC3339))
+	event, err := n.event(postback.NoticeUnmatched, data, until, postback.NoticeUnmatched, since.UTC().Format(time.RFC3339))
 	if err != nil {
 		return err
 	}
-	answers, err := t.accepted(ctx, []postback.Event{event})
+	answers, err := n.accepted(ctx, []postback.Event{event})
 	if err != nil || answers[0].Duplicate {
 		return err
 	}
-	t.Logger.WarnContext(ctx, "events reached nobody", slog.Int("count", data.Count), slog.Time("since", since), slog.Time("until", until),
+	n.Logger.WarnContext(ctx, "events reached nobody", slog.Int("count", data.Count), slog.Time("since", since), slog.Time("until", until),
 		slog.String("publisher", data.Publishers[0].Publisher), slog.Int("publishers", len(found)))
-	t.told.Add(ctx, 1, metric.WithAttributes(attribute.String("type", postback.NoticeUnmatched)))
+	n.alerts.Add(ctx, 1, metric.WithAttributes(attribute.String("type", postback.NoticeUnmatched)))
 	return nil
 }
 
 // summary names the publishers that have most of them.
-func (t *Teller) summary(found []postback.Unmatched) (data unmatchedData) {
+func (n *Notifier) summary(found []postback.Unmatched) (data unmatchedData) {
 	endpoints := map[string]int{}
-	for _, endpoint := range t.Endpoints.All() {
+	for _, endpoint := range n.Endpoints.All() {
 		if endpoint.State != postback.EndpointDeleted {
 			endpoints[endpoint.Publisher]++
 		}
@@ -108,12 +108,12 @@ func (t *Teller) summary(found []postback.Unmatched) (data unmatchedData) {
 
 // event makes an event of an operator whose id is made of what it is about, and of
 // the ledger: nobody who does not know it can foresee the id and take it first.
-func (t *Teller) event(eventType string, data any, at time.Time, about ...string) (postback.Event, error) {
+func (n *Notifier) event(eventType string, data any, at time.Time, about ...string) (postback.Event, error) {
 	text, err := postback.EncodeJSON(data)
 	if err != nil {
 		return postback.Event{}, fmt.Errorf("write alert: %w", err)
 	}
-	digest := sha256.Sum256([]byte(t.Identity + "\n" + strings.Join(about, "\n")))
+	digest := sha256.Sum256([]byte(n.Identity + "\n" + strings.Join(about, "\n")))
 	return postback.Event{
 		ID: "op_" + hex.EncodeToString(digest[:16]), Type: eventType, Publisher: postback.Operator,
 		Data: text, OccurredAt: at, Digest: digest[:],

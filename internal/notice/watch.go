@@ -18,15 +18,15 @@ const circuitOpen = "circuit_open"
 
 // measure makes the instruments. Labels have few values: no endpoint, no
 // publisher.
-func (t *Teller) measure() (err error) {
-	if t.told, err = t.Meter.Int64Counter("waybill.alerts",
-		metric.WithDescription("What operators were told, by type of event; each by one process.")); err != nil {
+func (n *Notifier) measure() (err error) {
+	if n.alerts, err = n.Meter.Int64Counter("waybill.alerts",
+		metric.WithDescription("Alerts sent to operators, by type of event; each by one process.")); err != nil {
 		return fmt.Errorf("make metric: %w", err)
 	}
-	_, err = t.Meter.Int64ObservableGauge("waybill.endpoints",
+	_, err = n.Meter.Int64ObservableGauge("waybill.endpoints",
 		metric.WithDescription("Endpoints by state, as this process sees them; circuit_open: enabled, and left alone because they keep failing."),
 		metric.WithInt64Callback(func(_ context.Context, observer metric.Int64Observer) error {
-			for state, count := range t.count() {
+			for state, count := range n.count() {
 				observer.Observe(count, metric.WithAttributes(attribute.String("state", state)))
 			}
 			return nil
@@ -39,14 +39,14 @@ func (t *Teller) measure() (err error) {
 
 // count counts endpoints by state. States that none is in are 0, so that an
 // alert on one of them is not without data.
-func (t *Teller) count() map[string]int64 {
+func (n *Notifier) count() map[string]int64 {
 	counts := map[string]int64{
 		string(postback.EndpointEnabled): 0, circuitOpen: 0, string(postback.EndpointPaused): 0, string(postback.EndpointDisabled): 0,
 	}
-	for _, endpoint := range t.Endpoints.All() {
+	for _, endpoint := range n.Endpoints.All() {
 		switch {
 		case endpoint.State == postback.EndpointDeleted:
-		case endpoint.State == postback.EndpointEnabled && t.Circuits.Open(endpoint.ID):
+		case endpoint.State == postback.EndpointEnabled && n.Circuits.Open(endpoint.ID):
 			counts[circuitOpen]++
 		default:
 			counts[string(endpoint.State)]++
@@ -55,24 +55,24 @@ func (t *Teller) count() map[string]int64 {
 	return counts
 }
 
-func (t *Teller) log(ctx context.Context, notice news) {
+func (n *Notifier) log(ctx context.Context, notice news) {
 	if notice.Outage != nil {
-		t.logOutage(ctx, notice.Notice)
+		n.logOutage(ctx, notice.Notice)
 		return
 	}
-	log := t.Logger.With(slog.String("endpoint", notice.EndpointID), slog.String("publisher", notice.about.Publisher))
+	log := n.Logger.With(slog.String("endpoint", notice.EndpointID), slog.String("publisher", notice.about.Publisher))
 	var failures []any // none before an answer that disables at once
 	if notice.Count > 0 {
 		failures = []any{slog.String("error", notice.LastError), slog.Int("failures", notice.Count), slog.Time("since", notice.Since)}
 	}
 	switch notice.Type {
 	case postback.NoticeFailing:
-		log.WarnContext(ctx, "an endpoint keeps failing; its deliveries wait while it is probed", failures...)
+		log.WarnContext(ctx, "endpoint failing, deliveries wait while it is probed", failures...)
 	case postback.NoticeRecovered:
-		log.InfoContext(ctx, "an endpoint is well again; its deliveries go on",
+		log.InfoContext(ctx, "endpoint recovered",
 			slog.Duration("after", notice.At.Sub(notice.Since).Round(time.Second)))
 	case postback.NoticeDisabled:
-		log.WarnContext(ctx, "an endpoint is disabled; its deliveries wait until it is enabled",
+		log.WarnContext(ctx, "endpoint disabled, deliveries wait until it is enabled",
 			append(failures, slog.String("reason", notice.Reason))...)
 	case postback.NoticeDead:
 		log.WarnContext(ctx, "deliveries became dead letters",
@@ -80,8 +80,8 @@ func (t *Teller) log(ctx context.Context, notice news) {
 	}
 }
 
-func (t *Teller) logOutage(ctx context.Context, notice postback.Notice) {
-	log := t.Logger.With(slog.String("process", notice.Outage.Process), slog.String("reason", notice.Outage.Reason))
+func (n *Notifier) logOutage(ctx context.Context, notice postback.Notice) {
+	log := n.Logger.With(slog.String("process", notice.Outage.Process), slog.String("reason", notice.Outage.Reason))
 	held := []any{slog.Int("held_deliveries", notice.Outage.Deliveries), slog.Int("held_endpoints", notice.Outage.Endpoints)}
 	switch notice.Type {
 	case postback.NoticeDown:

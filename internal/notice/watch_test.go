@@ -15,7 +15,7 @@ func TestMetrics(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	reader := sdkmetric.NewManualReader()
-	teller := b.process(t, sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)).Meter("test"))
+	notifier := b.process(t, sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)).Meter("test"))
 	expect := func(name string, want map[string]int64) {
 		t.Helper()
 		got := testkit.Measured(t, reader, name)
@@ -49,6 +49,6 @@ func TestMetrics(t *testing.T) {
 	}
 	expect("waybill.endpoints", map[string]int64{"enabled": 0, "paused": 1, "disabled": 1, "circuit_open": 2})
 
-	look(t, teller, storetest.After(time.Hour))
+	look(t, notifier, storetest.After(time.Hour))
 	expect("waybill.alerts", map[string]int64{postback.NoticeFailing: 3, postback.NoticeDisabled: 1})
 }
