@@ -140,7 +140,7 @@ type Dispatcher struct {
 	jobRounds, publisherRounds rounds
 	releases                   releases
 	crews                      releaseCrews
-	rowLooks                   int // of the one goroutine that looks after rows
+	groupLooks                 int // of the one goroutine that looks after ordering groups
 	wake                       chan struct{}
 	backlogs                   atomic.Pointer[map[string]bool]
 	now                        func() time.Time

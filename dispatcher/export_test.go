@@ -33,7 +33,7 @@ func (d *Dispatcher) ReleaseTurn(ctx context.Context) error {
 
 func (d *Dispatcher) ExpireParked(ctx context.Context) error { return d.expireParked(ctx) }
 
-func (d *Dispatcher) LookAfterRows(ctx context.Context) error { return d.lookAfterRows(ctx) }
+func (d *Dispatcher) LookAfterGroups(ctx context.Context) error { return d.lookAfterGroups(ctx) }
 
 func (d *Dispatcher) WorkOnReplays(ctx context.Context) error {
 	_, err := d.workOnReplays(ctx)

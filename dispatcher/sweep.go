@@ -45,7 +45,7 @@ func (d *Dispatcher) jobs() []loop.Job {
 		{Name: "watch the queue", Every: watchInterval, Do: d.watch, Logger: d.Logger},
 		{Name: "release parked deliveries", Every: releaseInterval, Do: d.releaseTurn, Logger: d.Logger},
 		{Name: "expire parked deliveries", Every: expireInterval, Do: d.expireParked, Logger: d.Logger},
-		{Name: "look after rows", Every: rowsInterval, Do: d.lookAfterRows, Logger: d.Logger},
+		{Name: "look after ordering groups", Every: groupsInterval, Do: d.lookAfterGroups, Logger: d.Logger},
 		d.replayWork(),
 	}
 }

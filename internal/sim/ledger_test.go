@@ -167,10 +167,10 @@ func (g gated) Release(ctx context.Context, endpointID string, at time.Time, win
 	})
 }
 
-// MendRows mends what a fault left behind, and there must be none.
-func (g gated) MendRows(ctx context.Context, endpointID string, at time.Time, limit int) (int, error) {
+// MendGroups mends what a fault left behind, and there must be none.
+func (g gated) MendGroups(ctx context.Context, endpointID string, at time.Time, limit int) (int, error) {
 	return over(ctx, g, true, "mend rows of "+g.world.names.of(endpointID), func(ctx context.Context) (int, error) {
-		n, err := g.Ledger.MendRows(ctx, endpointID, at, limit)
+		n, err := g.Ledger.MendGroups(ctx, endpointID, at, limit)
 		if n > 0 {
 			g.world.model.breaks("%d ordering groups of %s had to be mended", n, g.world.names.of(endpointID))
 		}

@@ -261,7 +261,7 @@ func TestMigrateKeepsOrder(t *testing.T) {
 	migrate(t, at)
 	ledger := open(t, at)
 	for _, want := range []string{"evt_1", "evt_2", "evt_3"} {
-		if n, err := ledger.MendRows(t.Context(), "ep_1", time.Now(), 10); err != nil || n > 1 {
+		if n, err := ledger.MendGroups(t.Context(), "ep_1", time.Now(), 10); err != nil || n > 1 {
 			t.Fatalf("%d rows mended, %v", n, err)
 		}
 		found, _, err := ledger.Deliveries(t.Context(), postback.DeliveryFilter{EndpointID: "ep_1", States: []postback.State{postback.Pending}}, postback.Page{})

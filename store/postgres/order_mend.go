@@ -33,9 +33,9 @@ const (
 		RETURNING o.order_key`
 )
 
-// MendRows lets the next go of rows of an endpoint in which all wait for somebody
+// MendGroups lets the next go of rows of an endpoint in which all wait for somebody
 // who will not end.
-func (l *Ledger) MendRows(ctx context.Context, endpointID string, at time.Time, limit int) (mended int, err error) {
+func (l *Ledger) MendGroups(ctx context.Context, endpointID string, at time.Time, limit int) (mended int, err error) {
 	ctx, cancel := bound(ctx)
 	defer cancel()
 	stuck, err := collect(ctx, l.pool, one[string], stuckRows, endpointID, limit)

@@ -123,7 +123,7 @@ func TestMendRows(t *testing.T) {
 			url := database(t)
 			ledger := open(t, url)
 			row := acceptRow(t, ledger, "evt_1", "evt_2", "evt_3")
-			if n, err := ledger.MendRows(t.Context(), "ep_1", time.Now(), 10); n != 0 || err != nil {
+			if n, err := ledger.MendGroups(t.Context(), "ep_1", time.Now(), 10); n != 0 || err != nil {
 				t.Fatalf("%d rows mended though none is stuck, %v", n, err)
 			}
 			server.Exec(t, url, statements)
@@ -137,7 +137,7 @@ func TestMendRows(t *testing.T) {
 				}
 			}
 			for want := 1; want >= 0; want-- {
-				if n, err := ledger.MendRows(t.Context(), "ep_1", time.Now(), 10); n != want || err != nil {
+				if n, err := ledger.MendGroups(t.Context(), "ep_1", time.Now(), 10); n != want || err != nil {
 					t.Fatalf("%d rows mended, want %d, %v", n, want, err)
 				}
 			}

@@ -24,9 +24,9 @@ const (
 	vacateRow = `DELETE FROM order_heads WHERE endpoint_id = ? AND order_key = ?`
 )
 
-// MendRows lets the next go of rows of an endpoint in which all wait for somebody
+// MendGroups lets the next go of rows of an endpoint in which all wait for somebody
 // who will not end.
-func (l *Ledger) MendRows(ctx context.Context, endpointID string, at time.Time, limit int) (int, error) {
+func (l *Ledger) MendGroups(ctx context.Context, endpointID string, at time.Time, limit int) (int, error) {
 	stuck, err := readStuck(ctx, l.readPool, endpointID, limit)
 	if err != nil || len(stuck) == 0 {
 		return 0, err

@@ -63,7 +63,7 @@ func TestMendRows(t *testing.T) {
 
 func mend(t *testing.T, ledger *sqlite.Ledger, want int) {
 	t.Helper()
-	if n, err := ledger.MendRows(t.Context(), "ep_1", time.Now(), 10); n != want || err != nil {
+	if n, err := ledger.MendGroups(t.Context(), "ep_1", time.Now(), 10); n != want || err != nil {
 		t.Fatalf("%d rows mended, want %d, %v", n, want, err)
 	}
 }

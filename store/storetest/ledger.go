@@ -169,12 +169,12 @@ type ParkedLister interface {
 
 // Mender finds what would wait for ever.
 type Mender interface {
-	// MendRows looks for rows of the endpoint in which deliveries are parked as
+	// MendGroups looks for rows of the endpoint in which deliveries are parked as
 	// ordered, and nobody at the head will ever let them go: there is none, it has
 	// ended, or it is parked as ordered itself. It lets the next of up to limit such
 	// rows go, as the end of their head would have at the given time, and says how
 	// many. It is cheap where there is none.
-	MendRows(ctx context.Context, endpointID string, at time.Time, limit int) (int, error)
+	MendGroups(ctx context.Context, endpointID string, at time.Time, limit int) (int, error)
 }
 
 // Troubles keeps which endpoints fail, for all processes: an endpoint is in

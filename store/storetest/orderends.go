@@ -122,7 +122,7 @@ func orderMended(k kit) {
 		if move != nil {
 			head = k.record(move(head.Ref()))
 		}
-		n, err := k.MendRows(k.ctx(), "ep_1", After(time.Hour), 10)
+		n, err := k.MendGroups(k.ctx(), "ep_1", After(time.Hour), 10)
 		k.must(err)
 		same(k, "mended", n, 0)
 	}

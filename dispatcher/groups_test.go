@@ -165,7 +165,7 @@ func TestWhatWaitsInARowIsNotKeptForEver(t *testing.T) {
 	}
 	look := func() {
 		t.Helper()
-		if err := b.LookAfterRows(t.Context()); err != nil {
+		if err := b.LookAfterGroups(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -196,7 +196,7 @@ type mended struct {
 	looked []string
 }
 
-func (m *mended) MendRows(_ context.Context, endpointID string, _ time.Time, _ int) (int, error) {
+func (m *mended) MendGroups(_ context.Context, endpointID string, _ time.Time, _ int) (int, error) {
 	m.looked = append(m.looked, endpointID)
 	return 1, nil
 }
@@ -216,7 +216,7 @@ func TestRowsAreMended(t *testing.T) {
 		b.accept(t, ofTx(t, fmt.Sprintf("evt_%d", i), "tx-1"))
 	}
 	for range 13 {
-		if err := b.LookAfterRows(t.Context()); err != nil {
+		if err := b.LookAfterGroups(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
