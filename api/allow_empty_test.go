@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/waybillhq/waybill/client"
+	"github.com/waybillhq/waybill/postback"
 )
 
 func TestWhatMayBeEmptyComesBackAsItWasGiven(t *testing.T) {
@@ -27,11 +28,11 @@ func TestWhatMayBeEmptyComesBackAsItWasGiven(t *testing.T) {
 		}
 	}
 	c := b.client(t, "admin")
-	shown, err := c.CreateEndpoint(t.Context(), client.EndpointSpec{Publisher: "pub_1", URL: "https://example.com/", Scheme: "bitlabs", AllowEmpty: []string{"REF"}})
+	shown, err := c.CreateEndpoint(t.Context(), client.EndpointSpec{Publisher: "pub_1", Scheme: "bitlabs", EndpointSettings: postback.EndpointSettings{URL: "https://example.com/", AllowEmpty: []string{"REF"}}})
 	if err != nil || !slices.Equal(shown.AllowEmpty, []string{"REF"}) {
 		t.Fatalf("got %+v, %v", shown, err)
 	}
-	if shown, err = c.UpdateEndpoint(t.Context(), shown.ID, client.EndpointPatch{AllowEmpty: &[]string{}}); err != nil || len(shown.AllowEmpty) > 0 {
+	if shown, err = c.UpdateEndpoint(t.Context(), shown.ID, postback.EndpointPatch{"allow_empty": []string{}}); err != nil || len(shown.AllowEmpty) > 0 {
 		t.Errorf("got %+v, %v", shown, err)
 	}
 }

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/waybillhq/waybill/postback"
@@ -18,15 +19,11 @@ func (f fakeEndpoints) Create(ctx context.Context, spec postback.EndpointSpec) (
 		return postback.Endpoint{}, postback.Secret{}, nil, f.down
 	}
 	endpoint := postback.Endpoint{
-		ID: fmt.Sprintf("ep_%d", len(f.endpoints)+1), Publisher: spec.Publisher, URL: spec.URL, Scheme: spec.Scheme,
-		Method: "GET", EventTypes: spec.EventTypes, Timeout: spec.Timeout, Headers: spec.Headers, Expect: spec.Expect,
-		MaxInFlight: spec.MaxInFlight, RateLimit: spec.RateLimit, OrderBy: spec.OrderBy, AllowEmpty: spec.AllowEmpty, Description: spec.Description,
+		ID: fmt.Sprintf("ep_%d", len(f.endpoints)+1), Publisher: spec.Publisher, Scheme: spec.Scheme, EndpointSettings: spec.EndpointSettings,
 		State: postback.EndpointEnabled, CreatedAt: start, UpdatedAt: start,
 		Secrets: []postback.SealedSecret{{Version: 1, Sealed: []byte("sealed"), CreatedAt: start}},
 	}
-	if spec.Retry != nil {
-		endpoint.Retry = *spec.Retry
-	}
+	endpoint.Method = "GET"
 	f.endpoints[endpoint.ID] = endpoint
 	secret := spec.Secret
 	if secret.Empty() {
@@ -49,22 +46,12 @@ func (f fakeEndpoints) change(id string, apply func(*postback.Endpoint)) (postba
 
 func (f fakeEndpoints) Update(ctx context.Context, id string, patch postback.EndpointPatch) (postback.Endpoint, []postback.Warning, error) {
 	f.changing(ctx)
+	var wrong error
 	endpoint, err := f.change(id, func(e *postback.Endpoint) {
 		f.patch = patch
-		put(&e.Description, patch.Description)
-		put(&e.Expect, patch.Expect)
-		put(&e.RateLimit, patch.RateLimit)
-		put(&e.MaxInFlight, patch.MaxInFlight)
-		put(&e.OrderBy, patch.OrderBy)
-		put(&e.AllowEmpty, patch.AllowEmpty)
+		e.EndpointSettings, wrong = patch.Over(e.EndpointSettings)
 	})
-	return endpoint, nil, err
-}
-
-func put[T any](field, value *T) {
-	if value != nil {
-		*field = *value
-	}
+	return endpoint, nil, errors.Join(err, wrong)
 }
 
 func (f fakeEndpoints) RotateSecret(ctx context.Context, id string, rotation postback.Rotation) (postback.Endpoint, postback.Secret, error) {

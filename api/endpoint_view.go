@@ -4,6 +4,8 @@ import (
 	"maps"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/waybillhq/waybill/client"
 	"github.com/waybillhq/waybill/postback"
 )
@@ -13,21 +15,10 @@ const maskedValue = postback.MaskedHeader
 
 // EndpointView is an endpoint as the API shows it: never its secret.
 type EndpointView struct {
-	ID              string                 `json:"id"`
-	Publisher       string                 `json:"publisher"`
-	URL             string                 `json:"url"`
-	Scheme          string                 `json:"scheme"`
-	Method          string                 `json:"method"`
-	EventTypes      []string               `json:"event_types" nullable:"false" doc:"Patterns; none means every type"`
-	Retry           retryBody              `json:"retry"`
-	Timeout         string                 `json:"timeout" example:"15s"`
-	Headers         map[string]string      `json:"headers,omitempty" doc:"Values that look like credentials are masked"`
-	Expect          *expectBody            `json:"expect,omitempty" doc:"Of the body of a 200"`
-	MaxInFlight     int                    `json:"max_in_flight,omitempty" doc:"Left out: the server's default"`
-	RateLimit       *postback.RateLimit    `json:"rate_limit,omitempty"`
-	OrderBy         string                 `json:"order_by,omitempty"`
-	AllowEmpty      []string               `json:"allow_empty,omitempty" nullable:"false" doc:"Macros of the URL that may be sent without a value; * means all"`
-	Description     string                 `json:"description,omitempty"`
+	ID        string `json:"id"`
+	Publisher string `json:"publisher"`
+	Scheme    string `json:"scheme"`
+	postback.EndpointSettings
 	State           postback.EndpointState `json:"state" enum:"enabled,paused,disabled,deleted"`
 	Circuit         string                 `json:"circuit,omitempty" enum:"open" doc:"open: it keeps failing and is left alone, but for probes. Shown where endpoints are listed or got; absent while it is closed"`
 	DisabledReason  string                 `json:"disabled_reason,omitempty" example:"gone" doc:"gone: it answered 410; failing: it did nothing but fail for too long"`
@@ -37,6 +28,18 @@ type EndpointView struct {
 	Secrets         []secretView           `json:"secrets,omitempty" nullable:"false" doc:"The secrets' times, the newest first; never their values"`
 	CreatedAt       client.Time            `json:"created_at"`
 	UpdatedAt       client.Time            `json:"updated_at"`
+}
+
+// TransformSchema describes settings as they are shown, and says which ones every
+// endpoint has.
+func (EndpointView) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	for _, setting := range postback.SettingsOfEndpoint() {
+		property := s.Properties[setting.Name]
+		property.Description = setting.Shown
+		property.Minimum, property.Maximum, property.MinLength, property.MaxLength, property.MaxItems = nil, nil, nil, nil, nil
+	}
+	s.Required = append(s.Required, "method", "event_types", "retry", "timeout")
+	return s
 }
 
 // secretView says when a secret signs.
@@ -72,45 +75,16 @@ type changedEndpoint struct {
 
 func endpointOf(e postback.Endpoint, now time.Time) EndpointView {
 	view := EndpointView{
-		ID: e.ID, Publisher: e.Publisher, URL: e.URL, Scheme: e.Scheme, Method: e.Method,
-		EventTypes: append([]string{}, e.EventTypes...), Retry: retryOf(e.Retry), Timeout: e.Timeout.String(),
-		Headers: maskHeaders(e.Headers), Expect: expectOf(e.Expect),
-		MaxInFlight: e.MaxInFlight, RateLimit: e.RateLimit, OrderBy: e.OrderBy, AllowEmpty: e.AllowEmpty, Description: e.Description,
+		ID: e.ID, Publisher: e.Publisher, Scheme: e.Scheme, EndpointSettings: e.EndpointSettings,
 		State: e.State, DisabledReason: e.DisabledReason, DisabledAt: stamp(e.DisabledAt), Secrets: secretsOf(e.Secrets),
 		CreatedAt: stamp(e.CreatedAt), UpdatedAt: stamp(e.UpdatedAt),
 	}
+	view.EventTypes = append([]string{}, e.EventTypes...) // none is a list, too
+	view.Headers = maskHeaders(e.Headers)
 	if signing := e.SecretsAt(now); len(signing) > 0 {
 		view.SecretVersion, view.SecretCreatedAt = signing[0].Version, stamp(signing[0].CreatedAt)
 	}
 	return view
-}
-
-func retryOf(p postback.RetryPolicy) retryBody {
-	spell := func(d postback.Duration) *string {
-		if d == 0 {
-			return nil
-		}
-		return new(time.Duration(d).String())
-	}
-	view := retryBody{
-		Initial: spell(p.Initial), Multiplier: unlessZero(p.Multiplier), MaxInterval: spell(p.MaxInterval),
-		MaxAttempts: unlessZero(p.MaxAttempts), MaxAge: spell(p.MaxAge), Jitter: unlessZero(p.Jitter),
-		On: p.On, StopOn: p.StopOn,
-	}
-	if p.Schedule != nil {
-		view.Schedule = []string{}
-	}
-	for _, delay := range p.Schedule {
-		view.Schedule = append(view.Schedule, time.Duration(delay).String())
-	}
-	return view
-}
-
-func unlessZero[T comparable](value T) *T {
-	if value == *new(T) {
-		return nil
-	}
-	return &value
 }
 
 // maskHeaders hides the values of headers that look like credentials.

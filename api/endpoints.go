@@ -29,7 +29,7 @@ func (s *server) routeEndpoints() {
 }
 
 type createEndpointInput struct {
-	Body endpointBody
+	Body written[endpointBody]
 }
 
 type changedOutput struct {
@@ -41,7 +41,7 @@ type endpointOutput struct {
 }
 
 func (s *server) createEndpoint(ctx context.Context, input *createEndpointInput) (*changedOutput, error) {
-	spec, err := input.Body.spec(ctx)
+	spec, err := specOf(ctx, input.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -126,14 +126,14 @@ func (s *server) ownEndpoint(ctx context.Context, id string) (postback.Endpoint,
 
 type updateEndpointInput struct {
 	IDInput
-	Body endpointPatch
+	Body written[endpointPatch]
 }
 
 func (s *server) updateEndpoint(ctx context.Context, input *updateEndpointInput) (*changedOutput, error) {
 	if _, err := s.ownEndpoint(ctx, input.ID); err != nil {
 		return nil, err
 	}
-	patch, err := input.Body.patch()
+	patch, _, err := input.Body.patch()
 	if err != nil {
 		return nil, err
 	}

@@ -39,13 +39,13 @@ func TestTheClientCarriesWhatIsExpected(t *testing.T) {
 	b := setup(t)
 	c := b.client(t, "admin")
 	want := &postback.Expect{JSONPath: "status", Equals: `"ok"`, Duplicate: postback.Texts{"DUP"}}
-	made, err := c.CreateEndpoint(t.Context(), client.EndpointSpec{Publisher: "pub_1", URL: "https://example.com/", Scheme: "besitos", Expect: want})
+	made, err := c.CreateEndpoint(t.Context(), client.EndpointSpec{Publisher: "pub_1", Scheme: "besitos", EndpointSettings: postback.EndpointSettings{URL: "https://example.com/", Expect: want}})
 	if err != nil || !reflect.DeepEqual(made.Expect, want) || !reflect.DeepEqual(b.spec.Expect, want) {
 		t.Fatalf("got %+v, %v", made.Expect, err)
 	}
 	var nothing *postback.Expect
-	changed, err := c.UpdateEndpoint(t.Context(), made.ID, client.EndpointPatch{Expect: &nothing})
-	if err != nil || changed.Expect != nil || b.patch.Expect == nil {
+	changed, err := c.UpdateEndpoint(t.Context(), made.ID, postback.EndpointPatch{"expect": nothing})
+	if err != nil || changed.Expect != nil || !b.patch.Names("expect") {
 		t.Errorf("got %+v, %v", changed.Expect, err)
 	}
 }

@@ -37,12 +37,12 @@ func TestTheClientCarriesPace(t *testing.T) {
 	b := setup(t)
 	c := b.client(t, "admin")
 	want := &postback.RateLimit{PerSecond: 0.5, Burst: 3}
-	spec := client.EndpointSpec{Publisher: "pub_1", URL: "https://example.com/", Scheme: "besitos", MaxInFlight: 2, RateLimit: want, OrderBy: "tx"}
+	spec := client.EndpointSpec{Publisher: "pub_1", Scheme: "besitos", EndpointSettings: postback.EndpointSettings{URL: "https://example.com/", MaxInFlight: 2, RateLimit: want, OrderBy: "tx"}}
 	made, err := c.CreateEndpoint(t.Context(), spec)
 	if err != nil || made.MaxInFlight != 2 || !reflect.DeepEqual(made.RateLimit, want) || made.OrderBy != "tx" {
 		t.Fatalf("got %+v, %v", made, err)
 	}
-	changed, err := c.UpdateEndpoint(t.Context(), made.ID, client.EndpointPatch{MaxInFlight: new(0), RateLimit: new(*postback.RateLimit), OrderBy: new("")})
+	changed, err := c.UpdateEndpoint(t.Context(), made.ID, postback.EndpointPatch{"max_in_flight": 0, "rate_limit": nil, "order_by": ""})
 	if err != nil || changed.MaxInFlight != 0 || changed.RateLimit != nil || changed.OrderBy != "" {
 		t.Errorf("got %+v, %v", changed, err)
 	}

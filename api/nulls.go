@@ -12,25 +12,21 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-// clearable is a member of a body that null clears.
-type clearable interface{ clearedByNull() }
+// clearable is a body of which null clears some members.
+type clearable interface{ clearedByNull() []string }
 
 // clearedByNull are the members of an operation's body that null clears, by the
 // type of its input. Of all others null is refused: it would be taken for a member
 // that is not there, and a dry run or a filter be lost.
 func clearedByNull(input reflect.Type) []string {
 	field, found := input.FieldByName("Body")
-	if !found || field.Type.Kind() != reflect.Struct {
+	if !found {
 		return nil
 	}
-	var names []string
-	for member := range field.Type.Fields() {
-		if member.Type.Implements(reflect.TypeFor[clearable]()) {
-			name, _, _ := strings.Cut(member.Tag.Get("json"), ",")
-			names = append(names, name)
-		}
+	if body, clears := reflect.TypeAssert[clearable](reflect.Zero(field.Type)); clears {
+		return body.clearedByNull()
 	}
-	return names
+	return nil
 }
 
 // refuseNulls refuses null anywhere in an object but in the members that it

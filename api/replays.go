@@ -52,7 +52,9 @@ func (s *server) startReplay(ctx context.Context, input *replayInput) (*replayOu
 		return nil, err
 	}
 	var rate float64 // none
-	take(&rate, input.Body.Rate)
+	if input.Body.Rate != nil {
+		rate = *input.Body.Rate
+	}
 	filter, err := s.filter(ctx, "filter.", given.DeliveryQuery)
 	if err != nil {
 		return nil, err

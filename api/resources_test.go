@@ -18,9 +18,12 @@ func TestEndpointLife(t *testing.T) {
 	c := b.client(t, "admin")
 	ctx := t.Context()
 	made, err := c.CreateEndpoint(ctx, client.EndpointSpec{
-		Publisher: "pub_1", URL: "https://example.com/cb", Scheme: "besitos", EventTypes: []string{"conversion.*"},
-		Retry:   &postback.RetryPolicy{Schedule: []postback.Duration{postback.Duration(time.Second), postback.Duration(5 * time.Second)}, Jitter: 0.1},
-		Timeout: postback.Duration(20 * time.Second), Headers: map[string]string{"X-Api-Key": "cr3dential", "X-Plain": "shown"}, Description: "main",
+		Publisher: "pub_1", Scheme: "besitos",
+		EndpointSettings: postback.EndpointSettings{
+			URL: "https://example.com/cb", EventTypes: []string{"conversion.*"},
+			Retry:   postback.RetryPolicy{Schedule: []postback.Duration{postback.Duration(time.Second), postback.Duration(5 * time.Second)}, Jitter: 0.1},
+			Timeout: postback.Duration(20 * time.Second), Headers: map[string]string{"X-Api-Key": "cr3dential", "X-Plain": "shown"}, Description: "main",
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -75,17 +78,17 @@ func TestPatchEndpoint(t *testing.T) {
 	none := ""
 	timeout := postback.Duration(time.Second)
 	for name, test := range map[string]struct {
-		patch client.EndpointPatch
+		patch postback.EndpointPatch
 		want  string
 	}{
-		"nothing":     {client.EndpointPatch{}, `{}`},
-		"url":         {client.EndpointPatch{URL: &text}, `{"URL":"new"}`},
-		"description": {client.EndpointPatch{Description: &none}, `{"Description":""}`},
-		"headers":     {client.EndpointPatch{Headers: &map[string]string{}}, `{"Headers":{}}`},
-		"types":       {client.EndpointPatch{EventTypes: &[]string{"exchange.*"}}, `{"EventTypes":["exchange.*"]}`},
-		"timeout":     {client.EndpointPatch{Timeout: &timeout}, `{"Timeout":1000000000}`},
-		"retry":       {client.EndpointPatch{Retry: new(&postback.RetryPolicy{MaxAttempts: 3, Initial: timeout})}, `{"Retry":{"initial":"1s","max_attempts":3}}`},
-		"retry null":  {client.EndpointPatch{Retry: new(*postback.RetryPolicy)}, `{"Retry":{}}`},
+		"nothing":     {postback.EndpointPatch{}, `{}`},
+		"url":         {postback.EndpointPatch{"url": text}, `{"url":"new"}`},
+		"description": {postback.EndpointPatch{"description": none}, `{"description":""}`},
+		"headers":     {postback.EndpointPatch{"headers": map[string]string{}}, `{"headers":{}}`},
+		"types":       {postback.EndpointPatch{"event_types": []string{"exchange.*"}}, `{"event_types":["exchange.*"]}`},
+		"timeout":     {postback.EndpointPatch{"timeout": timeout}, `{"timeout":"1s"}`},
+		"retry":       {postback.EndpointPatch{"retry": postback.RetryPolicy{MaxAttempts: 3, Initial: timeout}}, `{"retry":{"initial":"1s","max_attempts":3}}`},
+		"retry null":  {postback.EndpointPatch{"retry": nil}, `{"retry":null}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -106,7 +109,7 @@ func TestPatchNull(t *testing.T) {
 	b := setup(t)
 	b.fill()
 	got := b.call(t, "admin", "PATCH", "/v1/endpoints/ep_1", `{"description":null,"headers":null,"event_types":null}`)
-	if got.status != 200 || given(t, b.patch) != `{"Description":"","EventTypes":null,"Headers":null}` {
+	if got.status != 200 || given(t, b.patch) != `{"description":null,"event_types":null,"headers":null}` {
 		t.Errorf("got %d %s: %s", got.status, got.body, given(t, b.patch))
 	}
 }
@@ -114,29 +117,7 @@ func TestPatchNull(t *testing.T) {
 // given shows what a patch sets, sorted by name.
 func given(t *testing.T, patch postback.EndpointPatch) string {
 	t.Helper()
-	set := map[string]any{}
-	if patch.URL != nil {
-		set["URL"] = patch.URL
-	}
-	if patch.Method != nil {
-		set["Method"] = patch.Method
-	}
-	if patch.EventTypes != nil {
-		set["EventTypes"] = *patch.EventTypes
-	}
-	if patch.Retry != nil {
-		set["Retry"] = patch.Retry
-	}
-	if patch.Timeout != nil {
-		set["Timeout"] = patch.Timeout
-	}
-	if patch.Headers != nil {
-		set["Headers"] = *patch.Headers
-	}
-	if patch.Description != nil {
-		set["Description"] = patch.Description
-	}
-	text, err := json.Marshal(set)
+	text, err := json.Marshal(patch)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -135,10 +135,14 @@ func (b *bundle) fill() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.endpoints["ep_1"] = postback.Endpoint{
-		ID: "ep_1", Publisher: "pub_1", URL: "https://example.com/cb", Scheme: "besitos", Method: "GET", State: postback.EndpointEnabled,
-		Timeout: 15 * time.Second, CreatedAt: start, UpdatedAt: start, Headers: map[string]string{"X-Token": "cr3dential", "X-Plain": "shown"},
-		Retry:   postback.RetryPolicy{Schedule: []postback.Duration{postback.Duration(time.Second), postback.Duration(time.Minute)}},
+		ID: "ep_1", Publisher: "pub_1", Scheme: "besitos", State: postback.EndpointEnabled,
+		CreatedAt: start, UpdatedAt: start,
 		Secrets: []postback.SealedSecret{{Version: 3, Sealed: []byte("sealed"), CreatedAt: start}, {Version: 2}},
+		EndpointSettings: postback.EndpointSettings{
+			URL: "https://example.com/cb", Method: "GET",
+			Timeout: postback.Duration(15 * time.Second), Headers: map[string]string{"X-Token": "cr3dential", "X-Plain": "shown"},
+			Retry: postback.RetryPolicy{Schedule: []postback.Duration{postback.Duration(time.Second), postback.Duration(time.Minute)}},
+		},
 	}
 	b.events["e/1?x=#%"] = postback.Event{
 		ID: "e/1?x=#%", Type: "conversion.completed", Publisher: "pub_1", AcceptedAt: start,

@@ -21,6 +21,9 @@ func newRegistry() huma.Registry {
 	registry.RegisterTypeAlias(reflect.TypeFor[huma.ErrorModel](), reflect.TypeFor[problem]())
 	registry.RegisterTypeAlias(reflect.TypeFor[client.Time](), reflect.TypeFor[timestamp]())
 	registry.RegisterTypeAlias(reflect.TypeFor[client.Parked](), reflect.TypeFor[parkedView]())
+	registry.RegisterTypeAlias(reflect.TypeFor[postback.Duration](), reflect.TypeFor[string]())
+	registry.RegisterTypeAlias(reflect.TypeFor[postback.Scalar](), reflect.TypeFor[scalar]())
+	registry.RegisterTypeAlias(reflect.TypeFor[postback.Texts](), reflect.TypeFor[texts]())
 	return registry
 }
 
@@ -39,11 +42,13 @@ func schemaName(t reflect.Type, hint string) string {
 		"DeliveryQuery":   "ReplayFilterView",
 		"EndpointHealth":  "EndpointHealthView",
 		"Example":         "ExampleView",
+		"Expect":          "ExpectBody",
 		"FieldError":      "FieldProblem",
 		"Key":             "KeyView",
 		"KeySpec":         "KeyBody",
 		"Latency":         "LatencyView",
 		"Rematch":         "RematchView",
+		"RetryPolicy":     "RetryBody",
 		"ReplayJob":       "ReplayView",
 		"Scheme":          "SchemeView",
 		"Traffic":         "TrafficView",
@@ -61,6 +66,23 @@ type timestamp struct{}
 // Schema documents the form.
 func (timestamp) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeString, Format: "date-time", Examples: []any{"2026-01-31T12:00:00.000Z"}}
+}
+
+// scalar describes a string, a number or a boolean.
+type scalar struct{}
+
+// Schema allows the three.
+func (scalar) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{OneOf: []*huma.Schema{{Type: huma.TypeString}, {Type: huma.TypeNumber}, {Type: huma.TypeBoolean}}}
+}
+
+// texts describe a string or a list of strings.
+type texts struct{}
+
+// Schema allows both.
+func (texts) Schema(huma.Registry) *huma.Schema {
+	text := &huma.Schema{Type: huma.TypeString}
+	return &huma.Schema{OneOf: []*huma.Schema{text, {Type: huma.TypeArray, Items: text}}}
 }
 
 func stamp(t time.Time) client.Time { return client.Time{Time: t} }
@@ -106,4 +128,12 @@ func readType(field, pattern string) error {
 		return fmt.Errorf("check type: %w", err)
 	}
 	return nil
+}
+
+func readDuration(field, text string) (time.Duration, error) {
+	read, err := postback.ParseAge(text)
+	if err != nil {
+		return 0, postback.Invalid(field, postback.CodeInvalidDuration, postback.UseAge)
+	}
+	return read, nil
 }

@@ -9,62 +9,22 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-// EndpointSpec is what a new endpoint is made from. Publisher, URL and Scheme
-// are required (a publisher's key may leave Publisher out).
+// EndpointSpec is what a new endpoint is made from. Publisher, Scheme and URL are
+// required (a publisher's key may leave Publisher out).
 type EndpointSpec struct {
-	Publisher   string                `json:"publisher,omitempty"`
-	URL         string                `json:"url"`
-	Scheme      string                `json:"scheme"`
-	Method      string                `json:"method,omitempty"`
-	EventTypes  []string              `json:"event_types,omitempty"`
-	Secret      string                `json:"secret,omitempty"` // empty: one is made
-	Retry       *postback.RetryPolicy `json:"retry,omitempty"`
-	Timeout     postback.Duration     `json:"timeout,omitempty"`
-	Headers     map[string]string     `json:"headers,omitempty"`
-	Expect      *postback.Expect      `json:"expect,omitempty"`        // of the body of a 200; nil: anything
-	MaxInFlight int                   `json:"max_in_flight,omitempty"` // attempts at once in each process; 0: the server's default
-	RateLimit   *postback.RateLimit   `json:"rate_limit,omitempty"`    // over all processes; nil: none
-	OrderBy     string                `json:"order_by,omitempty"`      // field of the events' data; deliveries with the same value go one after another
-	AllowEmpty  []string              `json:"allow_empty,omitempty"`   // macros of URL that may be sent without a value; "*": all
-	Description string                `json:"description,omitempty"`
-}
-
-// EndpointPatch is what is to change; nil leaves a thing as it is. A pointer to
-// nil in Expect or RateLimit removes what was set, in Retry it brings back the
-// scheme's own policy; another policy replaces the whole one.
-type EndpointPatch struct {
-	URL         *string                `json:"url,omitempty"`
-	Method      *string                `json:"method,omitempty"`
-	EventTypes  *[]string              `json:"event_types,omitempty"`
-	Retry       **postback.RetryPolicy `json:"retry,omitempty"`
-	Timeout     *postback.Duration     `json:"timeout,omitempty"`
-	Headers     *map[string]string     `json:"headers,omitempty"`
-	Expect      **postback.Expect      `json:"expect,omitempty"`
-	MaxInFlight *int                   `json:"max_in_flight,omitempty"`
-	RateLimit   **postback.RateLimit   `json:"rate_limit,omitempty"`
-	OrderBy     *string                `json:"order_by,omitempty"`
-	AllowEmpty  *[]string              `json:"allow_empty,omitempty"`
-	Description *string                `json:"description,omitempty"`
+	Publisher string `json:"publisher,omitempty"`
+	Scheme    string `json:"scheme"`
+	Secret    string `json:"secret,omitempty"` // empty: one is made
+	postback.EndpointSettings
 }
 
 // Endpoint is where and how a publisher wants its events. Values of headers
 // that look like credentials are masked.
 type Endpoint struct {
-	ID              string                 `json:"id"`
-	Publisher       string                 `json:"publisher"`
-	URL             string                 `json:"url"`
-	Scheme          string                 `json:"scheme"`
-	Method          string                 `json:"method"`
-	EventTypes      []string               `json:"event_types"` // empty: every type
-	Retry           postback.RetryPolicy   `json:"retry"`
-	Timeout         postback.Duration      `json:"timeout"`
-	Headers         map[string]string      `json:"headers,omitempty"`
-	Expect          *postback.Expect       `json:"expect,omitempty"`        // of the body of a 200
-	MaxInFlight     int                    `json:"max_in_flight,omitempty"` // 0: the server's default
-	RateLimit       *postback.RateLimit    `json:"rate_limit,omitempty"`
-	OrderBy         string                 `json:"order_by,omitempty"`
-	AllowEmpty      []string               `json:"allow_empty,omitempty"` // macros of URL that may be sent without a value; "*": all
-	Description     string                 `json:"description,omitempty"`
+	ID        string `json:"id"`
+	Publisher string `json:"publisher"`
+	Scheme    string `json:"scheme"`
+	postback.EndpointSettings
 	State           postback.EndpointState `json:"state"`
 	Circuit         string                 `json:"circuit,omitempty"`         // "open": it keeps failing and is probed; where endpoints are listed or got
 	DisabledReason  string                 `json:"disabled_reason,omitempty"` // "gone": it answered 410; "failing": it did nothing else for too long
@@ -152,8 +112,8 @@ func (c *Client) Endpoints(ctx context.Context, filter EndpointFilter) iter.Seq2
 	})
 }
 
-// UpdateEndpoint changes what the patch names.
-func (c *Client) UpdateEndpoint(ctx context.Context, id string, patch EndpointPatch) (EndpointResult, error) {
+// UpdateEndpoint changes the settings that the patch names.
+func (c *Client) UpdateEndpoint(ctx context.Context, id string, patch postback.EndpointPatch) (EndpointResult, error) {
 	var answer EndpointResult
 	err := c.do(ctx, call{method: http.MethodPatch, path: endpointPath(id, ""), body: patch}, &answer)
 	return answer, err

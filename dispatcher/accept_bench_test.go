@@ -35,7 +35,7 @@ func BenchmarkAccept(b *testing.B) {
 		b.Fatal(err)
 	}
 	for _, scheme := range []string{"besitos", "bitlabs", "simpleswap"} {
-		spec := postback.EndpointSpec{Publisher: scheme, URL: "https://receiver.example.com/", Scheme: scheme}
+		spec := postback.EndpointSpec{Publisher: scheme, Scheme: scheme, EndpointSettings: postback.EndpointSettings{URL: "https://receiver.example.com/"}}
 		if scheme == "bitlabs" {
 			spec.URL += "?uid=[%UID%]&val=[%VAL%]&tx=[%TX%]"
 		}

@@ -176,8 +176,11 @@ func TestHostsWhoseClocksAreApart(t *testing.T) {
 	f := newFleet(t)
 	slow, fast := f.host(t, -apart), f.host(t, apart)
 	_, _, _, err := slow.endpoints.Create(t.Context(), postback.EndpointSpec{
-		Publisher: "pub_1", URL: f.receiver.URL, Scheme: "besitos",
-		Retry: &postback.RetryPolicy{Schedule: []postback.Duration{postback.Duration(soon)}, MaxAge: postback.Duration(soon + time.Minute)},
+		Publisher: "pub_1", Scheme: "besitos",
+		EndpointSettings: postback.EndpointSettings{
+			URL:   f.receiver.URL,
+			Retry: postback.RetryPolicy{Schedule: []postback.Duration{postback.Duration(soon)}, MaxAge: postback.Duration(soon + time.Minute)},
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

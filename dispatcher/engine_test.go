@@ -95,8 +95,11 @@ func (e *engine) work(t *testing.T) {
 func (e *engine) endpoint(t *testing.T) (postback.Endpoint, postback.Secret) {
 	t.Helper()
 	endpoint, secret, _, err := e.Endpoints.Create(t.Context(), postback.EndpointSpec{
-		Publisher: "pub_1", URL: e.receiver.URL + "/hook", Scheme: "besitos",
-		Retry: &postback.RetryPolicy{Schedule: []postback.Duration{postback.Duration(200 * time.Millisecond), postback.Duration(200 * time.Millisecond)}},
+		Publisher: "pub_1", Scheme: "besitos",
+		EndpointSettings: postback.EndpointSettings{
+			URL:   e.receiver.URL + "/hook",
+			Retry: postback.RetryPolicy{Schedule: []postback.Duration{postback.Duration(200 * time.Millisecond), postback.Duration(200 * time.Millisecond)}},
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -115,7 +115,7 @@ func TestOrderMayChange(t *testing.T) {
 	b := setup(t)
 	endpoint := b.offer(t)
 	change := func(field string) {
-		if _, _, err := b.Endpoints.Update(t.Context(), endpoint.ID, postback.EndpointPatch{OrderBy: &field}); err != nil {
+		if _, _, err := b.Endpoints.Update(t.Context(), endpoint.ID, postback.EndpointPatch{"order_by": field}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -154,7 +154,7 @@ func TestWhatWaitsInARowIsNotKeptForEver(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	aging := b.offer(t, byTx, func(s *postback.EndpointSpec) {
-		s.Retry = &postback.RetryPolicy{Schedule: []postback.Duration{postback.Duration(time.Second)}, MaxAge: postback.Duration(time.Hour)}
+		s.Retry = postback.RetryPolicy{Schedule: []postback.Duration{postback.Duration(time.Second)}, MaxAge: postback.Duration(time.Hour)}
 	})
 	gone := b.offer(t, byTx)
 	for i := range 3 {

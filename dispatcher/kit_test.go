@@ -270,7 +270,7 @@ func (b *bench) swept(t *testing.T) int {
 // offer makes an endpoint of publisher "pub_1" for conversions.
 func (b *bench) offer(t *testing.T, alter ...func(*postback.EndpointSpec)) postback.Endpoint {
 	t.Helper()
-	spec := postback.EndpointSpec{URL: "https://receiver.example.com/", Scheme: "besitos"}
+	spec := postback.EndpointSpec{Scheme: "besitos", EndpointSettings: postback.EndpointSettings{URL: "https://receiver.example.com/"}}
 	for _, change := range alter {
 		change(&spec)
 	}

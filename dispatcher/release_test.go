@@ -226,7 +226,7 @@ func TestParkedDeliveriesAge(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	endpoint := b.offer(t, func(s *postback.EndpointSpec) {
-		s.Retry = &postback.RetryPolicy{
+		s.Retry = postback.RetryPolicy{
 			Schedule: []postback.Duration{postback.Duration(time.Second)}, MaxAge: postback.Duration(time.Hour),
 		}
 	})

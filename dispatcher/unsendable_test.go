@@ -64,7 +64,7 @@ func TestARepeatIsWarnedInTheSameWords(t *testing.T) {
 			t.Errorf("%s: first %+v, then %+v", id, first.Warnings, again.Warnings)
 		}
 	}
-	if _, _, err := b.Endpoints.Update(t.Context(), endpoint.ID, postback.EndpointPatch{AllowEmpty: &[]string{"*"}}); err != nil {
+	if _, _, err := b.Endpoints.Update(t.Context(), endpoint.ID, postback.EndpointPatch{"allow_empty": []string{"*"}}); err != nil {
 		t.Fatal(err)
 	}
 	again := b.accept(t, parse(t, `{"id":"unsendable","type":"conversion.completed","publisher":"pub_1","data":{"val":1.50,"tx":"t1"}}`))
@@ -98,7 +98,7 @@ func TestARepeatClaimsNothingThatWasNotSent(t *testing.T) {
 	if again := b.accept(t, lacking); !again.Duplicate || len(again.Warnings) != 0 {
 		t.Errorf("it was never sent: warned %+v", again.Warnings)
 	}
-	if _, _, err := b.Endpoints.Update(t.Context(), endpoint.ID, postback.EndpointPatch{URL: new(endpoint.URL + "&uid=[%UID%]")}); err != nil {
+	if _, _, err := b.Endpoints.Update(t.Context(), endpoint.ID, postback.EndpointPatch{"url": endpoint.URL + "&uid=[%UID%]"}); err != nil {
 		t.Fatal(err)
 	}
 	if again := b.accept(t, full); !again.Duplicate || len(again.Warnings) != 0 {

@@ -19,31 +19,13 @@ const (
 	DisabledFailing = "failing" // it did nothing but fail for too long
 )
 
-// Defaults and bounds of an endpoint's attempt timeout, which covers the whole
-// attempt from name lookup to the last byte read.
-const (
-	DefaultTimeout = 15 * time.Second
-	MaxTimeout     = 60 * time.Second
-)
-
 // Endpoint is where and how a publisher wants its events.
 type Endpoint struct {
-	ID          string
-	Publisher   string
-	URL         string // for some schemes a template with macros
-	Scheme      string
-	Method      string
-	EventTypes  []string // patterns; empty means every type
-	Retry       RetryPolicy
-	Timeout     time.Duration
-	Headers     map[string]string // sent as they are, beside the scheme's own
-	Expect      *Expect           // of the body of a 200; nil: anything
-	MaxInFlight int               // attempts at once in each process; 0: the server's default
-	RateLimit   *RateLimit        // over all processes; nil: none
-	OrderBy     string            // the field of an event's data by whose value deliveries go one after another; empty: none
-	AllowEmpty  []string          // the macros of URL that an event may leave without a value; "*": all
-	Description string
-	State       EndpointState
+	ID        string
+	Publisher string
+	Scheme    string
+	EndpointSettings
+	State EndpointState
 	// DisabledReason and DisabledAt say why and when a disabled endpoint was.
 	DisabledReason string
 	DisabledAt     time.Time
@@ -117,38 +99,11 @@ func (e Endpoint) SecretsAt(at time.Time) []SealedSecret {
 	return signing
 }
 
-// EndpointSpec is what is asked for when an endpoint is made.
+// EndpointSpec is what is asked for when an endpoint is made. Settings that are
+// zero are the defaults: those of the scheme, where it has some.
 type EndpointSpec struct {
-	Publisher   string
-	URL         string
-	Scheme      string
-	Method      string        // empty: the scheme's own
-	EventTypes  []string      // empty: every type
-	Secret      Secret        // empty: one is made in the network's form
-	Retry       *RetryPolicy  // nil: the scheme's own
-	Timeout     time.Duration // zero: DefaultTimeout
-	Headers     map[string]string
-	Expect      *Expect    // nil: any body
-	MaxInFlight int        // 0: the server's default
-	RateLimit   *RateLimit // nil: none
-	OrderBy     string     // empty: none
-	AllowEmpty  []string   // empty: no macro
-	Description string
-}
-
-// EndpointPatch is what is asked to change; nil leaves a thing as it is. A
-// pointer to nil in Expect or RateLimit removes what was set.
-type EndpointPatch struct {
-	URL         *string
-	Method      *string
-	EventTypes  *[]string
-	Retry       *RetryPolicy // the whole policy; without times: the scheme's own
-	Timeout     *time.Duration
-	Headers     *map[string]string
-	Expect      **Expect
-	MaxInFlight *int
-	RateLimit   **RateLimit
-	OrderBy     *string
-	AllowEmpty  *[]string
-	Description *string
+	Publisher string
+	Scheme    string
+	Secret    Secret // empty: one is made in the network's form
+	EndpointSettings
 }

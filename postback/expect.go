@@ -6,14 +6,14 @@ import "encoding/json"
 // most one of Exact, Contains, Regex and JSONPath is set; white space around
 // the body does not count.
 type Expect struct {
-	Exact    string `json:"exact,omitempty"`
-	Contains string `json:"contains,omitempty"`
-	Regex    string `json:"regex,omitempty"`     // RE2, found anywhere in the body
-	JSONPath string `json:"json_path,omitempty"` // names and indexes joined by dots: "data.0.status"
-	Equals   Scalar `json:"equals,omitempty"`    // what is there
+	Exact    string `json:"exact,omitempty" minLength:"1" maxLength:"1000" doc:"The whole body, but for white space around it"`
+	Contains string `json:"contains,omitempty" minLength:"1" maxLength:"1000" doc:"A part of the body"`
+	Regex    string `json:"regex,omitempty" minLength:"1" maxLength:"500" doc:"A regular expression (RE2) that is found in the body"`
+	JSONPath string `json:"json_path,omitempty" minLength:"1" maxLength:"200" example:"data.0.status" doc:"Where equals is in a JSON body: names and indexes, joined by dots"`
+	Equals   Scalar `json:"equals,omitempty" doc:"What is at json_path: a string, a number or a boolean"`
 	// Duplicate are bodies by which the receiver says that it has had the
 	// message before, such as "DUP". They count as success too.
-	Duplicate Texts `json:"duplicate,omitempty"`
+	Duplicate Texts `json:"duplicate,omitempty" doc:"Bodies that say that the message was had before, such as DUP; they are success too"`
 }
 
 // Scalar is a string, a number or a boolean, as JSON spells it.

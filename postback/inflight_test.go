@@ -22,7 +22,7 @@ func TestInFlightLimit(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := (postback.Endpoint{MaxInFlight: tt.asked}).InFlightLimit(tt.standard, tt.most); got != tt.want {
+			if got := (postback.Endpoint{EndpointSettings: postback.EndpointSettings{MaxInFlight: tt.asked}}).InFlightLimit(tt.standard, tt.most); got != tt.want {
 				t.Errorf("got %d, want %d", got, tt.want)
 			}
 		})

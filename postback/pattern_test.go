@@ -145,7 +145,7 @@ func TestMatchType(t *testing.T) {
 func TestEndpointWants(t *testing.T) {
 	t.Parallel()
 	endpoint := func(state postback.EndpointState, patterns ...string) postback.Endpoint {
-		return postback.Endpoint{Publisher: "pub_1", State: state, EventTypes: patterns}
+		return postback.Endpoint{Publisher: "pub_1", State: state, EndpointSettings: postback.EndpointSettings{EventTypes: patterns}}
 	}
 	tests := []struct {
 		name      string

@@ -17,15 +17,15 @@ import (
 // kinds of failures ("timeout", "5xx", "503", ...); empty means every one.
 // StopOn names statuses that end a delivery at once.
 type RetryPolicy struct {
-	Schedule    []Duration `json:"schedule,omitzero"` // nil: none is given; empty: one attempt, no retry
-	Initial     Duration   `json:"initial,omitempty"`
-	Multiplier  float64    `json:"multiplier,omitempty"`
-	MaxInterval Duration   `json:"max_interval,omitempty"`
-	MaxAttempts int        `json:"max_attempts,omitempty"`
-	MaxAge      Duration   `json:"max_age,omitempty"`
-	Jitter      float64    `json:"jitter,omitempty"`
-	On          []string   `json:"on,omitempty"`
-	StopOn      []int      `json:"stop_on,omitempty"`
+	Schedule    []Duration `json:"schedule,omitzero" maxItems:"100" nullable:"false" doc:"The delays between attempts: n of them allow n+1 attempts, [] allows one"` // nil: none is given; empty: one attempt, no retry
+	Initial     Duration   `json:"initial,omitempty" example:"1s" doc:"More than 0; left out of a curve: 20s"`
+	Multiplier  float64    `json:"multiplier,omitempty" doc:"At least 1; left out of a curve: 3"`
+	MaxInterval Duration   `json:"max_interval,omitempty" example:"1h" doc:"More than 0; left out of a curve: 18h"`
+	MaxAttempts int        `json:"max_attempts,omitempty" doc:"At least 1. A curve has this or max_age"`
+	MaxAge      Duration   `json:"max_age,omitempty" example:"72h" doc:"More than 0; left out: no bound by age"`
+	Jitter      float64    `json:"jitter,omitempty" doc:"A fraction, 0 to 1; left out of a curve: 0"`
+	On          []string   `json:"on,omitempty" nullable:"false" doc:"Failures that are tried again: timeout, connection, tls, dns, 1xx, 2xx, 3xx, 4xx, 5xx, unexpected_body, or a status such as 503; none means every failure"`
+	StopOn      []int      `json:"stop_on,omitempty" nullable:"false" doc:"Statuses that end a delivery at once, such as 403"`
 }
 
 // Timed reports whether the policy says anything of times; else the scheme's are

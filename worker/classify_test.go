@@ -66,7 +66,7 @@ func TestClassify(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := worker.Classify(postback.Endpoint{Retry: tt.policy}, tt.result); got != tt.want {
+			if got := worker.Classify(postback.Endpoint{EndpointSettings: postback.EndpointSettings{Retry: tt.policy}}, tt.result); got != tt.want {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
 		})
@@ -97,7 +97,7 @@ func TestClassifyBodies(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			endpoint := postback.Endpoint{Retry: tt.policy, Expect: &postback.Expect{Exact: "OK", Duplicate: postback.Texts{"DUP"}}}
+			endpoint := postback.Endpoint{EndpointSettings: postback.EndpointSettings{Retry: tt.policy, Expect: &postback.Expect{Exact: "OK", Duplicate: postback.Texts{"DUP"}}}}
 			result := egress.Result{Sent: true, StatusCode: tt.status, Header: http.Header{"Retry-After": {"30"}}, Body: []byte(tt.body)}
 			if got := worker.Classify(endpoint, result); got != tt.want {
 				t.Errorf("got %+v, want %+v", got, tt.want)

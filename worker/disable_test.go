@@ -107,7 +107,7 @@ func TestANewURLIsNotDisabledByTheOldOnesAnswer(t *testing.T) {
 	endpoint := b.exchange(t)
 	mended := b.receiver.URL + "/mended"
 	b.receiver.Answer(func(w http.ResponseWriter, _ *http.Request) {
-		if _, _, err := b.Endpoints.Update(context.WithoutCancel(t.Context()), endpoint.ID, postback.EndpointPatch{URL: &mended}); err != nil {
+		if _, _, err := b.Endpoints.Update(context.WithoutCancel(t.Context()), endpoint.ID, postback.EndpointPatch{"url": mended}); err != nil {
 			t.Error(err)
 		}
 		w.WriteHeader(http.StatusGone)

@@ -71,14 +71,14 @@ func TestAnExpectationIsFollowedFromItsChangeOn(t *testing.T) {
 	expectState(t, delivery, postback.Retrying, "", 1)
 
 	changed := &postback.Expect{Regex: "^(OK|DONE)$"}
-	if _, _, err := b.Endpoints.Update(t.Context(), endpoint.ID, postback.EndpointPatch{Expect: &changed}); err != nil {
+	if _, _, err := b.Endpoints.Update(t.Context(), endpoint.ID, postback.EndpointPatch{"expect": changed}); err != nil {
 		t.Fatal(err)
 	}
 	delivery, _ = b.deliver(t, id)
 	expectState(t, delivery, postback.Succeeded, "", 2)
 
 	var nothing *postback.Expect
-	if _, _, err := b.Endpoints.Update(t.Context(), endpoint.ID, postback.EndpointPatch{Expect: &nothing}); err != nil {
+	if _, _, err := b.Endpoints.Update(t.Context(), endpoint.ID, postback.EndpointPatch{"expect": nothing}); err != nil {
 		t.Fatal(err)
 	}
 	b.receiver.Answer(body(200, "anything"))
@@ -118,7 +118,7 @@ func BenchmarkClassify(b *testing.B) {
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			judge := worker.Judge()
-			endpoint := postback.Endpoint{ID: "ep_1", Revision: 1, Expect: bench.expect}
+			endpoint := postback.Endpoint{ID: "ep_1", Revision: 1, EndpointSettings: postback.EndpointSettings{Expect: bench.expect}}
 			b.ReportAllocs()
 			for b.Loop() {
 				if !judge(endpoint, result) {

@@ -27,8 +27,9 @@ type oneEndpoint struct{}
 
 func (oneEndpoint) Endpoint(string) (postback.Endpoint, bool) {
 	return postback.Endpoint{
-		ID: "ep_1", URL: "https://receiver.example.com/", Scheme: "simpleswap", Method: http.MethodPost,
+		ID: "ep_1", Scheme: "simpleswap",
 		State: postback.EndpointEnabled, Secrets: []postback.SealedSecret{{Version: 1, Sealed: []byte("sealed")}},
+		EndpointSettings: postback.EndpointSettings{URL: "https://receiver.example.com/", Method: http.MethodPost},
 	}, true
 }
 

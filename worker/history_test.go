@@ -183,7 +183,7 @@ func TestAReplaySignsWithTheCurrentSecretUnderTheSameID(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	endpoint := b.exchange(t, func(s *postback.EndpointSpec) {
-		s.Secret, s.Retry = postback.NewSecret("the-f1rst-secret"), &postback.RetryPolicy{MaxAttempts: 1}
+		s.Secret, s.Retry = postback.NewSecret("the-f1rst-secret"), postback.RetryPolicy{MaxAttempts: 1}
 	})
 	b.receiver.Answer(testkit.Status(http.StatusInternalServerError))
 	id := b.accept(t, endpoint.ID, exchangeData).Delivery.ID
@@ -226,7 +226,8 @@ func TestAnOverlapSignsWithBothSecrets(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	endpoint, first, _, err := b.Endpoints.Create(t.Context(), postback.EndpointSpec{
-		Publisher: "pub_1", Scheme: "standard-webhooks", URL: b.receiver.URL + "/hook",
+		Publisher: "pub_1", Scheme: "standard-webhooks",
+		EndpointSettings: postback.EndpointSettings{URL: b.receiver.URL + "/hook"},
 	})
 	if err != nil {
 		t.Fatal(err)

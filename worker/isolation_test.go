@@ -28,7 +28,7 @@ func TestAnEndpointThatHangsDelaysNoOther(t *testing.T) {
 		<-hold
 		w.WriteHeader(http.StatusOK)
 	})
-	hanging := b.exchange(t, func(s *postback.EndpointSpec) { s.Timeout = time.Minute })
+	hanging := b.exchange(t, func(s *postback.EndpointSpec) { s.Timeout = postback.Duration(time.Minute) })
 	healthy := testkit.NewReceiver(t)
 	well := b.exchange(t, func(s *postback.EndpointSpec) { s.URL = healthy.URL })
 
@@ -249,7 +249,7 @@ func TestAPublisherWhoseEndpointsHangDelaysNoOther(t *testing.T) {
 	}
 	var stuck, passed []string
 	for range endpoints {
-		endpoint := b.exchange(t, func(s *postback.EndpointSpec) { s.Timeout = time.Minute })
+		endpoint := b.exchange(t, func(s *postback.EndpointSpec) { s.Timeout = postback.Duration(time.Minute) })
 		for range 3 {
 			stuck = append(stuck, send(endpoint.ID))
 		}

@@ -110,8 +110,11 @@ func (refusing) AcceptQueued(context.Context, []byte) error { return errAway }
 func (b *bench) exchange(t *testing.T, alter ...func(*postback.EndpointSpec)) postback.Endpoint {
 	t.Helper()
 	spec := postback.EndpointSpec{
-		URL: b.receiver.URL + "/hook", Scheme: "simpleswap",
-		Retry: &postback.RetryPolicy{Schedule: []postback.Duration{postback.Duration(time.Second), postback.Duration(time.Minute)}},
+		Scheme: "simpleswap",
+		EndpointSettings: postback.EndpointSettings{
+			URL:   b.receiver.URL + "/hook",
+			Retry: postback.RetryPolicy{Schedule: []postback.Duration{postback.Duration(time.Second), postback.Duration(time.Minute)}},
+		},
 	}
 	for _, change := range alter {
 		change(&spec)

@@ -80,7 +80,7 @@ func TestEveryAttemptCountsForTheLimit(t *testing.T) {
 	}
 	b.expectRequests(t, 5)
 
-	patch := postback.EndpointPatch{RateLimit: new(*postback.RateLimit)}
+	patch := postback.EndpointPatch{"rate_limit": nil}
 	if _, _, err := b.Endpoints.Update(t.Context(), endpoint.ID, patch); err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestAnEndpointsOwnCap(t *testing.T) {
 	release := sync.OnceFunc(func() { close(leave) })
 	defer release()
 	b.receiver.Answer(blocking(arrived, leave))
-	endpoint := b.exchange(t, func(s *postback.EndpointSpec) { s.MaxInFlight, s.Timeout = 2, time.Minute })
+	endpoint := b.exchange(t, func(s *postback.EndpointSpec) { s.MaxInFlight, s.Timeout = 2, postback.Duration(time.Minute) })
 	var group sync.WaitGroup
 	deliver := func(count int) (ids []string) {
 		for range count {
@@ -208,7 +208,7 @@ func TestAnEndpointsOwnCap(t *testing.T) {
 	if _, _, err := b.worker.Example(t.Context(), endpoint.ID, ""); postback.CodeOf(err) != postback.CodeConflict {
 		t.Errorf("an example over the cap: %v", err)
 	}
-	if _, _, err := b.Endpoints.Update(t.Context(), endpoint.ID, postback.EndpointPatch{MaxInFlight: new(5)}); err != nil {
+	if _, _, err := b.Endpoints.Update(t.Context(), endpoint.ID, postback.EndpointPatch{"max_in_flight": 5}); err != nil {
 		t.Fatal(err)
 	}
 	second := deliver(10)
@@ -228,7 +228,9 @@ func TestNoEndpointGetsMorePlacesThanThereAreForOne(t *testing.T) {
 	release := sync.OnceFunc(func() { close(leave) })
 	t.Cleanup(release)
 	b.receiver.Answer(blocking(arrived, leave))
-	endpoint := b.exchange(t, func(s *postback.EndpointSpec) { s.MaxInFlight, s.Timeout = postback.MaxInFlight, time.Minute })
+	endpoint := b.exchange(t, func(s *postback.EndpointSpec) {
+		s.MaxInFlight, s.Timeout = postback.MaxInFlight, postback.Duration(time.Minute)
+	})
 	var group sync.WaitGroup
 	var ids []string
 	for range perEndpoint + 5 {

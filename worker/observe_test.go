@@ -112,7 +112,7 @@ func TestEachAttemptIsOneLogLine(t *testing.T) {
 func TestMetricsCountAttemptsWithFewLabels(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	endpoint := b.exchange(t, func(s *postback.EndpointSpec) { s.Retry = &postback.RetryPolicy{MaxAttempts: 1} })
+	endpoint := b.exchange(t, func(s *postback.EndpointSpec) { s.Retry = postback.RetryPolicy{MaxAttempts: 1} })
 	b.once(t, endpoint.ID)
 	b.once(t, endpoint.ID)
 	b.receiver.Answer(testkit.Status(http.StatusTeapot))

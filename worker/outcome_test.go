@@ -90,7 +90,7 @@ func TestATimeoutIsTheEndpoints(t *testing.T) {
 	arrived, leave := make(chan struct{}, 1), make(chan struct{})
 	defer close(leave)
 	b.receiver.Answer(blocking(arrived, leave))
-	endpoint := b.exchange(t, func(s *postback.EndpointSpec) { s.Timeout = 100 * time.Millisecond })
+	endpoint := b.exchange(t, func(s *postback.EndpointSpec) { s.Timeout = postback.Duration(100 * time.Millisecond) })
 	delivery, attempts := b.once(t, endpoint.ID)
 	expectState(t, delivery, postback.Retrying, "", 1)
 	if attempts[0].Error.Code != egress.CodeTimeout {
@@ -136,7 +136,7 @@ func TestAMacroThatCameLaterIsNotSentEmpty(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	change(postback.EndpointPatch{URL: new(b.receiver.URL + "/hook?tx=[%TX%]&uid=[%UID%]")})
+	change(postback.EndpointPatch{"url": b.receiver.URL + "/hook?tx=[%TX%]&uid=[%UID%]"})
 	delivery, attempts := b.deliver(t, first.Delivery.ID)
 	expectState(t, delivery, postback.Dead, postback.ReasonUnsendable, 1)
 	if attempts[0].Outcome != postback.OutcomeRefused || attempts[0].Error.Code != signer.CodeValueMissing || attempts[0].Request.URL != "" {
@@ -146,7 +146,7 @@ func TestAMacroThatCameLaterIsNotSentEmpty(t *testing.T) {
 		t.Errorf("the last error is %q, without the field", delivery.LastError)
 	}
 	b.expectRequests(t, 0)
-	change(postback.EndpointPatch{AllowEmpty: &[]string{"UID"}})
+	change(postback.EndpointPatch{"allow_empty": []string{"UID"}})
 	delivery, _ = b.deliver(t, second.Delivery.ID)
 	expectState(t, delivery, postback.Succeeded, "", 1)
 	b.expectRequests(t, 1)

@@ -93,7 +93,7 @@ func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	endpoint := b.exchange(t, func(s *postback.EndpointSpec) {
-		s.Retry = &postback.RetryPolicy{Schedule: []postback.Duration{postback.Duration(10 * time.Second)}}
+		s.Retry = postback.RetryPolicy{Schedule: []postback.Duration{postback.Duration(10 * time.Second)}}
 	})
 	inAMinute := b.clock.now().Truncate(time.Second).Add(time.Minute)
 	tests := []struct {
@@ -148,7 +148,7 @@ func TestRetryAfterDoesNotReviveAnExhaustedDelivery(t *testing.T) {
 		w.Header().Set("Retry-After", "1")
 		w.WriteHeader(http.StatusServiceUnavailable)
 	})
-	endpoint := b.exchange(t, func(s *postback.EndpointSpec) { s.Retry = &postback.RetryPolicy{MaxAttempts: 1} })
+	endpoint := b.exchange(t, func(s *postback.EndpointSpec) { s.Retry = postback.RetryPolicy{MaxAttempts: 1} })
 	delivery, _ := b.once(t, endpoint.ID)
 	expectState(t, delivery, postback.Dead, postback.ReasonExhausted, 1)
 }
@@ -158,7 +158,7 @@ func TestAReplayHasItsOwnBudget(t *testing.T) {
 	b := setup(t)
 	b.receiver.Answer(testkit.Status(http.StatusInternalServerError))
 	endpoint := b.exchange(t, func(s *postback.EndpointSpec) {
-		s.Retry = &postback.RetryPolicy{Schedule: []postback.Duration{postback.Duration(time.Second)}, MaxAge: postback.Duration(time.Minute)}
+		s.Retry = postback.RetryPolicy{Schedule: []postback.Duration{postback.Duration(time.Second)}, MaxAge: postback.Duration(time.Minute)}
 	})
 	id := b.accept(t, endpoint.ID, exchangeData).Delivery.ID
 	b.deliver(t, id)

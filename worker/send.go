@@ -16,5 +16,5 @@ type Sender interface {
 type sendStage struct{ sender Sender }
 
 func (s *sendStage) request(ctx context.Context, d *delivery) {
-	d.result = s.sender.Send(ctx, d.request, d.endpoint.Timeout)
+	d.result = s.sender.Send(ctx, d.request, time.Duration(d.endpoint.Timeout))
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/waybillhq/waybill/internal/app"
 	"github.com/waybillhq/waybill/internal/config"
 	"github.com/waybillhq/waybill/internal/testkit"
+	"github.com/waybillhq/waybill/postback"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -68,7 +69,8 @@ func createEndpoint(t *testing.T, cfg config.Config) func(url string) {
 		}
 		defer connected.Close()
 		if _, err := connected.CreateEndpoint(t.Context(), client.EndpointSpec{
-			Publisher: "pub_1", URL: "http://127.0.0.1:1/postback", Scheme: "simpleswap",
+			Publisher: "pub_1", Scheme: "simpleswap",
+			EndpointSettings: postback.EndpointSettings{URL: "http://127.0.0.1:1/postback"},
 		}); err != nil {
 			t.Error(err)
 		}

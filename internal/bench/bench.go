@@ -178,12 +178,15 @@ func (r *run) makeEndpoints(ctx context.Context) error {
 
 func (r *run) endpointSpec(number int) client.EndpointSpec {
 	spec := client.EndpointSpec{
-		Publisher: r.naming.publisher(number), URL: r.sink.endpoint(number), Scheme: r.Scheme,
-		Description: "made by waybill bench",
+		Publisher: r.naming.publisher(number), Scheme: r.Scheme,
+		EndpointSettings: postback.EndpointSettings{
+			URL:         r.sink.endpoint(number),
+			Description: "made by waybill bench",
+		},
 	}
 	if r.Waiting {
 		// Longer than any run: what failed once waits.
-		spec.Retry = &postback.RetryPolicy{Schedule: []postback.Duration{postback.Duration(2 * MaxDuration)}}
+		spec.Retry = postback.RetryPolicy{Schedule: []postback.Duration{postback.Duration(2 * MaxDuration)}}
 	}
 	return spec
 }

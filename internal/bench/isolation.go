@@ -143,8 +143,11 @@ func (i *isolation) phases() []phase {
 // makeOffender makes an endpoint that misbehaves.
 func (i *isolation) makeOffender(ctx context.Context, one *offender, publisher string) (id string, err error) {
 	spec := client.EndpointSpec{
-		Publisher: publisher, URL: i.offenders.url + "/" + one.name + i.dialect.query, Scheme: i.Scheme,
-		Timeout: postback.Duration(i.plan.Deadline), Description: "made by waybill bench",
+		Publisher: publisher, Scheme: i.Scheme,
+		EndpointSettings: postback.EndpointSettings{
+			URL:     i.offenders.url + "/" + one.name + i.dialect.query,
+			Timeout: postback.Duration(i.plan.Deadline), Description: "made by waybill bench",
+		},
 	}
 	if one == &i.offenders.hangs {
 		spec.MaxInFlight = i.plan.MaxInFlight

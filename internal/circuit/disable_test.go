@@ -201,7 +201,7 @@ func TestATroubleBeginsLately(t *testing.T) {
 func TestEnablingBeginsAnew(t *testing.T) {
 	t.Parallel()
 	parts := testkit.NewParts(t)
-	endpoint := parts.Create(t, postback.EndpointSpec{URL: "https://receiver.example.com/", Scheme: "besitos"})
+	endpoint := parts.Create(t, postback.EndpointSpec{Scheme: "besitos", EndpointSettings: postback.EndpointSettings{URL: "https://receiver.example.com/"}})
 	disabler, err := circuit.NewDisabler(circuit.DisablerOptions{
 		Breaker: parts.Breaker, Endpoints: parts.Registry, Switch: parts.Endpoints, Limit: limit(), Logger: parts.Logger,
 	})

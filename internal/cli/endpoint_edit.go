@@ -3,65 +3,12 @@ package cli
 import (
 	"context"
 	"fmt"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/waybillhq/waybill/client"
 	"github.com/waybillhq/waybill/postback"
 )
-
-// endpointFlags are what can be said of an endpoint when it is made and when
-// it is changed.
-type endpointFlags struct {
-	url         string
-	method      string
-	eventTypes  []string
-	headers     []string
-	allowEmpty  []string
-	timeout     time.Duration
-	description string
-	retry       retryFlags
-	expect      expectFlags
-	pace        paceFlags
-	json        bool
-}
-
-func (f *endpointFlags) add(cmd *cobra.Command) {
-	flags := cmd.Flags()
-	flags.SortFlags = false
-	flags.StringVar(&f.url, "url", "", "the publisher's `URL`, with macros where the scheme has them")
-	flags.StringVar(&f.method, "method", "", "HTTP `METHOD` (default: the scheme's own)")
-	flags.StringSliceVar(&f.eventTypes, "event-type", nil, "`PATTERN` of event types to send, such as conversion.* (repeatable; none: every type)")
-	flags.StringArrayVar(&f.headers, "header", nil, "`'NAME: VALUE'` to send as well (repeatable)")
-	flags.StringSliceVar(&f.allowEmpty, "allow-empty", nil, "`MACRO` of the URL, such as REF, that events may leave without a value (repeatable; '*': every macro)")
-	durationFlag(flags, &f.timeout, "timeout", "time limit for one attempt, up to 60s (default 15s)")
-	flags.StringVar(&f.description, "description", "", "`TEXT` for people")
-	f.retry.add(cmd)
-	f.expect.add(cmd)
-	f.pace.add(cmd)
-	jsonFlag(cmd, &f.json)
-}
-
-// headerMap reads the headers. A name can be given once.
-func (f *endpointFlags) headerMap() (map[string]string, error) {
-	parsed, err := parseHeaders(withoutEmpty(f.headers))
-	if err != nil {
-		return nil, err
-	}
-	return flatten(parsed), nil
-}
-
-func withoutEmpty(texts []string) []string {
-	kept := []string{}
-	for _, text := range texts {
-		if strings.TrimSpace(text) != "" {
-			kept = append(kept, text)
-		}
-	}
-	return kept
-}
 
 func (p *program) endpointCreate() *cobra.Command {
 	var flags endpointFlags
@@ -96,9 +43,11 @@ egress.down, egress.recovered).`,
 		if err := whose(cmd, operator, &spec); err != nil {
 			return err
 		}
-		if err := flags.fill(cmd, &spec); err != nil {
+		settings, err := flags.settings(cmd)
+		if err != nil {
 			return err
 		}
+		spec.EndpointSettings = settings
 		known, err := secret.read(p)
 		if err != nil {
 			return err
@@ -124,30 +73,6 @@ func whose(cmd *cobra.Command, operator bool, spec *client.EndpointSpec) error {
 	return require(cmd, "url")
 }
 
-func (f *endpointFlags) fill(cmd *cobra.Command, spec *client.EndpointSpec) error {
-	err := refuseZero(cmd, "timeout")
-	if err != nil {
-		return err
-	}
-	spec.URL, spec.Method, spec.Description = f.url, f.method, f.description
-	spec.EventTypes, spec.Timeout = withoutEmpty(f.eventTypes), postback.Duration(f.timeout)
-	spec.AllowEmpty = withoutEmpty(f.allowEmpty)
-	if spec.Headers, err = f.headerMap(); err != nil {
-		return err
-	}
-	if spec.Retry, err = f.retry.read(cmd); err != nil {
-		return err
-	}
-	expected, err := f.expect.read(cmd)
-	if err != nil {
-		return err
-	}
-	if expected != nil {
-		spec.Expect = *expected
-	}
-	return f.pace.fill(cmd, spec)
-}
-
 func (p *program) endpointUpdate() *cobra.Command {
 	var flags endpointFlags
 	cmd := &cobra.Command{
@@ -167,19 +92,19 @@ the body of a 200 is set as a whole. Attempts that are due follow the new settin
 		Args: takes("ENDPOINT"),
 	}
 	flags.add(cmd)
-	clears(cmd, "allow-empty", "event-type", "header", "description", "retry-schedule", "retry-on", "stop-on", "expect", "order-by")
+	settingsClear(cmd)
 	return p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
-		patch, err := flags.patch(cmd, func() (client.Endpoint, error) {
+		patch, err := flags.patch(cmd, func() (postback.EndpointSettings, error) {
 			before, err := c.GetEndpoint(ctx, args[0])
 			if err != nil {
-				return before, fmt.Errorf("get endpoint: %w", err)
+				return postback.EndpointSettings{}, fmt.Errorf("get endpoint: %w", err)
 			}
-			return before, nil
+			return before.EndpointSettings, nil
 		})
 		if err != nil {
 			return err
 		}
-		if patch == (client.EndpointPatch{}) {
+		if len(patch) == 0 {
 			return usagef("nothing to change: give at least one flag such as --url")
 		}
 		changed, err := c.UpdateEndpoint(ctx, args[0], patch)
@@ -188,48 +113,4 @@ the body of a 200 is set as a whole. Attempts that are due follow the new settin
 		}
 		return p.showEndpoint(changed, flags.json)
 	})
-}
-
-// patch is what the flags change of an endpoint, which is read where a flag
-// changes a part of a thing.
-func (f *endpointFlags) patch(cmd *cobra.Command, current func() (client.Endpoint, error)) (client.EndpointPatch, error) {
-	var patch client.EndpointPatch
-	changed := cmd.Flags().Changed
-	if changed("url") {
-		patch.URL = &f.url
-	}
-	if changed("method") {
-		patch.Method = &f.method
-	}
-	if changed("description") {
-		patch.Description = &f.description
-	}
-	if changed("timeout") {
-		timeout := postback.Duration(f.timeout)
-		patch.Timeout = &timeout
-	}
-	if changed("event-type") {
-		types := withoutEmpty(f.eventTypes)
-		patch.EventTypes = &types
-	}
-	if changed("allow-empty") {
-		macros := withoutEmpty(f.allowEmpty)
-		patch.AllowEmpty = &macros
-	}
-	if changed("header") {
-		headers, err := f.headerMap()
-		if err != nil {
-			return patch, err
-		}
-		patch.Headers = &headers
-	}
-	if err := f.pace.patch(cmd, &patch, current); err != nil {
-		return patch, err
-	}
-	var err error
-	if patch.Retry, err = f.retry.over(cmd, current); err != nil {
-		return patch, err
-	}
-	patch.Expect, err = f.expect.read(cmd)
-	return patch, err
 }

@@ -95,11 +95,14 @@ func (r refusal) wayOut() string {
 // inFlags puts the members of requests that a text speaks of in the words of the
 // command line.
 func inFlags(text string) string {
-	return strings.NewReplacer(
-		"allow_empty", "--allow-empty",
-		"max_in_flight", "--max-in-flight",
+	var words []string
+	for _, flag := range settingFlags() {
+		if strings.Contains(flag.setting, "_") { // what is no word of its own
+			words = append(words, flag.setting, "--"+flag.name)
+		}
+	}
+	return strings.NewReplacer(append(words,
 		"rate_limit", "--rate-limit",
-		"set order_by to", "set --order-by to",
 		"(initial, multiplier, max_interval, max_attempts, jitter)", "(--retry-initial, --retry-multiplier, --retry-max-interval, --retry-max-attempts, --retry-jitter)",
 		"retry.initial", "--retry-initial",
 		"max_interval", "--retry-max-interval",
@@ -113,5 +116,5 @@ func inFlags(text string) string {
 		"with the field at instead", "with --at instead",
 		"leave the field out", "leave it out",
 		"POST /v1/events/deliver", `"waybill event deliver"`,
-	).Replace(text)
+	)...).Replace(text)
 }

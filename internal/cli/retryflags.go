@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/waybillhq/waybill/client"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -38,15 +37,6 @@ func (r *retryFlags) add(cmd *cobra.Command) {
 	flags.StringSliceVar(&r.on, "retry-on", nil, "only `FAILURES` that are tried again: timeout, connection, tls, dns, 3xx, 4xx, 5xx, unexpected_body, or a status (default: all)")
 	flags.StringSliceVar(&r.stopOn, "stop-on", nil, "`STATUSES` that end a delivery at once, such as 403")
 	flags.StringVar(&r.json, "retry", "", `the whole policy as JSON, such as '{"schedule":["1s","5s"]}'; null: the scheme's own`)
-}
-
-// read returns the policy of a new endpoint, nil when no flag was given.
-func (r *retryFlags) read(cmd *cobra.Command) (*postback.RetryPolicy, error) {
-	asked, err := r.asked(cmd)
-	if err != nil || asked == nil {
-		return nil, err
-	}
-	return asked, r.checkGiven(cmd, *asked)
 }
 
 // asked is what the flags say, nil when none was given or --retry is null.
@@ -100,7 +90,7 @@ func (r *retryFlags) timed(cmd *cobra.Command) bool {
 // leave out of times, of failures that are tried again, and of statuses that
 // are stopped on, stays as it is. It is nil when no flag was given, and a pointer
 // to nil when --retry is null: the scheme's own.
-func (r *retryFlags) over(cmd *cobra.Command, current func() (client.Endpoint, error)) (**postback.RetryPolicy, error) {
+func (r *retryFlags) over(cmd *cobra.Command, current func() (postback.EndpointSettings, error)) (**postback.RetryPolicy, error) {
 	asked, err := r.asked(cmd)
 	if err != nil {
 		return nil, err

@@ -101,13 +101,16 @@ func (c cast) behind(endpoint string) string {
 
 // spec asks for the receiver's endpoint.
 func (r *receiver) spec() client.EndpointSpec {
-	policy := &postback.RetryPolicy{}
+	policy := postback.RetryPolicy{}
 	for _, delay := range delays() {
 		policy.Schedule = append(policy.Schedule, postback.Duration(delay))
 	}
 	return client.EndpointSpec{
-		Publisher: r.publisher, Scheme: r.scheme, URL: r.url + r.path, EventTypes: r.eventTypes,
-		Retry: policy, Description: "demo: " + r.name,
+		Publisher: r.publisher, Scheme: r.scheme,
+		EndpointSettings: postback.EndpointSettings{
+			URL: r.url + r.path, EventTypes: r.eventTypes,
+			Retry: policy, Description: "demo: " + r.name,
+		},
 	}
 }
 

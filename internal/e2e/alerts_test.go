@@ -56,7 +56,7 @@ func newPager(t *testing.T, s *server) *pager {
 	p := &pager{got: map[string]told{}}
 	p.Server = httptest.NewServer(p)
 	t.Cleanup(p.Close)
-	made, err := s.CreateEndpoint(t.Context(), client.EndpointSpec{Publisher: postback.Operator, URL: p.URL + "/hook", Scheme: postback.OperatorScheme})
+	made, err := s.CreateEndpoint(t.Context(), client.EndpointSpec{Publisher: postback.Operator, Scheme: postback.OperatorScheme, EndpointSettings: postback.EndpointSettings{URL: p.URL + "/hook"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func breakable(t *testing.T) (r *receiver, mend func()) {
 // registered makes a receiver's endpoint.
 func registered(t *testing.T, s *server, r *receiver, retry postback.RetryPolicy) client.Endpoint {
 	t.Helper()
-	made, err := s.CreateEndpoint(t.Context(), client.EndpointSpec{Publisher: "pub_1", URL: r.URL + "/postback", Scheme: r.scheme, Retry: &retry})
+	made, err := s.CreateEndpoint(t.Context(), client.EndpointSpec{Publisher: "pub_1", Scheme: r.scheme, EndpointSettings: postback.EndpointSettings{URL: r.URL + "/postback", Retry: retry}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -84,9 +84,12 @@ func (c answersCase) check(t *testing.T, s *server) {
 	}, c.name)
 	publisher := "pub_" + transaction
 	endpoint, err := s.CreateEndpoint(t.Context(), client.EndpointSpec{
-		Publisher: publisher, URL: receiver.URL, Scheme: "besitos",
-		Retry:  &postback.RetryPolicy{Schedule: []postback.Duration{postback.Duration(10 * time.Millisecond)}, On: c.on, StopOn: c.stopOn},
-		Expect: &postback.Expect{Exact: "OK", Duplicate: postback.Texts{"DUP"}},
+		Publisher: publisher, Scheme: "besitos",
+		EndpointSettings: postback.EndpointSettings{
+			URL:    receiver.URL,
+			Retry:  postback.RetryPolicy{Schedule: []postback.Duration{postback.Duration(10 * time.Millisecond)}, On: c.on, StopOn: c.stopOn},
+			Expect: &postback.Expect{Exact: "OK", Duplicate: postback.Texts{"DUP"}},
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

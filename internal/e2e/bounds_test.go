@@ -25,7 +25,10 @@ func TestBoundsAreReachedAsTheDocumentSays(t *testing.T) {
 	receiver := testkit.NewReceiver(t)
 	receiver.Answer(testkit.Status(http.StatusInternalServerError))
 	spec := client.EndpointSpec{
-		Publisher: "pub_1", URL: receiver.URL + "/hook", Scheme: "simpleswap", Retry: &postback.RetryPolicy{Schedule: []postback.Duration{postback.Duration(time.Millisecond)}},
+		Publisher: "pub_1", Scheme: "simpleswap",
+		EndpointSettings: postback.EndpointSettings{
+			URL: receiver.URL + "/hook", Retry: postback.RetryPolicy{Schedule: []postback.Duration{postback.Duration(time.Millisecond)}},
+		},
 	}
 	if _, err := s.CreateEndpoint(t.Context(), spec); err != nil {
 		t.Fatal(err)

@@ -20,9 +20,9 @@ func register(t *testing.T, s *server, r *receiver, schedule ...postback.Duratio
 	if r.scheme == "bitlabs" {
 		url += "?uid=[%UID%]&tx=[%TX%]"
 	}
-	spec := client.EndpointSpec{Publisher: "pub_1", URL: url, Scheme: r.scheme}
+	spec := client.EndpointSpec{Publisher: "pub_1", Scheme: r.scheme, EndpointSettings: postback.EndpointSettings{URL: url}}
 	if len(schedule) > 0 {
-		spec.Retry = &postback.RetryPolicy{Schedule: schedule}
+		spec.Retry = postback.RetryPolicy{Schedule: schedule}
 	}
 	made, err := s.CreateEndpoint(t.Context(), spec)
 	if err != nil {

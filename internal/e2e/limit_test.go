@@ -102,7 +102,7 @@ func TestARateLimitHoldsOverProcesses(t *testing.T) {
 	register(t, api, r)
 	endpoint := onlyEndpoint(t, api)
 	limit := &postback.RateLimit{PerSecond: rate, Burst: burst}
-	if _, err := api.UpdateEndpoint(t.Context(), endpoint, client.EndpointPatch{RateLimit: &limit}); err != nil {
+	if _, err := api.UpdateEndpoint(t.Context(), endpoint, postback.EndpointPatch{"rate_limit": limit}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := api.PauseEndpoint(t.Context(), endpoint); err != nil {
@@ -140,7 +140,7 @@ func TestAPauseHoldsOverProcesses(t *testing.T) {
 	r.Config.Handler = came.around(r)
 	register(t, api, r)
 	endpoint := onlyEndpoint(t, api)
-	if _, err := api.UpdateEndpoint(t.Context(), endpoint, client.EndpointPatch{MaxInFlight: new(places)}); err != nil {
+	if _, err := api.UpdateEndpoint(t.Context(), endpoint, postback.EndpointPatch{"max_in_flight": places}); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {

@@ -141,8 +141,11 @@ func newOrdered(t *testing.T, s *server, hangsAt int) (*rows, *receiver) {
 	ordered.Config.Handler = r.around(ordered)
 	const soonAgain = postback.Duration(100 * time.Millisecond)
 	made, err := s.CreateEndpoint(t.Context(), client.EndpointSpec{
-		Publisher: "pub_1", URL: ordered.URL + "/postback", Scheme: "besitos", OrderBy: "uid",
-		Retry: &postback.RetryPolicy{Schedule: []postback.Duration{soonAgain, soonAgain}},
+		Publisher: "pub_1", Scheme: "besitos",
+		EndpointSettings: postback.EndpointSettings{
+			URL: ordered.URL + "/postback", OrderBy: "uid",
+			Retry: postback.RetryPolicy{Schedule: []postback.Duration{soonAgain, soonAgain}},
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -63,8 +63,11 @@ func TestAnOutageOfOursIsToldOnce(t *testing.T) {
 	for i, address := range away.addresses {
 		publisher := fmt.Sprintf("pub_%d", i)
 		_, err := s.CreateEndpoint(t.Context(), client.EndpointSpec{
-			Publisher: publisher, URL: "http://" + address + "/hook", Scheme: "simpleswap",
-			Retry: &postback.RetryPolicy{Schedule: []postback.Duration{second, second, second, second, second}},
+			Publisher: publisher, Scheme: "simpleswap",
+			EndpointSettings: postback.EndpointSettings{
+				URL:   "http://" + address + "/hook",
+				Retry: postback.RetryPolicy{Schedule: []postback.Duration{second, second, second, second, second}},
+			},
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/waybillhq/waybill/client"
+	"github.com/waybillhq/waybill/postback"
 )
 
 // A publisher must not aim at Waybill itself, neither by what was opened for
@@ -25,7 +26,7 @@ func TestOwnAddressesAreNoTargets(t *testing.T) {
 		}
 	}
 	for _, target := range targets {
-		_, err := s.CreateEndpoint(t.Context(), client.EndpointSpec{Publisher: "pub_1", URL: target, Scheme: "bitlabs"})
+		_, err := s.CreateEndpoint(t.Context(), client.EndpointSpec{Publisher: "pub_1", Scheme: "bitlabs", EndpointSettings: postback.EndpointSettings{URL: target}})
 		if err == nil || !strings.Contains(err.Error(), "this host's own address") && !strings.Contains(err.Error(), "where this server listens") {
 			t.Errorf("%s: %v", target, err)
 		}

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -105,13 +106,8 @@ func (m *Manager) Create(ctx context.Context, spec postback.EndpointSpec) (postb
 	}
 	now := m.now()
 	endpoint := postback.Endpoint{
-		ID: id.New(id.Endpoint, now), Publisher: spec.Publisher, URL: spec.URL, Scheme: spec.Scheme, Method: spec.Method,
-		EventTypes: spec.EventTypes, Timeout: spec.Timeout, Headers: spec.Headers, Expect: spec.Expect,
-		MaxInFlight: spec.MaxInFlight, RateLimit: spec.RateLimit, OrderBy: spec.OrderBy, AllowEmpty: spec.AllowEmpty, Description: spec.Description,
+		ID: id.New(id.Endpoint, now), Publisher: spec.Publisher, Scheme: spec.Scheme, EndpointSettings: spec.EndpointSettings,
 		State: postback.EndpointEnabled, CreatedAt: now, UpdatedAt: now,
-	}
-	if spec.Retry != nil {
-		endpoint.Retry = *spec.Retry
 	}
 	warnings, err := m.check(&endpoint)
 	if err != nil {
@@ -153,36 +149,17 @@ func (m *Manager) add(ctx context.Context, endpoint postback.Endpoint) (postback
 func (m *Manager) Update(ctx context.Context, endpointID string, patch postback.EndpointPatch) (postback.Endpoint, []postback.Warning, error) {
 	var warnings []postback.Warning
 	endpoint, err := m.change(ctx, endpointID, func(endpoint *postback.Endpoint) error {
-		apply(patch, endpoint)
 		var err error
+		if endpoint.EndpointSettings, err = patch.Over(endpoint.EndpointSettings); err != nil {
+			return fmt.Errorf("read settings: %w", err)
+		}
 		warnings, err = m.check(endpoint)
 		return err
 	})
-	if err == nil && (patch.URL != nil || patch.Method != nil || patch.EventTypes != nil || patch.AllowEmpty != nil) {
+	if err == nil && slices.ContainsFunc([]string{"url", "method", "event_types", "allow_empty"}, patch.Names) {
 		warnings = append(warnings, m.compare(ctx, endpoint)...)
 	}
 	return endpoint, warnings, err
-}
-
-func apply(patch postback.EndpointPatch, endpoint *postback.Endpoint) {
-	set(&endpoint.URL, patch.URL)
-	set(&endpoint.Method, patch.Method)
-	set(&endpoint.EventTypes, patch.EventTypes)
-	set(&endpoint.Retry, patch.Retry)
-	set(&endpoint.Timeout, patch.Timeout)
-	set(&endpoint.Headers, patch.Headers)
-	set(&endpoint.Expect, patch.Expect)
-	set(&endpoint.MaxInFlight, patch.MaxInFlight)
-	set(&endpoint.RateLimit, patch.RateLimit)
-	set(&endpoint.OrderBy, patch.OrderBy)
-	set(&endpoint.AllowEmpty, patch.AllowEmpty)
-	set(&endpoint.Description, patch.Description)
-}
-
-func set[T any](field, value *T) {
-	if value != nil {
-		*field = *value
-	}
 }
 
 // cancelStep is how many deliveries one ledger transaction cancels.
@@ -303,9 +280,9 @@ func checkRest(endpoint *postback.Endpoint) error {
 		}
 	}
 	if endpoint.Timeout == 0 {
-		endpoint.Timeout = postback.DefaultTimeout
+		endpoint.Timeout = postback.Duration(postback.DefaultTimeout)
 	}
-	if endpoint.Timeout < minTimeout || endpoint.Timeout > postback.MaxTimeout {
+	if timeout := time.Duration(endpoint.Timeout); timeout < minTimeout || timeout > postback.MaxTimeout {
 		return postback.Invalid("timeout", postback.CodeInvalid, "must be between %s and %s", minTimeout, postback.MaxTimeout)
 	}
 	header := http.Header{}

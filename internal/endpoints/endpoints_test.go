@@ -31,7 +31,7 @@ func TestCreateCompletesWhatIsNotSaid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if endpoint.Method != "GET" || endpoint.Timeout != postback.DefaultTimeout || endpoint.State != postback.EndpointEnabled {
+	if endpoint.Method != "GET" || time.Duration(endpoint.Timeout) != postback.DefaultTimeout || endpoint.State != postback.EndpointEnabled {
 		t.Errorf("got %+v", endpoint)
 	}
 	if !reflect.DeepEqual(endpoint.Retry, besitosRetry()) {
@@ -52,16 +52,19 @@ func TestCreateKeepsWhatIsSaid(t *testing.T) {
 	t.Parallel()
 	parts := testkit.NewParts(t)
 	wanted := postback.EndpointSpec{
-		Publisher: "pub_1", URL: "https://127.0.0.1:8443/hook", Scheme: "simpleswap", Method: "POST",
-		EventTypes: []string{"exchange.*"}, Timeout: 3 * time.Second, Description: "the exchange",
-		Retry:   &postback.RetryPolicy{Schedule: []postback.Duration{postback.Duration(time.Minute)}},
-		Headers: map[string]string{"X-Key": "k"},
+		Publisher: "pub_1", Scheme: "simpleswap",
+		EndpointSettings: postback.EndpointSettings{
+			URL: "https://127.0.0.1:8443/hook", Method: "POST",
+			EventTypes: []string{"exchange.*"}, Timeout: postback.Duration(3 * time.Second), Description: "the exchange",
+			Retry:   postback.RetryPolicy{Schedule: []postback.Duration{postback.Duration(time.Minute)}},
+			Headers: map[string]string{"X-Key": "k"},
+		},
 	}
 	endpoint := parts.Create(t, wanted)
 	for _, got := range []postback.Endpoint{endpoint, stored(t, parts, endpoint.ID), known(t, parts, endpoint.ID)} {
 		if got.Publisher != wanted.Publisher || got.URL != wanted.URL || got.Scheme != wanted.Scheme || got.Method != wanted.Method ||
 			got.Timeout != wanted.Timeout || got.Description != wanted.Description ||
-			!reflect.DeepEqual(got.EventTypes, wanted.EventTypes) || !reflect.DeepEqual(got.Retry, *wanted.Retry) ||
+			!reflect.DeepEqual(got.EventTypes, wanted.EventTypes) || !reflect.DeepEqual(got.Retry, wanted.Retry) ||
 			!reflect.DeepEqual(got.Headers, wanted.Headers) {
 			t.Errorf("got %+v, want %+v", got, wanted)
 		}
@@ -145,13 +148,13 @@ func TestUpdateChangesWhatItNames(t *testing.T) {
 	first.Headers, first.Description = map[string]string{"X-Key": "k"}, "before"
 	endpoint := parts.Create(t, first)
 	changed, warnings, err := parts.Endpoints.Update(t.Context(), endpoint.ID, postback.EndpointPatch{
-		URL: new("https://other.example.com:444/"), Timeout: new(time.Second), EventTypes: &[]string{"conversion.completed"},
+		"url": "https://other.example.com:444/", "timeout": postback.Duration(time.Second), "event_types": []string{"conversion.completed"},
 	})
 	if err != nil || len(warnings) != 1 {
 		t.Fatalf("update: %v, %v", warnings, err)
 	}
 	want := endpoint
-	want.URL, want.Timeout, want.EventTypes = "https://other.example.com:444/", time.Second, []string{"conversion.completed"}
+	want.URL, want.Timeout, want.EventTypes = "https://other.example.com:444/", postback.Duration(time.Second), []string{"conversion.completed"}
 	want.Revision, want.UpdatedAt = changed.Revision, changed.UpdatedAt
 	if !reflect.DeepEqual(changed, want) {
 		t.Errorf("got %+v\nwant %+v", changed, want)
@@ -163,7 +166,7 @@ func TestUpdateChangesWhatItNames(t *testing.T) {
 		t.Error("this process does not see the change")
 	}
 	changed, _, err = parts.Endpoints.Update(t.Context(), endpoint.ID, postback.EndpointPatch{
-		EventTypes: &[]string{}, Headers: &map[string]string{}, Description: new(""), Retry: &postback.RetryPolicy{},
+		"event_types": []string{}, "headers": map[string]string{}, "description": "", "retry": nil,
 	})
 	if err != nil || len(changed.EventTypes) != 0 || len(changed.Headers) != 0 || changed.Description != "" ||
 		!reflect.DeepEqual(changed.Retry, besitosRetry()) {
@@ -242,7 +245,7 @@ func TestADeletedEndpointIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, id := range []string{endpoint.ID, "ep_unknown"} {
-		_, _, updated := parts.Endpoints.Update(t.Context(), id, postback.EndpointPatch{Description: new("a")})
+		_, _, updated := parts.Endpoints.Update(t.Context(), id, postback.EndpointPatch{"description": "a"})
 		_, paused := parts.Endpoints.Pause(t.Context(), id)
 		_, resumed := parts.Endpoints.Resume(t.Context(), id)
 		_, secret, rotated := parts.Endpoints.RotateSecret(t.Context(), id, postback.Rotation{})
@@ -269,16 +272,16 @@ func TestConcurrentChangesAllCount(t *testing.T) {
 	const rotations = 8
 	changes := []func() error{
 		func() error {
-			return update(t, parts, endpoint.ID, postback.EndpointPatch{Description: new("new")})
+			return update(t, parts, endpoint.ID, postback.EndpointPatch{"description": "new"})
 		},
 		func() error {
-			return update(t, parts, endpoint.ID, postback.EndpointPatch{Timeout: new(time.Second)})
+			return update(t, parts, endpoint.ID, postback.EndpointPatch{"timeout": postback.Duration(time.Second)})
 		},
 		func() error {
-			return update(t, parts, endpoint.ID, postback.EndpointPatch{Headers: &map[string]string{"X-Key": "k"}})
+			return update(t, parts, endpoint.ID, postback.EndpointPatch{"headers": map[string]string{"X-Key": "k"}})
 		},
 		func() error {
-			return update(t, parts, endpoint.ID, postback.EndpointPatch{EventTypes: &[]string{"conversion.*"}})
+			return update(t, parts, endpoint.ID, postback.EndpointPatch{"event_types": []string{"conversion.*"}})
 		},
 		func() error { _, err := parts.Endpoints.Pause(t.Context(), endpoint.ID); return err },
 	}
@@ -298,7 +301,7 @@ func TestConcurrentChangesAllCount(t *testing.T) {
 	}
 	group.Wait()
 	got := stored(t, parts, endpoint.ID)
-	if got.Description != "new" || got.Timeout != time.Second || got.Headers["X-Key"] != "k" ||
+	if got.Description != "new" || got.Timeout != postback.Duration(time.Second) || got.Headers["X-Key"] != "k" ||
 		len(got.EventTypes) != 1 || got.State != postback.EndpointPaused || got.Secrets[0].Version != 1+rotations {
 		t.Errorf("a change was lost: %+v", got)
 	}

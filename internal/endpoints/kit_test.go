@@ -14,7 +14,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // spec is a besitos endpoint that nothing is wrong with.
 func spec() postback.EndpointSpec {
-	return postback.EndpointSpec{Publisher: "pub_1", URL: "https://receiver.example.com/postback", Scheme: "besitos"}
+	return postback.EndpointSpec{Publisher: "pub_1", Scheme: "besitos", EndpointSettings: postback.EndpointSettings{URL: "https://receiver.example.com/postback"}}
 }
 
 func expectRefusal(t *testing.T, err error, field string, code postback.Code) {

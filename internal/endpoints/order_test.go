@@ -34,7 +34,7 @@ func TestAnEndpointWithoutTheOrderThatItsSchemeNeedsIsWarnedOf(t *testing.T) {
 		if tt.says != "" && (codes(warnings) != endpoints.WarnOrderByMissing || !strings.Contains(warnings[0].Message, tt.says) || warnings[0].Field != "order_by") {
 			t.Errorf("%s: warned %+v", tt.scheme, warnings)
 		}
-		if _, again, err := parts.Endpoints.Update(t.Context(), made.ID, postback.EndpointPatch{Description: new("x")}); err != nil || len(again) != 0 {
+		if _, again, err := parts.Endpoints.Update(t.Context(), made.ID, postback.EndpointPatch{"description": "x"}); err != nil || len(again) != 0 {
 			t.Errorf("%s: a change is warned of %+v, %v", tt.scheme, again, err)
 		}
 	}

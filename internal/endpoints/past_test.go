@@ -100,7 +100,7 @@ func TestTheSameEndpointTwiceIsWarnedOf(t *testing.T) {
 		}
 	}
 	types := []string{"exchange.*"}
-	if _, warnings, err := parts.Endpoints.Update(t.Context(), first.ID, postback.EndpointPatch{EventTypes: &types}); err != nil || len(warnings) != 0 {
+	if _, warnings, err := parts.Endpoints.Update(t.Context(), first.ID, postback.EndpointPatch{"event_types": types}); err != nil || len(warnings) != 0 {
 		t.Errorf("an update: warned %+v, %v", warnings, err)
 	}
 	other := spec()
@@ -110,7 +110,7 @@ func TestTheSameEndpointTwiceIsWarnedOf(t *testing.T) {
 		t.Errorf("one that gets other events: warned %+v, %v", warnings, err)
 	}
 	all := []string{}
-	if _, warnings, err := parts.Endpoints.Update(t.Context(), second.ID, postback.EndpointPatch{EventTypes: &all}); err != nil || codes(warnings) != endpoints.WarnDuplicateEndpoint {
+	if _, warnings, err := parts.Endpoints.Update(t.Context(), second.ID, postback.EndpointPatch{"event_types": all}); err != nil || codes(warnings) != endpoints.WarnDuplicateEndpoint {
 		t.Errorf("an update that makes it the same: warned %+v, %v", warnings, err)
 	}
 }

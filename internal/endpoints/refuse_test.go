@@ -49,9 +49,9 @@ func TestCreateRefuses(t *testing.T) {
 		{"what an operator is not told", func(s *postback.EndpointSpec) {
 			s.Publisher, s.Scheme, s.EventTypes = postback.Operator, postback.OperatorScheme, []string{"endpoint.*", "conversion.*"}
 		}, "event_types[1]", invalid},
-		{"negative timeout", func(s *postback.EndpointSpec) { s.Timeout = -time.Second }, "timeout", invalid},
-		{"timeout that nothing can meet", func(s *postback.EndpointSpec) { s.Timeout = time.Microsecond }, "timeout", invalid},
-		{"long timeout", func(s *postback.EndpointSpec) { s.Timeout = postback.MaxTimeout + 1 }, "timeout", invalid},
+		{"negative timeout", func(s *postback.EndpointSpec) { s.Timeout = postback.Duration(-time.Second) }, "timeout", invalid},
+		{"timeout that nothing can meet", func(s *postback.EndpointSpec) { s.Timeout = postback.Duration(time.Microsecond) }, "timeout", invalid},
+		{"long timeout", func(s *postback.EndpointSpec) { s.Timeout = postback.Duration(postback.MaxTimeout + 1) }, "timeout", invalid},
 		{"line break in a header", func(s *postback.EndpointSpec) {
 			s.Headers = map[string]string{"X-Key": "a\r\nHost: b"}
 		}, "headers.X-Key", egress.CodeInvalidHeader},
@@ -65,10 +65,10 @@ func TestCreateRefuses(t *testing.T) {
 			s.Headers = map[string]string{"X-Key": "a", "x-key": "b"}
 		}, "headers.x-key", egress.CodeInvalidHeader},
 		{"retry that never ends", func(s *postback.EndpointSpec) {
-			s.Retry = &postback.RetryPolicy{Initial: second}
+			s.Retry = postback.RetryPolicy{Initial: second}
 		}, "retry.max_attempts", invalid},
 		{"retry after no time", func(s *postback.EndpointSpec) {
-			s.Retry = &postback.RetryPolicy{Schedule: []postback.Duration{second, 0}}
+			s.Retry = postback.RetryPolicy{Schedule: []postback.Duration{second, 0}}
 		}, "retry.schedule[1]", postback.CodeInvalidDuration},
 		{"as many at once as nobody has", func(s *postback.EndpointSpec) { s.MaxInFlight = postback.MaxInFlight + 1 }, "max_in_flight", invalid},
 		{"no rate", func(s *postback.EndpointSpec) { s.RateLimit = &postback.RateLimit{Burst: 5} }, "rate_limit.per_second", invalid},
@@ -119,14 +119,14 @@ func TestUpdateRefuses(t *testing.T) {
 		field string
 		code  postback.Code
 	}{
-		{"private address", postback.EndpointPatch{URL: new("https://192.168.1.1/")}, "url", egress.CodeDenied},
-		{"foreign method", postback.EndpointPatch{Method: new("PUT")}, "method", signer.CodeMethodNotAllowed},
-		{"pattern", postback.EndpointPatch{EventTypes: &[]string{"nothing"}}, "event_types[0]", postback.CodeInvalid},
-		{"timeout", postback.EndpointPatch{Timeout: new(time.Hour)}, "timeout", postback.CodeInvalid},
-		{"a macro that there is not", postback.EndpointPatch{AllowEmpty: &[]string{"UID"}}, "allow_empty[0]", signer.CodeMacroUnknown},
-		{"headers", postback.EndpointPatch{Headers: &map[string]string{"": "a"}}, "headers.", egress.CodeInvalidHeader},
-		{"rate limit", postback.EndpointPatch{RateLimit: new(&postback.RateLimit{PerSecond: -1})}, "rate_limit.per_second", postback.CodeInvalid},
-		{"retry", postback.EndpointPatch{Retry: &postback.RetryPolicy{MaxAttempts: -1}}, "retry.max_attempts", postback.CodeInvalid},
+		{"private address", postback.EndpointPatch{"url": "https://192.168.1.1/"}, "url", egress.CodeDenied},
+		{"foreign method", postback.EndpointPatch{"method": "PUT"}, "method", signer.CodeMethodNotAllowed},
+		{"pattern", postback.EndpointPatch{"event_types": []string{"nothing"}}, "event_types[0]", postback.CodeInvalid},
+		{"timeout", postback.EndpointPatch{"timeout": postback.Duration(time.Hour)}, "timeout", postback.CodeInvalidDuration},
+		{"a macro that there is not", postback.EndpointPatch{"allow_empty": []string{"UID"}}, "allow_empty[0]", signer.CodeMacroUnknown},
+		{"headers", postback.EndpointPatch{"headers": map[string]string{"": "a"}}, "headers.", egress.CodeInvalidHeader},
+		{"rate limit", postback.EndpointPatch{"rate_limit": postback.RateLimit{PerSecond: -1}}, "rate_limit.per_second", postback.CodeInvalid},
+		{"retry", postback.EndpointPatch{"retry": postback.RetryPolicy{MaxAttempts: -1}}, "retry.max_attempts", postback.CodeInvalid},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

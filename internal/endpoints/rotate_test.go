@@ -104,7 +104,7 @@ func TestAnEmptyScheduleIsKept(t *testing.T) {
 	t.Parallel()
 	parts := testkit.NewParts(t)
 	wanted := spec()
-	wanted.Retry = &postback.RetryPolicy{Schedule: []postback.Duration{}}
+	wanted.Retry = postback.RetryPolicy{Schedule: []postback.Duration{}}
 	endpoint := parts.Create(t, wanted)
 	for name, policy := range map[string]postback.RetryPolicy{
 		"created": endpoint.Retry, "stored": stored(t, parts, endpoint.ID).Retry, "known": known(t, parts, endpoint.ID).Retry,

@@ -84,8 +84,8 @@ func setup(t *testing.T) *bench {
 	parts := testkit.NewParts(t)
 	b := &bench{Parts: parts, ledger: &ledger{Ledger: parts.Ledger}, intake: &intake{Parts: parts}}
 	b.ledger.forgets.Store(true)
-	b.endpoint = parts.Create(t, postback.EndpointSpec{URL: "https://publisher.example.com:8443/postback?user=[%UID%]", Scheme: "bitlabs"})
-	b.operator = parts.Create(t, postback.EndpointSpec{Publisher: postback.Operator, URL: "https://ops.example.com/hook", Scheme: postback.OperatorScheme})
+	b.endpoint = parts.Create(t, postback.EndpointSpec{Scheme: "bitlabs", EndpointSettings: postback.EndpointSettings{URL: "https://publisher.example.com:8443/postback?user=[%UID%]"}})
+	b.operator = parts.Create(t, postback.EndpointSpec{Publisher: postback.Operator, Scheme: postback.OperatorScheme, EndpointSettings: postback.EndpointSettings{URL: "https://ops.example.com/hook"}})
 	return b
 }
 

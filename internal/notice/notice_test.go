@@ -52,7 +52,7 @@ func TestALookTellsAll(t *testing.T) {
 	b := setup(t)
 	const endpoints = 120
 	for i := range endpoints {
-		one := b.Create(t, postback.EndpointSpec{URL: fmt.Sprintf("https://publisher.example.com/%d", i), Scheme: "besitos"})
+		one := b.Create(t, postback.EndpointSpec{Scheme: "besitos", EndpointSettings: postback.EndpointSettings{URL: fmt.Sprintf("https://publisher.example.com/%d", i)}})
 		b.fail(t, one.ID)
 	}
 	look(t, b.process(t), storetest.Noon())
@@ -76,7 +76,7 @@ func TestAKillBeforeItIsForgottenTellsNothingTwice(t *testing.T) {
 	}
 	// Meanwhile the endpoint has moved.
 	moved := "https://elsewhere.example.com/postback"
-	if _, _, err := b.Endpoints.Update(t.Context(), b.endpoint.ID, postback.EndpointPatch{URL: &moved}); err != nil {
+	if _, _, err := b.Endpoints.Update(t.Context(), b.endpoint.ID, postback.EndpointPatch{"url": moved}); err != nil {
 		t.Fatal(err)
 	}
 	b.ledger.forgets.Store(true)
@@ -186,7 +186,7 @@ func TestAnOperatorsEndpointIsNotToldOfItself(t *testing.T) {
 func TestDeadLettersAreToldTogether(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	other := b.Create(t, postback.EndpointSpec{URL: "https://publisher.example.com/other", Scheme: "besitos"})
+	other := b.Create(t, postback.EndpointSpec{Scheme: "besitos", EndpointSettings: postback.EndpointSettings{URL: "https://publisher.example.com/other"}})
 	notifier := b.process(t)
 	begin := storetest.Noon().Truncate(time.Minute)
 	for i := range 30 {

@@ -30,7 +30,7 @@ func TestMetrics(t *testing.T) {
 	}
 	expect("waybill.endpoints", map[string]int64{"enabled": 2, "paused": 0, "disabled": 0, "circuit_open": 0})
 
-	spec := postback.EndpointSpec{URL: "https://publisher.example.com/more", Scheme: "besitos"}
+	spec := postback.EndpointSpec{Scheme: "besitos", EndpointSettings: postback.EndpointSettings{URL: "https://publisher.example.com/more"}}
 	paused, disabled, deleted := b.Create(t, spec), b.Create(t, spec), b.Create(t, spec)
 	if _, err := b.Endpoints.Pause(t.Context(), paused.ID); err != nil {
 		t.Fatal(err)

@@ -140,7 +140,7 @@ func (r *Registry) LongestTimeout() time.Duration {
 	var longest time.Duration
 	for _, endpoint := range r.byID {
 		if endpoint.State != postback.EndpointDeleted {
-			longest = max(longest, endpoint.Timeout)
+			longest = max(longest, time.Duration(endpoint.Timeout))
 		}
 	}
 	return longest

@@ -43,7 +43,7 @@ func (c *changes) save(endpoint postback.Endpoint) {
 }
 
 func endpoint(id string, state postback.EndpointState, types ...string) postback.Endpoint {
-	return postback.Endpoint{ID: id, Publisher: "pub_1", State: state, EventTypes: types}
+	return postback.Endpoint{ID: id, Publisher: "pub_1", State: state, EndpointSettings: postback.EndpointSettings{EventTypes: types}}
 }
 
 func matching(r *registry.Registry, publisher, eventType string) []string {
@@ -124,7 +124,7 @@ func TestLongestTimeout(t *testing.T) {
 	ledger := &changes{}
 	for id, timeout := range map[string]time.Duration{"ep_1": 15 * time.Second, "ep_2": 40 * time.Second, "ep_gone": time.Minute} {
 		one := endpoint(id, postback.EndpointEnabled)
-		if one.Timeout = timeout; id == "ep_gone" {
+		if one.Timeout = postback.Duration(timeout); id == "ep_gone" {
 			one.State = postback.EndpointDeleted
 		}
 		ledger.save(one)

@@ -39,7 +39,7 @@ func TestOrderKey(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			endpoint := postback.Endpoint{OrderBy: tt.orderBy}
+			endpoint := postback.Endpoint{EndpointSettings: postback.EndpointSettings{OrderBy: tt.orderBy}}
 			got := schemes.Rules{}.OrderKey(endpoint, postback.Event{Data: []byte(tt.data)})
 			if got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
@@ -51,7 +51,7 @@ func TestOrderKey(t *testing.T) {
 func TestLongOrderKeysDoNotCollide(t *testing.T) {
 	t.Parallel()
 	key := func(value string) string {
-		return schemes.Rules{}.OrderKey(postback.Endpoint{OrderBy: "tx"}, postback.Event{Data: fmt.Appendf(nil, `{"tx":%q}`, value)})
+		return schemes.Rules{}.OrderKey(postback.Endpoint{EndpointSettings: postback.EndpointSettings{OrderBy: "tx"}}, postback.Event{Data: fmt.Appendf(nil, `{"tx":%q}`, value)})
 	}
 	long := strings.Repeat("x", 500)
 	seen := map[string]string{}
@@ -71,7 +71,7 @@ func TestRulesOfAScheme(t *testing.T) {
 		t.Fatal(err)
 	}
 	rules := schemes.Rules{Schemes: catalogue}
-	endpoint := postback.Endpoint{Scheme: "besitos", URL: "https://publisher.example.com/postback", Method: "GET"}
+	endpoint := postback.Endpoint{Scheme: "besitos", EndpointSettings: postback.EndpointSettings{URL: "https://publisher.example.com/postback", Method: "GET"}}
 	if err := rules.CheckEvent(endpoint, postback.Event{Data: []byte(`{"user_id":"u"}`)}); err != nil {
 		t.Errorf("flat data: %v", err)
 	}

@@ -192,7 +192,7 @@ func (w *world) planOperator(e *endpoint) {
 			url := fmt.Sprintf("https://receiver.example.com/%d", i)
 			w.in(at(url), "change "+url, alive(func(p *process) {
 				w.operate(p, "changes "+e.name, func(ctx context.Context) error {
-					_, _, err := p.endpoints.Update(ctx, e.id, postback.EndpointPatch{URL: &url})
+					_, _, err := p.endpoints.Update(ctx, e.id, postback.EndpointPatch{"url": url})
 					return err
 				})
 			}))

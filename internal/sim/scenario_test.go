@@ -228,11 +228,14 @@ func (s *scenario) drawFaults(r *rand.Rand) {
 // spec is how an endpoint is made.
 func (e *endpoint) spec() postback.EndpointSpec {
 	spec := postback.EndpointSpec{
-		Publisher: e.publisher, URL: "https://receiver.example.com/" + e.publisher, Scheme: "standard-webhooks", Timeout: timeout,
-		Retry: &postback.RetryPolicy{Schedule: []postback.Duration{
-			postback.Duration(500 * time.Millisecond), postback.Duration(time.Second), postback.Duration(3 * time.Second), postback.Duration(5 * time.Second),
-			postback.Duration(5 * time.Second),
-		}},
+		Publisher: e.publisher, Scheme: "standard-webhooks",
+		EndpointSettings: postback.EndpointSettings{
+			URL: "https://receiver.example.com/" + e.publisher, Timeout: postback.Duration(timeout),
+			Retry: postback.RetryPolicy{Schedule: []postback.Duration{
+				postback.Duration(500 * time.Millisecond), postback.Duration(time.Second), postback.Duration(3 * time.Second), postback.Duration(5 * time.Second),
+				postback.Duration(5 * time.Second),
+			}},
+		},
 	}
 	switch e.kind {
 	case limited:

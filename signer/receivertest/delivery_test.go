@@ -56,8 +56,11 @@ func setup(t *testing.T) *stage {
 	group.Wait()
 	for _, p := range s.publishers {
 		made, err := s.api.CreateEndpoint(t.Context(), client.EndpointSpec{
-			Publisher: p.scheme, URL: "http://" + p.host + p.path, Scheme: p.scheme, Secret: p.secret, AllowEmpty: []string{signer.AnyMacro},
-			Retry: &postback.RetryPolicy{Schedule: []postback.Duration{second, second, second}},
+			Publisher: p.scheme, Scheme: p.scheme, Secret: p.secret,
+			EndpointSettings: postback.EndpointSettings{
+				URL: "http://" + p.host + p.path, AllowEmpty: []string{signer.AnyMacro},
+				Retry: postback.RetryPolicy{Schedule: []postback.Duration{second, second, second}},
+			},
 		})
 		if err != nil {
 			t.Fatalf("%s: %v", p.name, err)

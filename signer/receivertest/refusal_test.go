@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/waybillhq/waybill/client"
+	"github.com/waybillhq/waybill/postback"
 )
 
 // What some receiver could not take is refused at the door, by the name of the
@@ -17,7 +18,7 @@ func TestTheAPIRefusesWhatReceiversCannotTake(t *testing.T) {
 	for scheme, path := range map[string]string{
 		"besitos": besitosPath, "bitlabs": "/x/[%OFFER_ID%]/[%TX%]?u=[%UID%]&v=[%UID%]", "simpleswap": bodyPath, "standard-webhooks": bodyPath,
 	} {
-		if _, err := api.CreateEndpoint(t.Context(), client.EndpointSpec{Publisher: scheme, URL: "http://127.0.2.1" + path, Scheme: scheme}); err != nil {
+		if _, err := api.CreateEndpoint(t.Context(), client.EndpointSpec{Publisher: scheme, Scheme: scheme, EndpointSettings: postback.EndpointSettings{URL: "http://127.0.2.1" + path}}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -13,13 +13,10 @@ import (
 
 const (
 	insertEndpoint = `INSERT INTO endpoints
-		(publisher, url, scheme, method, event_types, retry, timeout, headers, expect, max_in_flight, rate_limit, order_by, allow_empty, description,
-		 state, disabled_reason, disabled_at, created_at, updated_at, id, revision)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) ON CONFLICT (id) DO NOTHING`
-	updateEndpoint = `UPDATE endpoints SET publisher = $1, url = $2, scheme = $3, method = $4, event_types = $5, retry = $6,
-		timeout = $7, headers = $8, expect = $9, max_in_flight = $10, rate_limit = $11, order_by = $12, allow_empty = $13, description = $14,
-		state = $15, disabled_reason = $16, disabled_at = $17, created_at = $18, updated_at = $19, revision = $21
-		WHERE id = $20 AND revision = $22`
+		(publisher, scheme, settings, state, disabled_reason, disabled_at, created_at, updated_at, id, revision)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING`
+	updateEndpoint = `UPDATE endpoints SET publisher = $1, scheme = $2, settings = $3, state = $4, disabled_reason = $5, disabled_at = $6,
+		created_at = $7, updated_at = $8, revision = $10 WHERE id = $9 AND revision = $11`
 	countEndpoints = `SELECT count(*) FROM endpoints WHERE publisher = $1 AND state <> 'deleted'`
 	selectSecrets  = `SELECT endpoint_id, version, sealed, created_at, active_from, retired_at, last_used_at FROM endpoint_secrets
 		WHERE endpoint_id = ANY($1) ORDER BY endpoint_id, version DESC`
@@ -34,8 +31,8 @@ const (
 		WHERE s.endpoint_id = u.endpoint_id AND s.version = u.version AND (s.last_used_at IS NULL OR s.last_used_at < u.at)`
 )
 
-const selectEndpoints = `SELECT p.id, p.publisher, p.url, p.scheme, p.method, p.event_types, p.retry, p.timeout, p.headers,
-	p.expect, p.max_in_flight, p.rate_limit, p.order_by, p.allow_empty, p.description, p.state, p.disabled_reason, p.disabled_at, p.revision, p.created_at, p.updated_at, p.seq FROM endpoints p `
+const selectEndpoints = `SELECT p.id, p.publisher, p.scheme, p.settings, p.state, p.disabled_reason, p.disabled_at,
+	p.revision, p.created_at, p.updated_at, p.seq FROM endpoints p `
 
 // endpointRow is an endpoint with what orders it among others of the same time.
 type endpointRow struct {
@@ -45,17 +42,9 @@ type endpointRow struct {
 
 func endpointDest(r *endpointRow) []any {
 	return []any{
-		&r.ID, &r.Publisher, &r.URL, &r.Scheme, &r.Method,
-		store.JSON(&r.EventTypes),
-		store.JSON(&r.Retry),
-		&r.Timeout,
-		store.JSON(&r.Headers),
-		store.JSON(&r.Expect),
-		&r.MaxInFlight,
-		store.JSON(&r.RateLimit),
-		&r.OrderBy,
-		store.JSON(&r.AllowEmpty),
-		&r.Description, &r.State, &r.DisabledReason,
+		&r.ID, &r.Publisher, &r.Scheme,
+		store.JSON(&r.EndpointSettings),
+		&r.State, &r.DisabledReason,
 		store.At(&r.DisabledAt),
 		&r.Revision,
 		store.At(&r.CreatedAt),
@@ -147,36 +136,16 @@ func stateOf(ctx context.Context, tx pgx.Tx, id string) (postback.EndpointState,
 }
 
 // revisionPlace is where the new revision is among a statement's arguments.
-const revisionPlace = 20
+const revisionPlace = 9
 
 func endpointStatement(e postback.Endpoint) (string, []any, error) {
-	eventTypes, err := encode(e.EventTypes)
-	if err != nil {
-		return "", nil, err
-	}
-	retry, err := encode(e.Retry)
-	if err != nil {
-		return "", nil, err
-	}
-	headers, err := encode(e.Headers)
-	if err != nil {
-		return "", nil, err
-	}
-	expected, err := encode(e.Expect)
-	if err != nil {
-		return "", nil, err
-	}
-	rate, err := encode(e.RateLimit)
-	if err != nil {
-		return "", nil, err
-	}
-	allowEmpty, err := encode(e.AllowEmpty)
+	settings, err := encode(e.EndpointSettings)
 	if err != nil {
 		return "", nil, err
 	}
 	args := []any{
-		clean(e.Publisher), clean(e.URL), e.Scheme, e.Method, eventTypes, retry, int64(e.Timeout), headers, expected, e.MaxInFlight, rate, clean(e.OrderBy),
-		allowEmpty, clean(e.Description), string(e.State), clean(e.DisabledReason), moment(e.DisabledAt), moment(e.CreatedAt), moment(e.UpdatedAt), e.ID, nil,
+		clean(e.Publisher), e.Scheme, settings, string(e.State), clean(e.DisabledReason), moment(e.DisabledAt),
+		moment(e.CreatedAt), moment(e.UpdatedAt), e.ID, nil,
 	}
 	if e.Revision == 0 {
 		return insertEndpoint, args, nil

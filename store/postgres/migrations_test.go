@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -294,4 +295,57 @@ func TestMigrateLetsOldEndpointsSendEmptyMacros(t *testing.T) {
 			t.Errorf("%s may leave %q empty, %v", id, endpoint.AllowEmpty, err)
 		}
 	}
+}
+
+// TestMigrateKeepsSettings checks that what endpoints were given is theirs still
+// when it is one object, and that programs to which each setting is a column work
+// on beside this one.
+func TestMigrateKeepsSettings(t *testing.T) {
+	t.Parallel()
+	at := server.Database(t)
+	if err := postgres.MigrateTo(t.Context(), options(at), 84); err != nil {
+		t.Fatal(err)
+	}
+	server.Exec(t, at, storetest.OldEndpoint("ep_before", 1001, "now()"))
+	migrate(t, at)
+	server.Exec(t, at, storetest.OldEndpoint("ep_since", 1002, "now()"))
+	ledger := open(t, at)
+	want := storetest.Endpoint("ep_1").EndpointSettings
+	for _, id := range []string{"ep_before", "ep_since"} {
+		endpoint, err := ledger.Endpoint(t.Context(), id)
+		if err != nil || !reflect.DeepEqual(endpoint.EndpointSettings, want) {
+			t.Errorf("%s: got  %+v, %v\nwant %+v", id, endpoint.EndpointSettings, err, want)
+		}
+	}
+	if _, err := ledger.SaveEndpoint(t.Context(), storetest.Endpoint("ep_own")); err != nil {
+		t.Fatal(err)
+	}
+	const columns = `SELECT concat_ws(' ', url, method, event_types, retry, timeout, headers, expect, max_in_flight, rate_limit, order_by, allow_empty, description) FROM endpoints WHERE id = '%s'`
+	server.Exec(t, at, storetest.OldEndpoint("ep_old", 1003, "now()"))
+	if got, old := text(t, at, fmt.Sprintf(columns, "ep_own")), text(t, at, fmt.Sprintf(columns, "ep_old")); got != old {
+		t.Errorf("an older program sees %s\nand wrote %s", got, old)
+	}
+	server.Exec(t, at, `UPDATE endpoints SET settings = '{"timeout":"1m0.5s","later":[1]}' WHERE id = 'ep_own'`)
+	if got := text(t, at, `SELECT concat_ws(' ', timeout, event_types, expect) FROM endpoints WHERE id = 'ep_own'`); got != "60500000000 null null" {
+		t.Errorf("an older program sees %s", got)
+	}
+	server.Exec(t, at, `UPDATE endpoints SET state = 'paused' WHERE id = 'ep_own'`)
+	server.Exec(t, at, `UPDATE endpoints SET order_by = 'tx' WHERE id = 'ep_own'`)
+	if got := text(t, at, `SELECT concat_ws(' ', settings::json -> 'later', settings::json -> 'order_by', settings::json -> 'timeout') FROM endpoints WHERE id = 'ep_own'`); got != `[1] "tx" "60500000000ns"` {
+		t.Errorf("an older program left %s", got)
+	}
+}
+
+// text is the one value that a query finds.
+func text(t *testing.T, at, query string) (found string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+	if err := conn.QueryRow(t.Context(), query).Scan(&found); err != nil {
+		t.Fatal(err)
+	}
+	return found
 }

@@ -12,14 +12,11 @@ import (
 // because one connection writes.
 const (
 	insertEndpoint = `INSERT INTO endpoints
-		(publisher, url, scheme, method, event_types, retry, timeout, headers, expect, max_in_flight, rate_limit, order_by, allow_empty, description,
-		 state, disabled_reason, disabled_at, created_at, updated_at, id, revision)
-		SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(max(revision), 0) + 1 FROM endpoints WHERE true
+		(publisher, scheme, settings, state, disabled_reason, disabled_at, created_at, updated_at, id, revision)
+		SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(max(revision), 0) + 1 FROM endpoints WHERE true
 		ON CONFLICT (id) DO NOTHING`
-	updateEndpoint = `UPDATE endpoints SET publisher = ?, url = ?, scheme = ?, method = ?, event_types = ?, retry = ?,
-		timeout = ?, headers = ?, expect = ?, max_in_flight = ?, rate_limit = ?, order_by = ?, allow_empty = ?, description = ?, state = ?, disabled_reason = ?, disabled_at = ?, created_at = ?, updated_at = ?,
-		revision = (SELECT max(revision) + 1 FROM endpoints)
-		WHERE id = ? AND revision = ?`
+	updateEndpoint = `UPDATE endpoints SET publisher = ?, scheme = ?, settings = ?, state = ?, disabled_reason = ?, disabled_at = ?,
+		created_at = ?, updated_at = ?, revision = (SELECT max(revision) + 1 FROM endpoints) WHERE id = ? AND revision = ?`
 	countEndpoints = `SELECT count(*) FROM endpoints WHERE publisher = ? AND state <> 'deleted'`
 	selectSecrets  = `SELECT endpoint_id, version, sealed, created_at, active_from, retired_at, last_used_at FROM endpoint_secrets
 		WHERE endpoint_id IN (SELECT value FROM json_each(?)) ORDER BY endpoint_id, version DESC`
@@ -32,8 +29,8 @@ const (
 		WHERE endpoint_id = ?2 AND version = ?3 AND (last_used_at IS NULL OR last_used_at < ?1)`
 )
 
-const selectEndpoints = `SELECT p.id, p.publisher, p.url, p.scheme, p.method, p.event_types, p.retry, p.timeout, p.headers,
-	p.expect, p.max_in_flight, p.rate_limit, p.order_by, p.allow_empty, p.description, p.state, p.disabled_reason, p.disabled_at, p.revision, p.created_at, p.updated_at, p.seq FROM endpoints p `
+const selectEndpoints = `SELECT p.id, p.publisher, p.scheme, p.settings, p.state, p.disabled_reason, p.disabled_at,
+	p.revision, p.created_at, p.updated_at, p.seq FROM endpoints p `
 
 // endpointRow is an endpoint with what orders it among others of the same time.
 type endpointRow struct {
@@ -43,17 +40,9 @@ type endpointRow struct {
 
 func endpointDest(r *endpointRow) []any {
 	return []any{
-		&r.ID, &r.Publisher, &r.URL, &r.Scheme, &r.Method,
-		store.JSON(&r.EventTypes),
-		store.JSON(&r.Retry),
-		&r.Timeout,
-		store.JSON(&r.Headers),
-		store.JSON(&r.Expect),
-		&r.MaxInFlight,
-		store.JSON(&r.RateLimit),
-		&r.OrderBy,
-		store.JSON(&r.AllowEmpty),
-		&r.Description, &r.State, &r.DisabledReason,
+		&r.ID, &r.Publisher, &r.Scheme,
+		store.JSON(&r.EndpointSettings),
+		&r.State, &r.DisabledReason,
 		store.At(&r.DisabledAt),
 		&r.Revision,
 		store.At(&r.CreatedAt),
@@ -137,33 +126,13 @@ func stateOf(ctx context.Context, db *session, id string) (postback.EndpointStat
 }
 
 func endpointStatement(e postback.Endpoint) (string, []any, error) {
-	eventTypes, err := encode(e.EventTypes)
-	if err != nil {
-		return "", nil, err
-	}
-	retry, err := encode(e.Retry)
-	if err != nil {
-		return "", nil, err
-	}
-	headers, err := encode(e.Headers)
-	if err != nil {
-		return "", nil, err
-	}
-	expected, err := encode(e.Expect)
-	if err != nil {
-		return "", nil, err
-	}
-	rate, err := encode(e.RateLimit)
-	if err != nil {
-		return "", nil, err
-	}
-	allowEmpty, err := encode(e.AllowEmpty)
+	settings, err := encode(e.EndpointSettings)
 	if err != nil {
 		return "", nil, err
 	}
 	args := []any{
-		e.Publisher, e.URL, e.Scheme, e.Method, eventTypes, retry, int64(e.Timeout), headers, expected, e.MaxInFlight, rate, e.OrderBy, allowEmpty,
-		e.Description, string(e.State), e.DisabledReason, micros(e.DisabledAt), micros(e.CreatedAt), micros(e.UpdatedAt), e.ID,
+		e.Publisher, e.Scheme, settings, string(e.State), e.DisabledReason, micros(e.DisabledAt),
+		micros(e.CreatedAt), micros(e.UpdatedAt), e.ID,
 	}
 	if e.Revision == 0 {
 		return insertEndpoint, args, nil

@@ -3,10 +3,33 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"io/fs"
+	"net/url"
 	"time"
+
+	"github.com/pressly/goose/v3"
 
 	"github.com/waybillhq/waybill/postback"
 )
+
+// MigrateTo makes a ledger as a program left it that knew migrations up to a version.
+func MigrateTo(ctx context.Context, path string, version int64) error {
+	db, err := openPool(path, 1, url.Values{})
+	if err != nil {
+		return err
+	}
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return err
+	}
+	_, err = provider.UpTo(ctx, version)
+	return errors.Join(err, db.Close())
+}
 
 // Panic panics inside a write.
 func Panic(ctx context.Context, l *Ledger, reason string) error {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -245,11 +246,28 @@ func TestOpenModes(t *testing.T) {
 func TestOldEndpointsSendEmptyMacros(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "waybill.db")
-	ledger := open(t, path)
+	if err := sqlite.MigrateTo(t.Context(), path, 51); err != nil {
+		t.Fatal(err)
+	}
 	edit(t, path, `INSERT INTO endpoints (id, publisher, url, scheme, method, event_types, retry, timeout, headers, description, state, revision, created_at, updated_at)
 		VALUES ('ep_before', 'pub_1', '', 'bitlabs', 'GET', 'null', '{}', 1, 'null', '', 'enabled', 1, 1, 1)`)
-	endpoint, err := ledger.Endpoint(t.Context(), "ep_before")
+	endpoint, err := open(t, path).Endpoint(t.Context(), "ep_before")
 	if err != nil || !slices.Equal(endpoint.AllowEmpty, []string{"*"}) {
 		t.Errorf("it may leave %q empty, %v", endpoint.AllowEmpty, err)
+	}
+}
+
+// TestMigrateKeepsSettings checks that what endpoints were given is theirs still
+// when it is one object.
+func TestMigrateKeepsSettings(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "waybill.db")
+	if err := sqlite.MigrateTo(t.Context(), path, 84); err != nil {
+		t.Fatal(err)
+	}
+	edit(t, path, storetest.OldEndpoint("ep_1", 7, "1"))
+	endpoint, err := open(t, path).Endpoint(t.Context(), "ep_1")
+	if want := storetest.Endpoint("ep_1").EndpointSettings; err != nil || !reflect.DeepEqual(endpoint.EndpointSettings, want) {
+		t.Errorf("got  %+v, %v\nwant %+v", endpoint.EndpointSettings, err, want)
 	}
 }

@@ -67,20 +67,35 @@ func Acceptance(event postback.Event, endpointIDs ...string) postback.Acceptance
 // Endpoint builds a new endpoint of publisher "pub_1" with two secrets.
 func Endpoint(id string) postback.Endpoint {
 	return postback.Endpoint{
-		ID: id, Publisher: "pub_1", URL: "https://receiver.example.com/postback?id={id}", Scheme: "waybill", Method: "POST",
-		EventTypes:  []string{"conversion.*"},
-		Retry:       postback.RetryPolicy{Schedule: []postback.Duration{postback.Duration(time.Second)}, MaxAge: postback.Duration(time.Hour), On: []string{"5xx", "timeout"}, StopOn: []int{403}},
-		Timeout:     5 * time.Second,
-		Headers:     map[string]string{"X-Source": "waybill"},
-		Expect:      &postback.Expect{JSONPath: "status", Equals: `"ok"`, Duplicate: postback.Texts{"DUP", "AGAIN"}},
-		MaxInFlight: 4, RateLimit: &postback.RateLimit{PerSecond: 2.5, Burst: 10}, OrderBy: "tx", AllowEmpty: []string{"REASON", "REF"},
-		Description: "the first one", State: postback.EndpointEnabled,
+		ID: id, Publisher: "pub_1", Scheme: "waybill",
+		State: postback.EndpointEnabled,
 		Secrets: []postback.SealedSecret{
 			{Version: 2, Sealed: []byte{2, 0, 255}, CreatedAt: Noon()},
 			{Version: 1, Sealed: []byte{1, 0, 255}, CreatedAt: After(-time.Hour), ActiveFrom: After(-time.Minute), RetiredAt: Noon()},
 		},
 		CreatedAt: Noon(), UpdatedAt: Noon(),
+		EndpointSettings: postback.EndpointSettings{
+			URL: "https://receiver.example.com/postback?id={id}", Method: "POST",
+			EventTypes:  []string{"conversion.*"},
+			Retry:       postback.RetryPolicy{Schedule: []postback.Duration{postback.Duration(time.Second)}, MaxAge: postback.Duration(time.Hour), On: []string{"5xx", "timeout"}, StopOn: []int{403}},
+			Timeout:     postback.Duration(5 * time.Second),
+			Headers:     map[string]string{"X-Source": "waybill"},
+			Expect:      &postback.Expect{JSONPath: "status", Equals: `"ok"`, Duplicate: postback.Texts{"DUP", "AGAIN"}},
+			MaxInFlight: 4, RateLimit: &postback.RateLimit{PerSecond: 2.5, Burst: 10}, OrderBy: "tx", AllowEmpty: []string{"REASON", "REF"},
+			Description: "the first one",
+		},
 	}
+}
+
+// OldEndpoint is the statement that writes Endpoint(id) as programs did to which
+// each of its settings was a column. The time is as the ledger spells it.
+func OldEndpoint(id string, revision int, at string) string {
+	return fmt.Sprintf(`INSERT INTO endpoints (id, publisher, url, scheme, method, event_types, retry, timeout, headers, expect, max_in_flight,
+		rate_limit, order_by, allow_empty, description, state, disabled_reason, revision, created_at, updated_at)
+		VALUES ('%s', 'pub_1', 'https://receiver.example.com/postback?id={id}', 'waybill', 'POST', '["conversion.*"]',
+		'{"schedule":["1s"],"max_age":"1h0m0s","on":["5xx","timeout"],"stop_on":[403]}', 5000000000, '{"X-Source":"waybill"}',
+		'{"json_path":"status","equals":"ok","duplicate":["DUP","AGAIN"]}', 4, '{"per_second":2.5,"burst":10}', 'tx', '["REASON","REF"]',
+		'the first one', 'enabled', '', %d, %[3]s, %[3]s)`, id, revision, at)
 }
 
 // Attempt builds an attempt that ref names, answered with a status code; 0 is

@@ -55,9 +55,10 @@ func endpointReplaces(k kit) {
 	k.save(Endpoint("ep_2"))
 	first := k.save(Endpoint("ep_1"))
 	want := postback.Endpoint{
-		ID: "ep_1", Publisher: "pub_2", URL: "https://other.example.com/", Scheme: "besitos", Method: "GET",
+		ID: "ep_1", Publisher: "pub_2", Scheme: "besitos",
 		State: postback.EndpointDeleted, Revision: first.Revision, CreatedAt: Noon(), UpdatedAt: After(time.Hour),
-		Secrets: []postback.SealedSecret{{Version: 3, Sealed: []byte("x"), CreatedAt: After(time.Hour)}},
+		Secrets:          []postback.SealedSecret{{Version: 3, Sealed: []byte("x"), CreatedAt: After(time.Hour)}},
+		EndpointSettings: postback.EndpointSettings{URL: "https://other.example.com/", Method: "GET"},
 	}
 	saved := k.save(want)
 	if saved.Revision <= first.Revision {

@@ -10,25 +10,21 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-// paceFlags spell how fast an endpoint is sent to, and in what order.
-type paceFlags struct {
-	inFlight int
-	rate     float64
-	burst    int
-	orderBy  string
+// rateFlags spell how often an endpoint is sent to.
+type rateFlags struct {
+	rate  float64
+	burst int
 }
 
-func (f *paceFlags) add(cmd *cobra.Command) {
+func (f *rateFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.IntVar(&f.inFlight, "max-in-flight", 0, "`COUNT` of attempts at once in each process (default: the server's --max-in-flight)")
 	flags.Float64Var(&f.rate, "rate-limit", 0, "attempts per `SECOND`, by all processes together, such as 20 or 0.5; 0: no limit")
 	flags.IntVar(&f.burst, "rate-burst", 0, "with --rate-limit: `COUNT` that may go at once (default: what comes in a second, or the endpoint's own)")
-	flags.StringVar(&f.orderBy, "order-by", "", "`FIELD` of the events' data, such as tx: deliveries with the same value go one after another")
 }
 
 // limit is the limit that was asked for: nil when no flag was given, and a
 // pointer to nil when it is to be removed.
-func (f *paceFlags) limit(cmd *cobra.Command) (**postback.RateLimit, error) {
+func (f *rateFlags) limit(cmd *cobra.Command) (**postback.RateLimit, error) {
 	if err := refuseZero(cmd, "rate-burst"); err != nil {
 		return nil, err
 	}
@@ -46,35 +42,18 @@ func (f *paceFlags) limit(cmd *cobra.Command) (**postback.RateLimit, error) {
 	}
 }
 
-func (f *paceFlags) fill(cmd *cobra.Command, spec *client.EndpointSpec) error {
-	spec.MaxInFlight, spec.OrderBy = f.inFlight, f.orderBy
+// over is the limit that follows the one of an endpoint: another rate keeps a burst
+// of its own.
+func (f *rateFlags) over(cmd *cobra.Command, current func() (postback.EndpointSettings, error)) (**postback.RateLimit, error) {
 	limit, err := f.limit(cmd)
-	if limit != nil {
-		spec.RateLimit = *limit
-	}
-	return err
-}
-
-func (f *paceFlags) patch(cmd *cobra.Command, patch *client.EndpointPatch, current func() (client.Endpoint, error)) error {
-	if cmd.Flags().Changed("max-in-flight") {
-		patch.MaxInFlight = &f.inFlight
-	}
-	if cmd.Flags().Changed("order-by") {
-		patch.OrderBy = &f.orderBy
-	}
-	limit, err := f.limit(cmd)
-	if err != nil || limit == nil {
-		return err
-	}
-	patch.RateLimit = limit
-	if *limit == nil || cmd.Flags().Changed("rate-burst") {
-		return nil
+	if err != nil || limit == nil || *limit == nil || cmd.Flags().Changed("rate-burst") {
+		return limit, err
 	}
 	before, err := current()
 	if err == nil && before.RateLimit != nil && before.RateLimit.HasOwnBurst() {
 		(*limit).Burst = before.RateLimit.Burst
 	}
-	return err
+	return limit, err
 }
 
 // paceLine says what bounds how fast an endpoint is sent to; empty for nothing
