@@ -82,8 +82,8 @@ func (written[T]) clearedByNull() []string {
 	return nil
 }
 
-// patch reads the settings that a body names.
-func (w written[T]) patch() (postback.EndpointPatch, postback.EndpointSettings, error) {
+// patch reads the settings that a body names, if the caller may give them.
+func (w written[T]) patch(ctx context.Context) (postback.EndpointPatch, postback.EndpointSettings, error) {
 	patch := postback.EndpointPatch{}
 	for _, setting := range postback.SettingsOfEndpoint() {
 		if value, found := w.members[setting.Name]; found {
@@ -95,6 +95,9 @@ func (w written[T]) patch() (postback.EndpointPatch, postback.EndpointSettings, 
 		return nil, given, err //nolint:wrapcheck // it names the field
 	}
 	if err := checkHeaders(given.Headers); err != nil {
+		return nil, given, err
+	}
+	if err := checkGiver(ctx, given); err != nil {
 		return nil, given, err
 	}
 	return patch, given, postback.CheckText("description", given.Description) //nolint:wrapcheck // it names the field
@@ -116,10 +119,20 @@ func specOf(ctx context.Context, body written[endpointBody]) (postback.EndpointS
 	if publisher, err = postback.RequireName("publisher", &publisher); err != nil {
 		return none, fmt.Errorf("check publisher: %w", err)
 	}
-	_, settings, err := body.patch()
+	_, settings, err := body.patch(ctx)
 	return postback.EndpointSpec{
 		Publisher: publisher, Scheme: body.text("scheme"), Secret: postback.NewSecret(body.text("secret")), EndpointSettings: settings,
 	}, err
+}
+
+// checkGiver refuses what only an admin may give an endpoint.
+func checkGiver(ctx context.Context, given postback.EndpointSettings) error {
+	role := recordOf(ctx).caller.Role
+	if role == postback.RoleAdmin || !given.WidensSuccess() {
+		return nil
+	}
+	return postback.Invalid("success_statuses", postback.CodeForbidden,
+		"a key with the role %s may not have other answers than 200 count as success; leave the field out, or ask an admin", role)
 }
 
 // checkHeaders refuses a mask that was read and is written back: it would

@@ -133,7 +133,7 @@ func (s *server) updateEndpoint(ctx context.Context, input *updateEndpointInput)
 	if _, err := s.ownEndpoint(ctx, input.ID); err != nil {
 		return nil, err
 	}
-	patch, _, err := input.Body.patch()
+	patch, _, err := input.Body.patch(ctx)
 	if err != nil {
 		return nil, err
 	}

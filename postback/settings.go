@@ -1,7 +1,10 @@
 package postback
 
 import (
+	"net/http"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -32,6 +35,33 @@ type EndpointSettings struct {
 	OrderBy     string            `json:"order_by,omitempty" maxLength:"200" example:"tx" doc:"A field of the events' data: deliveries with the same value go one after another. Left out: all at once" change:"null: none"`
 	AllowEmpty  []string          `json:"allow_empty,omitempty" maxItems:"100" nullable:"false" example:"[\"REF\"]" doc:"Macros of the URL that may be sent without a value, by their names; * means all. An event that leaves another one without a value is not sent there" change:"All of them; null: no macro" shown:"Macros of the URL that may be sent without a value; * means all"`
 	Description string            `json:"description,omitempty" maxLength:"1000" change:"null: none"`
+	// SuccessStatuses are the answers that count as success; none: 200 alone.
+	SuccessStatuses []int `json:"success_statuses,omitempty" nullable:"false" example:"[200,204]" doc:"Statuses from 200 to 299 that are success, where the scheme lets receivers choose; only an admin's key gives others than 200. Left out: [200]" change:"All of them; null: [200]" shown:"Statuses that are success. Left out: [200]"`
+}
+
+// Successes are the statuses that count as success.
+func (s EndpointSettings) Successes() []int {
+	if len(s.SuccessStatuses) == 0 {
+		return []int{http.StatusOK}
+	}
+	return s.SuccessStatuses
+}
+
+// IsSuccess reports whether an answer's status counts as success.
+func (s EndpointSettings) IsSuccess(status int) bool { return slices.Contains(s.Successes(), status) }
+
+// SuccessText is the statuses in words: "200", or "200 or 204".
+func (s EndpointSettings) SuccessText() string {
+	words := make([]string, 0, len(s.Successes()))
+	for _, status := range s.Successes() {
+		words = append(words, strconv.Itoa(status))
+	}
+	return strings.Join(words, " or ")
+}
+
+// WidensSuccess reports whether other answers than 200 were chosen.
+func (s EndpointSettings) WidensSuccess() bool {
+	return !slices.Equal(s.Successes(), []int{http.StatusOK})
 }
 
 // Setting is one of the settings of an endpoint, as it is described.

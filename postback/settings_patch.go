@@ -145,6 +145,10 @@ func checkWritten(name string, text []byte, given any) error {
 		if (*given).Burst == 0 && written("burst") {
 			return Invalid("rate_limit.burst", CodeInvalid, "is 0: give more, or leave the field out for what comes in a second")
 		}
+	case *[]int:
+		if len(*given) == 0 {
+			return Invalid(name, CodeInvalid, "is empty: give at least one status, or leave the field out for 200 alone")
+		}
 	case *Duration:
 		if *given <= 0 || time.Duration(*given) > MaxTimeout {
 			return Invalid(name, CodeInvalidDuration, "must be more than 0 and at most %s", MaxTimeout)

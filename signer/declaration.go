@@ -39,6 +39,10 @@ type Declaration struct {
 	Place     Place  `json:"place"`            // where the signature goes
 	Tolerance string `json:"tolerance,omitempty"`
 
+	// ReceiverChoosesSuccess says that the convention lets each receiver choose which
+	// 2xx it answers. Default: 200 alone is success, as networks promise.
+	ReceiverChoosesSuccess bool `json:"receiver_chooses_success,omitempty"`
+
 	Secret   Secret         `json:"secret,omitzero"`
 	Retry    []string       `json:"retry,omitempty"`   // the delays between attempts that the network promises, such as 30s
 	Backoff  *Backoff       `json:"backoff,omitempty"` // in place of Retry, for a network that promises attempts and no delays

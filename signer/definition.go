@@ -46,6 +46,10 @@ func (d *Definition) Methods() []string { return slices.Clone(d.about.Methods) }
 // conversion.completed.
 func (d *Definition) EventType() string { return or(d.about.EventType, usualEventType) }
 
+// ReceiverChoosesSuccess says whether an endpoint may have other answers of the
+// class 2xx than 200 count as success.
+func (d *Definition) ReceiverChoosesSuccess() bool { return d.about.ReceiverChoosesSuccess }
+
 // AllowsOverlap says whether a request has room for a signature with every
 // active secret, so that a rotation need not be a cutover.
 func (d *Definition) AllowsOverlap() bool { return d.overlap }

@@ -62,6 +62,8 @@ func defineStandardWebhooks() *Definition {
 			Key:         Key{Encoding: keyBase64, Prefix: secretPrefix},
 			Output:      outputBase64,
 			Place:       Place{In: placeHeader, Name: headerSignature, Template: "v1,{sig}", Overlap: " v1,{sig}"},
+
+			ReceiverChoosesSuccess: true,
 		},
 		secret: form,
 		check: func(secret string) error {

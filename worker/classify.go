@@ -48,18 +48,19 @@ func (s *classifyStage) answer(d *delivery) {
 	d.verdict = s.egress.blame(d, v)
 }
 
-// classify judges what came back from an endpoint. Only 200 is success, and of
-// those only the ones whose body is as expected; nil expects nothing.
+// classify judges what came back from an endpoint. Only 200 is success, or the
+// statuses that the endpoint has instead, and of those only the answers whose body
+// is as expected; nil expects nothing.
 func classify(endpoint postback.Endpoint, expected *expect.Check, result egress.Result) verdict {
 	switch {
 	case result.Failure != nil:
 		return classifyFailure(endpoint.Retry, *result.Failure)
-	case result.StatusCode == http.StatusOK && expected != nil:
+	case endpoint.IsSuccess(result.StatusCode) && expected != nil:
 		return classifyBody(endpoint.Retry, expected, result)
-	case result.StatusCode == http.StatusOK:
+	case endpoint.IsSuccess(result.StatusCode):
 		return verdict{outcome: postback.OutcomeSucceeded, next: done}
 	default:
-		return classifyStatus(endpoint.Retry, result)
+		return classifyStatus(endpoint, result)
 	}
 }
 
@@ -110,12 +111,13 @@ func classesOf(code string) []string {
 	}
 }
 
-func classifyStatus(policy postback.RetryPolicy, result egress.Result) verdict {
+func classifyStatus(endpoint postback.Endpoint, result egress.Result) verdict {
+	policy := endpoint.Retry
 	v := verdict{
 		outcome: postback.OutcomeFailed, next: tryAgain, retryAfter: result.Header.Get("Retry-After"),
 		failure: &postback.AttemptError{
 			Code:    "status_not_200",
-			Message: fmt.Sprintf("the endpoint answered %d; only 200 is success", result.StatusCode),
+			Message: fmt.Sprintf("the endpoint answered %d; only %s is success", result.StatusCode, endpoint.SuccessText()),
 		},
 	}
 	switch {
@@ -153,7 +155,7 @@ func classifyBody(policy postback.RetryPolicy, expected *expect.Check, result eg
 
 // unexpected says what is wrong with a body, and what may have made it so.
 func unexpected(expected *expect.Check, result egress.Result) string {
-	message := fmt.Sprintf("the endpoint answered 200, but its body is not %s", expected)
+	message := fmt.Sprintf("the endpoint answered %d, but its body is not %s", result.StatusCode, expected)
 	if result.Truncated {
 		message += fmt.Sprintf("; only its first %d bytes were read", len(result.Body))
 	}

@@ -128,3 +128,36 @@ func BenchmarkClassify(b *testing.B) {
 		})
 	}
 }
+
+// An endpoint whose success was widened takes what it chose alone, and its body is
+// looked at as that of a 200; an example is judged by the same rule.
+func TestAnEndpointsOwnStatusesAreSuccess(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	endpoint := b.exchange(t, func(s *postback.EndpointSpec) {
+		s.Scheme, s.SuccessStatuses = "standard-webhooks", []int{200, 202}
+		s.Expect = &postback.Expect{Contains: "OK"}
+	})
+	for _, tt := range []struct {
+		answer http.HandlerFunc
+		state  postback.State
+		code   string
+		says   string
+	}{
+		{body(200, "OK"), postback.Succeeded, "", ""},
+		{body(202, "OK"), postback.Succeeded, "", ""},
+		{body(202, "later"), postback.Retrying, "unexpected_body", "answered 202, but its body"},
+		{body(201, "OK"), postback.Retrying, "status_not_200", "answered 201; only 200 or 202 is success"},
+	} {
+		b.receiver.Answer(tt.answer)
+		delivery, attempts := b.once(t, endpoint.ID)
+		expectState(t, delivery, tt.state, "", 1)
+		if delivery.LastError != tt.code || tt.says != "" && !strings.Contains(attempts[0].Error.Message, tt.says) {
+			t.Errorf("got %q, %+v", delivery.LastError, attempts[0].Error)
+		}
+		_, example, err := b.worker.Example(t.Context(), endpoint.ID, "")
+		if succeeded := example.Outcome == postback.OutcomeSucceeded; err != nil || succeeded != (tt.code == "") {
+			t.Errorf("an example: %+v, %v", example.Error, err)
+		}
+	}
+}

@@ -45,7 +45,7 @@ func rules() []rule {
 		{pkg: "internal/schemes", imports: []string{"postback", "signer", "internal/jsonpath", "internal/loop"}},
 		{pkg: "internal/task", imports: []string{"postback"}},
 		{pkg: "internal/telemetry"},
-		{pkg: "internal/traffic", imports: []string{"postback", "internal/loop"}},
+		{pkg: "internal/traffic", imports: []string{"postback", "internal/loop", "internal/retry"}},
 
 		{pkg: "internal/diagnose", imports: []string{"postback", "signer"}, stdOnly: true},
 

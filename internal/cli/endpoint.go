@@ -120,6 +120,7 @@ func (p *program) showEndpoint(result client.EndpointResult, asJSON bool) error 
 		[2]string{"event types", typesOf(e)},
 		[2]string{"retries", retryLine(e.Retry)},
 		[2]string{"expects", expectLine(e.Expect)},
+		[2]string{"success", joinInts(e.SuccessStatuses)},
 		[2]string{"pace", paceLine(e)},
 		[2]string{"in order of", escapeLine(e.OrderBy)},
 		[2]string{"may be empty", escapeLine(strings.Join(e.AllowEmpty, ", "))},

@@ -79,7 +79,7 @@ func (p *program) endpointUpdate() *cobra.Command {
 		Use: "update ENDPOINT", Short: "Change an endpoint",
 		Long: `Change what the flags name and leave the rest. --header replaces all headers,
 --event-type all patterns and --allow-empty all macros. An empty value ('') removes what
-is there: of --header, --event-type, --allow-empty, --description, --expect, --order-by, --retry-on and --stop-on; of
+is there: of --header, --event-type, --allow-empty, --description, --expect, --order-by, --success-statuses, --retry-on and --stop-on; of
 --retry-schedule it leaves one attempt. --retry null brings back the scheme's own policy.
 --rate-limit 0 removes the limit; another one keeps the burst.
 

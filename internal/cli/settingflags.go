@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,6 +34,7 @@ func settingFlags() []settingFlag {
 		{"allow-empty", "allow_empty", true, listFlag, "`MACRO` of the URL, such as REF, that events may leave without a value (repeatable; '*': every macro)"},
 		{"timeout", "timeout", false, lengthFlag, "time limit for one attempt, up to 60s (default 15s)"},
 		{"description", "description", true, textFlag, "`TEXT` for people"},
+		{"success-statuses", "success_statuses", true, statusesFlag, "`STATUSES` from 200 to 299 that are success, such as 200,204, where the scheme lets receivers choose (default: 200 alone)"},
 		{"max-in-flight", "max_in_flight", false, numberFlag, "`COUNT` of attempts at once in each process (default: the server's --max-in-flight)"},
 		{"order-by", "order_by", true, textFlag, "`FIELD` of the events' data, such as tx: deliveries with the same value go one after another"},
 	}
@@ -51,6 +53,21 @@ func numberFlag(flags *pflag.FlagSet, name, usage string) settingValue {
 func listFlag(flags *pflag.FlagSet, name, usage string) settingValue {
 	value := flags.StringSlice(name, nil, usage)
 	return func() (any, error) { return withoutEmpty(*value), nil }
+}
+
+func statusesFlag(flags *pflag.FlagSet, name, usage string) settingValue {
+	value := flags.StringSlice(name, nil, usage)
+	return func() (any, error) {
+		var statuses []int // of none, null
+		for _, text := range withoutEmpty(*value) {
+			status, err := strconv.Atoi(text)
+			if err != nil {
+				return nil, usagef("--%s: %q is not a status such as 204", name, text)
+			}
+			statuses = append(statuses, status)
+		}
+		return statuses, nil
+	}
 }
 
 func lengthFlag(flags *pflag.FlagSet, name, usage string) settingValue {

@@ -27,7 +27,7 @@ type OtherSecret struct {
 // Answer says why an endpoint did not take an attempt, the surest reason first.
 // When the receiver's answer shows a signature, such as the one it expected,
 // and a known mistake makes it, that is certain. All else is what the answer
-// suggests. It is empty when the answer was 200.
+// suggests. It is empty when the attempt succeeded.
 func Answer(sent Sent) []postback.Finding {
 	if sent.Attempt.Outcome == postback.OutcomeSucceeded {
 		return nil
@@ -60,11 +60,12 @@ func (s Sent) answered() []postback.Finding {
 	if text := http.StatusText(status); text != "" {
 		answers += " (" + text + ")"
 	}
+	counts := s.Endpoint.SuccessText()
 	switch {
-	case status == http.StatusOK:
+	case s.Endpoint.IsSuccess(status):
 		return one("unexpected_body", answers+", but its body is not what the endpoint is set to expect; the attempt says what that is")
-	case status >= 201 && status < 300:
-		return one("accepted_not_200", answers+": it seems to accept the request, but only 200 counts; have it answer 200")
+	case status >= 200 && status < 300:
+		return one("accepted_not_200", answers+": it seems to accept the request, but only "+counts+" counts; have it answer "+counts)
 	case status >= 300 && status < 400:
 		return s.redirected(answers)
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
@@ -75,7 +76,7 @@ func (s Sent) answered() []postback.Finding {
 	case status >= 500:
 		return s.broken(status, answers)
 	default:
-		return one("status_not_200", answers+": only 200 counts")
+		return one("status_not_200", answers+": only "+counts+" counts")
 	}
 }
 

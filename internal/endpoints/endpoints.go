@@ -237,6 +237,9 @@ func (m *Manager) check(endpoint *postback.Endpoint) ([]postback.Warning, error)
 	if err := scheme.CheckMayBeEmpty(endpoint.AllowEmpty); err != nil {
 		return nil, domainError(err)
 	}
+	if err := checkSuccess(endpoint, scheme); err != nil {
+		return nil, err
+	}
 	if endpoint.Method == "" {
 		endpoint.Method = scheme.Methods()[0]
 	}
@@ -301,6 +304,27 @@ func checkRest(endpoint *postback.Endpoint) error {
 		}
 	}
 	return checkPace(endpoint)
+}
+
+// checkSuccess checks which answers count as success. 200 alone needs no saying.
+func checkSuccess(endpoint *postback.Endpoint, scheme *signer.Definition) error {
+	if !endpoint.WidensSuccess() {
+		endpoint.SuccessStatuses = nil
+	}
+	for i, status := range endpoint.SuccessStatuses {
+		field := fmt.Sprintf("success_statuses[%d]", i)
+		switch {
+		case status < 200 || status > 299:
+			return postback.Invalid(field, postback.CodeInvalid, "is %d: only statuses from 200 to 299 can be success", status)
+		case slices.Contains(endpoint.SuccessStatuses[:i], status):
+			return postback.Invalid(field, postback.CodeInvalid, "is %d again: give each status once", status)
+		}
+	}
+	if endpoint.WidensSuccess() && !scheme.ReceiverChoosesSuccess() {
+		return postback.Invalid("success_statuses", postback.CodeInvalid,
+			"in the scheme %s only 200 is success, as its network promises; leave the field out, or make it null in a change", scheme.Name())
+	}
+	return nil
 }
 
 // checkPace checks what bounds how fast the endpoint is sent to.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -350,5 +351,22 @@ func TestALedgerThatIsAwayIsNoFaultOfTheCaller(t *testing.T) {
 	}
 	if !secret.Empty() {
 		t.Error("an endpoint that was not stored has a secret")
+	}
+}
+
+func TestReceiversOfGenericSchemesChooseSuccess(t *testing.T) {
+	t.Parallel()
+	parts := testkit.NewParts(t)
+	for _, scheme := range []string{"standard-webhooks", "github-style", "shopify-style", "stripe-style"} {
+		wanted := spec()
+		wanted.Scheme, wanted.SuccessStatuses = scheme, []int{200, 204}
+		made, _, _, err := parts.Endpoints.Create(t.Context(), wanted)
+		if err != nil || !slices.Equal(made.SuccessStatuses, wanted.SuccessStatuses) {
+			t.Fatalf("%s: got %v, %v", scheme, made.SuccessStatuses, err)
+		}
+		changed, _, err := parts.Endpoints.Update(t.Context(), made.ID, postback.EndpointPatch{"success_statuses": []int{200}})
+		if err != nil || changed.SuccessStatuses != nil || changed.IsSuccess(204) || !changed.IsSuccess(200) {
+			t.Errorf("%s: got %v, %v", scheme, changed.SuccessStatuses, err)
+		}
 	}
 }

@@ -83,6 +83,9 @@ func TestCreateRefuses(t *testing.T) {
 			s.Scheme, s.URL, s.AllowEmpty = "bitlabs", "https://receiver.example.com/?uid=[%UID%]", []string{"TX", "UIDD"}
 		}, "allow_empty[1]", signer.CodeMacroUnknown},
 		{"a macro of a scheme without", func(s *postback.EndpointSpec) { s.AllowEmpty = []string{"UID"} }, "allow_empty[0]", signer.CodeMacroUnknown},
+		{"success outside 2xx", func(s *postback.EndpointSpec) { s.SuccessStatuses = []int{200, 302} }, "success_statuses[1]", invalid},
+		{"success twice", func(s *postback.EndpointSpec) { s.SuccessStatuses = []int{204, 204} }, "success_statuses[1]", invalid},
+		{"success that the network does not promise", func(s *postback.EndpointSpec) { s.SuccessStatuses = []int{200, 204} }, "success_statuses", invalid},
 		{"short secret", func(s *postback.EndpointSpec) { s.Secret = postback.NewSecret("short") }, "secret", signer.CodeSecretTooShort},
 		{"secret with a space", func(s *postback.EndpointSpec) {
 			s.Secret = postback.NewSecret("s3cret s3cret s3cret")
@@ -123,6 +126,8 @@ func TestUpdateRefuses(t *testing.T) {
 		{"foreign method", postback.EndpointPatch{"method": "PUT"}, "method", signer.CodeMethodNotAllowed},
 		{"pattern", postback.EndpointPatch{"event_types": []string{"nothing"}}, "event_types[0]", postback.CodeInvalid},
 		{"timeout", postback.EndpointPatch{"timeout": postback.Duration(time.Hour)}, "timeout", postback.CodeInvalidDuration},
+		{"no success", postback.EndpointPatch{"success_statuses": []int{}}, "success_statuses", postback.CodeInvalid},
+		{"success", postback.EndpointPatch{"success_statuses": []int{204}}, "success_statuses", postback.CodeInvalid},
 		{"a macro that there is not", postback.EndpointPatch{"allow_empty": []string{"UID"}}, "allow_empty[0]", signer.CodeMacroUnknown},
 		{"headers", postback.EndpointPatch{"headers": map[string]string{"": "a"}}, "headers.", egress.CodeInvalidHeader},
 		{"rate limit", postback.EndpointPatch{"rate_limit": postback.RateLimit{PerSecond: -1}}, "rate_limit.per_second", postback.CodeInvalid},

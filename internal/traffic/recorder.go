@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/waybillhq/waybill/internal/loop"
+	"github.com/waybillhq/waybill/internal/retry"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -122,10 +123,12 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// codeOf is the code of an attempt's error. Of an answer that is not 200 it is
+// codeOf is the code of an attempt's error. Of an answer that is no success it is
 // the status: a 503 is the endpoint's trouble, a 401 perhaps ours.
 func codeOf(attempt postback.Attempt) string {
 	switch {
+	case attempt.Error != nil && attempt.Error.Code == retry.UnexpectedBody:
+		return attempt.Error.Code
 	case attempt.StatusCode != 0 && attempt.StatusCode != 200:
 		return fmt.Sprintf("status_%d", attempt.StatusCode)
 	case attempt.Error != nil:
