@@ -2,6 +2,8 @@ package dispatcher_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -205,6 +207,42 @@ func TestATurnOfReplaysHasAnEnd(t *testing.T) {
 	}
 	if len(noted.steps) > 10 || job.Replayed == 0 || job.Replayed > 1000 || job.State != postback.ReplayRunning {
 		t.Errorf("%d steps, got %+v", len(noted.steps), job)
+	}
+}
+
+// newer has jobs of a later version, whose filters have a field more.
+type newer struct{ dispatcher.ReplayJobs }
+
+func (n newer) RunningReplays(ctx context.Context) ([]postback.ReplayJob, error) {
+	jobs, err := n.ReplayJobs.RunningReplays(ctx)
+	for i := range jobs {
+		stored, _ := json.Marshal(jobs[i].Filter)
+		stored = append(stored[:len(stored)-1], `,"color":"red"}`...)
+		err = errors.Join(err, json.Unmarshal(stored, &jobs[i].Filter))
+	}
+	return jobs, err
+}
+
+// While processes of two versions run, the older ones do not know every filter.
+func TestAReplayWhoseFilterIsNotKnownWaits(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.offer(t)
+	b.dead(t, 3)
+	b.restart(t, func(o *dispatcher.Options) { o.ReplayJobs = newer{b.Ledger} })
+	begun := postback.ReplayJob{
+		ID: id.New(id.Replay, b.clock.now()), State: postback.ReplayRunning, CreatedAt: b.clock.now(),
+		Filter: postback.DeliveryFilter{States: []postback.State{postback.Dead}, EndedBefore: b.clock.now()},
+	}
+	if err := b.Ledger.CreateReplay(t.Context(), begun, 0); err != nil {
+		t.Fatal(err)
+	}
+	if job := b.turn(t, begun.ID); job.Matched != 0 || job.Replayed != 0 || job.State != postback.ReplayRunning {
+		t.Errorf("got %+v", job)
+	}
+	b.restart(t, func(o *dispatcher.Options) { o.ReplayJobs = b.Ledger })
+	if job := b.finish(t, begun.ID); job.Replayed != 3 {
+		t.Errorf("got %+v", job)
 	}
 }
 

@@ -102,6 +102,9 @@ func (d *Dispatcher) moveOne(ctx context.Context, moves []*replayMove) (left []*
 // this turn: it collects its snapshot, and then works through it.
 func (d *Dispatcher) moveReplay(ctx context.Context, move *replayMove) (again bool, err error) {
 	if !move.job.Collected {
+		if move.job.Filter.Newer {
+			return false, nil // a process of the version that started it collects it
+		}
 		move.moved = true
 		if move.job, err = d.ReplayJobs.CollectReplay(ctx, move.job.ID, replayStep, d.now()); err != nil {
 			return false, fmt.Errorf("collect deliveries: %w", err)

@@ -27,6 +27,21 @@ type DeliveryFilter struct {
 	EndedBefore time.Time `json:"ended_before,omitzero"`
 	// NoTests leaves out deliveries of examples.
 	NoTests bool `json:"no_tests,omitempty"`
+	// Newer reports that a later version wrote it, with fields that this one does not
+	// know: what the others pick may be too much.
+	Newer bool `json:"-"`
+}
+
+// UnmarshalJSON reads a stored filter.
+func (f *DeliveryFilter) UnmarshalJSON(text []byte) error {
+	type fields DeliveryFilter
+	if err := json.Unmarshal(text, (*fields)(f)); err != nil {
+		return err //nolint:wrapcheck // encoding/json adds where it was
+	}
+	known := json.NewDecoder(bytes.NewReader(text))
+	known.DisallowUnknownFields()
+	f.Newer = known.Decode(new(fields)) != nil
+	return nil
 }
 
 // DeliveryQuery is a DeliveryFilter as callers write it: in the parameters of a
