@@ -50,6 +50,15 @@ func (s EndpointSettings) Successes() []int {
 // IsSuccess reports whether an answer's status counts as success.
 func (s EndpointSettings) IsSuccess(status int) bool { return slices.Contains(s.Successes(), status) }
 
+// BodyDecides are the statuses of answers that succeed only with the body that is
+// expected.
+func (s EndpointSettings) BodyDecides() []int {
+	if s.Expect == nil {
+		return nil
+	}
+	return s.Successes()
+}
+
 // SuccessText is the statuses in words: "200", or "200 or 204".
 func (s EndpointSettings) SuccessText() string {
 	words := make([]string, 0, len(s.Successes()))

@@ -29,13 +29,22 @@ func TestABodyIsAwaitedWhereItDecides(t *testing.T) {
 	t.Parallel()
 	out := &asked{result: egress.Result{Sent: true, StatusCode: http.StatusOK, Body: []byte("OK")}}
 	b := setup(t, func(o *worker.Options) { o.Send = out })
-	for want, expect := range map[bool]*postback.Expect{false: nil, true: {Exact: "OK"}} {
+	for name, test := range map[string]struct {
+		settings postback.EndpointSettings
+		want     []int
+	}{
+		"no body":             {postback.EndpointSettings{}, nil},
+		"a body":              {postback.EndpointSettings{Expect: &postback.Expect{Exact: "OK"}}, []int{200}},
+		"of several statuses": {postback.EndpointSettings{Expect: &postback.Expect{Exact: "OK"}, SuccessStatuses: []int{200, 202}}, []int{200, 202}},
+	} {
 		out.requests = nil
-		endpoint := b.exchange(t, func(s *postback.EndpointSpec) { s.Expect = expect })
+		endpoint := b.exchange(t, func(s *postback.EndpointSpec) {
+			s.Scheme, s.Expect, s.SuccessStatuses = "standard-webhooks", test.settings.Expect, test.settings.SuccessStatuses
+		})
 		delivery, _ := b.once(t, endpoint.ID)
 		expectState(t, delivery, postback.Succeeded, "", 1)
-		if len(out.requests) != 1 || out.requests[0].AwaitBody != want {
-			t.Errorf("got %+v", out.requests)
+		if len(out.requests) != 1 || !slices.Equal(out.requests[0].AwaitBody, test.want) {
+			t.Errorf("%s: got %+v", name, out.requests)
 		}
 	}
 }

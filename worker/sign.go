@@ -84,7 +84,7 @@ func (s *signStage) sign(d *delivery) error {
 		Body: signed.Body, StringToSign: signed.StringToSign,
 	}
 	d.request = egress.Request{
-		Method: signed.Method, URL: signed.URL, Header: signed.Header, Body: signed.Body, AwaitBody: d.endpoint.Expect != nil,
+		Method: signed.Method, URL: signed.URL, Header: signed.Header, Body: signed.Body, AwaitBody: d.endpoint.BodyDecides(),
 	}
 	return nil
 }

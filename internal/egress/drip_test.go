@@ -31,19 +31,21 @@ func TestDrippingBody(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		respond   func(io.Writer)
-		await     bool
+		await     []int
 		timeout   time.Duration
 		took      time.Duration
 		body      int
 		truncated bool
 	}{
-		"the status decides":         {drips(200, 1000, 80*time.Millisecond), false, 15 * time.Second, time.Second, 12, true},
-		"silence after the status":   {drips(200, 1, time.Hour), false, 15 * time.Second, time.Second, 0, true},
-		"little time is left":        {drips(200, 1000, 80*time.Millisecond), false, 350 * time.Millisecond, 350 * time.Millisecond, 4, true},
-		"it comes soon enough":       {drips(200, 9, 80*time.Millisecond), false, 15 * time.Second, 720 * time.Millisecond, 9, false},
-		"the body decides":           {drips(200, 100, 80*time.Millisecond), true, 15 * time.Second, 8 * time.Second, 100, false},
-		"the body decides, too late": {drips(200, 1000, 80*time.Millisecond), true, 15 * time.Second, 15 * time.Second, 187, true},
-		"a failure decides at once":  {drips(500, 1000, 80*time.Millisecond), true, 15 * time.Second, time.Second, 12, true},
+		"the status decides":         {drips(200, 1000, 80*time.Millisecond), nil, 15 * time.Second, time.Second, 12, true},
+		"silence after the status":   {drips(200, 1, time.Hour), nil, 15 * time.Second, time.Second, 0, true},
+		"little time is left":        {drips(200, 1000, 80*time.Millisecond), nil, 350 * time.Millisecond, 350 * time.Millisecond, 4, true},
+		"it comes soon enough":       {drips(200, 9, 80*time.Millisecond), nil, 15 * time.Second, 720 * time.Millisecond, 9, false},
+		"the body decides":           {drips(200, 100, 80*time.Millisecond), []int{200, 202}, 15 * time.Second, 8 * time.Second, 100, false},
+		"the body of a 202 decides":  {drips(202, 100, 80*time.Millisecond), []int{200, 202}, 15 * time.Second, 8 * time.Second, 100, false},
+		"another 2xx decides alone":  {drips(203, 1000, 80*time.Millisecond), []int{200, 202}, 15 * time.Second, time.Second, 12, true},
+		"the body decides, too late": {drips(200, 1000, 80*time.Millisecond), []int{200, 202}, 15 * time.Second, 15 * time.Second, 187, true},
+		"a failure decides at once":  {drips(500, 1000, 80*time.Millisecond), []int{200, 202}, 15 * time.Second, time.Second, 12, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

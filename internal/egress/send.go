@@ -10,6 +10,7 @@ import (
 	"net/http/httptrace"
 	"net/netip"
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -22,10 +23,10 @@ type Request struct {
 	URL    string // absolute, as it was signed
 	Header http.Header
 	Body   []byte
-	// AwaitBody says that the body of a 200 decides: it is awaited until the
+	// AwaitBody are the statuses whose body decides: it is awaited until the
 	// timeout. Otherwise the status decides, and what comes of the body within
 	// a second of it is taken along.
-	AwaitBody bool
+	AwaitBody []int
 }
 
 // bodyPatience is how long a body that decides nothing is read.
@@ -105,7 +106,7 @@ func (c *Client) exchange(
 	}
 	defer response.Body.Close()
 	result.StatusCode, result.Header = response.StatusCode, response.Header
-	if !request.AwaitBody || response.StatusCode != http.StatusOK {
+	if !slices.Contains(request.AwaitBody, response.StatusCode) {
 		late := time.AfterFunc(bodyPatience, func() { abort(bodyLate) })
 		defer late.Stop()
 	}
