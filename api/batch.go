@@ -41,7 +41,7 @@ type batchResult struct {
 }
 
 func (s *server) routeBatch() {
-	op := operation("send-batch", http.MethodPost, "/v1/events/batch", "Send up to 1,000 events; each is accepted or refused by itself")
+	op := operation("send-batch", http.MethodPost, "/v1/events/batch", "Send up to 1,000 events; each is accepted or refused on its own")
 	op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
 		"application/json":     {Schema: s.schema(reflect.TypeFor[batchBody]())},
 		"application/x-ndjson": {Schema: &huma.Schema{Type: huma.TypeString, Description: "One event on each line"}},

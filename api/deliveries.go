@@ -13,7 +13,7 @@ func (s *server) routeDeliveries() {
 	add(s, operation("list-deliveries", http.MethodGet, "/v1/deliveries", "List deliveries, newest first"), readers(), s.listDeliveries)
 	add(s, operation("get-delivery", http.MethodGet, "/v1/deliveries/{id}", "Show a delivery with its attempts"), readers(), s.getDelivery)
 	s.routeExport()
-	replay := operation("replay-delivery", http.MethodPost, "/v1/deliveries/{id}/replay", "Deliver an ended delivery again")
+	replay := operation("replay-delivery", http.MethodPost, "/v1/deliveries/{id}/replay", "Replay an ended delivery")
 	replay.DefaultStatus = http.StatusAccepted
 	add(s, replay, owners(), s.replayDelivery)
 }

@@ -12,19 +12,19 @@ import (
 )
 
 func (s *server) routeEndpoints() {
-	create := operation("create-endpoint", http.MethodPost, "/v1/endpoints", "Make an endpoint; the answer shows its secret, this once")
+	create := operation("create-endpoint", http.MethodPost, "/v1/endpoints", "Create an endpoint; only this answer shows its secret")
 	create.DefaultStatus = http.StatusCreated
 	create = s.refusing(create, http.StatusConflict, "`limit_reached`: the publisher has as many endpoints as it may (--max-endpoints-per-publisher)")
 	add(s, create, owners(), s.createEndpoint)
 	add(s, operation("list-endpoints", http.MethodGet, "/v1/endpoints", "List endpoints, newest first"), readers(), s.listEndpoints)
 	add(s, operation("get-endpoint", http.MethodGet, "/v1/endpoints/{id}", "Show an endpoint"), readers(), s.getEndpoint)
-	add(s, operation("get-endpoint-health", http.MethodGet, "/v1/endpoints/{id}/health", "Show how an endpoint does"), readers(), s.getEndpointHealth)
-	add(s, operation("update-endpoint", http.MethodPatch, "/v1/endpoints/{id}", "Change what the body names"), owners(), s.updateEndpoint)
+	add(s, operation("get-endpoint-health", http.MethodGet, "/v1/endpoints/{id}/health", "Show an endpoint's health"), readers(), s.getEndpointHealth)
+	add(s, operation("update-endpoint", http.MethodPatch, "/v1/endpoints/{id}", "Update an endpoint; what the body leaves out stays as it is"), owners(), s.updateEndpoint)
 	add(s, operation("delete-endpoint", http.MethodDelete, "/v1/endpoints/{id}", "Delete an endpoint and cancel what waits for it"), owners(), s.deleteEndpoint)
-	add(s, operation("pause-endpoint", http.MethodPost, "/v1/endpoints/{id}/pause", "Hold an endpoint's deliveries back"), owners(), s.pauseEndpoint)
-	add(s, operation("resume-endpoint", http.MethodPost, "/v1/endpoints/{id}/resume", "Let an endpoint's deliveries go"), owners(), s.resumeEndpoint)
-	add(s, operation("enable-endpoint", http.MethodPost, "/v1/endpoints/{id}/enable", "Send again to an endpoint that was disabled; the same as resume"), owners(), s.resumeEndpoint)
-	add(s, operation("rotate-secret", http.MethodPost, "/v1/endpoints/{id}/rotate-secret", "Replace an endpoint's secret; the answer shows it, this once"), owners(), s.rotateSecret)
+	add(s, operation("pause-endpoint", http.MethodPost, "/v1/endpoints/{id}/pause", "Pause an endpoint; its deliveries wait"), owners(), s.pauseEndpoint)
+	add(s, operation("resume-endpoint", http.MethodPost, "/v1/endpoints/{id}/resume", "Resume an endpoint"), owners(), s.resumeEndpoint)
+	add(s, operation("enable-endpoint", http.MethodPost, "/v1/endpoints/{id}/enable", "Enable a disabled endpoint; the same as resume"), owners(), s.resumeEndpoint)
+	add(s, operation("rotate-secret", http.MethodPost, "/v1/endpoints/{id}/rotate-secret", "Rotate an endpoint's secret; only this answer shows it"), owners(), s.rotateSecret)
 	add(s, operation("send-example", http.MethodPost, "/v1/endpoints/{id}/example", "Send an example and show what was signed, sent and answered"), owners(), s.sendExample)
 }
 

@@ -63,7 +63,7 @@ func (s *server) routeEvents() {
 	send.Responses["200"].Description = "A repeat: the event was accepted before"
 	s.addRaw(send, producers(), s.sendEvent)
 	s.routeBatch()
-	add(s, operation("deliver-events", http.MethodPost, "/v1/events/deliver", "Match recorded events again and make the deliveries that are missing"), owners(), s.deliverEvents)
+	add(s, operation("deliver-events", http.MethodPost, "/v1/events/deliver", "Match recorded events again and create the deliveries that are missing"), owners(), s.deliverEvents)
 	add(s, operation("list-events", http.MethodGet, "/v1/events", "List events, newest first"), readers(), s.listEvents)
 	add(s, operation("get-event", http.MethodGet, "/v1/events/{id}", "Show an event and its deliveries"), readers(), s.getEvent)
 }

@@ -25,11 +25,11 @@ type createKeyOutput struct {
 }
 
 func (s *server) routeKeys() {
-	create := operation("create-key", http.MethodPost, "/v1/keys", "Make an API key; the answer shows it, this once")
+	create := operation("create-key", http.MethodPost, "/v1/keys", "Create an API key; only this answer shows it")
 	create.DefaultStatus = http.StatusCreated
 	add(s, create, admins(), s.createKey)
 	add(s, operation("list-keys", http.MethodGet, "/v1/keys", "List API keys, newest first, revoked ones too"), admins(), s.listKeys)
-	add(s, operation("revoke-key", http.MethodDelete, "/v1/keys/{id}", "Make a key useless"), admins(), s.revokeKey)
+	add(s, operation("revoke-key", http.MethodDelete, "/v1/keys/{id}", "Revoke a key"), admins(), s.revokeKey)
 }
 
 func (s *server) createKey(ctx context.Context, input *createKeyInput) (*createKeyOutput, error) {

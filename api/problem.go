@@ -99,7 +99,7 @@ func problemOf(ctx context.Context, err error) *problem {
 		return ready
 	case !errors.As(err, &domain):
 		recordOf(ctx).err = err
-		domain = postback.Failure(postback.CodeUnavailable, "something that this call needs cannot be reached; try again")
+		domain = postback.Failure(postback.CodeUnavailable, "the ledger is unavailable; try again")
 	case domain.Code == postback.CodeInternal:
 		recordOf(ctx).err = err
 		domain = postback.Failure(postback.CodeInternal, "this is a fault of the server; its log has the request id and the reason")

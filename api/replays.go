@@ -42,8 +42,8 @@ func (s *server) routeReplays() {
 	add(s, start, owners(), s.startReplay)
 	s.describeFilters()
 	add(s, operation("list-replays", http.MethodGet, "/v1/replays", "List replays, newest first"), readers(), s.listReplays)
-	add(s, operation("get-replay", http.MethodGet, "/v1/replays/{id}", "Show how far a replay got"), readers(), s.getReplay)
-	add(s, operation("cancel-replay", http.MethodPost, "/v1/replays/{id}/cancel", "Stop a replay; what it replayed stays replayed"), owners(), s.cancelReplay)
+	add(s, operation("get-replay", http.MethodGet, "/v1/replays/{id}", "Show a replay's progress"), readers(), s.getReplay)
+	add(s, operation("cancel-replay", http.MethodPost, "/v1/replays/{id}/cancel", "Cancel a replay; what it replayed stays replayed"), owners(), s.cancelReplay)
 }
 
 func (s *server) startReplay(ctx context.Context, input *replayInput) (*replayOutput, error) {

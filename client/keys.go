@@ -45,7 +45,7 @@ func (c *Client) ListKeys(ctx context.Context) ([]Key, error) {
 	return answer.Items, err
 }
 
-// RevokeKey makes a key useless.
+// RevokeKey revokes a key.
 func (c *Client) RevokeKey(ctx context.Context, id string) error {
 	return c.do(ctx, call{method: http.MethodDelete, path: "/v1/keys/" + url.PathEscape(id)}, nil)
 }

@@ -11,7 +11,7 @@ const (
 	TriggerRetry   Trigger = "retry"
 	TriggerReplay  Trigger = "replay"
 	TriggerExample Trigger = "example"
-	TriggerProbe   Trigger = "probe" // is the endpoint well again?
+	TriggerProbe   Trigger = "probe" // has the endpoint recovered?
 )
 
 // Outcome is what an attempt came to.

@@ -24,7 +24,7 @@ type RetryPolicy struct {
 	MaxAttempts int        `json:"max_attempts,omitempty" doc:"At least 1. A curve has this or max_age"`
 	MaxAge      Duration   `json:"max_age,omitempty" example:"72h" doc:"More than 0; left out: no bound by age"`
 	Jitter      float64    `json:"jitter,omitempty" doc:"A fraction, 0 to 1; left out of a curve: 0"`
-	On          []string   `json:"on,omitempty" nullable:"false" doc:"Failures that are tried again: timeout, connection, tls, dns, 1xx, 2xx, 3xx, 4xx, 5xx, unexpected_body, or a status such as 503; none means every failure"`
+	On          []string   `json:"on,omitempty" nullable:"false" doc:"Retry only these failures: timeout, connection, tls, dns, 1xx, 2xx, 3xx, 4xx, 5xx, unexpected_body, or a status such as 503; none means every failure"`
 	StopOn      []int      `json:"stop_on,omitempty" nullable:"false" doc:"Statuses that end a delivery at once, such as 403"`
 }
 

@@ -11,8 +11,8 @@ import (
 	"github.com/waybillhq/waybill/signer/internal/jsontext"
 )
 
-// spelling is how a body is decoded and encoded again.
-type spelling struct {
+// canonicalizer writes a JSON body as a receiver has it after decoding and encoding it.
+type canonicalizer struct {
 	sorted bool
 	php    bool // else as JSON.stringify writes
 	except []string
@@ -21,17 +21,17 @@ type spelling struct {
 // rewrite appends an object as a receiver would encode it after decoding:
 // without white space, with its own escapes and numbers. What does not survive
 // that is refused, because the receiver would verify another text.
-func (s *spelling) rewrite(dst []byte, object []byte) ([]byte, error) {
-	return s.object(dst, object, s.except)
+func (c *canonicalizer) rewrite(dst []byte, object []byte) ([]byte, error) {
+	return c.object(dst, object, c.except)
 }
 
-func (s *spelling) object(dst, object []byte, except []string) ([]byte, error) {
+func (c *canonicalizer) object(dst, object []byte, except []string) ([]byte, error) {
 	var room [commonMemberCount]member
 	all, err := parseObject(object, room[:0])
 	if err != nil {
 		return nil, err
 	}
-	if s.sorted {
+	if c.sorted {
 		slices.SortFunc(all, func(a, b member) int { return bytes.Compare(a.name, b.name) })
 	}
 	dst = append(dst, '{')
@@ -47,40 +47,40 @@ func (s *spelling) object(dst, object []byte, except []string) ([]byte, error) {
 			dst = append(dst, ',')
 		}
 		first = false
-		dst = append(s.appendString(dst, all[i].name), ':')
-		if dst, err = s.value(dst, &all[i], all[i].value); err != nil {
+		dst = append(c.appendString(dst, all[i].name), ':')
+		if dst, err = c.value(dst, &all[i], all[i].value); err != nil {
 			return nil, err
 		}
 	}
-	if first && s.php && len(except) == 0 {
+	if first && c.php && len(except) == 0 {
 		return nil, refuse("data", CodeValueInvalid, "holds an empty object, which receivers in PHP change into a list")
 	}
 	return append(dst, '}'), nil
 }
 
 // value appends a value that stands somewhere below the member of.
-func (s *spelling) value(dst []byte, of *member, text []byte) ([]byte, error) {
+func (c *canonicalizer) value(dst []byte, of *member, text []byte) ([]byte, error) {
 	switch text[0] {
 	case '"':
-		return s.appendString(dst, jsontext.DecodeString(text)), nil
+		return c.appendString(dst, jsontext.DecodeString(text)), nil
 	case '{':
-		appended, err := s.object(dst, text, nil)
+		appended, err := c.object(dst, text, nil)
 		return appended, below(of, err)
 	case '[':
-		return s.list(dst, of, text)
+		return c.list(dst, of, text)
 	case 't', 'f', 'n':
 		return append(dst, text...), nil
 	default:
-		return s.appendNumber(dst, of, text)
+		return c.appendNumber(dst, of, text)
 	}
 }
 
-func (s *spelling) list(dst []byte, of *member, text []byte) ([]byte, error) {
+func (c *canonicalizer) list(dst []byte, of *member, text []byte) ([]byte, error) {
 	dst = append(dst, '[')
 	var err error
 	for i := jsontext.SkipSpace(text, 1); text[i] != ']'; {
 		end, _ := jsontext.ValueEnd(text, i)
-		if dst, err = s.value(dst, of, text[i:end]); err != nil {
+		if dst, err = c.value(dst, of, text[i:end]); err != nil {
 			return nil, err
 		}
 		if i = jsontext.SkipSpace(text, end); text[i] == ',' {
@@ -108,10 +108,10 @@ func isIndex(name []byte) bool {
 	return len(name) > 0
 }
 
-// appendNumber appends the shortest spelling of a number, which is what
+// appendNumber appends the shortest form of a number, which is what
 // JavaScript (ECMA-262, Number::toString) and PHP write. They differ in
 // exponents.
-func (s *spelling) appendNumber(dst []byte, of *member, text []byte) ([]byte, error) {
+func (c *canonicalizer) appendNumber(dst []byte, of *member, text []byte) ([]byte, error) {
 	const largestExact = 1 << 53
 	number, err := strconv.ParseFloat(string(text), 64)
 	if err != nil || math.Abs(number) >= largestExact {
@@ -121,22 +121,22 @@ func (s *spelling) appendNumber(dst []byte, of *member, text []byte) ([]byte, er
 		return append(dst, '0'), nil
 	}
 	spelled, err := json.Marshal(number)
-	if err != nil || s.php && bytes.IndexByte(spelled, 'e') >= 0 {
-		return nil, refuse(dataField(of.name), CodeValueInvalid, "is a number that receivers spell otherwise: send it as a string")
+	if err != nil || c.php && bytes.IndexByte(spelled, 'e') >= 0 {
+		return nil, refuse(dataField(of.name), CodeValueInvalid, "is a number that receivers write otherwise: send it as a string")
 	}
 	return append(dst, spelled...), nil
 }
 
 // appendString appends a string with the escapes that JSON.stringify writes,
 // or json_encode with JSON_UNESCAPED_UNICODE.
-func (s *spelling) appendString(dst, text []byte) []byte {
+func (c *canonicalizer) appendString(dst, text []byte) []byte {
 	dst = append(dst, '"')
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRune(text[i:])
 		switch {
-		case s.php && r == '/':
+		case c.php && r == '/':
 			dst = append(dst, `\/`...)
-		case s.php && (r == '\u2028' || r == '\u2029'):
+		case c.php && (r == '\u2028' || r == '\u2029'):
 			dst = append(dst, `\u202`...)
 			dst = append(dst, '8'+byte(r-'\u2028'))
 		default:

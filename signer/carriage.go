@@ -32,7 +32,7 @@ type carriage struct {
 	list     []string
 	form     bool // RFC 1738
 	ownQuery bool
-	rewrite  *spelling // of a body; nil: verbatim
+	rewrite  *canonicalizer // of a body; nil: verbatim
 	macros   *macros
 	first    []added
 	last     []added

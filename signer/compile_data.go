@@ -69,7 +69,7 @@ func (c *compiler) bodyData(data *Data) error {
 	case style == styleVerbatim && order == orderSorted:
 		return wrong("data.order", "sorted needs the style javascript or php: verbatim keeps the data's own order")
 	case style != styleVerbatim:
-		c.d.data.rewrite = &spelling{sorted: order == orderSorted, php: style == stylePHP}
+		c.d.data.rewrite = &canonicalizer{sorted: order == orderSorted, php: style == stylePHP}
 	}
 	return nil
 }

@@ -119,7 +119,7 @@ func (p *part) complete(path string) error {
 			return err
 		}
 		p.Style, err = oneOf(path+".style", p.Style, styleJavaScript, stylePHP)
-		p.spelling = spelling{sorted: p.Order == orderSorted, php: p.Style == stylePHP, except: slices.Clone(p.Except)}
+		p.canonical = canonicalizer{sorted: p.Order == orderSorted, php: p.Style == stylePHP, except: slices.Clone(p.Except)}
 	case partLiteral, partMessageID, partEventType, partTimestamp:
 		p.value, err = compileValue(path, p.Part.Part, p.Text, p.Format, p.Zone, p.Of)
 	default:

@@ -42,7 +42,7 @@ type MiddlewareOptions struct {
 	OnFailure func(request *http.Request, reason error)
 }
 
-// Middleware makes the gate of a receiver. A handler behind it sees genuine
+// Middleware makes the gate of a receiver. A handler behind it sees valid
 // requests alone, and can read their body as if nobody had read it before.
 //
 // What has no valid signature, or another method than the scheme sends, is
@@ -51,7 +51,7 @@ type MiddlewareOptions struct {
 // since a signed URL says nothing about the body that somebody else may send
 // with it.
 //
-// A genuine request may come twice: the handler is to answer 200 to a repeat
+// A valid request may come twice: the handler is to answer 200 to a repeat
 // without acting on it again.
 //
 // The error is an *Error about what is wrong with the options.
@@ -87,7 +87,7 @@ func Middleware(options MiddlewareOptions) (func(next http.Handler) http.Handler
 	return g.before, nil
 }
 
-// gate lets genuine requests through.
+// gate lets valid requests through.
 type gate struct {
 	MiddlewareOptions
 

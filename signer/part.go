@@ -41,7 +41,7 @@ const (
 type part struct {
 	Part
 	value    value    // of kinds that are values
-	spelling spelling // of the body
+	canonical canonicalizer // of the body
 	form1738 bool     // how the data is encoded in the URL
 	ofMacros bool     // values are those of macros
 }
@@ -75,7 +75,7 @@ func (p *part) appendPlain(dst []byte, m *material, w *wire, secret string) ([]b
 	case partBody:
 		return append(dst, w.body...), nil
 	case partJSON:
-		return p.spelling.rewrite(dst, w.body)
+		return p.canonical.rewrite(dst, w.body)
 	default:
 		return m.appendValue(dst, &p.value), nil
 	}

@@ -32,7 +32,7 @@ type sink struct {
 	server    *listen.Server
 	secrets   atomic.Pointer[[]string] // of the endpoints, in order
 	strangers atomic.Int64             // requests that belong to no event of this run
-	forged    atomic.Int64             // requests whose signature does not hold
+	forged    atomic.Int64             // requests whose signature is invalid
 }
 
 // open starts the receiver on a free loopback port.
@@ -86,7 +86,7 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	}
 	if s.verify && !s.holds(request, body) {
 		s.forged.Add(1)
-		http.Error(w, "the signature does not hold", http.StatusForbidden)
+		http.Error(w, "the signature is invalid", http.StatusForbidden)
 		return
 	}
 	s.journal.receive(index, at)

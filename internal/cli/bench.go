@@ -40,7 +40,7 @@ running one instead, which must allow 127.0.0.0/8 to be reached (--egress-allow)
 endpoints are deleted at the end, its history stays. Load, receiver and engine share
 this machine, and nothing leaves it: other addresses are refused.
 
-The exit code is 1 when a delivery is missing or a signature does not hold.`,
+The exit code is 1 when a delivery is missing or a signature is invalid.`,
 		Example: `  waybill bench
   waybill bench --batch 100 --events 100000
   waybill bench --rate 20 --duration 30s --concurrency 4

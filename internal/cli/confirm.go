@@ -24,6 +24,6 @@ func (p *program) confirm(question string) error {
 	case "y", "yes":
 		return nil
 	default:
-		return errors.New("not done: the answer was not yes")
+		return errors.New("cancelled")
 	}
 }

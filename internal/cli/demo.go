@@ -15,7 +15,7 @@ import (
 func (p *program) demoCommand() *cobra.Command {
 	var options demo.Options
 	cmd := &cobra.Command{
-		Use: "demo", Short: "Show what Waybill does, on this machine",
+		Use: "demo", Short: "Run a demo on this machine",
 		Long: `Start an engine with its embedded defaults and local receivers that verify signatures
 as publishers do, send events, and show each delivery as it happens: a receiver that
 fails and recovers, one that stays down, its dead letter, a replay, a rotated secret.

@@ -60,8 +60,8 @@ func (p *program) endpointShow() *cobra.Command {
 	var asJSON bool
 	window := time.Hour
 	cmd := &cobra.Command{
-		Use: "show ENDPOINT", Short: "Show one endpoint, and how it does",
-		Long: `Show one endpoint, and how it does: whether it fails and when it is probed, what came
+		Use: "show ENDPOINT", Short: "Show an endpoint and its health",
+		Long: `Show an endpoint and its health: whether it fails and when it is probed, what came
 of the attempts of the last hour (or another window), and what waits for it and why.
 Its secret is never shown again after it was made.`,
 		Example: `  waybill endpoint show ep_0198c0de00007000800000000000ab12
@@ -199,22 +199,53 @@ func retryLine(policy postback.RetryPolicy) string {
 			parts = append(parts, fmt.Sprintf(format, args...))
 		}
 	}
-	delays := make([]string, 0, len(policy.Schedule))
-	for _, delay := range policy.Schedule {
-		delays = append(delays, time.Duration(delay).String())
-	}
-	add(policy.Schedule != nil && len(delays) == 0, "one attempt")
-	add(len(delays) > 0, "after %s", strings.Join(delays, ", "))
-	add(policy.Initial > 0, "after %s, times %g, up to %s", time.Duration(policy.Initial), policy.Multiplier, time.Duration(policy.MaxInterval))
-	add(policy.MaxAttempts > 0, "%s", counted(policy.MaxAttempts, "attempt"))
-	add(policy.MaxAge > 0, "for %s at most", time.Duration(policy.MaxAge))
-	add(policy.Jitter > 0, "varied by %g%%", policy.Jitter*100)
+	add(policy.Schedule != nil || policy.Initial > 0, "%s", attemptsLine(policy))
+	add(policy.MaxAge > 0, "for %s at most", postback.FormatAge(time.Duration(policy.MaxAge)))
 	add(len(policy.On) > 0, "only on %s", strings.Join(policy.On, ", "))
 	add(len(policy.StopOn) > 0, "never on %s", joinInts(policy.StopOn))
 	if len(parts) == 0 {
 		return "none"
 	}
 	return strings.Join(parts, "; ")
+}
+
+// attemptsLine says when attempts are made: "3 attempts: immediately, then after 1s, 5s
+// (±10 %)".
+func attemptsLine(policy postback.RetryPolicy) string {
+	delays, count := policy.Schedule, len(policy.Schedule)+1
+	if policy.Schedule == nil {
+		delays, count = curveOf(policy), policy.MaxAttempts
+	}
+	line := "until it succeeds"
+	if count > 0 {
+		line = counted(count, "attempt")
+	}
+	line += ": immediately"
+	if len(delays) > 0 {
+		texts := make([]string, 0, len(delays))
+		for _, delay := range delays {
+			texts = append(texts, postback.FormatAge(time.Duration(delay)))
+		}
+		line += ", then after " + strings.Join(texts, ", ")
+		if len(delays) != count-1 {
+			line += ", ... up to " + postback.FormatAge(time.Duration(policy.MaxInterval))
+		}
+	}
+	if policy.Jitter > 0 {
+		line += fmt.Sprintf(" (±%g %%)", policy.Jitter*100)
+	}
+	return line
+}
+
+// curveOf are the delays of a growing curve, as many as a line has room for.
+func curveOf(policy postback.RetryPolicy) (delays []postback.Duration) {
+	const room = 9
+	delay := float64(policy.Initial)
+	for attempt := 2; len(delays) < room && (policy.MaxAttempts == 0 || attempt <= policy.MaxAttempts); attempt++ {
+		delays = append(delays, postback.Duration(min(delay, float64(policy.MaxInterval))))
+		delay *= policy.Multiplier
+	}
+	return delays
 }
 
 func joinInts(numbers []int) string {

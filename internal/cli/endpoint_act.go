@@ -15,8 +15,8 @@ const exampleEndpoint = "ep_0198c0de00007000800000000000ab12"
 
 func (p *program) endpointPause() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "pause ENDPOINT", Short: "Hold an endpoint's deliveries back",
-		Long:    "Hold an endpoint's deliveries back until it is resumed. Nothing is lost and no attempt is used up.",
+		Use: "pause ENDPOINT", Short: "Pause an endpoint; its deliveries wait",
+		Long:    "Pause an endpoint: its deliveries wait until it is resumed. Nothing is lost and no attempt is used up.",
 		Example: "  waybill endpoint pause " + exampleEndpoint,
 		Args:    takes("ENDPOINT"),
 	}
@@ -25,8 +25,8 @@ func (p *program) endpointPause() *cobra.Command {
 
 func (p *program) endpointResume() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "resume ENDPOINT", Short: "Let a paused endpoint's deliveries go",
-		Long:    "Let a paused endpoint's deliveries go: what waited is sent, and what comes is sent at once.",
+		Use: "resume ENDPOINT", Short: "Resume a paused endpoint",
+		Long:    "Resume a paused endpoint: what waited is sent, and new deliveries are sent at once.",
 		Example: "  waybill endpoint resume " + exampleEndpoint,
 		Args:    takes("ENDPOINT"),
 	}
@@ -35,10 +35,10 @@ func (p *program) endpointResume() *cobra.Command {
 
 func (p *program) endpointEnable() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "enable ENDPOINT", Short: "Send again to an endpoint that was disabled",
-		Long: `Send again to an endpoint that was disabled because it answered 410, or did nothing but
-fail for too long. What waited is sent, oldest first. Mend the URL first if it has
-changed, and try it with an example. Its failures until then count for nothing.`,
+		Use: "enable ENDPOINT", Short: "Enable a disabled endpoint",
+		Long: `Enable an endpoint that was disabled because it answered 410 or failed for too long.
+What waited is sent, oldest first. Update the URL first if it has changed, and send an
+example to try it. Earlier failures no longer count.`,
 		Example: `  waybill endpoint update ` + exampleEndpoint + ` --url https://publisher.example.com/new
   waybill example ` + exampleEndpoint + `
   waybill endpoint enable ` + exampleEndpoint,
@@ -70,18 +70,18 @@ func (p *program) endpointRotate() *cobra.Command {
 	var replace bool
 	var overlap time.Duration
 	cmd := &cobra.Command{
-		Use: "rotate-secret ENDPOINT", Short: "Replace an endpoint's secret",
-		Long: `Replace an endpoint's secret and print the new one, this once. From then on every
-attempt is signed with it, retries and replays of older events too.
+		Use: "rotate-secret ENDPOINT", Short: "Rotate an endpoint's secret",
+		Long: `Rotate an endpoint's secret and print the new one; it is never shown again. From then
+on every attempt is signed with it, retries and replays of older events too.
 
 A URL or a JSON field holds one signature, so in most schemes a rotation is a cutover
 and the publisher must change the secret at the same moment: agree on a time and give
 it with --at, or pause the endpoint, rotate, and resume it. A scheme whose header
 holds several signatures can sign with both secrets for a while: --overlap.
 
-The secret that signs already is refused. A rotation that is planned for later is not
-given up unless --replace says so. The secret never comes from the environment by
-itself: --secret-env names the variable.`,
+The current secret is refused. A rotation that is scheduled already is replaced only
+with --replace. The secret is read from the environment only if --secret-env names the
+variable.`,
 		Example: "  waybill endpoint rotate-secret " + exampleEndpoint + `
   waybill endpoint rotate-secret ` + exampleEndpoint + ` --at 2026-01-31T12:00:00Z
   waybill endpoint rotate-secret ` + exampleEndpoint + " --secret-file secret.txt",

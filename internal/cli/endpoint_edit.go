@@ -16,12 +16,12 @@ func (p *program) endpointCreate() *cobra.Command {
 	var spec client.EndpointSpec
 	var operator bool
 	cmd := &cobra.Command{
-		Use: "create --publisher PUBLISHER --url URL --scheme SCHEME", Short: "Make an endpoint",
-		Long: `Make an endpoint and print its secret, this once. Without a secret one is made in
-the form that the scheme's network gives its publishers; one that the publisher has
-already is given with --secret-file, --secret-stdin or --secret-env NAME.
+		Use: "create --publisher PUBLISHER --url URL --scheme SCHEME", Short: "Create an endpoint",
+		Long: `Create an endpoint and print its secret, which is never shown again. Without a secret
+one is generated in the form that the scheme's network gives its publishers; give one
+that the publisher has already with --secret-file, --secret-stdin or --secret-env NAME.
 
-With --operator it is not a publisher's: it gets Waybill's alerts, when an endpoint
+With --operator it belongs to no publisher and gets Waybill's alerts: when an endpoint
 starts failing, recovers, is disabled or cannot be sent to, when deliveries become dead
 letters, when events reach nobody, and when nothing can be sent at all (endpoint.failing,
 endpoint.recovered, endpoint.disabled, endpoint.blocked, deliveries.dead, events.unmatched,
@@ -36,7 +36,7 @@ egress.down, egress.recovered).`,
 	}
 	cmd.Flags().StringVar(&spec.Publisher, "publisher", "", "`PUBLISHER` whose events go there")
 	cmd.Flags().StringVar(&spec.Scheme, "scheme", "", "`SCHEME` that the publisher verifies")
-	cmd.Flags().BoolVar(&operator, "operator", false, "for what Waybill tells its operator, as "+postback.OperatorScheme)
+	cmd.Flags().BoolVar(&operator, "operator", false, "for alerts to operators, as "+postback.OperatorScheme)
 	flags.add(cmd)
 	secret.add(cmd, "that the publisher has already (default: one is made)")
 	return p.online(cmd, func(ctx context.Context, c *client.Client, _ []string) error {

@@ -13,7 +13,7 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-// shownEndpoint is an endpoint and how it does, as programs read it.
+// shownEndpoint is an endpoint and its health, as programs read it.
 type shownEndpoint struct {
 	client.EndpointResult
 	Health client.EndpointHealth `json:"health"`

@@ -27,12 +27,12 @@ func (p *program) deliveryExport() *cobra.Command {
 	var flags exportFlags
 	cmd := &cobra.Command{
 		Use: "export", Short: "Export deliveries or attempts as CSV or JSON Lines",
-		Long: `Export all deliveries that the filters pick, or their attempts, as a stream: the size
-does not matter. When the connection breaks, the export goes on behind the last
-delivery that came whole, and gives up when the server stays away for a minute.
+		Long: `Export all deliveries that the filters pick, or their attempts, as a stream: there is
+no size limit. When the connection breaks, the export resumes after the last complete
+delivery, and fails when the server is away for a minute.
 
 With --output the rows go to FILE.partial, which becomes FILE when all are there.
-After a failure the same command with --resume goes on where FILE.partial ends.
+After a failure the same command with --resume continues where FILE.partial ends.
 
 CSV is safe to open in a spreadsheet: a cell that might be run as a formula has a '
 before it. JSON Lines hold every text as it is, and of attempts also what was sent and

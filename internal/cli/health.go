@@ -18,7 +18,7 @@ func (p *program) healthCommand() *cobra.Command {
 	var server string
 	var alive bool
 	cmd := &cobra.Command{
-		Use: "health", Short: "Ask a server whether it is ready (for container health checks)",
+		Use: "health", Short: "Check whether a server is ready (for container health checks)",
 		Long: `Ask a server on this machine whether it is ready: exit code 0 says yes, 1 no or no answer.
 An API is ready while it reaches the ledger, a worker while it reaches the ledger and
 Redis; neither is while it stops. No key is needed.

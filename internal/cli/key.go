@@ -23,8 +23,8 @@ func (p *program) keyCreate() *cobra.Command {
 	var role string
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "create --role ROLE", Short: "Make an API key",
-		Long: "Make an API key and print it, this once.",
+		Use: "create --role ROLE", Short: "Create an API key",
+		Long: "Create an API key and print it; it is never shown again.",
 		Example: `  waybill key create --role producer --name checkout
   waybill key create --role publisher --publisher pub_1`,
 		Args: takes(),
@@ -84,8 +84,8 @@ func (p *program) keyList() *cobra.Command {
 
 func (p *program) keyRevoke() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "revoke KEY", Short: "Make an API key useless",
-		Long:    "Make an API key useless, by the id that \"waybill key list\" shows. It cannot be undone.",
+		Use: "revoke KEY", Short: "Revoke an API key",
+		Long:    "Revoke an API key, by the id that \"waybill key list\" shows. It cannot be undone.",
 		Example: "  waybill key revoke key_0198c0de00007000800000000000ab12",
 		Args:    takes("KEY"),
 	}

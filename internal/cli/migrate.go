@@ -12,9 +12,9 @@ import (
 
 func (p *program) migrateCommand() *cobra.Command {
 	return p.server(&cobra.Command{
-		Use: "migrate", Short: "Bring the ledger to this version's schema",
-		Long: `Bring the ledger to the schema of this version. The embedded ledger is migrated at
-every start; a server on PostgreSQL refuses to start before this was run.`,
+		Use: "migrate", Short: "Migrate the ledger to this version's schema",
+		Long: `Migrate the ledger to the schema of this version. The embedded ledger is migrated at
+every start; a server on PostgreSQL refuses to start until this has run.`,
 		Example: `  waybill migrate --database postgres://waybill@db.example.com/waybill`,
 	}, func(ctx context.Context, settings config.Config) error {
 		from, to, err := app.Migrate(ctx, settings, newLogger(p.err, settings))

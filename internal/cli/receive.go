@@ -118,7 +118,7 @@ func (f *receiveFlags) judge(scheme *signer.Definition, secret string, w http.Re
 		if found := diagnose.ExplainBy(scheme.Name(), scheme, received, []string{secret}, now); len(found) > 0 {
 			why = found[0].Message
 		}
-		return http.StatusForbidden, "signature does not hold: " + escapeLine(why)
+		return http.StatusForbidden, "signature is invalid: " + escapeLine(why)
 	}
 	return f.status, "signature holds"
 }

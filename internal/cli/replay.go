@@ -27,8 +27,8 @@ const minReplayRate, maxReplayRate = 0.01, 1_000_000
 func (p *program) replayCommand() *cobra.Command {
 	var flags replayFlags
 	cmd := &cobra.Command{
-		Use: "replay {DELIVERY... | --FILTER...}", Short: "Send ended deliveries again",
-		Long: `Send ended deliveries again: those that are named, or all that the filters pick (dead
+		Use: "replay {DELIVERY... | --FILTER...}", Short: "Replay ended deliveries",
+		Long: `Replay ended deliveries: those that are named, or all that the filters pick (dead
 letters, unless --state says otherwise). A replay keeps the message id, so receivers
 that know a delivery already recognise it.
 

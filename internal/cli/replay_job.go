@@ -157,8 +157,8 @@ func replayRow(job client.ReplayJob) []string {
 
 func (p *program) replayWatch() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "watch REPLAY", Short: "Show a replay job's progress until it ends",
-		Long:    "Show a replay job's progress until it ends. Ctrl-C stops watching, not the job.",
+		Use: "watch REPLAY", Short: "Watch a replay job until it ends",
+		Long:    "Watch a replay job until it ends. Ctrl-C stops watching, not the job.",
 		Example: "  waybill replay watch rpl_0198c0de00007000800000000000ab12",
 		Args:    takes("REPLAY"),
 	}
@@ -184,8 +184,8 @@ func getReplay(ctx context.Context, c *client.Client, id string) (client.ReplayJ
 
 func (p *program) replayShow() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "show REPLAY", Short: "Show how far a replay job got",
-		Long:    "Show how far a replay job got.",
+		Use: "show REPLAY", Short: "Show a replay job's progress",
+		Long:    "Show a replay job's progress.",
 		Example: "  waybill replay show rpl_0198c0de00007000800000000000ab12",
 		Args:    takes("REPLAY"),
 	}
@@ -194,8 +194,8 @@ func (p *program) replayShow() *cobra.Command {
 
 func (p *program) replayCancel() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "cancel REPLAY", Short: "Stop a replay job",
-		Long:    "Stop a replay job. What it replayed stays replayed.",
+		Use: "cancel REPLAY", Short: "Cancel a replay job",
+		Long:    "Cancel a replay job. What it replayed stays replayed.",
 		Example: "  waybill replay cancel rpl_0198c0de00007000800000000000ab12",
 		Args:    takes("REPLAY"),
 	}

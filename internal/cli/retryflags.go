@@ -32,9 +32,9 @@ func (r *retryFlags) add(cmd *cobra.Command) {
 	flags.Float64Var(&r.multiplier, "retry-multiplier", 0, "`FACTOR` from one delay to the next")
 	durationFlag(flags, &r.maxInterval, "retry-max-interval", "longest delay of the curve")
 	flags.IntVar(&r.maxAttempts, "retry-max-attempts", 0, "`COUNT` of attempts of the curve, the first one included")
-	durationFlag(flags, &r.maxAge, "retry-max-age", "give up so long after the event was accepted")
+	durationFlag(flags, &r.maxAge, "retry-max-age", "end as a dead letter this long after the event was accepted")
 	flags.Float64Var(&r.jitter, "retry-jitter", 0, "`FRACTION` from 0 to 1 by which delays vary")
-	flags.StringSliceVar(&r.on, "retry-on", nil, "only `FAILURES` that are tried again: timeout, connection, tls, dns, 3xx, 4xx, 5xx, unexpected_body, or a status (default: all)")
+	flags.StringSliceVar(&r.on, "retry-on", nil, "retry only these `FAILURES`: timeout, connection, tls, dns, 3xx, 4xx, 5xx, unexpected_body, or a status (default: all)")
 	flags.StringSliceVar(&r.stopOn, "stop-on", nil, "`STATUSES` that end a delivery at once, such as 403")
 	flags.StringVar(&r.json, "retry", "", `the whole policy as JSON, such as '{"schedule":["1s","5s"]}'; null: the scheme's own`)
 }

@@ -31,7 +31,7 @@ func (p *program) verifyCommand() *cobra.Command {
 	var flags verifyFlags
 	cmd := &cobra.Command{
 		Use:   "verify (--scheme SCHEME | --scheme-file FILE) (--url URL | --request FILE)",
-		Short: "Check a received postback's signature offline, and say why it does not hold",
+		Short: "Check a received postback's signature offline, and say why it is invalid",
 		Long: `Check the signature of one received postback, without a server. Exit code 0 says
 that it is valid, 1 that it must not be trusted.
 
@@ -39,7 +39,7 @@ Give the URL exactly as it was called, and the body byte for byte: a signature
 covers spelling, too. Or paste the request: with --request - standard input holds
 a raw HTTP request, its first line, a line of an access log, or a URL.
 
-When the signature does not hold, the usual mistakes are tried: another order,
+When the signature is invalid, the usual mistakes are tried: another order,
 other escapes, http:// for https://, a port, another hash, a line break behind the
 secret, and many more. What is said to make it hold does make it hold.
 

@@ -1,4 +1,4 @@
-// Package diagnose says why a signature does not hold, and why an endpoint did
+// Package diagnose says why a signature is invalid, and why an endpoint did
 // not take an example.
 //
 // What it guarantees:

@@ -19,7 +19,7 @@ const (
 
 const holdsIf = "the signature would hold if "
 
-// Explain says why a received request's signature does not hold: first the
+// Explain says why a received request's signature is invalid: first the
 // mistakes with which it would, else what is certainly wrong with it and that
 // no known mistake was found. It is empty for a signature that holds, and for
 // a scheme that is not known. now is the time of receipt; zero: not known.
@@ -64,8 +64,8 @@ func explain(name string, scheme signer.Scheme, received signer.Received, secret
 func nothingFound(trials int) postback.Finding {
 	message := "there is nothing to compare a signature with"
 	if trials > 0 {
-		message = fmt.Sprintf("none of %d signatures with known mistakes is the one received: "+
-			"it was made with another secret, or the request was changed after it was signed", trials)
+		message = fmt.Sprintf("no match: tried %d combinations of common mistakes; "+
+			"the signature was made with another secret, or the request was changed after it was signed", trials)
 	}
 	return postback.Finding{Code: CodeNothingFound, Message: message}
 }

@@ -54,7 +54,7 @@ func TestServerForgetsWhatIsOld(t *testing.T) {
 	eventually(t, 10*time.Second, "the old event to be forgotten", func() bool {
 		_, err := s.GetEvent(t.Context(), "evt_old")
 		problem, refused := errors.AsType[*client.Problem](err)
-		return refused && problem.Code == postback.CodeNotFound && strings.Contains(s.log.String(), `msg="forgot what is old" rows=3`)
+		return refused && problem.Code == postback.CodeNotFound && strings.Contains(s.log.String(), `msg="purged expired history" rows=3`)
 	})
 	for _, id := range []string{"evt_recent", "evt_waiting"} {
 		if found, err := s.GetEvent(t.Context(), id); err != nil || len(found.Deliveries) != 1 {

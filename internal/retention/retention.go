@@ -101,7 +101,7 @@ func (k *Keeper) pass(ctx context.Context) error {
 	before := start.Add(-k.Keep)
 	total, err := k.prune(ctx, before)
 	if total > 0 {
-		k.Logger.InfoContext(ctx, "forgot what is old",
+		k.Logger.InfoContext(ctx, "purged expired history",
 			slog.Int("rows", total), slog.Time("ended_before", before), slog.Duration("took", k.Now().Sub(start)))
 	}
 	return err
