@@ -56,26 +56,26 @@ func (s *server) getEndpointHealth(ctx context.Context, input *endpointHealthInp
 }
 
 func healthOf(endpoint postback.Endpoint, health postback.Health, window string) client.EndpointHealth {
-	trouble, traffic := health.Trouble, health.Traffic
+	streak, traffic := health.FailureStreak, health.Traffic
 	view := client.EndpointHealth{
 		EndpointID: endpoint.ID, State: endpoint.State, DisabledReason: endpoint.DisabledReason, DisabledAt: stamp(endpoint.DisabledAt),
 		Blocked: blockedOf(health.Block), HeldUntil: stamp(health.HeldUntil), Circuit: circuitClosed,
-		FailingSince: stamp(trouble.Since), Failures: trouble.Failures, LastError: trouble.LastError,
+		FailingSince: stamp(streak.Since), Failures: streak.Failures, LastError: streak.LastError,
 		LastAttemptAt: stamp(traffic.LastAttemptAt), LastSuccessAt: stamp(traffic.LastSuccessAt),
 		Traffic: trafficOf(traffic, window), Waiting: waitingOf(health.Waiting, health.WaitingLimit),
 	}
-	if trouble.Open() {
-		view.Circuit, view.OpenedAt, view.Probes, view.NextProbeAt = circuitOpen, stamp(trouble.OpenedAt), trouble.Probes, stamp(nextProbe(health))
+	if streak.Open() {
+		view.Circuit, view.OpenedAt, view.Probes, view.NextProbeAt = circuitOpen, stamp(streak.OpenedAt), streak.Probes, stamp(nextProbe(health))
 	}
 	return view
 }
 
 // nextProbe is when a probe may be sent: not while the endpoint is left alone.
 func nextProbe(health postback.Health) time.Time {
-	if health.HeldUntil.After(health.Trouble.ProbeAt) {
+	if health.HeldUntil.After(health.FailureStreak.ProbeAt) {
 		return health.HeldUntil
 	}
-	return health.Trouble.ProbeAt
+	return health.FailureStreak.ProbeAt
 }
 
 func blockedOf(block postback.Block) *client.Blocked {

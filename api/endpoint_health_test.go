@@ -29,7 +29,7 @@ func (f fakeHealth) OpenCircuits(context.Context) (map[string]bool, error) {
 	defer f.mu.Unlock()
 	open := map[string]bool{}
 	for id, health := range f.health {
-		open[id] = health.Trouble.Open()
+		open[id] = health.FailureStreak.Open()
 	}
 	return open, f.down
 }
@@ -37,7 +37,7 @@ func (f fakeHealth) OpenCircuits(context.Context) (map[string]bool, error) {
 // sick is the health of an endpoint that keeps failing.
 func sick() postback.Health {
 	return postback.Health{
-		Trouble: postback.Trouble{
+		FailureStreak: postback.FailureStreak{
 			EndpointID: "ep_1", Since: start.Add(-time.Hour), Failures: 120, LastError: "timeout", OpenedAt: start.Add(-time.Minute),
 			TriedAt: start.Add(-time.Second), Probes: 3, ProbeAt: start.Add(20 * time.Second),
 		},

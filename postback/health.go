@@ -2,9 +2,9 @@ package postback
 
 import "time"
 
-// Tally counts what came of an endpoint's attempts in a slot of time, in one
+// AttemptCounts counts what came of an endpoint's attempts in a slot of time, in one
 // process.
-type Tally struct {
+type AttemptCounts struct {
 	EndpointID string
 	Slot       time.Time // when it began
 	Attempts   int
@@ -50,9 +50,9 @@ type Waiting struct {
 
 // Health is how an endpoint does.
 type Health struct {
-	Trouble Trouble // zero: it does not fail
-	Traffic Traffic
-	Waiting Waiting
+	FailureStreak FailureStreak // zero: it does not fail
+	Traffic       Traffic
+	Waiting       Waiting
 	// WaitingLimit is how far each kind of what waits was counted: pending and
 	// retrying ones together, and parked ones of each reason.
 	WaitingLimit int

@@ -93,9 +93,9 @@ type DeadSum struct {
 // MaxNamedDead bounds how many dead letters a notice names.
 const MaxNamedDead = 5
 
-// Deaths are deliveries of an endpoint that became dead letters for the same
+// DeadLetters are deliveries of an endpoint that became dead letters for the same
 // reason, examples left out.
-type Deaths struct {
+type DeadLetters struct {
 	EndpointID  string
 	Reason      Reason
 	Count       int

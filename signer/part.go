@@ -40,10 +40,10 @@ const (
 // part is a Part that was checked.
 type part struct {
 	Part
-	value    value    // of kinds that are values
+	value     value         // of kinds that are values
 	canonical canonicalizer // of the body
-	form1738 bool     // how the data is encoded in the URL
-	ofMacros bool     // values are those of macros
+	form1738  bool          // how the data is encoded in the URL
+	ofMacros  bool          // values are those of macros
 }
 
 // append appends the part's text.

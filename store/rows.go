@@ -60,11 +60,11 @@ func NoticeDest(n *postback.Notice) []any {
 	}
 }
 
-// DeathsColumns are those of counted dead letters.
-const DeathsColumns = `endpoint_id, reason, count, first_at, last_at, deliveries`
+// DeadLetterColumns are those of counted dead letters.
+const DeadLetterColumns = `endpoint_id, reason, count, first_at, last_at, deliveries`
 
-// DeathsDest scans DeathsColumns.
-func DeathsDest(d *postback.Deaths) []any {
+// DeadLetterDest scans DeadLetterColumns.
+func DeadLetterDest(d *postback.DeadLetters) []any {
 	return []any{&d.EndpointID, &d.Reason, &d.Count, At(&d.First), At(&d.Last), JSON(&d.Deliveries)}
 }
 
@@ -84,11 +84,11 @@ func OutageDest(o *postback.Outage) []any {
 	return []any{&o.Process, &o.Reason, &o.Message, At(&o.Since), At(&o.At), &o.Deliveries, &o.Endpoints}
 }
 
-// TallyColumns are those of counted attempts.
-const TallyColumns = `endpoint_id, slot, attempts, succeeded, errors, latencies, last_attempt_at, last_success_at`
+// CountColumns are those of counted attempts.
+const CountColumns = `endpoint_id, slot, attempts, succeeded, errors, latencies, last_attempt_at, last_success_at`
 
-// TallyDest scans TallyColumns.
-func TallyDest(t *postback.Tally) []any {
+// CountDest scans CountColumns.
+func CountDest(t *postback.AttemptCounts) []any {
 	return []any{
 		&t.EndpointID, At(&t.Slot), &t.Attempts, &t.Succeeded, JSON(&t.Errors), JSON(&t.Latencies), At(&t.LastAttemptAt), At(&t.LastSuccessAt),
 	}
@@ -100,11 +100,11 @@ func UnmatchedDest(u *postback.Unmatched) []any {
 	return []any{&u.Publisher, &u.Count, At(&u.First), At(&u.Last), JSON(&u.Events)}
 }
 
-// TroubleColumns are those of an endpoint that fails.
-const TroubleColumns = `endpoint_id, since, failed_at, failures, last_error, opened_at, tried_at, probes, probe_at`
+// StreakColumns are those of an endpoint that fails.
+const StreakColumns = `endpoint_id, since, failed_at, failures, last_error, opened_at, tried_at, probes, probe_at`
 
-// TroubleDest scans TroubleColumns.
-func TroubleDest(t *postback.Trouble) []any {
+// StreakDest scans StreakColumns.
+func StreakDest(t *postback.FailureStreak) []any {
 	return []any{
 		&t.EndpointID, At(&t.Since), At(&t.FailedAt), &t.Failures, &t.LastError, At(&t.OpenedAt), At(&t.TriedAt), &t.Probes, At(&t.ProbeAt),
 	}

@@ -96,8 +96,8 @@ func (b *bench) trip(t *testing.T, endpointID string) {
 // probe lets the oldest parked delivery go as a probe, and makes its attempt.
 func (b *bench) probe(t *testing.T, endpoint postback.Endpoint) (postback.Delivery, postback.Attempt) {
 	t.Helper()
-	trouble, _ := b.Breaker.Trouble(endpoint.ID)
-	b.clock.advance(trouble.ProbeAt.Sub(b.clock.now()))
+	streak, _ := b.Breaker.Streak(endpoint.ID)
+	b.clock.advance(streak.ProbeAt.Sub(b.clock.now()))
 	if err := b.Breaker.Probe(endpoint, b.clock.now())(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -166,8 +166,8 @@ func TestAProbeOfAPausedEndpointIsNotSent(t *testing.T) {
 	if _, err := b.Endpoints.Pause(t.Context(), endpoint.ID); err != nil {
 		t.Fatal(err)
 	}
-	trouble, _ := b.Breaker.Trouble(endpoint.ID)
-	b.clock.advance(trouble.ProbeAt.Sub(b.clock.now()))
+	streak, _ := b.Breaker.Streak(endpoint.ID)
+	b.clock.advance(streak.ProbeAt.Sub(b.clock.now()))
 	if err := b.Breaker.Probe(endpoint, b.clock.now())(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -79,8 +79,8 @@ func TestWhenNobodyIsReachedTheFaultIsOurs(t *testing.T) {
 			if expectState(t, got, postback.Pending, "", 0); got.LastError != outage.Reason || out.sent.Load() != sent {
 				t.Errorf("it waits for %q, and was tried %d times", got.LastError, out.sent.Load()-sent)
 			}
-			if len(b.Breaker.Troubles()) != 0 {
-				t.Errorf("in trouble are %+v", b.Breaker.Troubles())
+			if len(b.Breaker.Streaks()) != 0 {
+				t.Errorf("failing are %+v", b.Breaker.Streaks())
 			}
 			out.mended.Store(true)
 			b.clock.advance(15 * time.Second)

@@ -49,7 +49,7 @@ type ledger interface { //nolint:interfacebloat // the sum of what each part dec
 	schemes.Ledger
 	retention.Ledger
 	traffic.Ledger
-	traffic.Troubles
+	traffic.FailureStreaks
 	traffic.Deliveries
 	traffic.Impediments
 	traffic.Backlog

@@ -133,7 +133,7 @@ func (s *server) handler() (http.Handler, error) {
 		addresses = append(addresses, addr.String())
 	}
 	handler, err := api.New(api.Options{
-		Intake: s.dispatcher, Rematcher: s.dispatcher, EndpointManager: s.endpoints, EndpointSwitch: s.endpoints, EndpointReader: s.ledger, EndpointHealth: traffic.Reader{Troubles: s.ledger, Deliveries: s.ledger, Impediments: s.ledger, Holds: s.holds, Now: s.clock.Now},
+		Intake: s.dispatcher, Rematcher: s.dispatcher, EndpointManager: s.endpoints, EndpointSwitch: s.endpoints, EndpointReader: s.ledger, EndpointHealth: traffic.Reader{FailureStreaks: s.ledger, Deliveries: s.ledger, Impediments: s.ledger, Holds: s.holds, Now: s.clock.Now},
 		History: s.ledger, Exports: s.ledger, Replayer: s.dispatcher, ReplayReader: s.ledger, Examples: s.worker, Diagnoser: s.worker, Keys: s.keys, Schemes: s.schemes, Pace: keys.NewPace(s.cfg.RequestsPerKey),
 		Ready: s.ready, Metrics: s.telemetry.Handler(), Egress: addresses,
 		Logger: s.log, Tracer: s.telemetry.Tracer(), Now: s.clock.Now, Version: Version(),

@@ -12,18 +12,18 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-// Ledger keeps which endpoints are in trouble, for all processes.
+// Ledger keeps which endpoints are failing, for all processes.
 type Ledger interface {
-	NoteFailures(ctx context.Context, more postback.Trouble) error
+	NoteFailures(ctx context.Context, more postback.FailureStreak) error
 	OpenCircuit(ctx context.Context, endpointID string, at, probeAt time.Time) (bool, error)
-	Recover(ctx context.Context, endpointID string, at time.Time) (postback.Trouble, bool, error)
-	TroublesSince(ctx context.Context, mark int64) (postback.TroubleChanges, error)
+	Recover(ctx context.Context, endpointID string, at time.Time) (postback.FailureStreak, bool, error)
+	StreaksSince(ctx context.Context, mark int64) (postback.StreakChanges, error)
 }
 
 // Prober lets parked deliveries go one at a time; false when there is none, or
 // another process has sent this probe.
 type Prober interface {
-	Probe(ctx context.Context, trouble postback.Trouble, at, next time.Time) (bool, error)
+	Probe(ctx context.Context, streak postback.FailureStreak, at, next time.Time) (bool, error)
 }
 
 const (
@@ -34,7 +34,7 @@ const (
 	noteInterval = 10 * time.Second
 	// forgetAfter is when a streak that did not go on is forgotten.
 	forgetAfter = 24 * time.Hour
-	// maxAlone bounds how far back a trouble may begin with what this process
+	// maxAlone bounds how far back a failure streak may begin with what this process
 	// knows alone: before that another one may have seen a success.
 	maxAlone = time.Minute
 )
@@ -55,36 +55,36 @@ type Breaker struct {
 
 	monitor *Monitor
 
-	mu       sync.Mutex
-	troubles map[string]postback.Trouble // as in the ledger at the last Refresh
-	ahead    map[string]postback.Trouble // what this process did since; without an endpoint: it ended
-	mark     int64                       // of the last Refresh; 0: all is to be read
-	parts    int                         // how often only what changed was read
-	streaks  map[string]streak           // of endpoints that failed, or were recorded just now
-	cleared  time.Time                   // when old streaks were forgotten last
+	mu      sync.Mutex
+	known   map[string]postback.FailureStreak // as in the ledger at the last Refresh
+	ahead   map[string]postback.FailureStreak // what this process did since; without an endpoint: it ended
+	mark    int64                             // of the last Refresh; 0: all is to be read
+	parts   int                               // how often only what changed was read
+	unsaved map[string]unsavedStreak          // of endpoints that failed, or were recorded just now
+	cleared time.Time                         // when old streaks were forgotten last
 }
 
-// streak is an endpoint's failures since its last success, as far as the ledger does not
-// have them.
-type streak struct {
+// unsavedStreak is an endpoint's failures since its last success, as far as the ledger
+// does not have them.
+type unsavedStreak struct {
 	since time.Time // the first that the ledger does not know
 	count int       // of those
 	last  time.Time
 	noted time.Time // when it was recorded last
 }
 
-// NewBreaker makes a Breaker that knows of no trouble yet; Refresh fills it.
+// NewBreaker makes a Breaker that knows of no streak yet; Refresh fills it.
 func NewBreaker(options Options) (*Breaker, error) {
 	if options.Ledger == nil || options.Prober == nil || options.Random == nil || options.Logger == nil || options.Policy.Window == 0 {
 		return nil, errors.New("make breaker: a part is missing")
 	}
 	return &Breaker{
 		Options: options, monitor: NewMonitor(options.Policy),
-		troubles: map[string]postback.Trouble{}, ahead: map[string]postback.Trouble{}, streaks: map[string]streak{},
+		known: map[string]postback.FailureStreak{}, ahead: map[string]postback.FailureStreak{}, unsaved: map[string]unsavedStreak{},
 	}, nil
 }
 
-// Succeeded tells of an attempt that succeeded: it ends the endpoint's trouble.
+// Succeeded tells of an attempt that succeeded: it ends the endpoint's streak.
 // An open circuit is closed by a probe alone: others may have been under way
 // since before it opened. That the ledger could not be written is logged; the next
 // success tells it.
@@ -98,7 +98,7 @@ func (b *Breaker) Succeeded(ctx context.Context, endpointID string, probe bool, 
 		return
 	}
 	b.mu.Lock()
-	b.ahead[endpointID] = postback.Trouble{}
+	b.ahead[endpointID] = postback.FailureStreak{}
 	b.mu.Unlock()
 }
 
@@ -106,13 +106,13 @@ func (b *Breaker) Succeeded(ctx context.Context, endpointID string, probe bool, 
 func (b *Breaker) well(endpointID string, probe bool, at time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if known, found := b.streaks[endpointID]; found && at.Sub(known.noted) < noteInterval {
-		b.streaks[endpointID] = streak{last: at, noted: known.noted} // one that comes and goes is not recorded each time
+	if known, found := b.unsaved[endpointID]; found && at.Sub(known.noted) < noteInterval {
+		b.unsaved[endpointID] = unsavedStreak{last: at, noted: known.noted} // one that comes and goes is not recorded each time
 	} else {
-		delete(b.streaks, endpointID)
+		delete(b.unsaved, endpointID)
 	}
-	trouble := b.trouble(endpointID)
-	return probe || trouble.EndpointID != "" && !trouble.Open()
+	streak := b.streak(endpointID)
+	return probe || streak.EndpointID != "" && !streak.Open()
 }
 
 // Failed tells of an attempt that failed, and opens the circuit when there are
@@ -133,25 +133,25 @@ func (b *Breaker) Failed(ctx context.Context, endpointID, code string, at time.T
 
 // count counts a failure, and returns all that the ledger does not have when it
 // is time to record it.
-func (b *Breaker) count(endpointID string, at time.Time, open bool) (unsaved streak, due bool) {
+func (b *Breaker) count(endpointID string, at time.Time, open bool) (unsaved unsavedStreak, due bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.clear(at)
-	known := b.streaks[endpointID]
+	known := b.unsaved[endpointID]
 	if known.count == 0 {
 		known.since = at
 	}
 	known.count++
 	known.last = at
-	troubled := b.trouble(endpointID).EndpointID != ""
-	due = open || (known.count >= noteAfter || troubled) && at.Sub(known.noted) >= noteInterval
-	if unsaved = known; !troubled && at.Sub(unsaved.since) > maxAlone {
+	recorded := b.streak(endpointID).EndpointID != ""
+	due = open || (known.count >= noteAfter || recorded) && at.Sub(known.noted) >= noteInterval
+	if unsaved = known; !recorded && at.Sub(unsaved.since) > maxAlone {
 		unsaved.since = at
 	}
 	if due {
 		known.count, known.noted = 0, at
 	}
-	b.streaks[endpointID] = known
+	b.unsaved[endpointID] = known
 	return unsaved, due
 }
 
@@ -161,35 +161,35 @@ func (b *Breaker) clear(at time.Time) {
 		return
 	}
 	b.cleared = at
-	maps.DeleteFunc(b.streaks, func(_ string, s streak) bool {
+	maps.DeleteFunc(b.unsaved, func(_ string, s unsavedStreak) bool {
 		return at.Sub(s.last) >= forgetAfter || s.count == 0 && at.Sub(s.last) >= noteInterval
 	})
 }
 
 // restore counts failures again that could not be recorded.
-func (b *Breaker) restore(endpointID string, unsaved streak) {
+func (b *Breaker) restore(endpointID string, unsaved unsavedStreak) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	known := b.streaks[endpointID]
+	known := b.unsaved[endpointID]
 	known.count, known.since = known.count+unsaved.count, unsaved.since
-	b.streaks[endpointID] = known
+	b.unsaved[endpointID] = known
 }
 
-func (b *Breaker) save(ctx context.Context, endpointID, code string, unsaved streak, at time.Time, open bool) error {
-	trouble := postback.Trouble{EndpointID: endpointID, Since: unsaved.since, FailedAt: at, Failures: unsaved.count, LastError: code}
-	if err := b.Ledger.NoteFailures(ctx, trouble); err != nil {
+func (b *Breaker) save(ctx context.Context, endpointID, code string, unsaved unsavedStreak, at time.Time, open bool) error {
+	streak := postback.FailureStreak{EndpointID: endpointID, Since: unsaved.since, FailedAt: at, Failures: unsaved.count, LastError: code}
+	if err := b.Ledger.NoteFailures(ctx, streak); err != nil {
 		return err //nolint:wrapcheck // Failed says what it was doing
 	}
 	if open {
-		trouble.OpenedAt, trouble.TriedAt, trouble.ProbeAt = at, at, b.probeAfter(at, 0)
-		if _, err := b.Ledger.OpenCircuit(ctx, endpointID, at, trouble.ProbeAt); err != nil {
+		streak.OpenedAt, streak.TriedAt, streak.ProbeAt = at, at, b.probeAfter(at, 0)
+		if _, err := b.Ledger.OpenCircuit(ctx, endpointID, at, streak.ProbeAt); err != nil {
 			return err //nolint:wrapcheck // Failed says what it was doing
 		}
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if known := b.trouble(endpointID); known.EndpointID == "" || open && !known.Open() {
-		b.ahead[endpointID] = trouble // the next Refresh has it exactly
+	if known := b.streak(endpointID); known.EndpointID == "" || open && !known.Open() {
+		b.ahead[endpointID] = streak // the next Refresh has it exactly
 	}
 	return nil
 }
@@ -203,21 +203,21 @@ func (b *Breaker) probeAfter(at time.Time, failed int) time.Time {
 // it has recovered, unless another process does; nil while it is not time to. It is
 // time at once when the endpoint was changed, or resumed, since it was tried last.
 func (b *Breaker) Probe(endpoint postback.Endpoint, now time.Time) func(ctx context.Context) error {
-	trouble, _ := b.Trouble(endpoint.ID)
-	changed := endpoint.UpdatedAt.After(trouble.TriedAt)
-	if !trouble.Open() || now.Before(trouble.ProbeAt) && !changed {
+	streak, _ := b.Streak(endpoint.ID)
+	changed := endpoint.UpdatedAt.After(streak.TriedAt)
+	if !streak.Open() || now.Before(streak.ProbeAt) && !changed {
 		return nil
 	}
 	if changed && endpoint.UpdatedAt.After(now) {
 		now = endpoint.UpdatedAt // by a clock that is ahead: this probe is for that change, too
 	}
 	now = now.Truncate(time.Microsecond)
-	next := b.probeAfter(now, trouble.Probes+1)
-	return func(ctx context.Context) error { return b.probe(ctx, trouble, now, next) }
+	next := b.probeAfter(now, streak.Probes+1)
+	return func(ctx context.Context) error { return b.probe(ctx, streak, now, next) }
 }
 
-func (b *Breaker) probe(ctx context.Context, trouble postback.Trouble, now, next time.Time) error {
-	sent, err := b.Prober.Probe(ctx, trouble, now, next)
+func (b *Breaker) probe(ctx context.Context, streak postback.FailureStreak, now, next time.Time) error {
+	sent, err := b.Prober.Probe(ctx, streak, now, next)
 	if err != nil {
 		return fmt.Errorf("probe endpoint: %w", err)
 	}
@@ -226,9 +226,9 @@ func (b *Breaker) probe(ctx context.Context, trouble postback.Trouble, now, next
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if id := trouble.EndpointID; b.trouble(id) == trouble {
-		trouble.Probes, trouble.TriedAt, trouble.ProbeAt = trouble.Probes+1, now, next
-		b.ahead[id] = trouble
+	if id := streak.EndpointID; b.streak(id) == streak {
+		streak.Probes, streak.TriedAt, streak.ProbeAt = streak.Probes+1, now, next
+		b.ahead[id] = streak
 	}
 	return nil
 }

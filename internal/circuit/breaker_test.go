@@ -25,7 +25,7 @@ func TestACircuitOpensOnceForAllProcesses(t *testing.T) {
 		t.Error("the circuit is not open where it was opened, or it is elsewhere")
 	}
 	b.expectNotices(t, "ep_1 endpoint.failing: timeout after 0s")
-	if got := b.trouble(t); !got.Open() || !got.Since.Equal(at(0)) || got.Failures != 20 {
+	if got := b.streak(t); !got.Open() || !got.Since.Equal(at(0)) || got.Failures != 20 {
 		t.Errorf("the ledger has %+v", got)
 	}
 	refresh(t, one, two, three)
@@ -96,15 +96,15 @@ func TestFailuresAreNotedInGroups(t *testing.T) {
 				t.Errorf("%d notes, want %d", got, tt.notes)
 			}
 			if got := b.ledger.count("recover"); got > tt.notes {
-				t.Errorf("%d ends of troubles", got)
+				t.Errorf("%d ends of streaks", got)
 			}
 			b.expectNotices(t)
 		})
 	}
 }
 
-// Three failures are a trouble, and the next success ends it.
-func TestATroubleBeginsAndEnds(t *testing.T) {
+// Three failures are a failure streak, and the next success ends it.
+func TestAStreakBeginsAndEnds(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	one := b.process(t)
@@ -113,12 +113,12 @@ func TestATroubleBeginsAndEnds(t *testing.T) {
 		t.Errorf("%d notes after two failures", got)
 	}
 	fail(t, one, 1, at(time.Second))
-	if got := b.trouble(t); got.Failures != 3 || got.LastError != "timeout" || !got.Since.Equal(at(0)) || got.Open() {
+	if got := b.streak(t); got.Failures != 3 || got.LastError != "timeout" || !got.Since.Equal(at(0)) || got.Open() {
 		t.Errorf("got %+v", got)
 	}
 	one.Succeeded(t.Context(), "ep_1", false, at(2*time.Second))
-	if all, err := b.ledger.Troubles(t.Context()); err != nil || len(all) != 0 {
-		t.Errorf("%d troubles after a success, %v", len(all), err)
+	if all, err := b.ledger.FailureStreaks(t.Context()); err != nil || len(all) != 0 {
+		t.Errorf("%d streaks after a success, %v", len(all), err)
 	}
 	b.expectNotices(t)
 }
@@ -141,7 +141,7 @@ func TestTheLedgerIsAway(t *testing.T) {
 	}
 	b.ledger.setAway(false)
 	fail(t, one, 15, at(40*time.Second))
-	if got := b.trouble(t); !one.Open("ep_1") || !got.Open() || !got.Since.Equal(at(20*time.Second)) || got.Failures < 20 {
+	if got := b.streak(t); !one.Open("ep_1") || !got.Open() || !got.Since.Equal(at(20*time.Second)) || got.Failures < 20 {
 		t.Errorf("open here: %t; the ledger has %+v", one.Open("ep_1"), got)
 	}
 	b.ledger.setAway(true)

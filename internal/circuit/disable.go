@@ -20,15 +20,15 @@ type Limit struct {
 // Reached reports whether an endpoint has failed for too long. The time begins
 // with its first failure, or with its last change, its resumption among them:
 // whoever changed it may have mended it. It ends with the last failure that was
-// noted: while nothing is sent to it, no time passes. A success ends a trouble,
+// noted: while nothing is sent to it, no time passes. A success ends a failure streak,
 // so within one there are only failures.
-func (l Limit) Reached(trouble postback.Trouble, endpoint postback.Endpoint) bool {
-	since := trouble.Since
+func (l Limit) Reached(streak postback.FailureStreak, endpoint postback.Endpoint) bool {
+	since := streak.Since
 	if endpoint.UpdatedAt.After(since) {
 		since = endpoint.UpdatedAt
 	}
 	return l.After > 0 && endpoint.State == postback.EndpointEnabled &&
-		trouble.Failures >= l.Failures && trouble.FailedAt.Sub(since) >= l.After
+		streak.Failures >= l.Failures && streak.FailedAt.Sub(since) >= l.After
 }
 
 // Endpoints looks endpoints up in memory.
@@ -72,7 +72,7 @@ func (d *Disabler) Run(ctx context.Context, interval time.Duration) {
 }
 
 // Look disables the endpoints that have reached the limit now. Before it does it
-// asks the ledger again: a success that another process saw ends a trouble.
+// asks the ledger again: a success that another process saw ends a failure streak.
 func (d *Disabler) Look(ctx context.Context) error {
 	if len(d.due()) == 0 {
 		return nil
@@ -92,8 +92,8 @@ func (d *Disabler) Look(ctx context.Context) error {
 
 func (d *Disabler) due() []postback.Endpoint {
 	var due []postback.Endpoint
-	for _, trouble := range d.Breaker.Troubles() {
-		if endpoint, known := d.Endpoints.Endpoint(trouble.EndpointID); known && d.Limit.Reached(trouble, endpoint) {
+	for _, streak := range d.Breaker.Streaks() {
+		if endpoint, known := d.Endpoints.Endpoint(streak.EndpointID); known && d.Limit.Reached(streak, endpoint) {
 			due = append(due, endpoint)
 		}
 	}

@@ -41,9 +41,9 @@ func TestTheLimit(t *testing.T) {
 		"deleted":                      {limit(), 900, 30 * day, -day, postback.EndpointDeleted, false},
 		"no failure that was noted so": {limit(), 900, -30 * day, -day, enabled, false},
 	} {
-		trouble := postback.Trouble{EndpointID: "ep_1", Since: at(0), FailedAt: at(tt.lasted), Failures: tt.failures}
+		streak := postback.FailureStreak{EndpointID: "ep_1", Since: at(0), FailedAt: at(tt.lasted), Failures: tt.failures}
 		endpoint := postback.Endpoint{ID: "ep_1", State: tt.state, UpdatedAt: at(tt.changed)}
-		if got := tt.limit.Reached(trouble, endpoint); got != tt.want {
+		if got := tt.limit.Reached(streak, endpoint); got != tt.want {
 			t.Errorf("%s: got %t", name, got)
 		}
 	}
@@ -134,7 +134,7 @@ func TestAnEndpointThatOnlyFailsIsDisabled(t *testing.T) {
 	lookAt(t, disablers...)
 	lookAt(t, disablers...)
 	s.expect(t, "ep_1 of revision 7: failing")
-	if got := b.trouble(t); got.Failures != 82 || !got.FailedAt.Equal(at(72*time.Hour)) {
+	if got := b.streak(t); got.Failures != 82 || !got.FailedAt.Equal(at(72*time.Hour)) {
 		t.Errorf("the ledger has %+v", got)
 	}
 }
@@ -162,7 +162,7 @@ func TestASuccessBeginsTheTimeAnew(t *testing.T) {
 	refresh(t, two)
 	lookAt(t, disabler)
 	s.expect(t)
-	if got := b.trouble(t); !got.Since.Equal(again) {
+	if got := b.streak(t); !got.Since.Equal(again) {
 		t.Errorf("it fails since %s", got.Since)
 	}
 }
@@ -183,16 +183,16 @@ func TestAProcessThatIsBehindAsksFirst(t *testing.T) {
 	s.expect(t)
 }
 
-// What one process remembers of long ago does not begin a trouble then: another
+// What one process remembers of long ago does not begin a failure streak then: another
 // may have seen successes since.
-func TestATroubleBeginsLately(t *testing.T) {
+func TestAStreakBeginsLately(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	one := b.process(t)
 	fail(t, one, 1, at(0))
 	fail(t, one, 1, at(10*time.Hour))
 	fail(t, one, 1, at(20*time.Hour))
-	if got := b.trouble(t); !got.Since.Equal(at(20*time.Hour)) || got.Failures != 3 {
+	if got := b.streak(t); !got.Since.Equal(at(20*time.Hour)) || got.Failures != 3 {
 		t.Errorf("the ledger has %+v", got)
 	}
 }
@@ -239,7 +239,7 @@ func TestEnablingBeginsAnew(t *testing.T) {
 		parts.Breaker.Failed(t.Context(), endpoint.ID, "timeout", began.Add(5*day))
 	}
 	refresh(t, parts.Breaker)
-	all, err := parts.Ledger.Troubles(t.Context())
+	all, err := parts.Ledger.FailureStreaks(t.Context())
 	if err != nil || len(all) != 1 || !all[0].Since.Equal(began.Add(5*day)) || all[0].Failures > 30 {
 		t.Errorf("the ledger has %+v, %v", all, err)
 	}

@@ -12,5 +12,5 @@ func (b *Breaker) Remembered() (windows, rows int) {
 	defer b.mu.Unlock()
 	b.monitor.mu.Lock()
 	defer b.monitor.mu.Unlock()
-	return len(b.monitor.windows), len(b.streaks)
+	return len(b.monitor.windows), len(b.unsaved)
 }

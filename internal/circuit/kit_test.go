@@ -49,7 +49,7 @@ func (l *ledger) setAway(away bool) {
 	l.away = away
 }
 
-func (l *ledger) NoteFailures(ctx context.Context, more postback.Trouble) error {
+func (l *ledger) NoteFailures(ctx context.Context, more postback.FailureStreak) error {
 	if err := l.called("note"); err != nil {
 		return err
 	}
@@ -63,9 +63,9 @@ func (l *ledger) OpenCircuit(ctx context.Context, endpointID string, at, probeAt
 	return l.Ledger.OpenCircuit(ctx, endpointID, at, probeAt)
 }
 
-func (l *ledger) Recover(ctx context.Context, endpointID string, when time.Time) (postback.Trouble, bool, error) {
+func (l *ledger) Recover(ctx context.Context, endpointID string, when time.Time) (postback.FailureStreak, bool, error) {
 	if err := l.called("recover"); err != nil {
-		return postback.Trouble{}, false, err
+		return postback.FailureStreak{}, false, err
 	}
 	return l.Ledger.Recover(ctx, endpointID, when)
 }
@@ -147,12 +147,12 @@ func (b *bench) parked(t *testing.T, count int) {
 	}
 }
 
-// trouble is what the ledger has of ep_1.
-func (b *bench) trouble(t *testing.T) postback.Trouble {
+// streak is what the ledger has of ep_1.
+func (b *bench) streak(t *testing.T) postback.FailureStreak {
 	t.Helper()
-	all, err := b.ledger.Troubles(t.Context())
+	all, err := b.ledger.FailureStreaks(t.Context())
 	if err != nil || len(all) != 1 {
-		t.Fatalf("%d troubles, %v", len(all), err)
+		t.Fatalf("%d streaks, %v", len(all), err)
 	}
 	return all[0]
 }

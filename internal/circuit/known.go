@@ -22,20 +22,20 @@ func (b *Breaker) Follow(ctx context.Context, interval time.Duration) {
 	loop.Run(ctx, loop.Job{Name: "follow circuits", Every: interval, Do: b.Refresh, Logger: b.Logger})
 }
 
-// Refresh reads what all processes know, as far as it changed. Where a trouble has
+// Refresh reads what all processes know, as far as it changed. Where a failure streak has
 // ended, what this process counted of it ends, too.
 func (b *Breaker) Refresh(ctx context.Context) error {
-	changes, err := b.Ledger.TroublesSince(ctx, b.since())
+	changes, err := b.Ledger.StreaksSince(ctx, b.since())
 	if err != nil {
-		return fmt.Errorf("read endpoints in trouble: %w", err)
+		return fmt.Errorf("read endpoints failing: %w", err)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	were := b.inTrouble(b.touchedBy(changes))
+	were := b.failing(b.touchedBy(changes))
 	b.take(changes)
 	for _, id := range were {
-		if known, failed := b.streaks[id]; failed && b.trouble(id).EndpointID == "" {
-			b.streaks[id] = streak{last: known.last, noted: known.noted}
+		if known, failed := b.unsaved[id]; failed && b.streak(id).EndpointID == "" {
+			b.unsaved[id] = unsavedStreak{last: known.last, noted: known.noted}
 		}
 	}
 	return nil
@@ -53,64 +53,64 @@ func (b *Breaker) since() int64 {
 
 // touchedBy are the endpoints of which something else may be known after some
 // changes.
-func (b *Breaker) touchedBy(changes postback.TroubleChanges) []string {
+func (b *Breaker) touchedBy(changes postback.StreakChanges) []string {
 	touched := slices.AppendSeq(slices.Clone(changes.Ended), maps.Keys(b.ahead))
 	if changes.All {
-		touched = slices.AppendSeq(touched, maps.Keys(b.troubles))
+		touched = slices.AppendSeq(touched, maps.Keys(b.known))
 	}
 	return touched
 }
 
-// inTrouble are those of some endpoints that are known to be in trouble.
-func (b *Breaker) inTrouble(ids []string) []string {
-	return slices.DeleteFunc(ids, func(id string) bool { return b.trouble(id).EndpointID == "" })
+// failing are those of some endpoints that are known to fail.
+func (b *Breaker) failing(ids []string) []string {
+	return slices.DeleteFunc(ids, func(id string) bool { return b.streak(id).EndpointID == "" })
 }
 
 // take makes what is known what the ledger had.
-func (b *Breaker) take(changes postback.TroubleChanges) {
+func (b *Breaker) take(changes postback.StreakChanges) {
 	if changes.All {
-		b.troubles = make(map[string]postback.Trouble, len(changes.Changed))
+		b.known = make(map[string]postback.FailureStreak, len(changes.Changed))
 	}
 	for _, one := range changes.Changed {
-		b.troubles[one.EndpointID] = one
+		b.known[one.EndpointID] = one
 	}
 	for _, id := range changes.Ended {
-		delete(b.troubles, id)
+		delete(b.known, id)
 	}
 	b.mark = changes.Mark
 	clear(b.ahead)
 }
 
-// trouble is what is known of an endpoint's; without an endpoint when it is in none.
-func (b *Breaker) trouble(endpointID string) postback.Trouble {
+// streak is what is known of an endpoint's; without an endpoint when it is in none.
+func (b *Breaker) streak(endpointID string) postback.FailureStreak {
 	if changed, here := b.ahead[endpointID]; here {
 		return changed
 	}
-	return b.troubles[endpointID]
+	return b.known[endpointID]
 }
 
 // Open reports whether the endpoint's circuit is open.
 func (b *Breaker) Open(endpointID string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.trouble(endpointID).Open()
+	return b.streak(endpointID).Open()
 }
 
-// Trouble returns what is known of an endpoint's trouble.
-func (b *Breaker) Trouble(endpointID string) (postback.Trouble, bool) {
+// Streak returns what is known of an endpoint's streak.
+func (b *Breaker) Streak(endpointID string) (postback.FailureStreak, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	trouble := b.trouble(endpointID)
-	return trouble, trouble.EndpointID != ""
+	streak := b.streak(endpointID)
+	return streak, streak.EndpointID != ""
 }
 
-// Troubles are the endpoints in trouble, by their ids.
-func (b *Breaker) Troubles() []postback.Trouble {
+// Streaks are those of the failing endpoints, by their ids.
+func (b *Breaker) Streaks() []postback.FailureStreak {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	known := maps.Clone(b.troubles)
+	known := maps.Clone(b.known)
 	maps.Copy(known, b.ahead)
-	all := slices.DeleteFunc(slices.Collect(maps.Values(known)), func(t postback.Trouble) bool { return t.EndpointID == "" })
-	slices.SortFunc(all, func(a, c postback.Trouble) int { return cmp.Compare(a.EndpointID, c.EndpointID) })
+	all := slices.DeleteFunc(slices.Collect(maps.Values(known)), func(t postback.FailureStreak) bool { return t.EndpointID == "" })
+	slices.SortFunc(all, func(a, c postback.FailureStreak) int { return cmp.Compare(a.EndpointID, c.EndpointID) })
 	return all
 }

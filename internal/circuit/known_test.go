@@ -16,8 +16,8 @@ type read struct {
 	told []int
 }
 
-func (r *read) TroublesSince(ctx context.Context, mark int64) (postback.TroubleChanges, error) {
-	changes, err := r.ledger.TroublesSince(ctx, mark)
+func (r *read) StreaksSince(ctx context.Context, mark int64) (postback.StreakChanges, error) {
+	changes, err := r.ledger.StreaksSince(ctx, mark)
 	r.told = append(r.told, len(changes.Changed)+len(changes.Ended))
 	return changes, err
 }
@@ -45,7 +45,7 @@ func TestOnlyWhatChangedIsRead(t *testing.T) {
 		t.Helper()
 		refresh(t, two)
 		if got := reads.told[len(reads.told)-1]; got != want {
-			t.Errorf("a look was told of %d troubles, want %d", got, want)
+			t.Errorf("a look was told of %d streaks, want %d", got, want)
 		}
 	}
 	expect(many)
@@ -58,8 +58,8 @@ func TestOnlyWhatChangedIsRead(t *testing.T) {
 	one.Succeeded(t.Context(), "ep_1", true, at(2*time.Second))
 	one.Succeeded(t.Context(), "ep_2", false, at(2*time.Second))
 	expect(2)
-	if got := len(two.Troubles()); got != many-2 || two.Open("ep_1") {
-		t.Errorf("%d troubles are known, and ep_1 is open: %t", got, two.Open("ep_1"))
+	if got := len(two.Streaks()); got != many-2 || two.Open("ep_1") {
+		t.Errorf("%d streaks are known, and ep_1 is open: %t", got, two.Open("ep_1"))
 	}
 	for range 200 {
 		refresh(t, two)
@@ -75,7 +75,7 @@ func TestOnlyWhatChangedIsRead(t *testing.T) {
 	}
 }
 
-// late is a ledger in which another process ends the trouble between two writes of
+// late is a ledger in which another process ends the streak between two writes of
 // this one.
 type late struct {
 	*ledger
@@ -103,8 +103,8 @@ func TestACircuitThatWasNotOpenedIsClosed(t *testing.T) {
 	})
 	fail(t, one, 10, at(0))
 	refresh(t, one)
-	if one.Open("ep_1") || len(one.Troubles()) != 0 {
-		t.Errorf("the circuit is open here and in no ledger: %+v", one.Troubles())
+	if one.Open("ep_1") || len(one.Streaks()) != 0 {
+		t.Errorf("the circuit is open here and in no ledger: %+v", one.Streaks())
 	}
 }
 
@@ -121,13 +121,13 @@ func TestWhatWasDoneHereIsKept(t *testing.T) {
 		}
 		refresh(t, one)
 	}
-	if got, known := one.Trouble("ep_1"); !known || got != b.trouble(t) {
+	if got, known := one.Streak("ep_1"); !known || got != b.streak(t) {
 		t.Errorf("known is %+v", got)
 	}
 	one.Succeeded(t.Context(), "ep_1", true, at(time.Second))
 	for range 3 {
-		if _, known := one.Trouble("ep_1"); known {
-			t.Fatal("it is in trouble still")
+		if _, known := one.Streak("ep_1"); known {
+			t.Fatal("it is failing still")
 		}
 		refresh(t, one)
 	}

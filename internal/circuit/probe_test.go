@@ -99,7 +99,7 @@ func TestAChangedEndpointIsProbedAtOnce(t *testing.T) {
 				}
 				refresh(t, two)
 			}
-			if got := b.trouble(t); got.Probes != 1 || !got.ProbeAt.After(at(10*time.Second)) {
+			if got := b.streak(t); got.Probes != 1 || !got.ProbeAt.After(at(10*time.Second)) {
 				t.Errorf("got %+v", got)
 			}
 			if sent := b.probe(t, two, at(8*time.Second), at(8*time.Second)); sent != 2 {
@@ -116,12 +116,12 @@ type mute struct {
 	asked atomic.Int64
 }
 
-func (m *mute) TroublesSince(context.Context, int64) (postback.TroubleChanges, error) {
+func (m *mute) StreaksSince(context.Context, int64) (postback.StreakChanges, error) {
 	m.asked.Add(1)
 	if m.away.Load() {
-		return postback.TroubleChanges{}, errors.New("gone")
+		return postback.StreakChanges{}, errors.New("gone")
 	}
-	return postback.TroubleChanges{All: true, Changed: []postback.Trouble{
+	return postback.StreakChanges{All: true, Changed: []postback.FailureStreak{
 		{EndpointID: "ep_1", Since: at(0), FailedAt: at(100 * time.Hour), Failures: 900, OpenedAt: at(0)},
 	}}, nil
 }

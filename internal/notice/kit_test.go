@@ -109,10 +109,10 @@ func look(t *testing.T, notifier *notice.Notifier, now time.Time) {
 	}
 }
 
-// fail brings an endpoint into trouble with an open circuit.
+// fail brings an endpoint into a failure streak with an open circuit.
 func (b *bench) fail(t *testing.T, endpointID string) {
 	t.Helper()
-	err := b.Ledger.NoteFailures(t.Context(), postback.Trouble{
+	err := b.Ledger.NoteFailures(t.Context(), postback.FailureStreak{
 		EndpointID: endpointID, Since: storetest.Noon(), FailedAt: storetest.Noon(), Failures: 10, LastError: "timeout",
 	})
 	if err != nil {

@@ -32,7 +32,7 @@ const (
 
 // Ledger keeps notices until their events are accepted.
 type Ledger interface {
-	SumDeaths(ctx context.Context, before time.Time) error
+	SumDeadLetters(ctx context.Context, before time.Time) error
 	Notices(ctx context.Context, limit int) ([]postback.Notice, error)
 	ForgetNotice(ctx context.Context, id string) (bool, error)
 }
@@ -110,7 +110,7 @@ func (n *Notifier) Run(ctx context.Context) {
 // Look sends the alerts that are due. It is not safe for concurrent use.
 func (n *Notifier) Look(ctx context.Context, now time.Time) error {
 	if window := now.Truncate(n.Window); window.After(n.summed) {
-		if err := n.Ledger.SumDeaths(ctx, window); err != nil {
+		if err := n.Ledger.SumDeadLetters(ctx, window); err != nil {
 			return fmt.Errorf("count dead letters: %w", err)
 		}
 		n.summed = window

@@ -155,7 +155,7 @@ func TestWhatIsRefusedIsLogged(t *testing.T) {
 	}
 }
 
-// Trouble with an operator's endpoint makes no event: that would be sent to
+// FailureStreak with an operator's endpoint makes no event: that would be sent to
 // it, fail, and make the next one.
 func TestAnOperatorsEndpointIsNotToldOfItself(t *testing.T) {
 	t.Parallel()

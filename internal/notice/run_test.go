@@ -21,7 +21,7 @@ type mute struct {
 	lastWindowAt atomic.Pointer[time.Time]
 }
 
-func (m *mute) SumDeaths(_ context.Context, before time.Time) error {
+func (m *mute) SumDeadLetters(_ context.Context, before time.Time) error {
 	m.sums.Add(1)
 	m.lastWindowAt.Store(&before)
 	if m.away.Load() {

@@ -230,7 +230,7 @@ func (g gated) RunningReplays(ctx context.Context) ([]postback.ReplayJob, error)
 	return reading(ctx, g, "running replays", g.Ledger.RunningReplays)
 }
 
-func (g gated) NoteFailures(ctx context.Context, more postback.Trouble) error {
+func (g gated) NoteFailures(ctx context.Context, more postback.FailureStreak) error {
 	return done(ctx, g, "note failures of "+g.world.names.of(more.EndpointID), func(ctx context.Context) error { return g.Ledger.NoteFailures(ctx, more) })
 }
 
@@ -240,23 +240,23 @@ func (g gated) OpenCircuit(ctx context.Context, endpointID string, at, probeAt t
 	})
 }
 
-func (g gated) Probe(ctx context.Context, trouble postback.Trouble, at, next time.Time) (bool, error) {
-	return over(ctx, g, false, "probe "+g.world.names.of(trouble.EndpointID), func(ctx context.Context) (bool, error) {
-		return g.Ledger.Probe(ctx, trouble, at, next)
+func (g gated) Probe(ctx context.Context, streak postback.FailureStreak, at, next time.Time) (bool, error) {
+	return over(ctx, g, false, "probe "+g.world.names.of(streak.EndpointID), func(ctx context.Context) (bool, error) {
+		return g.Ledger.Probe(ctx, streak, at, next)
 	})
 }
 
-func (g gated) Recover(ctx context.Context, endpointID string, at time.Time) (trouble postback.Trouble, had bool, err error) {
+func (g gated) Recover(ctx context.Context, endpointID string, at time.Time) (streak postback.FailureStreak, had bool, err error) {
 	err = done(ctx, g, "recover "+g.world.names.of(endpointID), func(ctx context.Context) (err error) {
-		trouble, had, err = g.Ledger.Recover(ctx, endpointID, at)
+		streak, had, err = g.Ledger.Recover(ctx, endpointID, at)
 		return err
 	})
-	return trouble, had, err
+	return streak, had, err
 }
 
-func (g gated) TroublesSince(ctx context.Context, mark int64) (postback.TroubleChanges, error) {
-	return reading(ctx, g, fmt.Sprintf("troubles since %d", mark), func(ctx context.Context) (postback.TroubleChanges, error) {
-		return g.Ledger.TroublesSince(ctx, mark)
+func (g gated) StreaksSince(ctx context.Context, mark int64) (postback.StreakChanges, error) {
+	return reading(ctx, g, fmt.Sprintf("troubles since %d", mark), func(ctx context.Context) (postback.StreakChanges, error) {
+		return g.Ledger.StreaksSince(ctx, mark)
 	})
 }
 

@@ -15,14 +15,14 @@ const maxWaiting = 100_000
 
 // Deliveries are what came of an endpoint's attempts, and what waits for one.
 type Deliveries interface {
-	Tallies(ctx context.Context, endpointID string, slots []time.Time) ([]postback.Tally, error)
+	Counts(ctx context.Context, endpointID string, slots []time.Time) ([]postback.AttemptCounts, error)
 	Waiting(ctx context.Context, endpointID string, limit int) (postback.Waiting, error)
 }
 
-// Troubles are which endpoints fail.
-type Troubles interface {
-	Trouble(ctx context.Context, endpointID string) (postback.Trouble, bool, error)
-	Troubles(ctx context.Context) ([]postback.Trouble, error)
+// FailureStreaks are which endpoints fail.
+type FailureStreaks interface {
+	FailureStreak(ctx context.Context, endpointID string) (postback.FailureStreak, bool, error)
+	FailureStreaks(ctx context.Context) ([]postback.FailureStreak, error)
 }
 
 // Impediments are why nothing can be sent, through no fault of an endpoint: to one
@@ -40,26 +40,26 @@ type Holds interface {
 // Reader tells how endpoints do by what all processes wrote, so that any of them can
 // tell it.
 type Reader struct {
-	Troubles    Troubles
-	Deliveries  Deliveries
-	Impediments Impediments
-	Holds       Holds
-	Now         func() time.Time
+	FailureStreaks FailureStreaks
+	Deliveries     Deliveries
+	Impediments    Impediments
+	Holds          Holds
+	Now            func() time.Time
 }
 
 // Health tells how an endpoint does. Traffic is that of a window, of a day at
 // most, and of the rest of the slot in which the window begins.
 func (r Reader) Health(ctx context.Context, endpoint postback.Endpoint, window time.Duration) (health postback.Health, err error) {
-	if health.Trouble, _, err = r.Troubles.Trouble(ctx, endpoint.ID); err != nil {
-		return postback.Health{}, fmt.Errorf("read trouble: %w", err)
+	if health.FailureStreak, _, err = r.FailureStreaks.FailureStreak(ctx, endpoint.ID); err != nil {
+		return postback.Health{}, fmt.Errorf("read streak: %w", err)
 	}
 	now := r.Now()
 	health.HeldUntil = r.Holds.Until(endpoint, now)
-	tallies, err := r.Deliveries.Tallies(ctx, endpoint.ID, slotsSince(now.Add(-kept), now))
+	counted, err := r.Deliveries.Counts(ctx, endpoint.ID, slotsSince(now.Add(-kept), now))
 	if err != nil {
 		return postback.Health{}, fmt.Errorf("read traffic: %w", err)
 	}
-	health.Traffic = sum(tallies, slotOf(now.Add(-window)))
+	health.Traffic = sum(counted, slotOf(now.Add(-window)))
 	if health.Block, err = r.block(ctx, endpoint, later(endpoint.UpdatedAt, health.Traffic.LastAttemptAt)); err != nil {
 		return postback.Health{}, err
 	}
@@ -92,14 +92,14 @@ func (r Reader) block(ctx context.Context, endpoint postback.Endpoint, mended ti
 
 // OpenCircuits tells which endpoints are left alone because they keep failing.
 func (r Reader) OpenCircuits(ctx context.Context) (map[string]bool, error) {
-	troubles, err := r.Troubles.Troubles(ctx)
+	streaks, err := r.FailureStreaks.FailureStreaks(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read troubles: %w", err)
+		return nil, fmt.Errorf("read streaks: %w", err)
 	}
 	open := map[string]bool{}
-	for _, trouble := range troubles {
-		if trouble.Open() {
-			open[trouble.EndpointID] = true
+	for _, streak := range streaks {
+		if streak.Open() {
+			open[streak.EndpointID] = true
 		}
 	}
 	return open, nil

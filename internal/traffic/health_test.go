@@ -19,18 +19,18 @@ func (h held) Until(postback.Endpoint, time.Time) time.Time { return time.Time(h
 
 // sources are a ledger, or what stands for one.
 type sources interface {
-	traffic.Troubles
+	traffic.FailureStreaks
 	traffic.Deliveries
 	traffic.Impediments
 }
 
 // reader reads what a ledger has now, of endpoints that are not held.
 func reader(from sources) traffic.Reader {
-	return traffic.Reader{Troubles: from, Deliveries: from, Impediments: from, Holds: held{}, Now: time.Now}
+	return traffic.Reader{FailureStreaks: from, Deliveries: from, Impediments: from, Holds: held{}, Now: time.Now}
 }
 
 // TestHealthIsWhatAllProcessesWrote reads, over a real ledger, what two
-// processes counted, a trouble and what waits.
+// processes counted, a failure streak and what waits.
 func TestHealthIsWhatAllProcessesWrote(t *testing.T) {
 	t.Parallel()
 	ledger := testkit.OpenLedger(t)
@@ -46,7 +46,7 @@ func TestHealthIsWhatAllProcessesWrote(t *testing.T) {
 		flush(t, second)
 	}
 	since := time.Now().UTC().Add(-time.Minute).Truncate(time.Microsecond)
-	if err := ledger.NoteFailures(t.Context(), postback.Trouble{EndpointID: "ep_1", Since: since, Failures: 3, LastError: "timeout"}); err != nil {
+	if err := ledger.NoteFailures(t.Context(), postback.FailureStreak{EndpointID: "ep_1", Since: since, Failures: 3, LastError: "timeout"}); err != nil {
 		t.Fatal(err)
 	}
 	event := storetest.Event("evt_1")
@@ -59,8 +59,8 @@ func TestHealthIsWhatAllProcessesWrote(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (postback.Trouble{EndpointID: "ep_1", Since: since, Failures: 3, LastError: "timeout"}); health.Trouble != want {
-		t.Errorf("the trouble is %+v, want %+v", health.Trouble, want)
+	if want := (postback.FailureStreak{EndpointID: "ep_1", Since: since, Failures: 3, LastError: "timeout"}); health.FailureStreak != want {
+		t.Errorf("the streak is %+v, want %+v", health.FailureStreak, want)
 	}
 	if want := (postback.Waiting{Pending: 1, Parked: map[postback.Reason]int{}, Oldest: event.AcceptedAt}); !reflect.DeepEqual(health.Waiting, want) {
 		t.Errorf("what waits is %+v, want %+v", health.Waiting, want)
@@ -82,7 +82,7 @@ func TestOpenCircuits(t *testing.T) {
 	t.Parallel()
 	ledger := testkit.OpenLedger(t)
 	for _, id := range []string{"ep_1", "ep_2"} {
-		if err := ledger.NoteFailures(t.Context(), postback.Trouble{EndpointID: id, Since: storetest.Noon(), Failures: 3, LastError: "timeout"}); err != nil {
+		if err := ledger.NoteFailures(t.Context(), postback.FailureStreak{EndpointID: id, Since: storetest.Noon(), Failures: 3, LastError: "timeout"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -102,7 +102,7 @@ func TestHealthOfNobody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if health.Traffic.Attempts != 0 || health.Trouble.Open() || !health.Waiting.Oldest.IsZero() || !health.Traffic.LastAttemptAt.IsZero() {
+	if health.Traffic.Attempts != 0 || health.FailureStreak.Open() || !health.Waiting.Oldest.IsZero() || !health.Traffic.LastAttemptAt.IsZero() {
 		t.Errorf("got %+v", health)
 	}
 }
@@ -143,8 +143,8 @@ func TestHealthSaysWhyNothingIsSent(t *testing.T) {
 	expect("egress_source", outage.Since)
 	endpoint.UpdatedAt = storetest.Noon()
 	expect("secret_sealed", block.At)
-	tally := postback.Tally{EndpointID: "ep_1", Slot: now.Truncate(5 * time.Minute), Attempts: 1, Succeeded: 1, LastAttemptAt: now, LastSuccessAt: now}
-	if err := ledger.SaveTallies(t.Context(), "a", []postback.Tally{tally}); err != nil {
+	one := postback.AttemptCounts{EndpointID: "ep_1", Slot: now.Truncate(5 * time.Minute), Attempts: 1, Succeeded: 1, LastAttemptAt: now, LastSuccessAt: now}
+	if err := ledger.SaveCounts(t.Context(), "a", []postback.AttemptCounts{one}); err != nil {
 		t.Fatal(err)
 	}
 	expect("egress_source", outage.Since) // something was sent since

@@ -19,10 +19,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var errAway = errors.New("the ledger is away")
 
-// ledger keeps tallies as a store does, can be away, and counts what is written.
+// ledger keeps counts as a store does, can be away, and counts what is written.
 type ledger struct {
 	mu      sync.Mutex
-	rows    map[row]postback.Tally
+	rows    map[row]postback.AttemptCounts
 	away    bool
 	takes   time.Duration // to write
 	written int
@@ -35,9 +35,9 @@ type row struct {
 	slot                time.Time
 }
 
-func newLedger() *ledger { return &ledger{rows: map[row]postback.Tally{}} }
+func newLedger() *ledger { return &ledger{rows: map[row]postback.AttemptCounts{}} }
 
-func (l *ledger) SaveTallies(_ context.Context, process string, tallies []postback.Tally) error {
+func (l *ledger) SaveCounts(_ context.Context, process string, counted []postback.AttemptCounts) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.away {
@@ -46,14 +46,14 @@ func (l *ledger) SaveTallies(_ context.Context, process string, tallies []postba
 	if l.takes > 0 {
 		<-time.After(l.takes)
 	}
-	for _, tally := range tallies {
-		l.rows[row{process, tally.EndpointID, tally.Slot}] = tally
+	for _, one := range counted {
+		l.rows[row{process, one.EndpointID, one.Slot}] = one
 		l.written++
 	}
 	return nil
 }
 
-func (l *ledger) PruneTallies(_ context.Context, before time.Time, limit int) (int, error) {
+func (l *ledger) PruneCounts(_ context.Context, before time.Time, limit int) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.away {
@@ -65,23 +65,23 @@ func (l *ledger) PruneTallies(_ context.Context, before time.Time, limit int) (i
 	return gone, nil
 }
 
-func (l *ledger) Tallies(_ context.Context, endpointID string, slots []time.Time) ([]postback.Tally, error) {
+func (l *ledger) Counts(_ context.Context, endpointID string, slots []time.Time) ([]postback.AttemptCounts, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var found []postback.Tally
-	for at, tally := range l.rows {
+	var found []postback.AttemptCounts
+	for at, one := range l.rows {
 		if at.endpointID == endpointID && slices.Contains(slots, at.slot) {
-			found = append(found, tally)
+			found = append(found, one)
 		}
 	}
 	return found, nil
 }
 
-func (l *ledger) Trouble(context.Context, string) (postback.Trouble, bool, error) {
-	return postback.Trouble{}, false, nil
+func (l *ledger) FailureStreak(context.Context, string) (postback.FailureStreak, bool, error) {
+	return postback.FailureStreak{}, false, nil
 }
 
-func (l *ledger) Troubles(context.Context) ([]postback.Trouble, error) { return nil, nil }
+func (l *ledger) FailureStreaks(context.Context) ([]postback.FailureStreak, error) { return nil, nil }
 
 func (l *ledger) Waiting(context.Context, string, int) (postback.Waiting, error) {
 	return postback.Waiting{}, nil
@@ -101,7 +101,7 @@ func (l *ledger) set(change func(*ledger)) {
 
 func (l *ledger) setAway(away bool) { l.set(func(l *ledger) { l.away = away }) }
 
-// writes is how many tallies were written since it was asked last.
+// writes is how many counts were written since it was asked last.
 func (l *ledger) writes() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -21,7 +21,7 @@ const (
 	soonest = 2 * time.Second
 	latest  = 10 * time.Second
 	pauses  = 100
-	// saveBatch and pruneBatch are how many tallies are written, or forgotten, at
+	// saveBatch and pruneBatch are how many counts are written, or forgotten, at
 	// once: everybody else who writes to an embedded ledger waits meanwhile.
 	saveBatch  = 200
 	pruneBatch = 1000
@@ -37,8 +37,8 @@ const (
 
 // Ledger keeps what processes counted.
 type Ledger interface {
-	SaveTallies(ctx context.Context, process string, tallies []postback.Tally) error
-	PruneTallies(ctx context.Context, before time.Time, limit int) (int, error)
+	SaveCounts(ctx context.Context, process string, counted []postback.AttemptCounts) error
+	PruneCounts(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
 // Recorder counts the attempts of this process. It is safe for concurrent use.
@@ -62,9 +62,9 @@ type place struct {
 	slot       time.Time
 }
 
-// count is a tally, and how many attempts of it the ledger has.
+// count is a slot's counts, and how many attempts of it the ledger has.
 type count struct {
-	postback.Tally
+	postback.AttemptCounts
 	saved int
 }
 
@@ -86,7 +86,7 @@ func (r *Recorder) Observe(endpointID string, attempt postback.Attempt) {
 			r.lost++
 			return
 		}
-		one = &count{Tally: postback.Tally{EndpointID: endpointID, Slot: r.slot, Errors: map[string]int{}, Latencies: map[int]int{}}}
+		one = &count{AttemptCounts: postback.AttemptCounts{EndpointID: endpointID, Slot: r.slot, Errors: map[string]int{}, Latencies: map[int]int{}}}
 		r.counts[at] = one
 	}
 	one.add(attempt)
@@ -124,7 +124,7 @@ func later(a, b time.Time) time.Time {
 }
 
 // codeOf is the code of an attempt's error. Of an answer that is no success it is
-// the status: a 503 is the endpoint's trouble, a 401 perhaps ours.
+// the status: a 503 is the endpoint's fault, a 401 perhaps ours.
 func codeOf(attempt postback.Attempt) string {
 	switch {
 	case attempt.Error != nil && attempt.Error.Code == retry.UnexpectedBody:
@@ -166,7 +166,7 @@ func (r *Recorder) warnOfLost(ctx context.Context) {
 // flush writes what changed, and forgets what is too old.
 func (r *Recorder) flush(ctx context.Context) error {
 	for part := range slices.Chunk(r.unsaved(), saveBatch) {
-		if err := r.ledger.SaveTallies(ctx, r.process, part); err != nil {
+		if err := r.ledger.SaveCounts(ctx, r.process, part); err != nil {
 			return fmt.Errorf("save traffic: %w", err)
 		}
 		r.settle(part)
@@ -175,11 +175,11 @@ func (r *Recorder) flush(ctx context.Context) error {
 }
 
 // unsaved copies the counts that the ledger does not have as they are now.
-func (r *Recorder) unsaved() []postback.Tally {
+func (r *Recorder) unsaved() []postback.AttemptCounts {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.turn(r.now())
-	var all []postback.Tally
+	var all []postback.AttemptCounts
 	for at, one := range r.counts {
 		if one.saved < one.Attempts {
 			all = append(all, one.copied())
@@ -191,11 +191,11 @@ func (r *Recorder) unsaved() []postback.Tally {
 }
 
 // settle notes what the ledger has.
-func (r *Recorder) settle(written []postback.Tally) {
+func (r *Recorder) settle(written []postback.AttemptCounts) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, tally := range written {
-		r.counts[place{tally.EndpointID, tally.Slot}].saved = tally.Attempts
+	for _, one := range written {
+		r.counts[place{one.EndpointID, one.Slot}].saved = one.Attempts
 	}
 }
 
@@ -206,7 +206,7 @@ func (r *Recorder) prune(ctx context.Context) error {
 	if !slot.After(r.pruned) {
 		return nil
 	}
-	gone, err := r.ledger.PruneTallies(ctx, slot.Add(-kept), pruneBatch)
+	gone, err := r.ledger.PruneCounts(ctx, slot.Add(-kept), pruneBatch)
 	if err != nil {
 		return fmt.Errorf("forget traffic: %w", err)
 	}

@@ -49,12 +49,12 @@ func TestCountsAreInTheLedgerTenSecondsLater(t *testing.T) {
 				t.Errorf("%d of %d attempts succeeded, want %d", got.Succeeded, got.Attempts, i+1)
 			}
 			if n := l.writes(); n != 1 {
-				t.Errorf("%d tallies were written, want 1", n)
+				t.Errorf("%d counts were written, want 1", n)
 			}
 		}
 		pass(time.Hour)
 		if n := l.writes(); n != 0 {
-			t.Errorf("%d tallies were written though nothing happened", n)
+			t.Errorf("%d counts were written though nothing happened", n)
 		}
 	})
 }
@@ -84,7 +84,7 @@ func TestTheEndWritesWhatWasCounted(t *testing.T) {
 	t.Parallel()
 	over, logs := run(t, func(_ *testing.T, r *traffic.Recorder, _ *ledger) { r.Observe("ep_1", good(time.Millisecond)) })
 	if over.written != 1 || logs != "" {
-		t.Errorf("%d tallies were written; the log says %q", over.written, logs)
+		t.Errorf("%d counts were written; the log says %q", over.written, logs)
 	}
 }
 
@@ -98,10 +98,10 @@ func TestASlotFollowsAnother(t *testing.T) {
 		r.Observe("ep_1", ended(time.Millisecond, 503, "status_not_200"))
 		pass(time.Minute)
 		got := map[time.Duration]int{}
-		for at, tally := range l.rows {
-			got[at.slot.Sub(midnight)] = tally.Attempts
-			if len(tally.Latencies) != 1 {
-				t.Errorf("the slot at %s has latencies %v", at.slot.Sub(midnight), tally.Latencies)
+		for at, one := range l.rows {
+			got[at.slot.Sub(midnight)] = one.Attempts
+			if len(one.Latencies) != 1 {
+				t.Errorf("the slot at %s has latencies %v", at.slot.Sub(midnight), one.Latencies)
 			}
 		}
 		if want := map[time.Duration]int{0: 1, 5 * time.Minute: 1}; !maps.Equal(got, want) {
@@ -129,7 +129,7 @@ func TestWhatIsCountedWhileTheLedgerIsAwayComesLater(t *testing.T) {
 			r.Observe("ep_1", good(time.Millisecond))
 		}
 		if n := l.writes(); n != 0 {
-			t.Fatalf("%d tallies were written", n)
+			t.Fatalf("%d counts were written", n)
 		}
 		l.setAway(false)
 		pass(10*time.Second + time.Millisecond)
@@ -137,7 +137,7 @@ func TestWhatIsCountedWhileTheLedgerIsAwayComesLater(t *testing.T) {
 			t.Errorf("%d attempts are counted, want 61", got.Attempts)
 		}
 		if n := l.writes(); n != 7 {
-			t.Errorf("%d tallies were written, want one for each slot of half an hour", n)
+			t.Errorf("%d counts were written, want one for each slot of half an hour", n)
 		}
 	})
 	failing := strings.Count(logs, `"msg":"background job failing, will retry","job":"save attempt counts"`)
@@ -167,7 +167,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		r.Observe("ep_new", good(time.Millisecond))
 		pass(11 * time.Second)
 		if n := l.writes(); n != room+1 {
-			t.Errorf("%d tallies were written", n)
+			t.Errorf("%d counts were written", n)
 		}
 	})
 	if !strings.Contains(logs, `"attempts":3`) {

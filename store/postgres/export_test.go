@@ -252,8 +252,8 @@ func ExpireWhole(before time.Time) Statement {
 	return Statement{expiredDeliveries, []any{"ep_1", "", lowest(before), before, 10}}
 }
 
-// HoldTrouble changes an endpoint's trouble, and commits that when it is told to.
-func HoldTrouble(ctx context.Context, l *Ledger, endpointID string) (commit func() error, err error) {
+// HoldStreak changes an endpoint's streak, and commits that when it is told to.
+func HoldStreak(ctx context.Context, l *Ledger, endpointID string) (commit func() error, err error) {
 	tx, err := l.pool.Begin(ctx)
 	if err != nil {
 		return nil, err
@@ -264,10 +264,10 @@ func HoldTrouble(ctx context.Context, l *Ledger, endpointID string) (commit func
 	return func() error { return tx.Commit(ctx) }, nil
 }
 
-// ChangesSince is a look for changes of troubles since a mark; 0 is one at all.
+// ChangesSince is a look for changes of streaks since a mark; 0 is one at all.
 func ChangesSince(mark int64) Statement {
 	if mark == 0 {
-		return Statement{allTroubles, nil}
+		return Statement{allStreaks, nil}
 	}
 	return Statement{changesSince, []any{strconv.FormatInt(mark, 10)}}
 }

@@ -21,15 +21,15 @@ const (
 		FROM endpoints p LEFT JOIN troubles t ON t.endpoint_id = p.id WHERE p.id = $1`
 	noteDead = `INSERT INTO notices (type, endpoint_id, at, since, count, dead) VALUES ($1, $2, $3, $4, $5, $6)`
 
-	insertDeaths = `INSERT INTO deaths (endpoint_id, reason, count, first_at, last_at, deliveries)
+	insertDeadLetters = `INSERT INTO deaths (endpoint_id, reason, count, first_at, last_at, deliveries)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::integer[], $4::timestamptz[], $5::timestamptz[], $6::text[])`
-	// insertUnnotedDeaths is for those of which it was not noted how they had ended
+	// insertUnnotedDeadLetters is for those of which it was not noted how they had ended
 	// before a replay opened them.
-	insertUnnotedDeaths = `INSERT INTO deaths (endpoint_id, reason, count, first_at, last_at, deliveries)
+	insertUnnotedDeadLetters = `INSERT INTO deaths (endpoint_id, reason, count, first_at, last_at, deliveries)
 		SELECT w.endpoint_id, u.reason, 1, u.at, u.at, to_json(ARRAY[w.id])::text
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) u (endpoint_id, id, reason, at)
 		JOIN waiting w ON w.endpoint_id = u.endpoint_id AND w.id = u.id WHERE w.ended_state IS NULL`
-	takeDeaths = `DELETE FROM deaths WHERE first_at < $1 RETURNING ` + store.DeathsColumns
+	takeDeadLetters = `DELETE FROM deaths WHERE first_at < $1 RETURNING ` + store.DeadLetterColumns
 )
 
 // Notices lists what an operator has not been told, oldest first.
@@ -49,10 +49,10 @@ func (l *Ledger) ForgetNotice(ctx context.Context, id string) (bool, error) {
 	return gone > 0, err
 }
 
-// SumDeaths makes notices of the dead letters that none has counted.
-func (l *Ledger) SumDeaths(ctx context.Context, before time.Time) error {
+// SumDeadLetters makes notices of the dead letters that none has counted.
+func (l *Ledger) SumDeadLetters(ctx context.Context, before time.Time) error {
 	err := l.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		taken, err := collect(ctx, tx, store.DeathsDest, takeDeaths, before)
+		taken, err := collect(ctx, tx, store.DeadLetterDest, takeDeadLetters, before)
 		if err != nil {
 			return err
 		}
@@ -75,24 +75,24 @@ func (l *Ledger) SumDeaths(ctx context.Context, before time.Time) error {
 // dead reports whether an operator is to be told that the delivery ended so.
 func (s standing) dead() bool { return s.state == postback.Dead && !s.test }
 
-// queueUnnotedDeaths writes which deliveries are dead letters of those that a
+// queueUnnotedDeadLetters writes which deliveries are dead letters of those that a
 // replay opened, and that nothing was sent for, before they lose their row.
-func queueUnnotedDeaths(batch *pgx.Batch, unsent []standing) {
+func queueUnnotedDeadLetters(batch *pgx.Batch, unsent []standing) {
 	dead := slices.DeleteFunc(slices.Clone(unsent), func(s standing) bool { return !s.dead() })
 	if len(dead) > 0 {
-		batch.Queue(insertUnnotedDeaths, append(keyArgs(dead),
+		batch.Queue(insertUnnotedDeadLetters, append(keyArgs(dead),
 			texts(dead, func(s standing) postback.Reason { return s.reason }),
 			times(dead, func(s standing) time.Time { return s.completedAt }))...)
 	}
 }
 
-// queueDeaths writes which of some deliveries that ended are dead letters, if
+// queueDeadLetters writes which of some deliveries that ended are dead letters, if
 // any are: an operator is to be told.
-func queueDeaths(batch *pgx.Batch, ended []standing) error {
-	var each []postback.Deaths
+func queueDeadLetters(batch *pgx.Batch, ended []standing) error {
+	var each []postback.DeadLetters
 	for _, s := range ended {
 		if s.dead() {
-			each = append(each, postback.Deaths{
+			each = append(each, postback.DeadLetters{
 				EndpointID: s.endpointID, Reason: s.reason, Count: 1, First: s.completedAt, Last: s.completedAt, Deliveries: []string{s.id},
 			})
 		}
@@ -108,12 +108,12 @@ func queueDeaths(batch *pgx.Batch, ended []standing) error {
 			return err
 		}
 	}
-	batch.Queue(insertDeaths,
-		texts(rows, func(d postback.Deaths) string { return d.EndpointID }),
-		texts(rows, func(d postback.Deaths) postback.Reason { return d.Reason }),
-		column(rows, func(d postback.Deaths) int { return d.Count }),
-		times(rows, func(d postback.Deaths) time.Time { return d.First }),
-		times(rows, func(d postback.Deaths) time.Time { return d.Last }),
+	batch.Queue(insertDeadLetters,
+		texts(rows, func(d postback.DeadLetters) string { return d.EndpointID }),
+		texts(rows, func(d postback.DeadLetters) postback.Reason { return d.Reason }),
+		column(rows, func(d postback.DeadLetters) int { return d.Count }),
+		times(rows, func(d postback.DeadLetters) time.Time { return d.First }),
+		times(rows, func(d postback.DeadLetters) time.Time { return d.Last }),
 		deliveries)
 	return nil
 }

@@ -141,10 +141,10 @@ func queueEnds(batch *pgx.Batch, ended []standing) error {
 	unsent := slices.DeleteFunc(slices.Clone(ended), func(s standing) bool { return !s.unsent() })
 	if len(unsent) > 0 {
 		batch.Queue(takeBack, keyArgs(unsent)...)
-		queueUnnotedDeaths(batch, unsent)
+		queueUnnotedDeadLetters(batch, unsent)
 	}
 	batch.Queue(endWaiting, keyArgs(ended)...)
-	return queueDeaths(batch, slices.DeleteFunc(ended, standing.unsent))
+	return queueDeadLetters(batch, slices.DeleteFunc(ended, standing.unsent))
 }
 
 func sortOut(ids []string, all map[string]*standing) (changed, planned, ended []standing) {

@@ -147,16 +147,16 @@ func (p *pair) Release(ctx context.Context, endpointID string, at time.Time, win
 	return p.next().Release(ctx, endpointID, at, window, limit)
 }
 
-func (p *pair) Probe(ctx context.Context, trouble postback.Trouble, at, next time.Time) (bool, error) {
-	return p.next().Probe(ctx, trouble, at, next)
+func (p *pair) Probe(ctx context.Context, streak postback.FailureStreak, at, next time.Time) (bool, error) {
+	return p.next().Probe(ctx, streak, at, next)
 }
 
-func (p *pair) Recover(ctx context.Context, endpointID string, at time.Time) (postback.Trouble, bool, error) {
+func (p *pair) Recover(ctx context.Context, endpointID string, at time.Time) (postback.FailureStreak, bool, error) {
 	return p.next().Recover(ctx, endpointID, at)
 }
 
-func (p *pair) SumDeaths(ctx context.Context, before time.Time) error {
-	return p.next().SumDeaths(ctx, before)
+func (p *pair) SumDeadLetters(ctx context.Context, before time.Time) error {
+	return p.next().SumDeadLetters(ctx, before)
 }
 
 func (p *pair) NoteBlock(ctx context.Context, block postback.Block) error {
@@ -171,12 +171,12 @@ func (p *pair) ForgetNotice(ctx context.Context, id string) (bool, error) {
 	return p.next().ForgetNotice(ctx, id)
 }
 
-func (p *pair) SaveTallies(ctx context.Context, process string, tallies []postback.Tally) error {
-	return p.next().SaveTallies(ctx, process, tallies)
+func (p *pair) SaveCounts(ctx context.Context, process string, counted []postback.AttemptCounts) error {
+	return p.next().SaveCounts(ctx, process, counted)
 }
 
-func (p *pair) PruneTallies(ctx context.Context, before time.Time, limit int) (int, error) {
-	return p.next().PruneTallies(ctx, before, limit)
+func (p *pair) PruneCounts(ctx context.Context, before time.Time, limit int) (int, error) {
+	return p.next().PruneCounts(ctx, before, limit)
 }
 
 func (p *pair) Prune(ctx context.Context, before time.Time) (int, error) {

@@ -10,36 +10,36 @@ import (
 )
 
 const (
-	saveTallies = `INSERT INTO traffic (process, ` + store.TallyColumns + `)
+	saveCounts = `INSERT INTO traffic (process, ` + store.CountColumns + `)
 		SELECT $1, * FROM unnest($2::text[], $3::timestamptz[], $4::int[], $5::int[], $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[])
 		ON CONFLICT (slot, endpoint_id, process) DO UPDATE SET attempts = excluded.attempts, succeeded = excluded.succeeded,
 		errors = excluded.errors, latencies = excluded.latencies,
 		last_attempt_at = excluded.last_attempt_at, last_success_at = excluded.last_success_at`
-	talliesOf = `SELECT ` + store.TallyColumns + ` FROM traffic WHERE endpoint_id = $1 AND slot = ANY($2) ORDER BY slot, process`
+	countsOf = `SELECT ` + store.CountColumns + ` FROM traffic WHERE endpoint_id = $1 AND slot = ANY($2) ORDER BY slot, process`
 	// Others may forget the same at the same time.
-	pruneTallies = `DELETE FROM traffic WHERE (slot, endpoint_id, process) IN (
+	pruneCounts = `DELETE FROM traffic WHERE (slot, endpoint_id, process) IN (
 		SELECT slot, endpoint_id, process FROM traffic WHERE slot < $1 ORDER BY slot LIMIT $2 FOR UPDATE SKIP LOCKED)`
 )
 
-// SaveTallies writes what a process counted, in place of what it wrote before
+// SaveCounts writes what a process counted, in place of what it wrote before
 // for the same slots and endpoints.
-func (l *Ledger) SaveTallies(ctx context.Context, process string, tallies []postback.Tally) error {
-	errors, err := jsons(tallies, func(t postback.Tally) map[string]int { return t.Errors })
+func (l *Ledger) SaveCounts(ctx context.Context, process string, counted []postback.AttemptCounts) error {
+	errors, err := jsons(counted, func(t postback.AttemptCounts) map[string]int { return t.Errors })
 	if err != nil {
 		return err
 	}
-	latencies, err := jsons(tallies, func(t postback.Tally) map[int]int { return t.Latencies })
+	latencies, err := jsons(counted, func(t postback.AttemptCounts) map[int]int { return t.Latencies })
 	if err != nil {
 		return err
 	}
-	_, err = l.change(ctx, "save traffic", saveTallies, process,
-		texts(tallies, func(t postback.Tally) string { return t.EndpointID }),
-		times(tallies, func(t postback.Tally) time.Time { return t.Slot }),
-		column(tallies, func(t postback.Tally) int { return t.Attempts }),
-		column(tallies, func(t postback.Tally) int { return t.Succeeded }),
+	_, err = l.change(ctx, "save traffic", saveCounts, process,
+		texts(counted, func(t postback.AttemptCounts) string { return t.EndpointID }),
+		times(counted, func(t postback.AttemptCounts) time.Time { return t.Slot }),
+		column(counted, func(t postback.AttemptCounts) int { return t.Attempts }),
+		column(counted, func(t postback.AttemptCounts) int { return t.Succeeded }),
 		errors, latencies,
-		times(tallies, func(t postback.Tally) time.Time { return t.LastAttemptAt }),
-		times(tallies, func(t postback.Tally) time.Time { return t.LastSuccessAt }))
+		times(counted, func(t postback.AttemptCounts) time.Time { return t.LastAttemptAt }),
+		times(counted, func(t postback.AttemptCounts) time.Time { return t.LastSuccessAt }))
 	return err
 }
 
@@ -56,18 +56,18 @@ func jsons[Row, T any](rows []Row, of func(Row) T) ([]string, error) {
 	return values, nil
 }
 
-// Tallies lists what all processes counted for an endpoint in the given slots.
-func (l *Ledger) Tallies(ctx context.Context, endpointID string, slots []time.Time) ([]postback.Tally, error) {
+// Counts lists what all processes counted for an endpoint in the given slots.
+func (l *Ledger) Counts(ctx context.Context, endpointID string, slots []time.Time) ([]postback.AttemptCounts, error) {
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	found, err := collect(ctx, l.pool, store.TallyDest, talliesOf, endpointID, slots)
+	found, err := collect(ctx, l.pool, store.CountDest, countsOf, endpointID, slots)
 	if err != nil {
 		return nil, fmt.Errorf("read traffic: %w", err)
 	}
 	return found, nil
 }
 
-// PruneTallies forgets what was counted in slots that began before a time.
-func (l *Ledger) PruneTallies(ctx context.Context, before time.Time, limit int) (int, error) {
-	return l.change(ctx, "forget traffic", pruneTallies, before, limit)
+// PruneCounts forgets what was counted in slots that began before a time.
+func (l *Ledger) PruneCounts(ctx context.Context, before time.Time, limit int) (int, error) {
+	return l.change(ctx, "forget traffic", pruneCounts, before, limit)
 }

@@ -74,7 +74,7 @@ func writeDelivery(ctx context.Context, db *session, d *postback.Delivery) error
 		return fmt.Errorf("write delivery: %w", err)
 	}
 	if d.State == postback.Dead {
-		return bury(ctx, db, d.ID)
+		return noteDeadLetter(ctx, db, d.ID)
 	}
 	return nil
 }

@@ -18,14 +18,14 @@ const (
 		FROM endpoints p LEFT JOIN troubles t ON t.endpoint_id = p.id WHERE p.id = ?`
 	noteDead = `INSERT INTO notices (type, endpoint_id, at, since, count, dead) VALUES (?, ?, ?, ?, ?, ?)`
 
-	// countDeath counts a delivery that just became a dead letter, and names it if
+	// countDeadLetter counts a delivery that just became a dead letter, and names it if
 	// it is one of the first. Examples count for nothing.
-	countDeath = `INSERT INTO deaths (endpoint_id, reason, count, first_at, last_at, deliveries)
+	countDeadLetter = `INSERT INTO deaths (endpoint_id, reason, count, first_at, last_at, deliveries)
 		SELECT endpoint_id, reason, 1, completed_at, completed_at, json_array(id) FROM deliveries WHERE id = ?1 AND test = 0
 		ON CONFLICT (endpoint_id, reason) DO UPDATE SET count = count + 1,
 		first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at),
 		deliveries = CASE WHEN count < ?2 THEN json_insert(deliveries, '$[#]', ?1) ELSE deliveries END`
-	takeDeaths = `DELETE FROM deaths WHERE first_at < ? RETURNING ` + store.DeathsColumns
+	takeDeadLetters = `DELETE FROM deaths WHERE first_at < ? RETURNING ` + store.DeadLetterColumns
 )
 
 // Notices lists what an operator has not been told, oldest first.
@@ -43,10 +43,10 @@ func (l *Ledger) ForgetNotice(ctx context.Context, id string) (bool, error) {
 	return gone > 0, err
 }
 
-// SumDeaths makes notices of the dead letters that none has counted.
-func (l *Ledger) SumDeaths(ctx context.Context, before time.Time) error {
+// SumDeadLetters makes notices of the dead letters that none has counted.
+func (l *Ledger) SumDeadLetters(ctx context.Context, before time.Time) error {
 	_, err := write(ctx, l.writer, 1, func(ctx context.Context, db *session) (int, error) {
-		taken, err := collect(ctx, db, store.DeathsDest, takeDeaths, micros(before))
+		taken, err := collect(ctx, db, store.DeadLetterDest, takeDeadLetters, micros(before))
 		if err != nil {
 			return 0, fmt.Errorf("sum dead letters up: %w", err)
 		}
@@ -64,9 +64,9 @@ func (l *Ledger) SumDeaths(ctx context.Context, before time.Time) error {
 	return err
 }
 
-// bury counts a delivery that just became a dead letter.
-func bury(ctx context.Context, db *session, deliveryID string) error {
-	if _, err := db.exec(ctx, countDeath, deliveryID, postback.MaxNamedDead); err != nil {
+// noteDeadLetter counts a delivery that just became a dead letter.
+func noteDeadLetter(ctx context.Context, db *session, deliveryID string) error {
+	if _, err := db.exec(ctx, countDeadLetter, deliveryID, postback.MaxNamedDead); err != nil {
 		return fmt.Errorf("count dead letter: %w", err)
 	}
 	return nil

@@ -104,7 +104,7 @@ func followEnd(ctx context.Context, db *session, end ending) error {
 		}
 	}
 	if end.state == postback.Dead && back == 0 {
-		if err := bury(ctx, db, end.id); err != nil {
+		if err := noteDeadLetter(ctx, db, end.id); err != nil {
 			return err
 		}
 	}

@@ -152,7 +152,7 @@ func acceptDead(k kit) {
 	k.must(err)
 	same(k, "the state of the next in the group", answers[0].Deliveries[0].State, postback.Pending)
 
-	k.must(k.SumDeaths(k.ctx(), After(time.Hour)))
+	k.must(k.SumDeadLetters(k.ctx(), After(time.Hour)))
 	same(k, "notices", k.notices(), []postback.Notice{{
 		Type: postback.NoticeDead, EndpointID: "ep_2", At: Noon(), Since: Noon(), Count: 2,
 		Dead: &postback.DeadSum{
@@ -162,7 +162,7 @@ func acceptDead(k kit) {
 	}})
 	_, err = k.Accept(k.ctx(), []postback.Acceptance{item}) // a repeat is counted once
 	k.must(err)
-	k.must(k.SumDeaths(k.ctx(), After(time.Hour)))
+	k.must(k.SumDeadLetters(k.ctx(), After(time.Hour)))
 	same(k, "notices after a repeat", len(k.notices()), 1)
 
 	reopened, err := k.Reopen(k.ctx(), []string{item.Deliveries[1].ID}, After(time.Minute), After(time.Minute))

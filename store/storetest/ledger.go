@@ -22,7 +22,7 @@ type Ledger interface {
 	Intake
 	Queue
 	Parking
-	Troubles
+	FailureStreaks
 	Traffic
 	Backlog
 	Notices
@@ -177,57 +177,57 @@ type Mender interface {
 	MendGroups(ctx context.Context, endpointID string, at time.Time, limit int) (int, error)
 }
 
-// Troubles keeps which endpoints fail, for all processes: an endpoint is in
-// trouble from a failure that was noted until it recovers, or is saved as
+// FailureStreaks keeps which endpoints fail, for all processes: an endpoint is in
+// streak from a failure that was noted until it recovers, or is saved as
 // deleted, or as enabled after it was disabled.
-type Troubles interface {
-	// NoteFailures begins an endpoint's trouble, or adds to it: the earlier
+type FailureStreaks interface {
+	// NoteFailures begins an endpoint's streak, or adds to it: the earlier
 	// Since and the later FailedAt hold, Failures are added, and LastError is the
 	// new one. The rest of what it is given does not matter.
-	NoteFailures(ctx context.Context, more postback.Trouble) error
-	// OpenCircuit marks an endpoint in trouble as left alone, with the time of
+	NoteFailures(ctx context.Context, more postback.FailureStreak) error
+	// OpenCircuit marks an endpoint in streak as left alone, with the time of
 	// its first probe, and writes that as a notice. False: it is already, or is
-	// in no trouble.
+	// in no streak.
 	OpenCircuit(ctx context.Context, endpointID string, at, probeAt time.Time) (bool, error)
 	// Probe releases the oldest parked delivery of an endpoint whose circuit is
 	// open, as Release would, marks it as a probe and sets TriedAt and the time
 	// of the next one. It does nothing, and says false, when nothing is parked or when
-	// another process has sent this probe: the trouble's ProbeAt is not what is
+	// another process has sent this probe: the streak's ProbeAt is not what is
 	// stored.
-	Probe(ctx context.Context, trouble postback.Trouble, at, next time.Time) (bool, error)
-	TroubleReader
+	Probe(ctx context.Context, streak postback.FailureStreak, at, next time.Time) (bool, error)
+	StreakReader
 }
 
-// TroubleReader reads and ends troubles.
-type TroubleReader interface {
-	// Recover ends an endpoint's trouble and returns it, to one caller only;
+// StreakReader reads and ends streaks.
+type StreakReader interface {
+	// Recover ends an endpoint's streak and returns it, to one caller only;
 	// false when there is none. If its circuit was open, that is a notice.
-	Recover(ctx context.Context, endpointID string, at time.Time) (postback.Trouble, bool, error)
-	// Trouble returns an endpoint's; false when there is none.
-	Trouble(ctx context.Context, endpointID string) (postback.Trouble, bool, error)
-	// Troubles lists all of them, by endpoint.
-	Troubles(ctx context.Context) ([]postback.Trouble, error)
-	// TroublesSince tells what changed of them since the Mark that it gave before,
+	Recover(ctx context.Context, endpointID string, at time.Time) (postback.FailureStreak, bool, error)
+	// FailureStreak returns an endpoint's; false when there is none.
+	FailureStreak(ctx context.Context, endpointID string) (postback.FailureStreak, bool, error)
+	// FailureStreaks lists all of them, by endpoint.
+	FailureStreaks(ctx context.Context) ([]postback.FailureStreak, error)
+	// StreaksSince tells what changed of them since the Mark that it gave before,
 	// however long a change took to be committed; 0 has all of them told. Of an
-	// endpoint whose trouble ended and began again it tells the new one. It may tell
+	// endpoint whose streak ended and began again it tells the new one. It may tell
 	// something again, and all when it does not know. While nothing changes it costs
-	// the same however many endpoints are in trouble.
-	TroublesSince(ctx context.Context, mark int64) (postback.TroubleChanges, error)
+	// the same however many endpoints are in streak.
+	StreaksSince(ctx context.Context, mark int64) (postback.StreakChanges, error)
 }
 
 // Traffic keeps what processes counted of attempts, by endpoints and by slots of
 // time; how long a slot is, those who count agree on.
 type Traffic interface {
-	// SaveTallies writes what a process counted: each tally takes the place of
+	// SaveCounts writes what a process counted: each count takes the place of
 	// what the process wrote before for the same endpoint and slot. No two of a
 	// call are for the same.
-	SaveTallies(ctx context.Context, process string, tallies []postback.Tally) error
-	// Tallies lists what processes counted for an endpoint in the given slots, by
+	SaveCounts(ctx context.Context, process string, counted []postback.AttemptCounts) error
+	// Counts lists what processes counted for an endpoint in the given slots, by
 	// slot, and of a slot by process.
-	Tallies(ctx context.Context, endpointID string, slots []time.Time) ([]postback.Tally, error)
-	// PruneTallies forgets up to limit tallies of slots that began before a time,
+	Counts(ctx context.Context, endpointID string, slots []time.Time) ([]postback.AttemptCounts, error)
+	// PruneCounts forgets up to limit counts of slots that began before a time,
 	// and says how many. Several callers may do so at once.
-	PruneTallies(ctx context.Context, before time.Time, limit int) (int, error)
+	PruneCounts(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
 // Backlog counts what has not ended, without a look at what it counts.
@@ -242,13 +242,13 @@ type Backlog interface {
 
 // Notices keeps what an operator has not been told yet. Each is written in the
 // transaction that makes it true: by OpenCircuit, by Recover, by the SaveEndpoint
-// that disables an endpoint, and, of dead letters, by SumDeaths. Nobody can
+// that disables an endpoint, and, of dead letters, by SumDeadLetters. Nobody can
 // foresee its id.
 type Notices interface {
-	// SumDeaths makes notices of the dead letters from before a time that none
+	// SumDeadLetters makes notices of the dead letters from before a time that none
 	// counts, one for each endpoint, which may count younger ones too. A delivery
 	// is counted once each time it becomes a dead letter; an example never is.
-	SumDeaths(ctx context.Context, before time.Time) error
+	SumDeadLetters(ctx context.Context, before time.Time) error
 	// Notices lists up to limit of them, oldest first.
 	Notices(ctx context.Context, limit int) ([]postback.Notice, error)
 	// ForgetNotice removes one; true for one caller only.

@@ -39,7 +39,7 @@ func (k kit) notices() []postback.Notice {
 func noticeCircuit(k kit) {
 	same(k, "notices", len(k.notices()), 0)
 	k.note("ep_1", Noon(), 3, "timeout")
-	same(k, "notices of a trouble", len(k.notices()), 0)
+	same(k, "notices of a failure streak", len(k.notices()), 0)
 	_, _, err := k.Recover(k.ctx(), "ep_1", After(time.Second))
 	k.must(err)
 	same(k, "notices of its end", len(k.notices()), 0)
@@ -115,14 +115,14 @@ func noticeDead(k kit) {
 	k.must(err)
 	same(k, "expired", expired, 2)
 
-	k.must(k.SumDeaths(k.ctx(), Noon()))
+	k.must(k.SumDeadLetters(k.ctx(), Noon()))
 	same(k, "notices before the first died", len(k.notices()), 0)
-	k.must(k.SumDeaths(k.ctx(), After(30*time.Second)))
+	k.must(k.SumDeadLetters(k.ctx(), After(30*time.Second)))
 	same(k, "notices", k.notices(), []postback.Notice{{
 		Type: postback.NoticeDead, EndpointID: "ep_1", Since: Noon(), At: After(10 * time.Second), Count: 7,
 		Dead: &postback.DeadSum{Reasons: map[postback.Reason]int{postback.ReasonExhausted: 6, postback.ReasonStopped: 1}, Deliveries: died[:5]},
 	}})
-	k.must(k.SumDeaths(k.ctx(), After(time.Hour)))
+	k.must(k.SumDeadLetters(k.ctx(), After(time.Hour)))
 	all := k.notices()
 	same(k, "number of notices", len(all), 2)
 	same(k, "named", len(all[1].Dead.Deliveries), 2)
@@ -138,13 +138,13 @@ func noticeDeadOnce(k kit) {
 	k.must(k.Record(k.ctx(), Die(delivery.Ref())))
 	k.fails(k.Record(k.ctx(), Die(delivery.Ref())), postback.CodeConflict)
 	for range 2 {
-		k.must(k.SumDeaths(k.ctx(), After(time.Hour)))
+		k.must(k.SumDeadLetters(k.ctx(), After(time.Hour)))
 		same(k, "number of notices", len(k.notices()), 1)
 	}
 	answers, err := k.Reopen(k.ctx(), []string{delivery.ID}, After(time.Hour), After(time.Hour))
 	k.must(err)
 	k.must(k.Record(k.ctx(), Die(answers[0].Due.Delivery.Ref())))
-	k.must(k.SumDeaths(k.ctx(), After(time.Hour)))
+	k.must(k.SumDeadLetters(k.ctx(), After(time.Hour)))
 	all := k.notices()
 	same(k, "number of notices when it died again", len(all), 2)
 	same(k, "dead letters", all[1].Count, 1)
@@ -159,7 +159,7 @@ func noticeNotDead(k kit) {
 	example := Event("evt_example")
 	example.Test = true
 	k.record(Die(k.accept(example, "ep_1")[0].Ref()))
-	k.must(k.SumDeaths(k.ctx(), After(time.Hour)))
+	k.must(k.SumDeadLetters(k.ctx(), After(time.Hour)))
 	same(k, "number of notices", len(k.notices()), 0)
 }
 
@@ -176,7 +176,7 @@ func noticeDeadTogether(k kit) {
 				return
 			}
 		}
-		if err := k.SumDeaths(k.ctx(), After(time.Hour)); err != nil {
+		if err := k.SumDeadLetters(k.ctx(), After(time.Hour)); err != nil {
 			k.Errorf("sum up: %v", err)
 		}
 	})

@@ -67,15 +67,15 @@ func orderCancelled(k kit) {
 func orderProbed(k kit) {
 	k.inRow("ep_1", "tx-1", 0)
 	waits := k.inRow("ep_1", "tx-1", time.Second)
-	trouble := k.open("ep_1")
-	sent, err := k.Probe(k.ctx(), trouble, After(time.Hour), After(2*time.Hour))
+	streak := k.open("ep_1")
+	sent, err := k.Probe(k.ctx(), streak, After(time.Hour), After(2*time.Hour))
 	k.must(err)
 	same(k, "sent", sent, false)
 	other := k.inRow("ep_1", "tx-2", time.Minute)
 	move := Park(other.Ref())
 	move.Reason = postback.ReasonCircuitOpen
 	k.record(move)
-	sent, err = k.Probe(k.ctx(), trouble, After(time.Hour), After(2*time.Hour))
+	sent, err = k.Probe(k.ctx(), streak, After(time.Hour), After(2*time.Hour))
 	k.must(err)
 	same(k, "sent", sent, true)
 	same(k, "states", k.states(waits, other), "parked:ordered pending ")

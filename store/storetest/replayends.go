@@ -129,7 +129,7 @@ func reopenUnsent(k kit) {
 		k.takenBack(before)
 	}
 	// The three that were dead letters before are counted once each.
-	k.must(k.SumDeaths(k.ctx(), After(24*time.Hour)))
+	k.must(k.SumDeadLetters(k.ctx(), After(24*time.Hour)))
 	notices, err := k.Notices(k.ctx(), 10)
 	k.must(err)
 	same(k, "number of notices", len(notices), 1)

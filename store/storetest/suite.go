@@ -24,7 +24,7 @@ func Run(t *testing.T, open func(t *testing.T) Ledger) {
 		{"requeue", requeueTests()},
 		{"parking", parkingTests()},
 		{"order", orderTests()},
-		{"troubles", troubleTests()},
+		{"streaks", streakTests()},
 		{"traffic", trafficTests()},
 		{"backlog", backlogTests()},
 		{"notices", noticeTests()},

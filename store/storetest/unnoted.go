@@ -25,7 +25,7 @@ func DeadAgainUnnoted(t *testing.T, ledger Ledger, forget func()) {
 	after := k.stored(delivery.ID)
 	same(k, "state", after.State, postback.Dead)
 	same(k, "reason", after.Reason, postback.ReasonMaxAge)
-	k.must(k.SumDeaths(k.ctx(), After(24*time.Hour)))
+	k.must(k.SumDeadLetters(k.ctx(), After(24*time.Hour)))
 	notices, err := k.Notices(k.ctx(), 10)
 	k.must(err)
 	same(k, "number of notices", len(notices), 1)

@@ -21,14 +21,14 @@ const (
 		SELECT 'endpoint.failing', endpoint_id, opened_at, since, failures, last_error FROM opened`
 	takeProbe   = `UPDATE troubles SET probes = probes + 1, tried_at = $3, probe_at = $4 WHERE endpoint_id = $1 AND probe_at = $2`
 	oldestWaits = `SELECT id FROM waiting WHERE endpoint_id = $1 AND id >= $2 AND state = 'parked' AND reason <> 'ordered' ORDER BY id LIMIT 1`
-	recovery    = `WITH ended AS (DELETE FROM troubles WHERE endpoint_id = $1 RETURNING ` + store.TroubleColumns + `),
+	recovery    = `WITH ended AS (DELETE FROM troubles WHERE endpoint_id = $1 RETURNING ` + store.StreakColumns + `),
 		noted AS (INSERT INTO notices (type, endpoint_id, at, since, count, last_error)
 			SELECT 'endpoint.recovered', endpoint_id, $2::timestamptz, since, failures, last_error FROM ended WHERE opened_at IS NOT NULL)
-		SELECT ` + store.TroubleColumns + ` FROM ended`
+		SELECT ` + store.StreakColumns + ` FROM ended`
 )
 
-// NoteFailures counts failures of an endpoint: those of a trouble.
-func (l *Ledger) NoteFailures(ctx context.Context, more postback.Trouble) error {
+// NoteFailures counts failures of an endpoint: those of a failure streak.
+func (l *Ledger) NoteFailures(ctx context.Context, more postback.FailureStreak) error {
 	_, err := l.change(ctx, "note failures", noteFailures, more.EndpointID, more.Since, more.FailedAt, more.Failures, clean(more.LastError))
 	return err
 }
@@ -41,7 +41,7 @@ func (l *Ledger) OpenCircuit(ctx context.Context, endpointID string, at, probeAt
 }
 
 // Probe releases the endpoint's oldest parked delivery as a probe.
-func (l *Ledger) Probe(ctx context.Context, trouble postback.Trouble, at, next time.Time) (sent bool, err error) {
+func (l *Ledger) Probe(ctx context.Context, streak postback.FailureStreak, at, next time.Time) (sent bool, err error) {
 	ctx, cancel := bound(ctx)
 	defer cancel()
 	tx, err := l.pool.Begin(ctx)
@@ -49,11 +49,11 @@ func (l *Ledger) Probe(ctx context.Context, trouble postback.Trouble, at, next t
 		return false, fmt.Errorf("probe endpoint: %w", err)
 	}
 	defer func() { _ = tx.Rollback(ctx) }() // It does nothing after the commit.
-	taken, err := tx.Exec(ctx, takeProbe, trouble.EndpointID, moment(trouble.ProbeAt), at, next)
+	taken, err := tx.Exec(ctx, takeProbe, streak.EndpointID, moment(streak.ProbeAt), at, next)
 	if err != nil || taken.RowsAffected() == 0 {
 		return false, probing(err)
 	}
-	sent, err = l.probeOldest(ctx, tx, trouble.EndpointID, at)
+	sent, err = l.probeOldest(ctx, tx, streak.EndpointID, at)
 	if err != nil || !sent {
 		return false, probing(err) // The time of the probe stays as it was.
 	}
@@ -84,42 +84,42 @@ func probing(err error) error {
 	return nil
 }
 
-// Recover forgets an endpoint's trouble and returns it; false when there was
+// Recover forgets an endpoint's streak and returns it; false when there was
 // none. That its circuit was open and closes is noted.
-func (l *Ledger) Recover(ctx context.Context, endpointID string, at time.Time) (postback.Trouble, bool, error) {
+func (l *Ledger) Recover(ctx context.Context, endpointID string, at time.Time) (postback.FailureStreak, bool, error) {
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	was, err := collect(ctx, l.pool, store.TroubleDest, recovery, endpointID, at)
+	was, err := collect(ctx, l.pool, store.StreakDest, recovery, endpointID, at)
 	if err != nil {
-		return postback.Trouble{}, false, fmt.Errorf("forget trouble: %w", err)
+		return postback.FailureStreak{}, false, fmt.Errorf("forget streak: %w", err)
 	}
 	if len(was) == 0 {
-		return postback.Trouble{}, false, nil
+		return postback.FailureStreak{}, false, nil
 	}
 	return was[0], true, nil
 }
 
-// Trouble returns an endpoint's trouble; false when there is none.
-func (l *Ledger) Trouble(ctx context.Context, endpointID string) (postback.Trouble, bool, error) {
+// FailureStreak returns an endpoint's streak; false when there is none.
+func (l *Ledger) FailureStreak(ctx context.Context, endpointID string) (postback.FailureStreak, bool, error) {
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	found, err := collect(ctx, l.pool, store.TroubleDest, `SELECT `+store.TroubleColumns+` FROM troubles WHERE endpoint_id = $1`, endpointID)
+	found, err := collect(ctx, l.pool, store.StreakDest, `SELECT `+store.StreakColumns+` FROM troubles WHERE endpoint_id = $1`, endpointID)
 	if err != nil {
-		return postback.Trouble{}, false, fmt.Errorf("read trouble: %w", err)
+		return postback.FailureStreak{}, false, fmt.Errorf("read streak: %w", err)
 	}
 	if len(found) == 0 {
-		return postback.Trouble{}, false, nil
+		return postback.FailureStreak{}, false, nil
 	}
 	return found[0], true, nil
 }
 
-// Troubles lists the endpoints that fail.
-func (l *Ledger) Troubles(ctx context.Context) ([]postback.Trouble, error) {
+// FailureStreaks lists the endpoints that fail.
+func (l *Ledger) FailureStreaks(ctx context.Context) ([]postback.FailureStreak, error) {
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	found, err := collect(ctx, l.pool, store.TroubleDest, `SELECT `+store.TroubleColumns+` FROM troubles ORDER BY endpoint_id`)
+	found, err := collect(ctx, l.pool, store.StreakDest, `SELECT `+store.StreakColumns+` FROM troubles ORDER BY endpoint_id`)
 	if err != nil {
-		return nil, fmt.Errorf("read troubles: %w", err)
+		return nil, fmt.Errorf("read streaks: %w", err)
 	}
 	return found, nil
 }
@@ -134,18 +134,18 @@ func switched(ctx context.Context, tx pgx.Tx, before postback.EndpointState, now
 		}
 		return nil
 	case now.State == postback.EndpointDeleted, now.State == postback.EndpointEnabled && wasDisabled:
-		return forgetTrouble(ctx, tx, now.ID)
+		return forgetStreak(ctx, tx, now.ID)
 	default:
 		return nil
 	}
 }
 
-// forgetTrouble forgets the trouble of an endpoint that begins anew, and what
+// forgetStreak forgets the streak of an endpoint that begins anew, and what
 // blocked it.
-func forgetTrouble(ctx context.Context, tx pgx.Tx, endpointID string) error {
+func forgetStreak(ctx context.Context, tx pgx.Tx, endpointID string) error {
 	for _, forget := range []string{`DELETE FROM troubles WHERE endpoint_id = $1`, forgetBlock} {
 		if _, err := tx.Exec(ctx, forget, endpointID); err != nil {
-			return fmt.Errorf("forget trouble: %w", err)
+			return fmt.Errorf("forget streak: %w", err)
 		}
 	}
 	return nil

@@ -9,89 +9,89 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-func troubleTests() []test {
+func streakTests() []test {
 	return []test{
-		{"begin with a failure that is noted and grow", troubleNoted},
-		{"open a circuit once", troubleOpens},
-		{"send the oldest parked delivery as a probe", troubleProbes},
-		{"send one probe of many", troubleProbesOnce},
-		{"have no probe when nothing is parked", troubleNothingParked},
-		{"end once", troubleEnds},
-		{"end with their endpoint", troubleOfDeleted},
-		{"end when their endpoint is enabled again, not when it is resumed", troubleOfEnabled},
-		{"tell what changed since a mark", troubleChanges},
-		{"tell of every change, however many make them", troubleChangesOfMany},
+		{"begin with a failure that is noted and grow", streakNoted},
+		{"open a circuit once", streakOpens},
+		{"send the oldest parked delivery as a probe", streakProbes},
+		{"send one probe of many", streakProbesOnce},
+		{"have no probe when nothing is parked", streakNothingParked},
+		{"end once", streakEnds},
+		{"end with their endpoint", streakOfDeleted},
+		{"end when their endpoint is enabled again, not when it is resumed", streakOfEnabled},
+		{"tell what changed since a mark", streakChanges},
+		{"tell of every change, however many make them", streakChangesOfMany},
 	}
 }
 
-// trouble reads an endpoint's trouble.
-func (k kit) trouble(endpointID string) postback.Trouble {
+// streak reads an endpoint's streak.
+func (k kit) streak(endpointID string) postback.FailureStreak {
 	k.Helper()
-	trouble, found, err := k.Trouble(k.ctx(), endpointID)
+	streak, found, err := k.FailureStreak(k.ctx(), endpointID)
 	k.must(err)
-	same(k, "in trouble", found, true)
-	return trouble
+	same(k, "in streak", found, true)
+	return streak
 }
 
 // note notes failures of which the first and the last were a second apart.
 func (k kit) note(endpointID string, since time.Time, failures int, lastError string) {
 	k.Helper()
-	k.must(k.NoteFailures(k.ctx(), postback.Trouble{
+	k.must(k.NoteFailures(k.ctx(), postback.FailureStreak{
 		EndpointID: endpointID, Since: since, FailedAt: since.Add(time.Second), Failures: failures, LastError: lastError,
 	}))
 }
 
-// open brings an endpoint into trouble with an open circuit.
-func (k kit) open(endpointID string) postback.Trouble {
+// open brings an endpoint into streak with an open circuit.
+func (k kit) open(endpointID string) postback.FailureStreak {
 	k.Helper()
 	k.note(endpointID, Noon(), 10, "timeout")
 	opened, err := k.OpenCircuit(k.ctx(), endpointID, After(time.Second), After(6*time.Second))
 	k.must(err)
 	same(k, "opened", opened, true)
-	return k.trouble(endpointID)
+	return k.streak(endpointID)
 }
 
-func troubleNoted(k kit) {
-	all, err := k.Troubles(k.ctx())
+func streakNoted(k kit) {
+	all, err := k.FailureStreaks(k.ctx())
 	k.must(err)
-	same(k, "number of troubles", len(all), 0)
+	same(k, "number of streaks", len(all), 0)
 	k.note("ep_2", After(time.Minute), 3, "timeout")
 	k.note("ep_2", Noon(), 4, "status_not_200")
 	k.note("ep_1", After(time.Hour), 1, "refused")
 	k.note("ep_2", After(time.Hour), 2, "timeout")
-	all, err = k.Troubles(k.ctx())
+	all, err = k.FailureStreaks(k.ctx())
 	k.must(err)
-	same(k, "troubles", all, []postback.Trouble{
+	same(k, "streaks", all, []postback.FailureStreak{
 		{EndpointID: "ep_1", Since: After(time.Hour), FailedAt: After(time.Hour + time.Second), Failures: 1, LastError: "refused"},
 		{EndpointID: "ep_2", Since: Noon(), FailedAt: After(time.Hour + time.Second), Failures: 9, LastError: "timeout"},
 	})
 }
 
-func troubleOpens(k kit) {
+func streakOpens(k kit) {
 	opened, err := k.OpenCircuit(k.ctx(), "ep_1", Noon(), After(time.Minute))
 	k.must(err)
-	same(k, "opened without trouble", opened, false)
-	want := postback.Trouble{
+	same(k, "opened without streak", opened, false)
+	want := postback.FailureStreak{
 		EndpointID: "ep_1", Since: Noon(), FailedAt: After(time.Second), Failures: 10, LastError: "timeout", OpenedAt: After(time.Second), TriedAt: After(time.Second), ProbeAt: After(6 * time.Second),
 	}
-	same(k, "trouble", k.open("ep_1"), want)
+	same(k, "streak", k.open("ep_1"), want)
 	opened, err = k.OpenCircuit(k.ctx(), "ep_1", After(time.Hour), After(2*time.Hour))
 	k.must(err)
 	same(k, "opened again", opened, false)
 	k.note("ep_1", After(time.Minute), 1, "dns")
 	want.Failures, want.FailedAt, want.LastError = 11, After(time.Minute+time.Second), "dns"
-	same(k, "trouble", k.trouble("ep_1"), want)
+	same(k, "streak", k.streak("ep_1"), want)
 }
 
-func troubleProbes(k kit) {
-	trouble := k.open("ep_1")
+func streakProbes(k kit) {
+	streak := k.open("ep_1")
 	k.parked("ep_1", postback.ReasonOrdered, Noon())
 	young, old := k.parked("ep_1", postback.ReasonCircuitOpen, After(2*time.Second)), k.parked("ep_1", postback.ReasonPaused, After(time.Second))
-	sent, err := k.Probe(k.ctx(), trouble, After(6*time.Second), After(16*time.Second))
+	sent, err := k.Probe(k.ctx(), streak, After(6*time.Second), After(16*time.Second))
 	k.must(err)
 	same(k, "sent", sent, true)
-	trouble.Probes, trouble.TriedAt, trouble.ProbeAt = 1, After(6*time.Second), After(16*time.Second)
-	same(k, "trouble", k.trouble("ep_1"), trouble)
+	streak.Probes, streak.TriedAt, streak.ProbeAt = 1, After(6*time.Second), After(16*time.Second)
+	same(k, "streak", k.streak("ep_1"), streak)
 	old.State, old.Reason, old.Probe = postback.Pending, "", true
 	old.NextAttemptAt, old.SweepAt = After(6*time.Second), After(6*time.Second)
 	same(k, "probe", k.stored(old.ID), old)
@@ -107,15 +107,15 @@ func troubleProbes(k kit) {
 	same(k, "a probe after its attempt", after.Probe, false)
 }
 
-func troubleProbesOnce(k kit) {
-	trouble := k.open("ep_1")
+func streakProbesOnce(k kit) {
+	streak := k.open("ep_1")
 	for range 20 {
 		k.parked("ep_1", postback.ReasonCircuitOpen, Noon())
 	}
 	var mu sync.Mutex
 	won := 0
 	together(10, func(int) {
-		sent, err := k.Probe(k.ctx(), trouble, After(6*time.Second), After(16*time.Second))
+		sent, err := k.Probe(k.ctx(), streak, After(6*time.Second), After(16*time.Second))
 		if err != nil {
 			k.Errorf("probe: %v", err)
 		}
@@ -131,44 +131,44 @@ func troubleProbesOnce(k kit) {
 	same(k, "number released", n, 1)
 }
 
-func troubleNothingParked(k kit) {
-	trouble := k.open("ep_1")
+func streakNothingParked(k kit) {
+	streak := k.open("ep_1")
 	k.parked("ep_2", postback.ReasonCircuitOpen, Noon())
 	k.parked("ep_1", postback.ReasonOrdered, Noon())
-	sent, err := k.Probe(k.ctx(), trouble, After(6*time.Second), After(16*time.Second))
+	sent, err := k.Probe(k.ctx(), streak, After(6*time.Second), After(16*time.Second))
 	k.must(err)
 	same(k, "sent", sent, false)
-	same(k, "trouble", k.trouble("ep_1"), trouble)
-	sent, err = k.Probe(k.ctx(), postback.Trouble{EndpointID: "ep_3"}, Noon(), Noon())
+	same(k, "streak", k.streak("ep_1"), streak)
+	sent, err = k.Probe(k.ctx(), postback.FailureStreak{EndpointID: "ep_3"}, Noon(), Noon())
 	k.must(err)
-	same(k, "sent to one without trouble", sent, false)
+	same(k, "sent to one without streak", sent, false)
 }
 
-func troubleEnds(k kit) {
+func streakEnds(k kit) {
 	want := k.open("ep_1")
 	var mu sync.Mutex
 	var got []string
 	together(10, func(int) {
-		trouble, found, err := k.Recover(k.ctx(), "ep_1", After(time.Minute))
+		streak, found, err := k.Recover(k.ctx(), "ep_1", After(time.Minute))
 		if err != nil {
 			k.Errorf("recover: %v", err)
 		}
 		mu.Lock()
 		defer mu.Unlock()
 		if found {
-			got = append(got, fmt.Sprint(trouble))
+			got = append(got, fmt.Sprint(streak))
 		}
 	})
-	same(k, "troubles that ended", got, []string{fmt.Sprint(want)})
-	_, found, err := k.Trouble(k.ctx(), "ep_1")
+	same(k, "streaks that ended", got, []string{fmt.Sprint(want)})
+	_, found, err := k.FailureStreak(k.ctx(), "ep_1")
 	k.must(err)
 	same(k, "found afterwards", found, false)
-	all, err := k.Troubles(k.ctx())
+	all, err := k.FailureStreaks(k.ctx())
 	k.must(err)
-	same(k, "number of troubles", len(all), 0)
+	same(k, "number of streaks", len(all), 0)
 }
 
-func troubleOfDeleted(k kit) {
+func streakOfDeleted(k kit) {
 	for _, id := range []string{"ep_1", "ep_2"} {
 		saved, err := k.SaveEndpoint(k.ctx(), Endpoint(id))
 		k.must(err)
@@ -176,20 +176,20 @@ func troubleOfDeleted(k kit) {
 		saved.Description = "changed"
 		saved, err = k.SaveEndpoint(k.ctx(), saved)
 		k.must(err)
-		k.trouble(id) // is still there
+		k.streak(id) // is still there
 		if id == "ep_2" {
 			saved.State = postback.EndpointDeleted
 			_, err = k.SaveEndpoint(k.ctx(), saved)
 			k.must(err)
 		}
 	}
-	all, err := k.Troubles(k.ctx())
+	all, err := k.FailureStreaks(k.ctx())
 	k.must(err)
-	same(k, "number of troubles", len(all), 1)
-	same(k, "endpoint in trouble", all[0].EndpointID, "ep_1")
+	same(k, "number of streaks", len(all), 1)
+	same(k, "endpoint in streak", all[0].EndpointID, "ep_1")
 }
 
-func troubleOfEnabled(k kit) {
+func streakOfEnabled(k kit) {
 	for id, before := range map[string]postback.EndpointState{"ep_1": postback.EndpointDisabled, "ep_2": postback.EndpointPaused} {
 		endpoint := Endpoint(id)
 		endpoint.State = before
@@ -203,26 +203,26 @@ func troubleOfEnabled(k kit) {
 		_, err = k.SaveEndpoint(k.ctx(), saved)
 		k.must(err)
 	}
-	all, err := k.Troubles(k.ctx())
+	all, err := k.FailureStreaks(k.ctx())
 	k.must(err)
-	same(k, "number of troubles", len(all), 1)
-	same(k, "endpoint in trouble", all[0].EndpointID, "ep_2")
+	same(k, "number of streaks", len(all), 1)
+	same(k, "endpoint in streak", all[0].EndpointID, "ep_2")
 }
 
-// follower follows the troubles by what changed.
+// follower follows the streaks by what changed.
 type follower struct {
 	k     kit
 	mark  int64
-	known map[string]postback.Trouble
+	known map[string]postback.FailureStreak
 }
 
 // look reads what changed, and returns which endpoints it was told of.
 func (f *follower) look() (told []string) {
 	f.k.Helper()
-	changes, err := f.k.TroublesSince(f.k.ctx(), f.mark)
+	changes, err := f.k.StreaksSince(f.k.ctx(), f.mark)
 	f.k.must(err)
 	if changes.All {
-		f.known = map[string]postback.Trouble{}
+		f.known = map[string]postback.FailureStreak{}
 	}
 	for _, one := range changes.Changed {
 		f.known[one.EndpointID] = one
@@ -244,15 +244,15 @@ func (f *follower) expect(ids ...string) {
 	for _, id := range ids {
 		same(f.k, "told of "+id, slices.Contains(told, id), true)
 	}
-	all, err := f.k.Troubles(f.k.ctx())
+	all, err := f.k.FailureStreaks(f.k.ctx())
 	f.k.must(err)
-	same(f.k, "number of troubles", len(f.known), len(all))
+	same(f.k, "number of streaks", len(f.known), len(all))
 	for _, one := range all {
-		same(f.k, "trouble", f.known[one.EndpointID], one)
+		same(f.k, "streak", f.known[one.EndpointID], one)
 	}
 }
 
-func troubleChanges(k kit) {
+func streakChanges(k kit) {
 	f := &follower{k: k}
 	f.expect()
 	for _, id := range []string{"ep_1", "ep_2", "ep_3"} {
@@ -272,7 +272,7 @@ func troubleChanges(k kit) {
 		func() { k.open("ep_2") },
 		func() {
 			k.parked("ep_2", postback.ReasonCircuitOpen, Noon())
-			sent, err := k.Probe(k.ctx(), k.trouble("ep_2"), After(6*time.Second), After(16*time.Second))
+			sent, err := k.Probe(k.ctx(), k.streak("ep_2"), After(6*time.Second), After(16*time.Second))
 			k.must(err)
 			same(k, "sent", sent, true)
 		},
@@ -291,7 +291,7 @@ func troubleChanges(k kit) {
 	late.expect("ep_1", "ep_2", "ep_3")
 }
 
-func troubleChangesOfMany(k kit) {
+func streakChangesOfMany(k kit) {
 	f := &follower{k: k}
 	f.look()
 	writers := make(chan struct{})
@@ -300,7 +300,7 @@ func troubleChangesOfMany(k kit) {
 		together(8, func(i int) {
 			for n := range 30 {
 				id := fmt.Sprintf("ep_%d", (i+n)%10)
-				if err := k.NoteFailures(k.ctx(), postback.Trouble{EndpointID: id, Since: Noon(), FailedAt: After(time.Duration(n) * time.Second), Failures: 1}); err != nil {
+				if err := k.NoteFailures(k.ctx(), postback.FailureStreak{EndpointID: id, Since: Noon(), FailedAt: After(time.Duration(n) * time.Second), Failures: 1}); err != nil {
 					k.Errorf("note failures: %v", err)
 				}
 				if n%3 == 0 {

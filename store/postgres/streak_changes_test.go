@@ -12,14 +12,14 @@ import (
 
 func note(t *testing.T, ledger *postgres.Ledger, endpointID string) {
 	t.Helper()
-	if err := ledger.NoteFailures(t.Context(), postback.Trouble{EndpointID: endpointID, Since: storetest.Noon(), FailedAt: storetest.Noon(), Failures: 1}); err != nil {
+	if err := ledger.NoteFailures(t.Context(), postback.FailureStreak{EndpointID: endpointID, Since: storetest.Noon(), FailedAt: storetest.Noon(), Failures: 1}); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func troublesSince(t *testing.T, ledger *postgres.Ledger, mark int64) (told map[string]bool, next int64) {
+func streaksSince(t *testing.T, ledger *postgres.Ledger, mark int64) (told map[string]bool, next int64) {
 	t.Helper()
-	changes, err := ledger.TroublesSince(t.Context(), mark)
+	changes, err := ledger.StreaksSince(t.Context(), mark)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,14 +40,14 @@ func TestAChangeThatCommitsLateIsTold(t *testing.T) {
 	at := database(t)
 	ledger := open(t, at)
 	note(t, ledger, "ep_1")
-	_, mark := troublesSince(t, ledger, 0)
-	commit, err := postgres.HoldTrouble(t.Context(), ledger, "ep_1")
+	_, mark := streaksSince(t, ledger, 0)
+	commit, err := postgres.HoldStreak(t.Context(), ledger, "ep_1")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range 5 { // transactions that begin later and commit sooner
 		note(t, ledger, fmt.Sprintf("ep_2%d", i))
-		told, next := troublesSince(t, ledger, mark)
+		told, next := streaksSince(t, ledger, mark)
 		if told["ep_1"] || !told[fmt.Sprintf("ep_2%d", i)] {
 			t.Fatalf("told of %v before the commit", told)
 		}
@@ -56,13 +56,13 @@ func TestAChangeThatCommitsLateIsTold(t *testing.T) {
 	if err := commit(); err != nil {
 		t.Fatal(err)
 	}
-	if told, _ := troublesSince(t, ledger, mark); !told["ep_1"] {
+	if told, _ := streaksSince(t, ledger, mark); !told["ep_1"] {
 		t.Errorf("told of %v after the commit", told)
 	}
 }
 
 // A look for changes reads a page or two when there are none, however many
-// endpoints are in trouble, and with a snapshot that keeps all that was.
+// endpoints are in streak, and with a snapshot that keeps all that was.
 func TestALookForChangesIsCheap(t *testing.T) {
 	t.Parallel()
 	at := database(t)
@@ -73,12 +73,12 @@ func TestALookForChangesIsCheap(t *testing.T) {
 			SELECT 'ep_' || n, now(), now(), 1, 'timeout', 0 FROM generate_series(1, 3000) n
 			ON CONFLICT (endpoint_id) DO UPDATE SET failures = troubles.failures + 1`)
 	}
-	told, mark := troublesSince(t, ledger, 0)
+	told, mark := streaksSince(t, ledger, 0)
 	if len(told) != 3000 {
-		t.Fatalf("told of %d troubles", len(told))
+		t.Fatalf("told of %d streaks", len(told))
 	}
 	testkit.Eventually(t, "older transactions of other tests end", func() bool {
-		told, mark = troublesSince(t, ledger, mark)
+		told, mark = streaksSince(t, ledger, mark)
 		return len(told) == 0
 	})
 	if pages := buffers(t, ledger, postgres.ChangesSince(mark)); pages > 10 {
@@ -97,15 +97,15 @@ func TestAMarkThatIsAhead(t *testing.T) {
 	ledger := open(t, at)
 	note(t, ledger, "ep_1")
 	server.Exec(t, at, `UPDATE trouble_changes SET changed = '9000000000000000'`)
-	changes, err := ledger.TroublesSince(t.Context(), 8_000_000_000_000_000)
+	changes, err := ledger.StreaksSince(t.Context(), 8_000_000_000_000_000)
 	if err != nil || !changes.All || len(changes.Changed) != 1 || changes.Mark >= 8_000_000_000_000_000 {
 		t.Errorf("got %+v, %v", changes, err)
 	}
-	if told, _ := troublesSince(t, ledger, changes.Mark); told["ep_1"] {
+	if told, _ := streaksSince(t, ledger, changes.Mark); told["ep_1"] {
 		t.Error("what another server wrote is told each time")
 	}
 	note(t, ledger, "ep_1")
-	if told, _ := troublesSince(t, ledger, changes.Mark); !told["ep_1"] {
+	if told, _ := streaksSince(t, ledger, changes.Mark); !told["ep_1"] {
 		t.Error("what changed since is not told")
 	}
 }

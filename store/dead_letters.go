@@ -10,13 +10,13 @@ import (
 
 // Gather puts dead letters of the same endpoint and reason together, in the
 // order of both.
-func Gather(each []postback.Deaths) []postback.Deaths {
+func Gather(each []postback.DeadLetters) []postback.DeadLetters {
 	type kind struct {
 		endpointID string
 		reason     postback.Reason
 	}
 	places := map[kind]int{}
-	var gathered []postback.Deaths
+	var gathered []postback.DeadLetters
 	for _, one := range each {
 		place, known := places[kind{one.EndpointID, one.Reason}]
 		if !known {
@@ -26,13 +26,13 @@ func Gather(each []postback.Deaths) []postback.Deaths {
 		}
 		gathered[place] = together(gathered[place], one)
 	}
-	slices.SortFunc(gathered, func(a, b postback.Deaths) int {
+	slices.SortFunc(gathered, func(a, b postback.DeadLetters) int {
 		return cmp.Or(cmp.Compare(a.EndpointID, b.EndpointID), cmp.Compare(a.Reason, b.Reason))
 	})
 	return gathered
 }
 
-func together(a, b postback.Deaths) postback.Deaths {
+func together(a, b postback.DeadLetters) postback.DeadLetters {
 	if b.First.Before(a.First) {
 		a, b = b, a
 	}
@@ -44,8 +44,8 @@ func together(a, b postback.Deaths) postback.Deaths {
 
 // Sum makes the notices of dead letters, one for each endpoint. Their ids are
 // the ledger's to give.
-func Sum(each []postback.Deaths) []postback.Notice {
-	slices.SortStableFunc(each, func(a, b postback.Deaths) int { return a.First.Compare(b.First) })
+func Sum(each []postback.DeadLetters) []postback.Notice {
+	slices.SortStableFunc(each, func(a, b postback.DeadLetters) int { return a.First.Compare(b.First) })
 	var notices []postback.Notice
 	places := map[string]int{}
 	for _, one := range each {

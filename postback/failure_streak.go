@@ -2,9 +2,9 @@ package postback
 
 import "time"
 
-// Trouble is an endpoint that fails: from its first failure to its next
+// FailureStreak is an endpoint that fails: from its first failure to its next
 // success.
-type Trouble struct {
+type FailureStreak struct {
 	EndpointID string
 	Since      time.Time // the first failure
 	Failures   int       // since then, roughly: they are counted in groups
@@ -20,12 +20,12 @@ type Trouble struct {
 }
 
 // Open reports whether the circuit is open.
-func (t Trouble) Open() bool { return !t.OpenedAt.IsZero() }
+func (s FailureStreak) Open() bool { return !s.OpenedAt.IsZero() }
 
-// TroubleChanges are what changed of endpoints' troubles since a mark.
-type TroubleChanges struct {
-	Mark    int64     // what to ask with for the changes after these
-	All     bool      // Changed are all troubles that there are
-	Changed []Trouble // as they are now
-	Ended   []string  // the endpoints that are in none any more
+// StreakChanges are what changed of endpoints' streaks since a mark.
+type StreakChanges struct {
+	Mark    int64           // what to ask with for the changes after these
+	All     bool            // Changed are all streaks that there are
+	Changed []FailureStreak // as they are now
+	Ended   []string        // the endpoints that are in none any more
 }

@@ -25,12 +25,12 @@ const (
 		WHERE endpoint_id = ?2 AND state = 'parked' AND reason <> 'ordered'
 		ORDER BY created_at, seq LIMIT 1)
 		RETURNING id`
-	markProbe     = `UPDATE deliveries SET probe = 1 WHERE id = ?`
-	forgetTrouble = `DELETE FROM troubles WHERE endpoint_id = ?` // of an endpoint that begins anew
+	markProbe    = `UPDATE deliveries SET probe = 1 WHERE id = ?`
+	forgetStreak = `DELETE FROM troubles WHERE endpoint_id = ?` // of an endpoint that begins anew
 )
 
-// NoteFailures counts failures of an endpoint: those of a trouble.
-func (l *Ledger) NoteFailures(ctx context.Context, more postback.Trouble) error {
+// NoteFailures counts failures of an endpoint: those of a failure streak.
+func (l *Ledger) NoteFailures(ctx context.Context, more postback.FailureStreak) error {
 	_, err := l.change(ctx, "note failures", 1, noteFailures,
 		more.EndpointID, micros(more.Since), micros(more.FailedAt), more.Failures, more.LastError)
 	return err
@@ -55,16 +55,16 @@ func (l *Ledger) OpenCircuit(ctx context.Context, endpointID string, at, probeAt
 }
 
 // Probe releases the endpoint's oldest parked delivery as a probe.
-func (l *Ledger) Probe(ctx context.Context, trouble postback.Trouble, at, next time.Time) (bool, error) {
+func (l *Ledger) Probe(ctx context.Context, streak postback.FailureStreak, at, next time.Time) (bool, error) {
 	return write(ctx, l.writer, 1, func(ctx context.Context, db *session) (bool, error) {
-		now, err := collect(ctx, db, store.TroubleDest, `SELECT `+store.TroubleColumns+` FROM troubles WHERE endpoint_id = ?`, trouble.EndpointID)
+		now, err := collect(ctx, db, store.StreakDest, `SELECT `+store.StreakColumns+` FROM troubles WHERE endpoint_id = ?`, streak.EndpointID)
 		if err != nil {
-			return false, fmt.Errorf("read trouble: %w", err)
+			return false, fmt.Errorf("read streak: %w", err)
 		}
-		if len(now) == 0 || !now[0].ProbeAt.Equal(trouble.ProbeAt) {
+		if len(now) == 0 || !now[0].ProbeAt.Equal(streak.ProbeAt) {
 			return false, nil // another process was faster
 		}
-		ids, err := collect(ctx, db, func(id *string) []any { return []any{id} }, probeOldest, micros(at), trouble.EndpointID)
+		ids, err := collect(ctx, db, func(id *string) []any { return []any{id} }, probeOldest, micros(at), streak.EndpointID)
 		if err != nil {
 			return false, fmt.Errorf("release probe: %w", err)
 		}
@@ -72,7 +72,7 @@ func (l *Ledger) Probe(ctx context.Context, trouble postback.Trouble, at, next t
 			if _, err := db.exec(ctx, markProbe, id); err != nil {
 				return false, fmt.Errorf("mark probe: %w", err)
 			}
-			if _, err := db.exec(ctx, sendProbe, micros(at), micros(next), trouble.EndpointID, micros(trouble.ProbeAt)); err != nil {
+			if _, err := db.exec(ctx, sendProbe, micros(at), micros(next), streak.EndpointID, micros(streak.ProbeAt)); err != nil {
 				return false, fmt.Errorf("set next probe: %w", err)
 			}
 		}
@@ -80,46 +80,46 @@ func (l *Ledger) Probe(ctx context.Context, trouble postback.Trouble, at, next t
 	})
 }
 
-// Recover forgets an endpoint's trouble and returns it; false when there was
+// Recover forgets an endpoint's streak and returns it; false when there was
 // none. That its circuit was open and closes is noted.
-func (l *Ledger) Recover(ctx context.Context, endpointID string, at time.Time) (postback.Trouble, bool, error) {
+func (l *Ledger) Recover(ctx context.Context, endpointID string, at time.Time) (postback.FailureStreak, bool, error) {
 	type answer struct {
-		postback.Trouble
+		postback.FailureStreak
 		found bool
 	}
 	got, err := write(ctx, l.writer, 2, func(ctx context.Context, db *session) (answer, error) {
 		if _, err := db.exec(ctx, noteRecovered, micros(at), endpointID); err != nil {
 			return answer{}, err
 		}
-		was, err := collect(ctx, db, store.TroubleDest, `DELETE FROM troubles WHERE endpoint_id = ? RETURNING `+store.TroubleColumns, endpointID)
+		was, err := collect(ctx, db, store.StreakDest, `DELETE FROM troubles WHERE endpoint_id = ? RETURNING `+store.StreakColumns, endpointID)
 		if err != nil || len(was) == 0 {
 			return answer{}, err
 		}
 		return answer{was[0], true}, nil
 	})
 	if err != nil {
-		return postback.Trouble{}, false, fmt.Errorf("forget trouble: %w", err)
+		return postback.FailureStreak{}, false, fmt.Errorf("forget streak: %w", err)
 	}
-	return got.Trouble, got.found, nil
+	return got.FailureStreak, got.found, nil
 }
 
-// Trouble returns an endpoint's trouble; false when there is none.
-func (l *Ledger) Trouble(ctx context.Context, endpointID string) (postback.Trouble, bool, error) {
-	found, err := collect(ctx, l.readPool, store.TroubleDest, `SELECT `+store.TroubleColumns+` FROM troubles WHERE endpoint_id = ?`, endpointID)
+// FailureStreak returns an endpoint's streak; false when there is none.
+func (l *Ledger) FailureStreak(ctx context.Context, endpointID string) (postback.FailureStreak, bool, error) {
+	found, err := collect(ctx, l.readPool, store.StreakDest, `SELECT `+store.StreakColumns+` FROM troubles WHERE endpoint_id = ?`, endpointID)
 	if err != nil {
-		return postback.Trouble{}, false, fmt.Errorf("read trouble: %w", err)
+		return postback.FailureStreak{}, false, fmt.Errorf("read streak: %w", err)
 	}
 	if len(found) == 0 {
-		return postback.Trouble{}, false, nil
+		return postback.FailureStreak{}, false, nil
 	}
 	return found[0], true, nil
 }
 
-// Troubles lists the endpoints that fail.
-func (l *Ledger) Troubles(ctx context.Context) ([]postback.Trouble, error) {
-	found, err := collect(ctx, l.readPool, store.TroubleDest, `SELECT `+store.TroubleColumns+` FROM troubles ORDER BY endpoint_id`)
+// FailureStreaks lists the endpoints that fail.
+func (l *Ledger) FailureStreaks(ctx context.Context) ([]postback.FailureStreak, error) {
+	found, err := collect(ctx, l.readPool, store.StreakDest, `SELECT `+store.StreakColumns+` FROM troubles ORDER BY endpoint_id`)
 	if err != nil {
-		return nil, fmt.Errorf("read troubles: %w", err)
+		return nil, fmt.Errorf("read streaks: %w", err)
 	}
 	return found, nil
 }
@@ -133,9 +133,9 @@ func switched(ctx context.Context, db *session, before postback.EndpointState, n
 			return fmt.Errorf("note disabled endpoint: %w", err)
 		}
 	case now.State == postback.EndpointDeleted, now.State == postback.EndpointEnabled && wasDisabled:
-		for _, forget := range []string{forgetTrouble, forgetBlock} {
+		for _, forget := range []string{forgetStreak, forgetBlock} {
 			if _, err := db.exec(ctx, forget, now.ID); err != nil {
-				return fmt.Errorf("forget trouble: %w", err)
+				return fmt.Errorf("forget streak: %w", err)
 			}
 		}
 	}
