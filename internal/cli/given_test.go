@@ -11,7 +11,7 @@ import (
 
 // What an empty value removes, as the help says. Everywhere else it is refused.
 var cleared = map[string][]string{
-	"endpoint update": {"allow-empty", "description", "event-type", "expect", "header", "order-by", "retry-on", "retry-schedule", "stop-on"},
+	"endpoint update": {"allow-empty", "description", "event-type", "expect", "header", "order-by", "success-statuses", "retry-on", "retry-schedule", "stop-on"},
 }
 
 // A flag that is given without a value is refused by its name, before anything is
