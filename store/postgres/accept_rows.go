@@ -60,11 +60,11 @@ func insertInRows(ctx context.Context, tx pgx.Tx, items []postback.Acceptance, u
 // letHeadsGo lets those of new deliveries go that stand at the head. The others
 // are not of new events, or stay as they were written: waiting.
 func letHeadsGo(ctx context.Context, tx pgx.Tx, all []comer, written fresh) error {
-	var coming []*standing
+	var coming []*lockedDelivery
 	byID := make(map[string]comer, len(all))
 	for _, one := range all {
 		if seq, isNew := written[one.EventID]; isNew {
-			s := standingOf(*one.Delivery, seq)
+			s := lockedOf(*one.Delivery, seq)
 			coming, byID[s.id] = append(coming, s), one
 		}
 	}
@@ -72,7 +72,7 @@ func letHeadsGo(ctx context.Context, tx pgx.Tx, all []comer, written fresh) erro
 	if err != nil {
 		return err
 	}
-	moved := make(map[string]*standing, len(heads))
+	moved := make(map[string]*lockedDelivery, len(heads))
 	for _, s := range heads {
 		first := byID[s.id].first
 		s.become(first.State, first.Reason)
@@ -88,9 +88,9 @@ func wait(d *postback.Delivery) {
 	d.NextAttemptAt, d.SweepAt = time.Time{}, time.Time{}
 }
 
-// standingOf is where a new delivery stands.
-func standingOf(d postback.Delivery, eventSeq int64) *standing {
-	return &standing{
+// lockedOf is where a new delivery stands.
+func lockedOf(d postback.Delivery, eventSeq int64) *lockedDelivery {
+	return &lockedDelivery{
 		id: clean(d.ID), endpointID: clean(d.EndpointID), orderKey: clean(d.OrderKey), eventSeq: eventSeq, state: d.State, reason: d.Reason,
 		generation: d.Generation, attempts: d.Attempts, attemptsBefore: d.AttemptsBefore,
 		lastStatusCode: d.LastStatusCode, lastError: clean(d.LastError), completedAt: d.CompletedAt,

@@ -73,22 +73,22 @@ func (l *Ledger) SumDeadLetters(ctx context.Context, before time.Time) error {
 }
 
 // dead reports whether an operator is to be told that the delivery ended so.
-func (s standing) dead() bool { return s.state == postback.Dead && !s.test }
+func (s lockedDelivery) dead() bool { return s.state == postback.Dead && !s.test }
 
 // queueUnnotedDeadLetters writes which deliveries are dead letters of those that a
 // replay opened, and that nothing was sent for, before they lose their row.
-func queueUnnotedDeadLetters(batch *pgx.Batch, unsent []standing) {
-	dead := slices.DeleteFunc(slices.Clone(unsent), func(s standing) bool { return !s.dead() })
+func queueUnnotedDeadLetters(batch *pgx.Batch, unsent []lockedDelivery) {
+	dead := slices.DeleteFunc(slices.Clone(unsent), func(s lockedDelivery) bool { return !s.dead() })
 	if len(dead) > 0 {
 		batch.Queue(insertUnnotedDeadLetters, append(keyArgs(dead),
-			texts(dead, func(s standing) postback.Reason { return s.reason }),
-			times(dead, func(s standing) time.Time { return s.completedAt }))...)
+			texts(dead, func(s lockedDelivery) postback.Reason { return s.reason }),
+			times(dead, func(s lockedDelivery) time.Time { return s.completedAt }))...)
 	}
 }
 
 // queueDeadLetters writes which of some deliveries that ended are dead letters, if
 // any are: an operator is to be told.
-func queueDeadLetters(batch *pgx.Batch, ended []standing) error {
+func queueDeadLetters(batch *pgx.Batch, ended []lockedDelivery) error {
 	var each []postback.DeadLetters
 	for _, s := range ended {
 		if s.dead() {

@@ -72,7 +72,7 @@ type head struct {
 
 func headDest(h *head) []any { return []any{&h.endpointID, &h.orderKey, &h.id} }
 
-func rowOf(s *standing) row { return row{s.endpointID, s.orderKey} }
+func rowOf(s *lockedDelivery) row { return row{s.endpointID, s.orderKey} }
 
 // OrderedEndpoints lists the ids of the endpoints that have deliveries parked as
 // ordered.
@@ -88,17 +88,17 @@ func (l *Ledger) OrderedEndpoints(ctx context.Context) ([]string, error) {
 
 // lineUp puts deliveries that are about to wait into their rows, and returns
 // those that stand at the head. Others of their rows wait for them then.
-func lineUp(ctx context.Context, tx transaction, coming []*standing) ([]*standing, error) {
+func lineUp(ctx context.Context, tx transaction, coming []*lockedDelivery) ([]*lockedDelivery, error) {
 	if len(coming) == 0 {
 		return nil, nil
 	}
-	first := map[row]*standing{}
+	first := map[row]*lockedDelivery{}
 	for _, s := range coming {
 		if known := first[rowOf(s)]; known == nil || s.eventSeq < known.eventSeq {
 			first[rowOf(s)] = s
 		}
 	}
-	places, byID := make([]head, 0, len(first)), make(map[string]*standing, len(first))
+	places, byID := make([]head, 0, len(first)), make(map[string]*lockedDelivery, len(first))
 	for at, s := range first {
 		places, byID[s.id] = append(places, head{at, s.id}), s
 	}
@@ -106,7 +106,7 @@ func lineUp(ctx context.Context, tx transaction, coming []*standing) ([]*standin
 	if err != nil {
 		return nil, fmt.Errorf("line deliveries up: %w", err)
 	}
-	var heads []*standing
+	var heads []*lockedDelivery
 	for _, id := range taken {
 		if s, ours := byID[id]; ours {
 			heads = append(heads, s)
@@ -125,8 +125,8 @@ func headArgs(heads []head) []any {
 
 // endedHeads are those of some deliveries that ended just now and may have
 // others behind them.
-func endedHeads(all map[string]*standing) []*standing {
-	var ended []*standing
+func endedHeads(all map[string]*lockedDelivery) []*lockedDelivery {
+	var ended []*lockedDelivery
 	for _, s := range all {
 		if s.planned && s.state.Ended() && s.orderKey != "" {
 			ended = append(ended, s)
@@ -136,7 +136,7 @@ func endedHeads(all map[string]*standing) []*standing {
 }
 
 // passOn lets the next of their rows go, now that deliveries have ended.
-func passOn(ctx context.Context, tx transaction, ended []*standing) error {
+func passOn(ctx context.Context, tx transaction, ended []*lockedDelivery) error {
 	at := make(map[string]time.Time, len(ended))
 	for _, s := range ended {
 		at[s.id] = s.completedAt
@@ -174,11 +174,11 @@ func goOn(ctx context.Context, tx transaction, since map[row]time.Time) error {
 }
 
 // leaveRows gives up the places of deliveries that ended, where they had them.
-func leaveRows(ctx context.Context, tx transaction, ended []*standing) ([]head, error) {
+func leaveRows(ctx context.Context, tx transaction, ended []*lockedDelivery) ([]head, error) {
 	if len(ended) == 0 {
 		return nil, nil
 	}
-	left, err := collect(ctx, tx, headDest, dropHeads, texts(ended, func(s *standing) string { return s.id }))
+	left, err := collect(ctx, tx, headDest, dropHeads, texts(ended, func(s *lockedDelivery) string { return s.id }))
 	if err != nil {
 		return nil, fmt.Errorf("leave rows: %w", err)
 	}
@@ -201,7 +201,7 @@ func moveUp(ctx context.Context, tx transaction, all []next, since map[row]time.
 		behind[n.id] = n.behind
 	}
 	var heads []head
-	err := relocateIn(ctx, tx, texts(all, func(n next) string { return n.id }), func(s *standing) bool {
+	err := relocateIn(ctx, tx, texts(all, func(n next) string { return n.id }), func(s *lockedDelivery) bool {
 		if s.state != postback.Parked || s.reason != postback.ReasonOrdered {
 			return false
 		}
@@ -223,7 +223,7 @@ func moveUp(ctx context.Context, tx transaction, all []next, since map[row]time.
 
 // relocateIn locks deliveries and writes where each is to stand, for those that
 // change says it changed.
-func relocateIn(ctx context.Context, tx transaction, ids []string, change func(*standing) bool) error {
+func relocateIn(ctx context.Context, tx transaction, ids []string, change func(*lockedDelivery) bool) error {
 	found, err := lockIn(ctx, tx, ids)
 	if err != nil {
 		return err
@@ -233,7 +233,7 @@ func relocateIn(ctx context.Context, tx transaction, ids []string, change func(*
 
 // changeIn writes where locked deliveries are to stand, for those that change says
 // it changed.
-func changeIn(ctx context.Context, tx transaction, found map[string]*standing, change func(*standing) bool) error {
+func changeIn(ctx context.Context, tx transaction, found map[string]*lockedDelivery, change func(*lockedDelivery) bool) error {
 	for id, s := range found {
 		if !change(s) {
 			delete(found, id)
@@ -243,7 +243,7 @@ func changeIn(ctx context.Context, tx transaction, found map[string]*standing, c
 }
 
 // writeIn writes where deliveries stand now.
-func writeIn(ctx context.Context, tx transaction, all map[string]*standing) error {
+func writeIn(ctx context.Context, tx transaction, all map[string]*lockedDelivery) error {
 	if len(all) == 0 {
 		return nil
 	}

@@ -153,7 +153,7 @@ func (p *parkings) from(endpointID string) string {
 }
 
 // addMoved notes which of some deliveries were parked.
-func (p *parkings) addMoved(moved map[string]*standing) {
+func (p *parkings) addMoved(moved map[string]*lockedDelivery) {
 	for id, s := range moved {
 		if s.planned && s.releasable() {
 			p.add(s.endpointID, id)

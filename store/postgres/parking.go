@@ -24,14 +24,14 @@ const (
 // the same endpoint.
 func (l *Ledger) Cancel(ctx context.Context, endpointID string, reason postback.Reason, at time.Time, limit int) (int, error) {
 	return l.endSome(ctx, "cancel deliveries", &l.cancelled, ending{
-		end: func(s *standing) bool {
+		end: func(s *lockedDelivery) bool {
 			if s.state.Ended() {
 				return false
 			}
 			s.end(postback.Cancelled, reason, at)
 			return true
 		},
-		follow: func(ctx context.Context, tx transaction, ended []*standing) error {
+		follow: func(ctx context.Context, tx transaction, ended []*lockedDelivery) error {
 			_, err := leaveRows(ctx, tx, ended)
 			return err
 		},
@@ -41,7 +41,7 @@ func (l *Ledger) Cancel(ctx context.Context, endpointID string, reason postback.
 // Expire ends parked deliveries that were opened too long ago as dead letters.
 func (l *Ledger) Expire(ctx context.Context, endpointID string, openedBefore, at time.Time, limit int) (int, error) {
 	return l.endSome(ctx, "expire deliveries", &l.expired, ending{
-		end: func(s *standing) bool {
+		end: func(s *lockedDelivery) bool {
 			if s.state != postback.Parked {
 				return false
 			}
@@ -82,8 +82,8 @@ func (s *steps) came(endpointID string, ids []string) {
 
 // ending is how deliveries end without an attempt.
 type ending struct {
-	end    func(*standing) bool                                  // false: it stays as it is
-	follow func(context.Context, transaction, []*standing) error // for those that stood in rows
+	end    func(*lockedDelivery) bool                                  // false: it stays as it is
+	follow func(context.Context, transaction, []*lockedDelivery) error // for those that stood in rows
 }
 
 // endSome ends deliveries of an endpoint that a query picks, from where the step
@@ -122,8 +122,8 @@ func (e ending) endIn(ctx context.Context, tx transaction, ids []string) (ended 
 	if err != nil {
 		return 0, fmt.Errorf("lock rows: %w", err)
 	}
-	var inRows []*standing
-	err = relocateIn(ctx, tx, ids, func(s *standing) bool {
+	var inRows []*lockedDelivery
+	err = relocateIn(ctx, tx, ids, func(s *lockedDelivery) bool {
 		movedUp := s.orderKey != "" && s.reason != postback.ReasonOrdered && !slices.Contains(heads, s.id)
 		if movedUp || !e.end(s) {
 			return false

@@ -124,9 +124,9 @@ func dayOf(id string) string {
 func (l *Ledger) recordDay(ctx context.Context, moves []postback.Transition) ([]error, error) {
 	answers := make([]error, len(moves))
 	ids := texts(moves, func(m postback.Transition) string { return m.Ref.DeliveryID })
-	err := l.relocate(ctx, ids, func(standing map[string]*standing) (attempts []postback.Attempt) {
+	err := l.relocate(ctx, ids, func(locked map[string]*lockedDelivery) (attempts []postback.Attempt) {
 		for i, move := range moves {
-			d, found := standing[clean(move.Ref.DeliveryID)]
+			d, found := locked[clean(move.Ref.DeliveryID)]
 			if !found {
 				answers[i] = missing("delivery")
 				continue
@@ -145,7 +145,7 @@ func (l *Ledger) recordDay(ctx context.Context, moves []postback.Transition) ([]
 
 // relocate locks deliveries, has it decided where they are to stand, and writes
 // that, with the attempts that led there.
-func (l *Ledger) relocate(ctx context.Context, ids []string, decide func(map[string]*standing) []postback.Attempt) error {
+func (l *Ledger) relocate(ctx context.Context, ids []string, decide func(map[string]*lockedDelivery) []postback.Attempt) error {
 	conn, err := l.pool.Acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("take connection: %w", err)
@@ -153,16 +153,16 @@ func (l *Ledger) relocate(ctx context.Context, ids []string, decide func(map[str
 	defer conn.Release() // It closes a connection whose transaction is open.
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
-	standing, err := lockStanding(ctx, conn, ids)
+	locked, err := lockAll(ctx, conn, ids)
 	if err != nil {
 		return errors.Join(fmt.Errorf("lock deliveries: %w", err), rollback(ctx, conn))
 	}
-	attempts := decide(standing)
-	batch, err := movesBatch(ids, standing, attempts)
+	attempts := decide(locked)
+	batch, err := movesBatch(ids, locked, attempts)
 	if err != nil {
 		return errors.Join(err, rollback(ctx, conn))
 	}
-	if ended := endedHeads(standing); len(ended) > 0 {
+	if ended := endedHeads(locked); len(ended) > 0 {
 		if err := sendAndPassOn(ctx, conn, batch, ended); err != nil {
 			return errors.Join(err, rollback(ctx, conn))
 		}
@@ -172,11 +172,11 @@ func (l *Ledger) relocate(ctx context.Context, ids []string, decide func(map[str
 	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
 		return errors.Join(fmt.Errorf("write moves: %w", err), rollback(ctx, conn))
 	}
-	l.parked.addMoved(standing)
+	l.parked.addMoved(locked)
 	return nil
 }
 
-func sendAndPassOn(ctx context.Context, tx transaction, batch *pgx.Batch, ended []*standing) error {
+func sendAndPassOn(ctx context.Context, tx transaction, batch *pgx.Batch, ended []*lockedDelivery) error {
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return fmt.Errorf("write moves: %w", err)
 	}
@@ -194,9 +194,9 @@ func rollback(ctx context.Context, conn *pgxpool.Conn) error {
 	return nil
 }
 
-// lockStanding begins a transaction and locks the deliveries, and before them
+// lockAll begins a transaction and locks the deliveries, and before them
 // the places of those that stand at the head of a row.
-func lockStanding(ctx context.Context, conn *pgxpool.Conn, ids []string) (map[string]*standing, error) {
+func lockAll(ctx context.Context, conn *pgxpool.Conn, ids []string) (map[string]*lockedDelivery, error) {
 	batch := &pgx.Batch{}
 	batch.Queue("BEGIN")
 	batch.Queue(lockHeads, ids)
@@ -211,7 +211,7 @@ func lockStanding(ctx context.Context, conn *pgxpool.Conn, ids []string) (map[st
 	if err != nil {
 		return nil, errors.Join(err, results.Close())
 	}
-	found, err := scanAll(rows, standingDest)
+	found, err := scanAll(rows, lockedDest)
 	if err := errors.Join(err, results.Close()); err != nil {
 		return nil, err
 	}

@@ -107,7 +107,7 @@ func (l *Ledger) releaseTurns(ctx context.Context, tx transaction, turns map[str
 	if err != nil {
 		return err
 	}
-	return changeIn(ctx, tx, found, func(s *standing) bool {
+	return changeIn(ctx, tx, found, func(s *lockedDelivery) bool {
 		if !s.releasable() {
 			return false
 		}

@@ -47,7 +47,7 @@ func (l *Ledger) Reopen(ctx context.Context, ids []string, at, sweepAt time.Time
 		if err != nil {
 			return err
 		}
-		var ended []*standing
+		var ended []*lockedDelivery
 		for i, id := range ids {
 			answers[i] = postback.Reopened{ID: id, Err: missing("delivery")}
 			d, known := found[clean(id)]
@@ -68,14 +68,14 @@ func (l *Ledger) Reopen(ctx context.Context, ids []string, at, sweepAt time.Time
 }
 
 // reopenIn reopens deliveries and hands them to the answers without an error.
-func reopenIn(ctx context.Context, tx pgx.Tx, ended []*standing, at, sweepAt time.Time, answers []postback.Reopened) error {
+func reopenIn(ctx context.Context, tx pgx.Tx, ended []*lockedDelivery, at, sweepAt time.Time, answers []postback.Reopened) error {
 	if len(ended) == 0 {
 		return nil
 	}
 	if err := reopenAll(ctx, tx, ended, at, sweepAt); err != nil {
 		return err
 	}
-	dues, err := duesBy(ctx, tx, column(ended, func(s *standing) string { return s.id }))
+	dues, err := duesBy(ctx, tx, column(ended, func(s *lockedDelivery) string { return s.id }))
 	if err != nil {
 		return err
 	}
@@ -93,12 +93,12 @@ func reopenIn(ctx context.Context, tx pgx.Tx, ended []*standing, at, sweepAt tim
 
 // reopenAll opens the next generation of deliveries that are locked and ended.
 // Those of a row wait in it, unless they stand at its head.
-func reopenAll(ctx context.Context, tx pgx.Tx, ended []*standing, at, sweepAt time.Time) error {
-	if _, err := tx.Exec(ctx, reopen, column(ended, func(s *standing) string { return s.id }), at, sweepAt); err != nil {
+func reopenAll(ctx context.Context, tx pgx.Tx, ended []*lockedDelivery, at, sweepAt time.Time) error {
+	if _, err := tx.Exec(ctx, reopen, column(ended, func(s *lockedDelivery) string { return s.id }), at, sweepAt); err != nil {
 		return fmt.Errorf("reopen deliveries: %w", err)
 	}
-	var coming []*standing
-	wait := map[string]*standing{}
+	var coming []*lockedDelivery
+	wait := map[string]*lockedDelivery{}
 	for _, s := range ended {
 		if s.orderKey != "" {
 			s.become(postback.Parked, postback.ReasonOrdered)
@@ -118,7 +118,7 @@ func reopenAll(ctx context.Context, tx pgx.Tx, ended []*standing, at, sweepAt ti
 
 // lockEnded locks deliveries that may be reopened, and before them the rows that
 // they would stand in.
-func lockEnded(ctx context.Context, tx pgx.Tx, ids []string) (map[string]*standing, error) {
+func lockEnded(ctx context.Context, tx pgx.Tx, ids []string) (map[string]*lockedDelivery, error) {
 	if _, err := tx.Exec(ctx, reserveRows, texts(ids, func(id string) string { return id })); err != nil {
 		return nil, fmt.Errorf("lock rows: %w", err)
 	}
@@ -126,7 +126,7 @@ func lockEnded(ctx context.Context, tx pgx.Tx, ids []string) (map[string]*standi
 }
 
 // deletedAmong says which endpoints of locked deliveries are deleted.
-func deletedAmong(ctx context.Context, tx pgx.Tx, found map[string]*standing) (map[string]bool, error) {
+func deletedAmong(ctx context.Context, tx pgx.Tx, found map[string]*lockedDelivery) (map[string]bool, error) {
 	ids := make([]string, 0, len(found))
 	for _, s := range found {
 		ids = append(ids, s.endpointID)
@@ -148,28 +148,28 @@ func deletedAmong(ctx context.Context, tx pgx.Tx, found map[string]*standing) (m
 }
 
 // lockIn locks deliveries in the order of their ids.
-func lockIn(ctx context.Context, tx transaction, ids []string) (map[string]*standing, error) {
+func lockIn(ctx context.Context, tx transaction, ids []string) (map[string]*lockedDelivery, error) {
 	return lockBy(ctx, tx, lockDeliveries, ids)
 }
 
 // lockFree locks those of some deliveries that nobody else holds.
-func lockFree(ctx context.Context, tx transaction, ids []string) (map[string]*standing, error) {
+func lockFree(ctx context.Context, tx transaction, ids []string) (map[string]*lockedDelivery, error) {
 	return lockBy(ctx, tx, lockDeliveries+` SKIP LOCKED`, ids)
 }
 
-func lockBy(ctx context.Context, tx transaction, query string, ids []string) (map[string]*standing, error) {
+func lockBy(ctx context.Context, tx transaction, query string, ids []string) (map[string]*lockedDelivery, error) {
 	ordered := texts(ids, func(id string) string { return id })
 	slices.Sort(ordered)
 	ordered = slices.Compact(ordered)
-	found, err := collect(ctx, tx, standingDest, query, ordered, ordered[0], ordered[len(ordered)-1])
+	found, err := collect(ctx, tx, lockedDest, query, ordered, ordered[0], ordered[len(ordered)-1])
 	if err != nil {
 		return nil, fmt.Errorf("lock deliveries: %w", err)
 	}
 	return byID(found), nil
 }
 
-func byID(found []standing) map[string]*standing {
-	all := make(map[string]*standing, len(found))
+func byID(found []lockedDelivery) map[string]*lockedDelivery {
+	all := make(map[string]*lockedDelivery, len(found))
 	for i := range found {
 		all[found[i].id] = &found[i]
 	}

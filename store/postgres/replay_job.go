@@ -214,7 +214,7 @@ func reopenItems(ctx context.Context, tx pgx.Tx, job *postback.ReplayJob, limit 
 	if err := reopenAll(ctx, tx, ended, at, at); err != nil {
 		return 0, err
 	}
-	if _, err := tx.Exec(ctx, openItems, job.ID, column(ended, func(s *standing) string { return s.id })); err != nil {
+	if _, err := tx.Exec(ctx, openItems, job.ID, column(ended, func(s *lockedDelivery) string { return s.id })); err != nil {
 		return 0, fmt.Errorf("note what was opened: %w", err)
 	}
 	if _, err := tx.Exec(ctx, dropItems, job.ID, items[len(items)-1].delivery); err != nil {
@@ -224,8 +224,8 @@ func reopenItems(ctx context.Context, tx pgx.Tx, job *postback.ReplayJob, limit 
 }
 
 // replayable are the deliveries of items that can be reopened. All are counted.
-func replayable(job *postback.ReplayJob, items []replayItem, found map[string]*standing, deleted map[string]bool) []*standing {
-	ended := []*standing{}
+func replayable(job *postback.ReplayJob, items []replayItem, found map[string]*lockedDelivery, deleted map[string]bool) []*lockedDelivery {
+	ended := []*lockedDelivery{}
 	for _, item := range items {
 		d, known := found[item.delivery]
 		if !known {

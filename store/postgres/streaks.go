@@ -67,7 +67,7 @@ func (l *Ledger) probeOldest(ctx context.Context, tx transaction, endpointID str
 	if err != nil || len(ids) == 0 {
 		return false, err
 	}
-	err = relocateIn(ctx, tx, ids, func(s *standing) bool {
+	err = relocateIn(ctx, tx, ids, func(s *lockedDelivery) bool {
 		if sent = s.releasable(); sent {
 			s.release(at)
 			s.probe = true

@@ -10,11 +10,11 @@ import (
 	"github.com/waybillhq/waybill/store"
 )
 
-// standing is where a locked delivery stands, and where it is to stand.
-type standing struct {
+// lockedDelivery is a delivery whose row is locked: as it is, and as it is to be written.
+type lockedDelivery struct {
 	id, endpointID         string
 	orderKey               string
-	eventSeq               int64 // its place in its row
+	eventSeq               int64 // its place in its ordering group
 	state                  postback.State
 	reason                 postback.Reason
 	generation, attempts   int
@@ -30,26 +30,26 @@ type standing struct {
 	planned bool // when its turn comes, or that it never does
 }
 
-func standingDest(s *standing) []any {
+func lockedDest(s *lockedDelivery) []any {
 	return []any{
 		&s.id, &s.endpointID, &s.orderKey, &s.eventSeq, &s.state, &s.reason, &s.generation, &s.attempts, &s.attemptsBefore, &s.lastStatusCode, &s.lastError, store.At(&s.completedAt), &s.test,
 	}
 }
 
 // become changes the state.
-func (s *standing) become(state postback.State, reason postback.Reason) {
+func (s *lockedDelivery) become(state postback.State, reason postback.Reason) {
 	s.changed = s.changed || s.state != state || s.reason != reason
 	s.state, s.reason, s.planned, s.probe = state, reason, true, false
 	s.completedAt, s.nextAttemptAt, s.sweepAt = time.Time{}, time.Time{}, time.Time{}
 }
 
 // releasable reports whether the delivery is parked, and not for others of its row.
-func (s *standing) releasable() bool {
+func (s *lockedDelivery) releasable() bool {
 	return s.state == postback.Parked && s.reason != postback.ReasonOrdered
 }
 
 // release makes a parked delivery due.
-func (s *standing) release(at time.Time) {
+func (s *lockedDelivery) release(at time.Time) {
 	state := postback.Retrying
 	if s.attempts == s.attemptsBefore {
 		state = postback.Pending
@@ -59,17 +59,17 @@ func (s *standing) release(at time.Time) {
 }
 
 // end ends the delivery without an attempt.
-func (s *standing) end(state postback.State, reason postback.Reason, at time.Time) {
+func (s *lockedDelivery) end(state postback.State, reason postback.Reason, at time.Time) {
 	s.become(state, reason)
 	s.completedAt = at
 }
 
 // unsent says that a replay opened the delivery and no attempt was made since.
-func (s standing) unsent() bool { return s.generation > 1 && s.attempts == s.attemptsBefore }
+func (s lockedDelivery) unsent() bool { return s.generation > 1 && s.attempts == s.attemptsBefore }
 
 // move moves the delivery on, unless it does not wait for the attempt any more
 // or stands in a state that has no such arrow.
-func (s *standing) move(m postback.Transition) bool {
+func (s *lockedDelivery) move(m postback.Transition) bool {
 	if s.generation != m.Ref.Generation || s.attempts != m.Ref.Attempt-1 || !slices.Contains(store.Sources(m), s.state) {
 		return false
 	}
@@ -90,7 +90,7 @@ func (s *standing) move(m postback.Transition) bool {
 
 // follow keeps what a move says of the last attempt, or of what keeps the next
 // one from being made.
-func (s *standing) follow(m postback.Transition) {
+func (s *lockedDelivery) follow(m postback.Transition) {
 	switch {
 	case m.Attempt != nil:
 		s.changed = true
@@ -110,8 +110,8 @@ func errorOf(a postback.Attempt) postback.AttemptError {
 }
 
 // movesBatch writes where deliveries stand now, and their attempts.
-func movesBatch(ids []string, standing map[string]*standing, attempts []postback.Attempt) (*pgx.Batch, error) {
-	changed, planned, ended := sortOut(ids, standing)
+func movesBatch(ids []string, locked map[string]*lockedDelivery, attempts []postback.Attempt) (*pgx.Batch, error) {
+	changed, planned, ended := sortOut(ids, locked)
 	batch := &pgx.Batch{}
 	if len(changed) > 0 {
 		batch.Queue(moveDeliveries, append([]any{ids[0], ids[len(ids)-1]}, changedArgs(changed)...)...)
@@ -137,17 +137,17 @@ func movesBatch(ids []string, standing map[string]*standing, attempts []postback
 // queueEnds ends deliveries. Those that a replay opened, and for which nothing was
 // sent, take back how they had ended, and are no new dead letters, unless that was
 // not noted when they were opened.
-func queueEnds(batch *pgx.Batch, ended []standing) error {
-	unsent := slices.DeleteFunc(slices.Clone(ended), func(s standing) bool { return !s.unsent() })
+func queueEnds(batch *pgx.Batch, ended []lockedDelivery) error {
+	unsent := slices.DeleteFunc(slices.Clone(ended), func(s lockedDelivery) bool { return !s.unsent() })
 	if len(unsent) > 0 {
 		batch.Queue(takeBack, keyArgs(unsent)...)
 		queueUnnotedDeadLetters(batch, unsent)
 	}
 	batch.Queue(endWaiting, keyArgs(ended)...)
-	return queueDeadLetters(batch, slices.DeleteFunc(ended, standing.unsent))
+	return queueDeadLetters(batch, slices.DeleteFunc(ended, lockedDelivery.unsent))
 }
 
-func sortOut(ids []string, all map[string]*standing) (changed, planned, ended []standing) {
+func sortOut(ids []string, all map[string]*lockedDelivery) (changed, planned, ended []lockedDelivery) {
 	for _, id := range ids {
 		s, found := all[id]
 		if !found {
@@ -166,32 +166,32 @@ func sortOut(ids []string, all map[string]*standing) (changed, planned, ended []
 	return changed, planned, ended
 }
 
-func keyArgs(rows []standing) []any {
+func keyArgs(rows []lockedDelivery) []any {
 	return []any{
-		texts(rows, func(s standing) string { return s.endpointID }),
-		texts(rows, func(s standing) string { return s.id }),
+		texts(rows, func(s lockedDelivery) string { return s.endpointID }),
+		texts(rows, func(s lockedDelivery) string { return s.id }),
 	}
 }
 
-func changedArgs(rows []standing) []any {
+func changedArgs(rows []lockedDelivery) []any {
 	return []any{
-		texts(rows, func(s standing) string { return s.id }),
-		texts(rows, func(s standing) postback.State { return s.state }),
-		texts(rows, func(s standing) postback.Reason { return s.reason }),
-		column(rows, func(s standing) int { return s.attempts }),
-		column(rows, func(s standing) int { return s.lastStatusCode }),
-		texts(rows, func(s standing) string { return s.lastError }),
-		times(rows, func(s standing) time.Time { return s.completedAt }),
+		texts(rows, func(s lockedDelivery) string { return s.id }),
+		texts(rows, func(s lockedDelivery) postback.State { return s.state }),
+		texts(rows, func(s lockedDelivery) postback.Reason { return s.reason }),
+		column(rows, func(s lockedDelivery) int { return s.attempts }),
+		column(rows, func(s lockedDelivery) int { return s.lastStatusCode }),
+		texts(rows, func(s lockedDelivery) string { return s.lastError }),
+		times(rows, func(s lockedDelivery) time.Time { return s.completedAt }),
 	}
 }
 
-func plannedArgs(rows []standing) []any {
+func plannedArgs(rows []lockedDelivery) []any {
 	return append(keyArgs(rows),
-		texts(rows, func(s standing) postback.State { return s.state }),
-		texts(rows, func(s standing) postback.Reason { return s.reason }),
-		times(rows, func(s standing) time.Time { return s.nextAttemptAt }),
-		times(rows, func(s standing) time.Time { return s.sweepAt }),
-		column(rows, func(s standing) bool { return s.probe }),
-		column(rows, func(s standing) int { return s.lastStatusCode }),
+		texts(rows, func(s lockedDelivery) postback.State { return s.state }),
+		texts(rows, func(s lockedDelivery) postback.Reason { return s.reason }),
+		times(rows, func(s lockedDelivery) time.Time { return s.nextAttemptAt }),
+		times(rows, func(s lockedDelivery) time.Time { return s.sweepAt }),
+		column(rows, func(s lockedDelivery) bool { return s.probe }),
+		column(rows, func(s lockedDelivery) int { return s.lastStatusCode }),
 	)
 }
