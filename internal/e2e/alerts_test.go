@@ -304,7 +304,7 @@ func TestAnEndpointThatOnlyFailsIsDisabledUntilItIsEnabled(t *testing.T) {
 		return sum
 	}
 	eventually(t, soon, "a process to count what it told", func() bool { return alerts() > 0 })
-	if lines, counts := logged("an endpoint is disabled", processes...), alerts(); lines != 1 || counts != 1 {
+	if lines, counts := logged("endpoint disabled, deliveries wait", processes...), alerts(); lines != 1 || counts != 1 {
 		t.Errorf("it was logged %d times, and counted %d times", lines, counts)
 	}
 }

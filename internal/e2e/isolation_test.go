@@ -70,7 +70,7 @@ func TestABadEndpointDelaysNoOther(t *testing.T) {
 		t.Errorf("the endpoint that hangs has %d requests under way, and got %d", most, hangs.all.Load())
 	}
 	eventually(t, soon, "the circuit to open", func() bool {
-		return strings.Contains(s.log.String(), "an endpoint keeps failing")
+		return strings.Contains(s.log.String(), "endpoint failing, deliveries wait")
 	})
 	if all := fails.all.Load(); all > 2*events {
 		t.Errorf("the endpoint that fails got %d requests", all)
