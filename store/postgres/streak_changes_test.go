@@ -52,7 +52,7 @@ func TestAChangeThatCommitsLateIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = commit() }) // or the ledger could not be closed
-	for i := range 5 { // transactions that begin later and commit sooner
+	for i := range 5 {                 // transactions that begin later and commit sooner
 		note(t, ledger, fmt.Sprintf("ep_2%d", i))
 		told, next := streaksSince(t, ledger, mark)
 		if told["ep_1"] || !told[fmt.Sprintf("ep_2%d", i)] {
