@@ -1,7 +1,6 @@
 package store
 
 import (
-	"net/http"
 	"slices"
 
 	"github.com/waybillhq/waybill/postback"
@@ -9,11 +8,12 @@ import (
 
 // States are those that a filter asks for, as far as they can have what its other
 // fields ask for; none are all, and false says that nothing can be picked. What
-// succeeded was answered with 200 and has no error, and only what ended otherwise or
+// succeeded was answered with 2xx and has no error, and only what ended otherwise or
 // is parked has a reason. A single status is left to the index of statuses.
 func States(f postback.DeliveryFilter) (states []postback.State, some bool) {
 	states = slices.Compact(slices.Sorted(slices.Values(f.States)))
-	failures := len(f.Errors) > 0 || len(f.Statuses.Codes()) > 1 && !f.Statuses.Has(http.StatusOK)
+	codes := f.Statuses.Codes()
+	failures := len(f.Errors) > 0 || len(codes) > 1 && !slices.ContainsFunc(codes, func(code int) bool { return code/100 == 2 })
 	if !failures && len(f.Reasons) == 0 {
 		return states, true
 	}

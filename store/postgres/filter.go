@@ -117,15 +117,14 @@ func branches(f postback.DeliveryFilter, within span) []branch {
 	}
 	var ended, open []postback.State
 	for _, state := range states {
-		switch {
-		case waits(state):
+		if waits(state) {
 			open = append(open, state)
-		case state != postback.Succeeded || !failing(codes): // what succeeded was answered with 200
+		} else {
 			ended = append(ended, state)
 		}
 	}
 	var parts []branch
-	if len(codes) == 1 && failing(codes) && len(ended) > 0 {
+	if len(codes) == 1 && unusual(codes) && len(ended) > 0 {
 		part := mainBranch(f, within, ended)
 		part.byTypes = false
 		part.add(`d.failed_code = ` + part.value(codes[0]))
@@ -137,22 +136,24 @@ func branches(f postback.DeliveryFilter, within span) []branch {
 	return append(parts, waitingBranches(f, within, open)...)
 }
 
-// failing reports whether statuses are those of failures alone.
-func failing(codes []int) bool {
+// unusual reports whether what ended with one of the statuses is in the indexes of
+// failed_code, which leave 200 out.
+func unusual(codes []int) bool {
 	return len(codes) > 0 && !slices.Contains(codes, http.StatusOK)
 }
 
 // endedBranch reads the deliveries that ended in one way.
 func endedBranch(f postback.DeliveryFilter, within span, state postback.State) branch {
+	var part branch
 	if state == postback.Succeeded {
-		part := mainBranch(f, within, []postback.State{state})
+		part = mainBranch(f, within, []postback.State{state})
 		part.add(`d.failed IS NULL`)
-		return part
+	} else {
+		part = mainBranch(f, within, nil)
+		part.byTypes = false
+		part.addText(`d.failed`, string(state))
 	}
-	part := mainBranch(f, within, nil)
-	part.byTypes = false
-	part.addText(`d.failed`, string(state))
-	if codes := f.Statuses.Codes(); failing(codes) {
+	if codes := f.Statuses.Codes(); unusual(codes) {
 		part.add(`d.failed_code = ANY(` + part.value(codes) + `)`)
 	}
 	return part

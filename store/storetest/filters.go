@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,14 +30,14 @@ func (k kit) mixture() []postback.Delivery {
 		event.Test = i%5 == 0
 		event.AcceptedAt = After(time.Duration(i) * time.Second)
 		for _, d := range k.accept(event, fmt.Sprintf("ep_%d", 1+i%4), "ep_5") {
-			all = append(all, k.move(d, (i/2+len(all))%8))
+			all = append(all, k.move(d, (i/2+len(all))%9))
 		}
 	}
 	slices.Reverse(all)
 	return all
 }
 
-// move brings a delivery to one of eight ends.
+// move brings a delivery to one of nine ends.
 func (k kit) move(d postback.Delivery, end int) postback.Delivery {
 	k.Helper()
 	switch end {
@@ -59,6 +60,10 @@ func (k kit) move(d postback.Delivery, end int) postback.Delivery {
 		dead.Reason, dead.Cause, dead.At = postback.ReasonUnsendable, postback.FailureOf("value_missing", "data.uid"), After(time.Hour)
 		dead.Attempt = nil
 		return k.record(dead)
+	case 7: // its endpoint takes other answers than 200
+		succeeded := Succeed(d.Ref())
+		succeeded.Attempt.StatusCode = http.StatusNoContent
+		return k.record(succeeded)
 	default:
 		return k.record(Succeed(d.Ref()))
 	}
@@ -78,7 +83,9 @@ func deliveryFilters() []postback.DeliveryFilter {
 		func(f *filter) { f.EventType = "exchange.finished" },
 		func(f *filter) { f.Statuses = postback.Statuses{"404"} },
 		func(f *filter) { f.Statuses = postback.Statuses{"200"} },
+		func(f *filter) { f.Statuses = postback.Statuses{"204"} },
 		func(f *filter) { f.Statuses = postback.Statuses{"4xx", "500"} },
+		func(f *filter) { f.Statuses = postback.Statuses{"202", "204"} },
 		func(f *filter) { f.Statuses = postback.Statuses{"2xx", "5xx"} },
 		func(f *filter) { f.Errors = []string{"timeout", "value_missing"} },
 		func(f *filter) { f.Errors = []string{"status"} },
