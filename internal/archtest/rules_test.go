@@ -66,7 +66,7 @@ func rules() []rule {
 		{pkg: "internal/app", imports: []string{"..."}},
 		{pkg: "internal/cli", imports: []string{
 			"postback", "signer", "client",
-			"internal/app", "internal/bench", "internal/config", "internal/demo", "internal/diagnose", "internal/listen", "internal/schemes",
+			"internal/app", "internal/bench", "internal/config", "internal/demo", "internal/diagnose", "internal/listen", "internal/retry", "internal/schemes",
 		}},
 		{pkg: "internal/bench", imports: []string{"postback", "signer", "client", "internal/listen"}},
 		{pkg: "internal/demo", imports: []string{

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/waybillhq/waybill/client"
+	"github.com/waybillhq/waybill/internal/retry"
 	"github.com/waybillhq/waybill/postback"
 )
 
@@ -210,42 +211,25 @@ func retryLine(policy postback.RetryPolicy) string {
 }
 
 // attemptsLine says when attempts are made: "3 attempts: immediately, then after 1s, 5s
-// (±10 %)".
+// (±10 %)". Of a long curve it names the first delays and the longest.
 func attemptsLine(policy postback.RetryPolicy) string {
-	delays, count := policy.Schedule, len(policy.Schedule)+1
-	if policy.Schedule == nil {
-		delays, count = curveOf(policy), policy.MaxAttempts
+	const room = 9
+	delays, end := retry.Delays(policy), ""
+	line := counted(len(delays)+1, "attempt") + ": immediately"
+	if policy.Schedule == nil && len(delays) > room {
+		delays, end = delays[:room], ", ... up to "+postback.FormatAge(time.Duration(policy.MaxInterval))
 	}
-	line := "until it succeeds"
-	if count > 0 {
-		line = counted(count, "attempt")
+	texts := make([]string, 0, len(delays))
+	for _, delay := range delays {
+		texts = append(texts, postback.FormatAge(delay))
 	}
-	line += ": immediately"
-	if len(delays) > 0 {
-		texts := make([]string, 0, len(delays))
-		for _, delay := range delays {
-			texts = append(texts, postback.FormatAge(time.Duration(delay)))
-		}
-		line += ", then after " + strings.Join(texts, ", ")
-		if len(delays) != count-1 {
-			line += ", ... up to " + postback.FormatAge(time.Duration(policy.MaxInterval))
-		}
+	if len(texts) > 0 {
+		line += ", then after " + strings.Join(texts, ", ") + end
 	}
 	if policy.Jitter > 0 {
 		line += fmt.Sprintf(" (±%g %%)", policy.Jitter*100)
 	}
 	return line
-}
-
-// curveOf are the delays of a growing curve, as many as a line has room for.
-func curveOf(policy postback.RetryPolicy) (delays []postback.Duration) {
-	const room = 9
-	delay := float64(policy.Initial)
-	for attempt := 2; len(delays) < room && (policy.MaxAttempts == 0 || attempt <= policy.MaxAttempts); attempt++ {
-		delays = append(delays, postback.Duration(min(delay, float64(policy.MaxInterval))))
-		delay *= policy.Multiplier
-	}
-	return delays
 }
 
 func joinInts(numbers []int) string {

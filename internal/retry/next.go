@@ -53,6 +53,16 @@ func Expired(policy postback.RetryPolicy, openedAt, start time.Time) bool {
 	return policy.MaxAge > 0 && start.After(openedAt.Add(time.Duration(policy.MaxAge)))
 }
 
+// Delays are all delays between attempts, without jitter. The policy must be complete.
+func Delays(policy postback.RetryPolicy) []time.Duration {
+	policy.Jitter = 0
+	delays := make([]time.Duration, attempts(policy)-1)
+	for k := range delays {
+		delays[k] = interval(policy, k, nil)
+	}
+	return delays
+}
+
 func attempts(policy postback.RetryPolicy) int {
 	if policy.Schedule != nil {
 		return min(len(policy.Schedule)+1, MaxAttempts)

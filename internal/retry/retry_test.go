@@ -263,3 +263,23 @@ func ExampleNext() {
 	// 3m0s retry
 	// 0s attempts_exhausted
 }
+
+// What is shown of a policy is what its attempts do, but for the jitter.
+func TestDelays(t *testing.T) {
+	t.Parallel()
+	const m, h = time.Minute, time.Hour
+	for name, test := range map[string]struct {
+		policy postback.RetryPolicy
+		want   []time.Duration
+	}{
+		"a curve": {postback.RetryPolicy{
+			Initial: postback.Duration(30 * time.Second), Multiplier: 6, MaxInterval: postback.Duration(2 * h), MaxAttempts: 6, Jitter: 0.1,
+		}, []time.Duration{30 * time.Second, 3 * m, 18 * m, 108 * m, 2 * h}},
+		"a schedule":  {postback.RetryPolicy{Schedule: delays(m, h)}, []time.Duration{m, h}},
+		"one attempt": {postback.RetryPolicy{Schedule: delays()}, []time.Duration{}},
+	} {
+		if got := retry.Delays(test.policy); !slices.Equal(got, test.want) {
+			t.Errorf("%s: got %v, want %v", name, got, test.want)
+		}
+	}
+}
