@@ -55,7 +55,6 @@ func (d *Dispatcher) prepareAll(ctx context.Context, events []postback.Event) []
 		event.TraceParent = traceParent(ctx)
 		prepared[i] = d.prepare(event, moment(at, i, len(events)))
 	}
-	standAside(prepared)
 	return prepared
 }
 
@@ -141,29 +140,6 @@ func (d *Dispatcher) prepare(event postback.Event, at time.Time) postback.Accept
 		item.Warnings = append(item.Warnings, d.unwanted(event))
 	}
 	return item
-}
-
-// abreast is how many deliveries of one publisher that come together enter the
-// lane of new ones, which is worked off in the order in which it was filled.
-const abreast = 16
-
-// standAside has what a publisher gets beyond that go on the lane of those that had
-// to wait, by being due a moment later: an event that is fanned out to 64 endpoints,
-// or a batch of a thousand, would make the next publisher's wait for all of them.
-func standAside(items []postback.Acceptance) {
-	ahead := map[string]int{}
-	for _, item := range items {
-		for i := range item.Deliveries {
-			delivery := &item.Deliveries[i]
-			if delivery.State != postback.Pending {
-				continue
-			}
-			if ahead[delivery.Publisher]++; ahead[delivery.Publisher] > abreast {
-				due := delivery.NextAttemptAt.Add(time.Millisecond)
-				delivery.NextAttemptAt, delivery.SweepAt = due, due
-			}
-		}
-	}
 }
 
 func (d *Dispatcher) newDelivery(event postback.Event, endpoint postback.Endpoint) postback.Delivery {

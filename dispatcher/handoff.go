@@ -59,6 +59,7 @@ type reservation map[string]owner
 // Those are about to be enqueued, so the sweeper need not look at them soon; the
 // others are due in the ledger at once.
 func (d *Dispatcher) reserve(items []postback.Acceptance) reservation {
+	standAside(items)
 	reserved := reservation{}
 	if d.handoff.refused() || d.handoff.foreign.Load() {
 		return reserved
@@ -73,6 +74,29 @@ func (d *Dispatcher) reserve(items []postback.Acceptance) reservation {
 		}
 	}
 	return reserved
+}
+
+// abreast is how many deliveries of one publisher that come together enter the
+// lane of new ones, which is worked off in the order in which it was filled.
+const abreast = 16
+
+// standAside has what a publisher gets beyond that go on the lane of those that had
+// to wait, by being due a moment later: an event that is fanned out to 64 endpoints,
+// or a batch of a thousand, would make the next publisher's wait for all of them.
+func standAside(items []postback.Acceptance) {
+	ahead := map[string]int{}
+	for _, item := range items {
+		for i := range item.Deliveries {
+			delivery := &item.Deliveries[i]
+			if delivery.State != postback.Pending {
+				continue
+			}
+			if ahead[delivery.Publisher]++; ahead[delivery.Publisher] > abreast {
+				due := delivery.NextAttemptAt.Add(time.Millisecond)
+				delivery.NextAttemptAt, delivery.SweepAt = due, due
+			}
+		}
+	}
 }
 
 // handOver hands over what has room and was written, and gives the rest of the

@@ -92,6 +92,34 @@ func TestWhatAPublisherGetsAtOnceFillsNoLane(t *testing.T) {
 	}
 }
 
+// The same of an event whose endpoints came later.
+func TestAnEventThatIsDeliveredLaterFillsNoLane(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.watch(t)
+	b.swept(t)
+	b.accept(t, event(t, "early"))
+	const endpoints = 2 * dispatcher.Abreast
+	for range endpoints {
+		b.offer(t)
+	}
+	if done, err := b.DeliverEvents(t.Context(), postback.EventFilter{}, "", false); err != nil || done.Deliveries != endpoints {
+		t.Fatalf("got %+v, %v", done, err)
+	}
+	stop := run(t, b.Dispatcher)
+	testkit.Eventually(t, "all to be queued", func() bool { return len(b.queue.all()) == endpoints })
+	stop()
+	fresh := 0
+	for _, one := range b.queue.all() {
+		if one.Fresh() {
+			fresh++
+		}
+	}
+	if fresh != dispatcher.Abreast {
+		t.Errorf("%d tasks are queued as new ones", fresh)
+	}
+}
+
 // Another publisher's are counted apart.
 func TestPublishersStandAsideForEachOtherAlone(t *testing.T) {
 	t.Parallel()
