@@ -27,7 +27,7 @@ func BenchmarkAccept(b *testing.B) {
 	parts := testkit.NewParts(b)
 	q := &queue{}
 	d, err := dispatcher.New(dispatcher.Options{
-		Ledger: instant{}, Waiting: parts.Ledger, Parking: parts.Ledger, Rows: parts.Ledger, Replays: parts.Ledger, ReplayJobs: parts.Ledger,
+		Ledger: instant{}, Waiting: parts.Ledger, Parking: parts.Ledger, Groups: parts.Ledger, Replays: parts.Ledger, ReplayJobs: parts.Ledger,
 		Endpoints: parts.Registry, Rules: schemes.Rules{Schemes: parts.Schemes}, Circuits: parts.Breaker, Limits: limitless{}, Holds: &holds{}, Queue: q, Epochs: q,
 		Tracer: noop.NewTracerProvider().Tracer(""), Logger: slog.New(slog.DiscardHandler), MaxQueued: 1, MaxInFlight: 1, Grace: time.Minute,
 	})

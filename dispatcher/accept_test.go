@@ -337,7 +337,7 @@ func TestNewAsksForEveryPart(t *testing.T) {
 		"Ledger":     func(o *dispatcher.Options) { o.Ledger = nil },
 		"Waiting":    func(o *dispatcher.Options) { o.Waiting = nil },
 		"Parking":    func(o *dispatcher.Options) { o.Parking = nil },
-		"Rows":       func(o *dispatcher.Options) { o.Rows = nil },
+		"Groups":     func(o *dispatcher.Options) { o.Groups = nil },
 		"Replays":    func(o *dispatcher.Options) { o.Replays = nil },
 		"ReplayJobs": func(o *dispatcher.Options) { o.ReplayJobs = nil },
 		"Endpoints":  func(o *dispatcher.Options) { o.Endpoints = nil },

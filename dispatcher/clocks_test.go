@@ -88,7 +88,7 @@ func (f *fleet) host(t *testing.T, ahead time.Duration) *host {
 		t.Fatal(err)
 	}
 	h.Dispatcher, err = dispatcher.New(dispatcher.Options{
-		Ledger: f.ledger, Waiting: f.ledger, Parking: f.ledger, Rows: f.ledger, Replays: f.ledger, ReplayJobs: f.ledger,
+		Ledger: f.ledger, Waiting: f.ledger, Parking: f.ledger, Groups: f.ledger, Replays: f.ledger, ReplayJobs: f.ledger,
 		Endpoints: h.registry, Rules: schemes.Rules{Schemes: f.Schemes}, Circuits: breaker, Limits: limitless{}, Holds: unheld{}, Queue: h.queue, Epochs: h.queue,
 		Tracer: noop.NewTracerProvider().Tracer(""), Logger: f.Logger, MaxQueued: 1000, MaxInFlight: 16, Grace: soon, Now: now,
 	})

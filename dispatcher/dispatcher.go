@@ -69,7 +69,7 @@ type Options struct {
 	Ledger     Ledger
 	Waiting    Waiting
 	Parking    Parking
-	Rows       Rows
+	Groups     Groups
 	Replays    Replays
 	ReplayJobs ReplayJobs
 	Endpoints  Endpoints
@@ -164,7 +164,7 @@ const (
 
 // New makes a Dispatcher. Run has to be called for it to fill the queue.
 func New(options Options) (*Dispatcher, error) {
-	if options.Ledger == nil || options.Waiting == nil || options.Parking == nil || options.Rows == nil || options.Replays == nil || options.ReplayJobs == nil || options.Endpoints == nil ||
+	if options.Ledger == nil || options.Waiting == nil || options.Parking == nil || options.Groups == nil || options.Replays == nil || options.ReplayJobs == nil || options.Endpoints == nil ||
 		options.Rules == nil || options.Circuits == nil || options.Limits == nil || options.Holds == nil || options.Queue == nil || options.Epochs == nil || options.Tracer == nil || options.Logger == nil {
 		return nil, errors.New("make dispatcher: a part is missing")
 	}

@@ -52,7 +52,7 @@ func newEngine(t *testing.T) *engine {
 	tracer := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(e.spans)).Tracer("test")
 	limits, holds := limit.New(e.queue.Scripter()), limit.NewHolds(e.queue.Scripter())
 	e.dispatcher, err = dispatcher.New(dispatcher.Options{
-		Ledger: e.Ledger, Waiting: e.Ledger, Parking: e.Ledger, Rows: e.Ledger, Replays: e.Ledger, ReplayJobs: e.Ledger,
+		Ledger: e.Ledger, Waiting: e.Ledger, Parking: e.Ledger, Groups: e.Ledger, Replays: e.Ledger, ReplayJobs: e.Ledger,
 		Endpoints: e.Registry, Rules: schemes.Rules{Schemes: e.Schemes}, Circuits: e.Breaker, Limits: limits, Holds: holds, Queue: e.queue, Epochs: e.queue,
 		Tracer: tracer, Logger: e.Logger, MaxQueued: 1000, MaxInFlight: 16,
 	})

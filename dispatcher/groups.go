@@ -16,8 +16,8 @@ const groupsInterval = 5 * time.Second
 // mendEvery is at how many of these looks ordering groups are mended.
 const mendEvery = 12
 
-// Rows is what looking after deliveries that wait for others needs of the store.
-type Rows interface {
+// Groups is what looking after deliveries that wait for others needs of the store.
+type Groups interface {
 	// OrderedEndpoints lists the endpoints that have deliveries parked for order.
 	OrderedEndpoints(ctx context.Context) ([]string, error)
 	// MendGroups finds ordering groups in which all wait for a delivery that will not
@@ -31,7 +31,7 @@ type Rows interface {
 func (d *Dispatcher) lookAfterGroups(ctx context.Context) error {
 	mend := d.groupLooks%mendEvery == 0
 	d.groupLooks++
-	ids, err := d.Rows.OrderedEndpoints(ctx)
+	ids, err := d.Groups.OrderedEndpoints(ctx)
 	if err != nil {
 		return fmt.Errorf("list endpoints with ordered deliveries: %w", err)
 	}
@@ -64,7 +64,7 @@ func (d *Dispatcher) lookAfterGroupsOf(ctx context.Context, id string, mend bool
 // mendGroups lets groups go on that wait for nobody. There should be none, so it
 // tells.
 func (d *Dispatcher) mendGroups(ctx context.Context, id string) error {
-	mended, err := d.Rows.MendGroups(ctx, id, d.now(), step)
+	mended, err := d.Groups.MendGroups(ctx, id, d.now(), step)
 	if mended > 0 {
 		d.Logger.WarnContext(ctx, "ordering groups waited for nobody; they go on",
 			slog.String("endpoint_id", id), slog.Int("groups", mended))

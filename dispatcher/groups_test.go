@@ -192,7 +192,7 @@ func TestWhatWaitsInARowIsNotKeptForEver(t *testing.T) {
 
 // mended is a store that has rows to mend, and counts who looked for them.
 type mended struct {
-	dispatcher.Rows
+	dispatcher.Groups
 	looked []string
 }
 
@@ -207,10 +207,10 @@ func TestRowsAreMended(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	endpoint := b.offer(t, byTx)
-	store := &mended{Rows: b.Ledger}
+	store := &mended{Groups: b.Ledger}
 	var log bytes.Buffer
 	b.restart(t, func(o *dispatcher.Options) {
-		o.Rows, o.Logger = store, slog.New(slog.NewTextHandler(&log, nil))
+		o.Groups, o.Logger = store, slog.New(slog.NewTextHandler(&log, nil))
 	})
 	for i := range 2 {
 		b.accept(t, ofTx(t, fmt.Sprintf("evt_%d", i), "tx-1"))

@@ -67,7 +67,7 @@ func (b *bench) restart(t testing.TB, alter ...func(*dispatcher.Options)) {
 
 func (b *bench) options() dispatcher.Options {
 	return dispatcher.Options{
-		Ledger: b.Ledger, Waiting: b.Ledger, Parking: b.Ledger, Rows: b.Ledger, Replays: b.Ledger, ReplayJobs: b.Ledger,
+		Ledger: b.Ledger, Waiting: b.Ledger, Parking: b.Ledger, Groups: b.Ledger, Replays: b.Ledger, ReplayJobs: b.Ledger,
 		Endpoints: b.Registry, Rules: schemes.Rules{Schemes: b.Schemes}, Circuits: b.Breaker, Limits: limitless{}, Holds: &holds{}, Queue: b.queue, Epochs: b.queue,
 		Tracer: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(b.spans)).Tracer("test"),
 		Logger: b.Logger, MaxQueued: 1000, MaxInFlight: 16, Grace: grace, Share: 10_000, ReplayWindow: 100_000,

@@ -193,7 +193,7 @@ type Backoff struct {
 	Jitter      float64 `json:"jitter,omitempty"` // how much each delay varies: 0.1 is up to 10 %
 }
 
-// Delays returns the first and the longest delay. What is no duration, which
+// Delays returns the first and the longest delay. An invalid one, which
 // Compile refuses, is zero.
 func (b *Backoff) Delays() (first, longest time.Duration) {
 	first, _ = time.ParseDuration(b.Initial)

@@ -238,7 +238,7 @@ func (s *server) buildDispatcher(context.Context) (err error) {
 		backlog = embeddedBacklog
 	}
 	s.dispatcher, err = dispatcher.New(dispatcher.Options{ //nolint:contextcheck // it sets counters to zero
-		Ledger: s.ledger, Waiting: s.ledger, Parking: s.ledger, Rows: s.ledger, Replays: s.ledger, ReplayJobs: s.ledger,
+		Ledger: s.ledger, Waiting: s.ledger, Parking: s.ledger, Groups: s.ledger, Replays: s.ledger, ReplayJobs: s.ledger,
 		Endpoints: s.registry, Rules: schemes.Rules{Schemes: s.schemes}, Circuits: s.breaker, Limits: s.limits, Holds: s.holds, Queue: s.queue, Epochs: s.queue, Embedded: s.cfg.Redis == "",
 		Tracer: s.telemetry.Tracer(), Meter: s.telemetry.Meter(), Logger: s.log, MaxQueued: backlog, MaxInFlight: s.cfg.MaxInFlight, MostInFlight: s.mostInFlight(),
 		MaxInFlightPublisher: s.publisherShare(), Shards: s.queue.Shards(), MaxReplays: s.cfg.ReplaysPerPublisher, ReplayRate: s.cfg.ReplayRate, Now: s.clock.Now,

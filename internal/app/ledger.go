@@ -31,7 +31,7 @@ type ledger interface { //nolint:interfacebloat // the sum of what each part dec
 	dispatcher.Ledger
 	dispatcher.Waiting
 	dispatcher.Parking
-	dispatcher.Rows
+	dispatcher.Groups
 	dispatcher.Replays
 	dispatcher.ReplayJobs
 	worker.Deliveries

@@ -27,7 +27,7 @@ func (b *Breaker) Follow(ctx context.Context, interval time.Duration) {
 func (b *Breaker) Refresh(ctx context.Context) error {
 	changes, err := b.Ledger.StreaksSince(ctx, b.since())
 	if err != nil {
-		return fmt.Errorf("read endpoints failing: %w", err)
+		return fmt.Errorf("read failing endpoints: %w", err)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -165,7 +165,7 @@ func (p *process) buildEngine(log *slog.Logger) (err error) {
 	limits := watchedLimits{Limiter: limit.New(limitScripts{process: p}), model: w.model}
 	holds := limit.NewHolds(limitScripts{process: p})
 	p.dispatcher, err = dispatcher.New(dispatcher.Options{
-		Ledger: p.ledger, Waiting: p.ledger, Parking: p.ledger, Rows: p.ledger, Replays: p.ledger, ReplayJobs: p.ledger,
+		Ledger: p.ledger, Waiting: p.ledger, Parking: p.ledger, Groups: p.ledger, Replays: p.ledger, ReplayJobs: p.ledger,
 		Endpoints: p.registry, Rules: schemes.Rules{Schemes: w.schemes}, Circuits: p.breaker, Limits: limits, Holds: holds, Queue: queue, Epochs: queue,
 		Tracer: traces.Tracer{}, Logger: log, MaxQueued: w.scenario.maxQueued, MaxInFlight: maxInFlight, MostInFlight: maxInFlight,
 		Grace: grace, Now: p.now, Senders: w.scenario.senders, Share: w.share(), Handoff: w.scenario.handoff,

@@ -118,9 +118,8 @@ func (a Attempt) Fresh() bool {
 }
 
 // Fresh reports whether a delivery's next attempt is the first of a new one. Those
-// that were parked, put off, replayed or are due a moment later than others of
-// their event are not new: what one publisher has much of must not stand before
-// what others get.
+// that were parked, put off or replayed, or stand aside by being due a moment later,
+// are not new: what one publisher has much of must not stand before what others get.
 func Fresh(delivery postback.Delivery) bool {
 	return delivery.Ref().Attempt == 1 && delivery.Generation == 1 && !delivery.NextAttemptAt.After(delivery.OpenedAt)
 }

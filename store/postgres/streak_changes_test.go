@@ -69,7 +69,7 @@ func TestAChangeThatCommitsLateIsTold(t *testing.T) {
 }
 
 // A look for changes reads a page or two when there are none, however many
-// endpoints are in streak, and with a snapshot that keeps all that was.
+// endpoints are failing, and with a snapshot that keeps all that was.
 func TestALookForChangesIsCheap(t *testing.T) {
 	t.Parallel()
 	at := database(t)

@@ -185,7 +185,7 @@ type FailureStreaks interface {
 	// Since and the later FailedAt hold, Failures are added, and LastError is the
 	// new one. The rest of what it is given does not matter.
 	NoteFailures(ctx context.Context, more postback.FailureStreak) error
-	// OpenCircuit marks an endpoint in streak as left alone, with the time of
+	// OpenCircuit marks a failing endpoint as left alone, with the time of
 	// its first probe, and writes that as a notice. False: it is already, or is
 	// in no streak.
 	OpenCircuit(ctx context.Context, endpointID string, at, probeAt time.Time) (bool, error)
@@ -211,7 +211,7 @@ type StreakReader interface {
 	// however long a change took to be committed; 0 has all of them told. Of an
 	// endpoint whose streak ended and began again it tells the new one. It may tell
 	// something again, and all when it does not know. While nothing changes it costs
-	// the same however many endpoints are in streak.
+	// the same however many endpoints are failing.
 	StreaksSince(ctx context.Context, mark int64) (postback.StreakChanges, error)
 }
 

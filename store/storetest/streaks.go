@@ -29,7 +29,7 @@ func (k kit) streak(endpointID string) postback.FailureStreak {
 	k.Helper()
 	streak, found, err := k.FailureStreak(k.ctx(), endpointID)
 	k.must(err)
-	same(k, "in streak", found, true)
+	same(k, "is failing", found, true)
 	return streak
 }
 
@@ -186,7 +186,7 @@ func streakOfDeleted(k kit) {
 	all, err := k.FailureStreaks(k.ctx())
 	k.must(err)
 	same(k, "number of streaks", len(all), 1)
-	same(k, "endpoint in streak", all[0].EndpointID, "ep_1")
+	same(k, "failing endpoint", all[0].EndpointID, "ep_1")
 }
 
 func streakOfEnabled(k kit) {
@@ -206,7 +206,7 @@ func streakOfEnabled(k kit) {
 	all, err := k.FailureStreaks(k.ctx())
 	k.must(err)
 	same(k, "number of streaks", len(all), 1)
-	same(k, "endpoint in streak", all[0].EndpointID, "ep_2")
+	same(k, "failing endpoint", all[0].EndpointID, "ep_2")
 }
 
 // follower follows the streaks by what changed.
