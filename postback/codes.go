@@ -43,13 +43,13 @@ func ErrorCodes() []string {
 func unknown[T ~string](name T, known []T) string {
 	near := slices.DeleteFunc(slices.Clone(known), func(one T) bool { return name == "" || !strings.Contains(string(one), string(name)) })
 	if len(near) == 0 {
-		return "use " + listed(known, " or ")
+		return "use " + Listed(known, " or ")
 	}
-	return "did you mean " + listed(near, " or ") + "?"
+	return "did you mean " + Listed(near, " or ") + "?"
 }
 
-// listed joins names, with a word of its own before the last one.
-func listed[T ~string](names []T, last string) string {
+// Listed joins names, with a word of its own before the last one.
+func Listed[T ~string](names []T, last string) string {
 	var text strings.Builder
 	for i, name := range names {
 		switch {

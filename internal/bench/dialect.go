@@ -9,11 +9,12 @@ import (
 	"strings"
 
 	"github.com/waybillhq/waybill/client"
+	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/signer"
 )
 
-// DefaultScheme is the scheme of a run that names none.
-const DefaultScheme = "besitos"
+// defaultScheme is the scheme of a run that names none.
+const defaultScheme = "besitos"
 
 // Schemes are the schemes that a run can use: those whose requests say which
 // event they are of.
@@ -39,8 +40,7 @@ type dialect struct {
 func dialectOf(name string) (dialect, error) {
 	known := Schemes()
 	if !slices.Contains(known, name) {
-		last := len(known) - 1
-		return dialect{}, fmt.Errorf("scheme: %q is none of %s and %s", name, strings.Join(known[:last], ", "), known[last])
+		return dialect{}, fmt.Errorf("scheme: %q is none of %s", name, postback.Listed(known, " and "))
 	}
 	scheme, err := signer.Define(name)
 	if err != nil {

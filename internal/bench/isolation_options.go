@@ -53,7 +53,7 @@ type Isolation struct {
 func IsolationDefaults() Isolation {
 	return Isolation{
 		Rate: 200, Endpoints: 50, Shares: []int{10, 50}, Scenarios: Scenarios(), Duration: time.Minute, Rounds: 3,
-		Deadline: postback.DefaultTimeout, Slow: 2 * time.Second, Replay: 60_000, Scheme: DefaultScheme, Patience: time.Minute,
+		Deadline: postback.DefaultTimeout, Slow: 2 * time.Second, Replay: 60_000, Scheme: defaultScheme, Patience: time.Minute,
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/waybillhq/waybill/internal/listen"
 )
 
-// maxHeld bounds the requests that hang at once. An engine with more places
+// maxHeld bounds the requests that hang at once. An engine with more slots
 // than that for one endpoint has the rest refused.
 const maxHeld = 8192
 

@@ -60,7 +60,7 @@ type Options struct {
 // Defaults is a run of a few seconds.
 func Defaults() Options {
 	return Options{
-		Events: 20_000, Concurrency: 64, Batch: 1, Endpoints: 10, Scheme: DefaultScheme, Patience: time.Minute,
+		Events: 20_000, Concurrency: 64, Batch: 1, Endpoints: 10, Scheme: defaultScheme, Patience: time.Minute,
 	}
 }
 

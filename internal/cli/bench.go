@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/pprof"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -16,6 +15,7 @@ import (
 	"github.com/waybillhq/waybill/internal/app"
 	"github.com/waybillhq/waybill/internal/bench"
 	"github.com/waybillhq/waybill/internal/config"
+	"github.com/waybillhq/waybill/postback"
 )
 
 // benchFlags are what a run can choose beside its options.
@@ -68,9 +68,7 @@ func completeBenchScheme(cmd *cobra.Command) {
 }
 
 func benchSchemeUsage() string {
-	known := bench.Schemes()
-	last := len(known) - 1
-	return "`SCHEME` of the endpoints: " + strings.Join(known[:last], ", ") + " or " + known[last]
+	return "`SCHEME` of the endpoints: " + postback.Listed(bench.Schemes(), " or ")
 }
 
 func (f *benchFlags) add(cmd *cobra.Command) {

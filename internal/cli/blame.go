@@ -57,9 +57,12 @@ func flagOf(cmd *cobra.Command, field string) (flag *pflag.Flag, rest string) {
 
 // flagNames are the flags that may set a member of a request.
 func flagNames(member string) []string {
+	for _, flag := range settingFlags() {
+		if flag.setting == member {
+			return []string{flag.name}
+		}
+	}
 	switch own := strings.NewReplacer("_", "-", ".", "-").Replace(member); member {
-	case "event_types", "headers":
-		return []string{strings.TrimSuffix(own, "s")}
 	case "id":
 		return []string{"id", "message-id"}
 	case "event_type":

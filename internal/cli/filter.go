@@ -27,7 +27,7 @@ type filterFlags struct {
 func (f *filterFlags) add(cmd *cobra.Command, offered []postback.State, note string) {
 	flags := cmd.Flags()
 	f.offered = offered
-	flags.StringSliceVar(&f.states, "state", nil, "only those in these `STATES`: "+joinStates(offered, ", ")+note)
+	flags.StringSliceVar(&f.states, "state", nil, "only those in these `STATES`: "+postback.Listed(offered, ", ")+note)
 	flags.Var(&f.query.Endpoint, "endpoint", "only those to this `ENDPOINT`")
 	flags.Var(&f.query.Publisher, "publisher", "only those of this `PUBLISHER`")
 	flags.Var(&f.query.Event, "event", "only those of this `EVENT`")
@@ -56,7 +56,7 @@ func (f *filterFlags) read() (client.DeliveryFilter, error) {
 	for _, name := range f.states {
 		state := postback.State(name)
 		if !slices.Contains(f.offered, state) {
-			return filter, usagef("invalid --state %q: use %s", name, joinStates(f.offered, " or "))
+			return filter, usagef("invalid --state %q: use %s", name, postback.Listed(f.offered, " or "))
 		}
 		filter.States = append(filter.States, state)
 	}
@@ -69,19 +69,6 @@ func (f *filterFlags) read() (client.DeliveryFilter, error) {
 	}
 	filter.Since, filter.Until = postback.GivenTime(picked.Since), postback.GivenTime(picked.Until)
 	return filter, nil
-}
-
-// joinStates lists states, with a word of its own before the last one.
-func joinStates(states []postback.State, last string) string {
-	texts := make([]string, 0, len(states))
-	for _, state := range states {
-		texts = append(texts, string(state))
-	}
-	end := len(texts) - 1
-	if end == 0 {
-		return texts[0]
-	}
-	return strings.Join(texts[:end], ", ") + last + texts[end]
 }
 
 // endedStates are those of deliveries that can be replayed.

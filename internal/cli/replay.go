@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/waybillhq/waybill/client"
+	"github.com/waybillhq/waybill/postback"
 )
 
 // replayFlags say what to replay and how.
@@ -128,8 +129,8 @@ func (p *program) replayFiltered(ctx context.Context, c *client.Client, cmd *cob
 		if job, err = p.watch(ctx, c, job); err != nil {
 			return err
 		}
-		if job, err = c.GetReplay(ctx, job.ID); err != nil {
-			return fmt.Errorf("get replay: %w", err)
+		if job, err = getReplay(ctx, c, job.ID); err != nil {
+			return err
 		}
 	}
 	p.noteNothing(job)
@@ -141,7 +142,7 @@ func (p *program) noteNothing(job client.ReplayJob) {
 	if job.Matched > 0 || !job.DryRun && !job.Collected {
 		return
 	}
-	p.notef("No delivery that ended as %s matches the filters: there is nothing to replay.\n", joinStates(job.Filter.States, " or "))
+	p.notef("No delivery that ended as %s matches the filters: there is nothing to replay.\n", postback.Listed(job.Filter.States, " or "))
 }
 
 // confirmReplay counts and asks. There is nothing to ask of no deliveries.

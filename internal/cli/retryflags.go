@@ -135,20 +135,28 @@ func (r *retryFlags) policy(cmd *cobra.Command) (*postback.RetryPolicy, error) {
 		Jitter:      r.jitter,
 		On:          withoutEmpty(r.on),
 	}
+	var err error
 	if cmd.Flags().Changed("retry-schedule") {
-		var err error
 		if policy.Schedule, err = delays(r.schedule); err != nil {
 			return nil, err
 		}
 	}
-	for _, text := range withoutEmpty(r.stopOn) {
-		status, err := strconv.Atoi(text)
-		if err != nil {
-			return nil, usagef("--stop-on: %q is not a status such as 403", text)
-		}
-		policy.StopOn = append(policy.StopOn, status)
+	if policy.StopOn, err = statuses("stop-on", "403", r.stopOn); err != nil {
+		return nil, err
 	}
 	return policy, nil
+}
+
+// statuses reads those of a flag; none are nil.
+func statuses(flag, example string, texts []string) (read []int, err error) {
+	for _, text := range withoutEmpty(texts) {
+		status, err := strconv.Atoi(text)
+		if err != nil {
+			return nil, usagef("--%s: %q is not a status such as %s", flag, text, example)
+		}
+		read = append(read, status)
+	}
+	return read, nil
 }
 
 // delays reads a schedule. "none", and nothing at all, is one attempt.

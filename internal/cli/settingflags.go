@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"strconv"
 	"strings"
 	"time"
 
@@ -57,17 +56,7 @@ func listFlag(flags *pflag.FlagSet, name, usage string) settingValue {
 
 func statusesFlag(flags *pflag.FlagSet, name, usage string) settingValue {
 	value := flags.StringSlice(name, nil, usage)
-	return func() (any, error) {
-		var statuses []int // of none, null
-		for _, text := range withoutEmpty(*value) {
-			status, err := strconv.Atoi(text)
-			if err != nil {
-				return nil, usagef("--%s: %q is not a status such as 204", name, text)
-			}
-			statuses = append(statuses, status)
-		}
-		return statuses, nil
-	}
+	return func() (any, error) { return statuses(name, "204", *value) } // of none, null
 }
 
 func lengthFlag(flags *pflag.FlagSet, name, usage string) settingValue {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/signer"
 )
 
@@ -75,7 +76,7 @@ func missingEdits(from signed) []edit {
 	}
 	others := slices.DeleteFunc(from.names(), func(name string) bool { return name == theBody })
 	if from.has(bodyPiece) && len(others) > 1 {
-		edits = append(edits, onPieces("part_missing", "only the body were signed, without "+listed(others), func(s signed) signed {
+		edits = append(edits, onPieces("part_missing", "only the body were signed, without "+postback.Listed(others, " and "), func(s signed) signed {
 			s.pieces = slices.DeleteFunc(s.pieces, func(p piece) bool { return p.kind == textPiece })
 			return s
 		}))
@@ -162,7 +163,7 @@ func bodySigned(from signed, name, signature string) []edit {
 	for _, text := range []string{string(from.body), without} {
 		for _, to := range []mode{hmacOf, keyLast, digestOf} {
 			edits = append(edits, edit{
-				mistake: mistake{"body_signed", "the body were signed instead of " + listed(from.names()), ""},
+				mistake: mistake{"body_signed", "the body were signed instead of " + postback.Listed(from.names(), " and "), ""},
 				subject: ofMode, alone: true,
 				apply: func(r recipe) (recipe, bool) {
 					r.source, r.mode = fixed(text), to
@@ -172,13 +173,4 @@ func bodySigned(from signed, name, signature string) []edit {
 		}
 	}
 	return edits
-}
-
-// listed joins names as a sentence does.
-func listed(names []string) string {
-	last := len(names) - 1
-	if last < 1 {
-		return strings.Join(names, "")
-	}
-	return strings.Join(names[:last], ", ") + " and " + names[last]
 }
