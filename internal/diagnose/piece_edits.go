@@ -77,7 +77,7 @@ func missingEdits(from signed) []edit {
 	others := slices.DeleteFunc(from.names(), func(name string) bool { return name == theBody })
 	if from.has(bodyPiece) && len(others) > 1 {
 		edits = append(edits, onPieces("part_missing", "only the body were signed, without "+postback.Listed(others, " and "), func(s signed) signed {
-			s.pieces = slices.DeleteFunc(s.pieces, func(p piece) bool { return p.kind == textPiece })
+			s.pieces = slices.DeleteFunc(s.pieces, func(p piece) bool { return p.kind != bodyPiece && p.kind != secretPiece })
 			return s
 		}))
 	}

@@ -97,3 +97,25 @@ func TestExplainKnowsDeclaredFormulas(t *testing.T) {
 		})
 	}
 }
+
+// What is said to be left out is what was left out.
+func TestOnlyTheBodyOfSeveralParts(t *testing.T) {
+	t.Parallel()
+	definition, err := schemes.Parse("acme.yaml", []byte(`
+name: acme
+methods: [POST]
+data: {in: body}
+parts: [{part: method}, {part: url}, {part: body}]
+algorithm: hmac-sha256
+place: {in: header, name: X-Signature}
+examples: [{data: {id: i-1}}]
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := diagnose.ExplainBy("acme", definition, in("X-Signature", hmac256(urlSecret, declaredBody)), []string{urlSecret}, time.Time{})
+	expectCode(t, found, "part_missing")
+	if want := "only the body were signed, without the method and the URL"; !strings.Contains(found[0].Message, want) {
+		t.Errorf("it says %q", found[0].Message)
+	}
+}
