@@ -17,7 +17,6 @@ type Definition struct {
 	secret  secretForm
 	check   func(secret string) error
 	example func(eventType string) json.RawMessage
-	overlap bool
 	// references are the members that deliveries are looked up by, the first
 	// one that is there.
 	references []string
@@ -52,10 +51,10 @@ func (d *Definition) ReceiverChoosesSuccess() bool { return d.about.ReceiverChoo
 
 // AllowsOverlap says whether a request has room for a signature with every
 // active secret, so that a rotation need not be a cutover.
-func (d *Definition) AllowsOverlap() bool { return d.overlap }
+func (d *Definition) AllowsOverlap() bool { return d.about.Place.Overlap != "" }
 
 // Retry returns the delays between attempts that the network promises; none
-// when it promises none.
+// when it promises no delays: see Backoff.
 func (d *Definition) Retry() []time.Duration { return slices.Clone(d.retry) }
 
 // Backoff returns how the delays between attempts grow for a network that
@@ -114,7 +113,7 @@ func eventKind(eventType string) string {
 
 // definition completes what was compiled with secrets, retries and examples.
 func (c *compiler) definition() (*Definition, error) {
-	made := &Definition{Scheme: c.d, about: *c.declaration, overlap: c.d.place.Overlap != ""}
+	made := &Definition{Scheme: c.d, about: *c.declaration}
 	made.about.Methods = c.d.methods
 	var err error
 	if made.secret, err = c.secret(); err != nil {

@@ -73,7 +73,6 @@ func defineStandardWebhooks() *Definition {
 			}
 			return form.check(secret)
 		},
-		overlap:    true,
 		example:    exampleStandard,
 		references: usualReferences(),
 	}

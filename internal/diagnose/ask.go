@@ -68,7 +68,7 @@ func (w whole) carries(body []byte) source {
 }
 
 func (w whole) url() string {
-	text := string(w.where.text(nil))
+	text := string(w.where.text())
 	switch {
 	case w.last == "":
 		return text

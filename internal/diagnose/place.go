@@ -53,7 +53,7 @@ func readPlace(raw string) place {
 	return p
 }
 
-func (p place) text([]byte) []byte {
+func (p place) text() []byte {
 	var b strings.Builder
 	if p.signed == wholeURL && p.scheme != "" {
 		b.WriteString(p.scheme)
@@ -92,7 +92,7 @@ func (p place) text([]byte) []byte {
 // String is the URL as it would be called.
 func (p place) String() string {
 	p.signed, p.separator = wholeURL, "&"
-	return string(p.text(nil))
+	return string(p.text())
 }
 
 // with returns the place with other parameters.

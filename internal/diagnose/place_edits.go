@@ -13,9 +13,6 @@ type placed interface {
 	at(p place) source
 }
 
-func (p place) place() place          { return p }
-func (place) at(changed place) source { return changed }
-
 // onPlace makes an edit of a URL. What comes out the same is tried once alone.
 func onPlace(code, clause, hint string, change func(place) place) edit {
 	return edit{mistake: mistake{code, clause, hint}, apply: func(r recipe) (recipe, bool) {

@@ -50,7 +50,7 @@ func (s signed) value(p piece, key []byte) []byte {
 	case secretPiece:
 		return key
 	case urlPiece:
-		return s.where.text(nil)
+		return s.where.text()
 	case bodyPiece:
 		return s.body
 	default:

@@ -47,9 +47,6 @@ func variantsOf(scheme signer.Scheme) (signer.Declaration, []variant) {
 		return signer.Declaration{}, nil
 	}
 	right := of.Declaration()
-	if len(right.Parts) == 0 || len(right.Examples) == 0 {
-		return right, nil
-	}
 	right.Vectors, right.Examples = nil, right.Examples[:1]
 	d := declaration{right: right}
 	d.algorithms()
