@@ -39,16 +39,6 @@ func (endpointPatch) TransformSchema(registry huma.Registry, s *huma.Schema) *hu
 	return shorten(registry, s)
 }
 
-func (endpointPatch) clearedByNull() []string {
-	var names []string
-	for _, setting := range postback.SettingsOfEndpoint() {
-		if setting.Clears() {
-			names = append(names, setting.Name)
-		}
-	}
-	return names
-}
-
 // shorten adds the short form of a rate limit, a number. It is described and not
 // checked: of a schema that allows both it could not be said which field is wrong.
 func shorten(registry huma.Registry, s *huma.Schema) *huma.Schema {
@@ -72,14 +62,6 @@ func (w *written[T]) UnmarshalJSON(text []byte) error {
 // Schema is that of T.
 func (written[T]) Schema(registry huma.Registry) *huma.Schema {
 	return registry.Schema(reflect.TypeFor[T](), true, "")
-}
-
-// clearedByNull are the members that null clears.
-func (written[T]) clearedByNull() []string {
-	if body, clears := any(*new(T)).(clearable); clears {
-		return body.clearedByNull()
-	}
-	return nil
 }
 
 // patch reads the settings that a body names, if the caller may give them.

@@ -13,26 +13,12 @@ import (
 // maskedValue stands for a header's value that looks like a credential.
 const maskedValue = postback.MaskedHeader
 
-// EndpointView is an endpoint as the API shows it: never its secret.
-type EndpointView struct {
-	ID        string `json:"id"`
-	Publisher string `json:"publisher"`
-	Scheme    string `json:"scheme"`
-	postback.EndpointSettings
-	State           postback.EndpointState `json:"state" enum:"enabled,paused,disabled,deleted"`
-	Circuit         string                 `json:"circuit,omitempty" enum:"open" doc:"open: it keeps failing and is left alone, but for probes. Shown where endpoints are listed or got; absent while it is closed"`
-	DisabledReason  string                 `json:"disabled_reason,omitempty" example:"gone" doc:"gone: it answered 410; failing: it did nothing but fail for too long"`
-	DisabledAt      client.Time            `json:"disabled_at,omitzero"`
-	SecretVersion   int                    `json:"secret_version"`
-	SecretCreatedAt client.Time            `json:"secret_created_at,omitzero"`
-	Secrets         []secretView           `json:"secrets,omitempty" nullable:"false" doc:"The secrets' times, the newest first; never their values"`
-	CreatedAt       client.Time            `json:"created_at"`
-	UpdatedAt       client.Time            `json:"updated_at"`
-}
+// endpointView describes a client.Endpoint.
+type endpointView client.Endpoint
 
 // TransformSchema describes settings as they are shown, and says which ones every
 // endpoint has.
-func (EndpointView) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+func (endpointView) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
 	for _, setting := range postback.SettingsOfEndpoint() {
 		property := s.Properties[setting.Name]
 		property.Description = setting.Shown
@@ -42,23 +28,14 @@ func (EndpointView) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schem
 	return s
 }
 
-// secretView says when a secret signs.
-type secretView struct {
-	Version    int         `json:"version"`
-	CreatedAt  client.Time `json:"created_at"`
-	ActiveFrom client.Time `json:"active_from"`
-	RetiresAt  client.Time `json:"retires_at,omitzero" doc:"When it stops signing"`
-	LastUsedAt client.Time `json:"last_used_at,omitzero" doc:"When it last signed, to within some seconds"`
-}
-
-func secretsOf(secrets []postback.SealedSecret) []secretView {
-	views := make([]secretView, 0, len(secrets))
+func secretsOf(secrets []postback.SealedSecret) []client.SecretTimes {
+	views := make([]client.SecretTimes, 0, len(secrets))
 	for _, secret := range secrets {
 		from := secret.ActiveFrom
 		if from.IsZero() {
 			from = secret.CreatedAt
 		}
-		views = append(views, secretView{
+		views = append(views, client.SecretTimes{
 			Version: secret.Version, CreatedAt: stamp(secret.CreatedAt), ActiveFrom: stamp(from),
 			RetiresAt: stamp(secret.RetiredAt), LastUsedAt: stamp(secret.LastUsedAt),
 		})
@@ -66,15 +43,16 @@ func secretsOf(secrets []postback.SealedSecret) []secretView {
 	return views
 }
 
-// changedEndpoint is an endpoint that was made or changed.
-type changedEndpoint struct {
-	EndpointView
-	Secret   string             `json:"secret,omitempty" doc:"After creation and rotation alone"`
-	Warnings []postback.Warning `json:"warnings,omitempty" nullable:"false" doc:"What will trip common receivers"`
+// changedEndpoint describes a client.EndpointResult.
+type changedEndpoint client.EndpointResult
+
+// TransformSchema describes the endpoint as it is shown elsewhere.
+func (changedEndpoint) TransformSchema(registry huma.Registry, s *huma.Schema) *huma.Schema {
+	return endpointView{}.TransformSchema(registry, s)
 }
 
-func endpointOf(e postback.Endpoint, now time.Time) EndpointView {
-	view := EndpointView{
+func endpointOf(e postback.Endpoint, now time.Time) client.Endpoint {
+	view := client.Endpoint{
 		ID: e.ID, Publisher: e.Publisher, Scheme: e.Scheme, EndpointSettings: e.EndpointSettings,
 		State: e.State, DisabledReason: e.DisabledReason, DisabledAt: stamp(e.DisabledAt), Secrets: secretsOf(e.Secrets),
 		CreatedAt: stamp(e.CreatedAt), UpdatedAt: stamp(e.UpdatedAt),

@@ -33,11 +33,11 @@ type createEndpointInput struct {
 }
 
 type changedOutput struct {
-	Body changedEndpoint
+	Body client.EndpointResult
 }
 
 type endpointOutput struct {
-	Body EndpointView
+	Body client.Endpoint
 }
 
 func (s *server) createEndpoint(ctx context.Context, input *createEndpointInput) (*changedOutput, error) {
@@ -52,13 +52,13 @@ func (s *server) createEndpoint(ctx context.Context, input *createEndpointInput)
 	return s.changed(endpoint, secret, warnings), nil
 }
 
-func (s *server) endpointView(endpoint postback.Endpoint) EndpointView {
+func (s *server) endpointView(endpoint postback.Endpoint) client.Endpoint {
 	return endpointOf(endpoint, s.Now())
 }
 
 func (s *server) changed(endpoint postback.Endpoint, secret postback.Secret, warnings []postback.Warning) *changedOutput {
-	return &changedOutput{Body: changedEndpoint{
-		EndpointView: s.endpointView(endpoint), Secret: secret.Reveal(), Warnings: warnings,
+	return &changedOutput{Body: client.EndpointResult{
+		Endpoint: s.endpointView(endpoint), Secret: secret.Reveal(), Warnings: warnings,
 	}}
 }
 
@@ -68,7 +68,7 @@ type endpointsInput struct {
 	State     postback.EndpointState `query:"state" enum:"enabled,paused,disabled"`
 }
 
-func (s *server) listEndpoints(ctx context.Context, input *endpointsInput) (*listOutput[EndpointView], error) {
+func (s *server) listEndpoints(ctx context.Context, input *endpointsInput) (*listOutput[client.Endpoint], error) {
 	publisher, err := scope(ctx, "publisher", input.Publisher)
 	if err != nil {
 		return nil, err
@@ -98,12 +98,12 @@ func (s *server) getEndpoint(ctx context.Context, input *IDInput) (*endpointOutp
 }
 
 // endpointViews shows endpoints together with their circuits.
-func (s *server) endpointViews(ctx context.Context) (func(postback.Endpoint) EndpointView, error) {
+func (s *server) endpointViews(ctx context.Context) (func(postback.Endpoint) client.Endpoint, error) {
 	open, err := s.EndpointHealth.OpenCircuits(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("get circuits: %w", err)
 	}
-	return func(endpoint postback.Endpoint) EndpointView {
+	return func(endpoint postback.Endpoint) client.Endpoint {
 		view := s.endpointView(endpoint)
 		if open[endpoint.ID] {
 			view.Circuit = circuitOpen
@@ -127,6 +127,16 @@ func (s *server) ownEndpoint(ctx context.Context, id string) (postback.Endpoint,
 type updateEndpointInput struct {
 	IDInput
 	Body written[endpointPatch]
+}
+
+func (updateEndpointInput) clearedByNull() []string {
+	var names []string
+	for _, setting := range postback.SettingsOfEndpoint() {
+		if setting.Clears() {
+			names = append(names, setting.Name)
+		}
+	}
+	return names
 }
 
 func (s *server) updateEndpoint(ctx context.Context, input *updateEndpointInput) (*changedOutput, error) {

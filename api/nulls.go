@@ -5,29 +5,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/waybillhq/waybill/postback"
 )
 
-// clearable is a body of which null clears some members.
+// clearable is an input of whose body null clears some members. Of all others null
+// is refused: it would be taken for a member that is not there, and a dry run or a
+// filter be lost.
 type clearable interface{ clearedByNull() []string }
-
-// clearedByNull are the members of an operation's body that null clears, by the
-// type of its input. Of all others null is refused: it would be taken for a member
-// that is not there, and a dry run or a filter be lost.
-func clearedByNull(input reflect.Type) []string {
-	field, found := input.FieldByName("Body")
-	if !found {
-		return nil
-	}
-	if body, clears := reflect.TypeAssert[clearable](reflect.Zero(field.Type)); clears {
-		return body.clearedByNull()
-	}
-	return nil
-}
 
 // refuseNulls refuses null anywhere in an object but in the members that it
 // clears.

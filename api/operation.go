@@ -25,7 +25,10 @@ func add[I, O any](s *server, op huma.Operation, roles []postback.Role, handler 
 	s.secure(&op, roles)
 	op.BodyReadTimeout = -1 // takeBody has read it already.
 	op.MaxBodyBytes = -1
-	cleared := clearedByNull(reflect.TypeFor[I]())
+	var cleared []string
+	if input, clears := any(new(I)).(clearable); clears {
+		cleared = input.clearedByNull()
+	}
 	op.Middlewares = huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humago.Unwrap(ctx)
 		err := s.admit(r, ctx.Operation(), roles)

@@ -21,6 +21,8 @@ func newRegistry() huma.Registry {
 	registry.RegisterTypeAlias(reflect.TypeFor[huma.ErrorModel](), reflect.TypeFor[problem]())
 	registry.RegisterTypeAlias(reflect.TypeFor[client.Time](), reflect.TypeFor[timestamp]())
 	registry.RegisterTypeAlias(reflect.TypeFor[client.Parked](), reflect.TypeFor[parkedView]())
+	registry.RegisterTypeAlias(reflect.TypeFor[client.Endpoint](), reflect.TypeFor[endpointView]())
+	registry.RegisterTypeAlias(reflect.TypeFor[client.EndpointResult](), reflect.TypeFor[changedEndpoint]())
 	registry.RegisterTypeAlias(reflect.TypeFor[postback.Duration](), reflect.TypeFor[string]())
 	registry.RegisterTypeAlias(reflect.TypeFor[postback.Scalar](), reflect.TypeFor[scalar]())
 	registry.RegisterTypeAlias(reflect.TypeFor[postback.Texts](), reflect.TypeFor[texts]())
@@ -40,6 +42,7 @@ func schemaName(t reflect.Type, hint string) string {
 		"CreatedKey":      "NewKey",
 		"Delivery":        "DeliveryView",
 		"DeliveryQuery":   "ReplayFilterView",
+		"Endpoint":        "EndpointView",
 		"EndpointHealth":  "EndpointHealthView",
 		"Example":         "ExampleView",
 		"Expect":          "ExpectBody",
@@ -51,6 +54,7 @@ func schemaName(t reflect.Type, hint string) string {
 		"RetryPolicy":     "RetryBody",
 		"ReplayJob":       "ReplayView",
 		"Scheme":          "SchemeView",
+		"SecretTimes":     "SecretView",
 		"Traffic":         "TrafficView",
 		"Waiting":         "WaitingView",
 	}[name], name)

@@ -25,25 +25,24 @@ type Endpoint struct {
 	Publisher string `json:"publisher"`
 	Scheme    string `json:"scheme"`
 	postback.EndpointSettings
-	State           postback.EndpointState `json:"state"`
-	Circuit         string                 `json:"circuit,omitempty"`         // "open": it keeps failing and is probed; where endpoints are listed or got
-	DisabledReason  string                 `json:"disabled_reason,omitempty"` // "gone": it answered 410; "failing": it did nothing else for too long
+	State           postback.EndpointState `json:"state" enum:"enabled,paused,disabled,deleted"`
+	Circuit         string                 `json:"circuit,omitempty" enum:"open" doc:"open: it keeps failing and is left alone, but for probes. Shown where endpoints are listed or got; absent while it is closed"`
+	DisabledReason  string                 `json:"disabled_reason,omitempty" example:"gone" doc:"gone: it answered 410; failing: it did nothing but fail for too long"`
 	DisabledAt      Time                   `json:"disabled_at,omitzero"`
 	SecretVersion   int                    `json:"secret_version"` // that signs now
 	SecretCreatedAt Time                   `json:"secret_created_at,omitzero"`
-	Secrets         []SecretTimes          `json:"secrets,omitempty"` // the newest first
+	Secrets         []SecretTimes          `json:"secrets,omitempty" nullable:"false" doc:"The secrets' times, the newest first; never their values"`
 	CreatedAt       Time                   `json:"created_at"`
 	UpdatedAt       Time                   `json:"updated_at"`
 }
 
-// SecretTimes say when one of an endpoint's secrets signs. LastUsedAt is known
-// to within some seconds.
+// SecretTimes say when one of an endpoint's secrets signs.
 type SecretTimes struct {
 	Version    int  `json:"version"`
 	CreatedAt  Time `json:"created_at"`
 	ActiveFrom Time `json:"active_from"`
-	RetiresAt  Time `json:"retires_at,omitzero"`
-	LastUsedAt Time `json:"last_used_at,omitzero"`
+	RetiresAt  Time `json:"retires_at,omitzero" doc:"When it stops signing"`
+	LastUsedAt Time `json:"last_used_at,omitzero" doc:"When it last signed, to within some seconds"`
 }
 
 // Rotation asks for another secret.
@@ -59,8 +58,8 @@ type Rotation struct {
 // trip common receivers.
 type EndpointResult struct {
 	Endpoint
-	Secret   string             `json:"secret,omitempty"`
-	Warnings []postback.Warning `json:"warnings,omitempty"`
+	Secret   string             `json:"secret,omitempty" doc:"After creation and rotation alone"`
+	Warnings []postback.Warning `json:"warnings,omitempty" nullable:"false" doc:"What will trip common receivers"`
 }
 
 // EndpointFilter picks endpoints; the zero value picks all.
