@@ -108,7 +108,7 @@ func (s source) checkTopLevel() (nulls []string, err error) {
 // it looks for a field: it ignores case, and so reads "\u017f" as "s".
 func foldable(r rune) bool { return r >= 'A' && r <= 'Z' || r >= utf8.RuneSelf }
 
-func explainDecode(err error) error {
+func explainDecode(err error) *Error {
 	var domain *Error
 	var wrongType *json.UnmarshalTypeError
 	switch {
@@ -125,7 +125,7 @@ func explainDecode(err error) error {
 	return Failure(CodeInvalid, "the body is not valid JSON")
 }
 
-func explainType(err *json.UnmarshalTypeError) error {
+func explainType(err *json.UnmarshalTypeError) *Error {
 	wanted := jsonKind(err.Type.Kind().String())
 	found, _, number := strings.Cut(err.Value, " ") // "number 1.5" repeats the value
 	if number {

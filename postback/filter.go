@@ -3,7 +3,6 @@ package postback
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"net/url"
 	"time"
 )
@@ -81,7 +80,7 @@ func (f DeliveryFilter) Query() DeliveryQuery {
 func givenStamp(at time.Time) Text { return Given(at.UTC().Format("2006-01-02T15:04:05.000Z")) }
 
 // unlessZero gives a value of a filter, but for the zero, which leaves it open.
-func unlessZero[T comparable, G any](value T, give func(T) G) (given G) {
+func unlessZero[T comparable](value T, give func(T) Text) (given Text) {
 	var zero T
 	if value != zero {
 		given = give(value)
@@ -92,21 +91,12 @@ func unlessZero[T comparable, G any](value T, give func(T) G) (given G) {
 // Values are the parameters of a query. Nothing that was given is left out.
 func (q DeliveryQuery) Values() url.Values {
 	text, _ := json.Marshal(q) // texts and lists of them always marshal
-	var given map[string]any
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
-	_ = decoder.Decode(&given)
+	var given map[string]Names[string]
+	_ = json.Unmarshal(text, &given)
 	values := url.Values{}
-	for name, value := range given {
-		several, isList := value.([]any)
-		switch {
-		case !isList:
-			values.Set(name, fmt.Sprint(value))
-		case len(several) == 0:
-			values.Set(name, "") // given, and refused
-		}
-		for _, one := range several {
-			values.Add(name, fmt.Sprint(one))
+	for name, several := range given {
+		if values[name] = several; len(several) == 0 {
+			values[name] = []string{""} // given, and refused
 		}
 	}
 	return values

@@ -54,9 +54,7 @@ func (r *filterReader) text(field string, given Text) string {
 	if given == Given("") {
 		r.refuse(field, "has no value; give one or leave it out")
 	}
-	if err := CheckText(r.prefix+field, given.text); err != nil {
-		r.keep(err)
-	}
+	r.keep(CheckText(r.prefix+field, given.text))
 	return given.text
 }
 
@@ -65,9 +63,7 @@ func (r *filterReader) pattern(field string, given Text) string {
 	if text == "" {
 		return text
 	}
-	if err := CheckPattern(r.prefix+field, text); err != nil {
-		r.keep(err)
-	}
+	r.keep(CheckPattern(r.prefix+field, text))
 	return text
 }
 

@@ -112,10 +112,7 @@ func errorAt(field string, err error) error {
 	if err == nil {
 		return nil
 	}
-	wrong, ok := explainDecode(err).(*Error) //nolint:errorlint // it makes one.
-	if !ok {
-		return err
-	}
+	wrong := explainDecode(err)
 	return Invalid(strings.TrimSuffix(field+"."+wrong.Field, "."), wrong.Code, "%s", wrong.Message)
 }
 
@@ -146,11 +143,11 @@ func checkWritten(name string, text []byte, given any) error {
 			return Invalid("rate_limit.burst", CodeInvalid, "is 0: give more, or leave the field out for what comes in a second")
 		}
 	case *[]int:
-		if len(*given) == 0 {
+		if name == "success_statuses" && len(*given) == 0 {
 			return Invalid(name, CodeInvalid, "is empty: give at least one status, or leave the field out for 200 alone")
 		}
 	case *Duration:
-		if *given <= 0 || time.Duration(*given) > MaxTimeout {
+		if name == "timeout" && (*given <= 0 || time.Duration(*given) > MaxTimeout) {
 			return Invalid(name, CodeInvalidDuration, "must be more than 0 and at most %s", MaxTimeout)
 		}
 	}
