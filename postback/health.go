@@ -23,8 +23,8 @@ type Traffic struct {
 	Since     time.Time // what is older does not count
 	Attempts  int
 	Succeeded int
-	// Errors counts those that did not succeed by their code. An answer that is
-	// not 200 counts as its status: status_503.
+	// Errors counts those that did not succeed by their code. An answer that
+	// is no success counts as its status: status_503.
 	Errors  map[string]int
 	Latency Latency
 	// LastAttemptAt and LastSuccessAt are those of the last day, whatever Since

@@ -34,6 +34,45 @@ func DueDest(d *postback.Due) []any {
 	return append(DeliveryDest(&d.Delivery), EventDest(&d.Event)...)
 }
 
+// EndpointColumns are those of an endpoint p.
+const EndpointColumns = `p.id, p.publisher, p.scheme, p.settings, p.state, p.disabled_reason, p.disabled_at,
+	p.revision, p.created_at, p.updated_at, p.seq`
+
+// EndpointRow is an endpoint with what orders it among others of the same time.
+type EndpointRow struct {
+	postback.Endpoint
+
+	Seq int64
+}
+
+// Whole is the endpoint of a row.
+func (r EndpointRow) Whole() postback.Endpoint { return r.Endpoint }
+
+// EndpointDest scans EndpointColumns.
+func EndpointDest(r *EndpointRow) []any {
+	return []any{
+		&r.ID, &r.Publisher, &r.Scheme, JSON(&r.EndpointSettings), &r.State, &r.DisabledReason, At(&r.DisabledAt),
+		&r.Revision, At(&r.CreatedAt), At(&r.UpdatedAt), &r.Seq,
+	}
+}
+
+// SecretColumns are those of a secret.
+const SecretColumns = `endpoint_id, version, sealed, created_at, active_from, retired_at, last_used_at` //nolint:gosec // names, no secret
+
+// SecretRow is a secret and whose it is.
+type SecretRow struct {
+	postback.SealedSecret
+
+	EndpointID string
+}
+
+// SecretDest scans SecretColumns.
+func SecretDest(s *SecretRow) []any {
+	return []any{
+		&s.EndpointID, &s.Version, &s.Sealed, At(&s.CreatedAt), At(&s.ActiveFrom), At(&s.RetiredAt), At(&s.LastUsedAt),
+	}
+}
+
 // KeyColumns are those of an API key.
 const KeyColumns = `id, name, role, publisher, hash, created_at, revoked_at`
 

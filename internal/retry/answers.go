@@ -18,11 +18,11 @@ const (
 	TLS            = "tls"        // the handshake failed
 	DNS            = "dns"        // the host has no address that can be used
 	Informational  = "1xx"        // such as 101
-	Successful     = "2xx"        // but 200, which is no failure
+	Successful     = "2xx"        // but 200, which no policy names
 	Redirection    = "3xx"        // never followed
 	ClientError    = "4xx"        // 429 among them
 	ServerError    = "5xx"
-	UnexpectedBody = "unexpected_body" // a 200 that does not say what the endpoint expects
+	UnexpectedBody = "unexpected_body" // a success that does not say what the endpoint expects
 )
 
 // maxAnswers bounds how many failures a policy names.
@@ -40,8 +40,8 @@ func Wants(policy postback.RetryPolicy, classes ...string) bool {
 	return len(policy.On) == 0 || slices.ContainsFunc(classes, func(class string) bool { return slices.Contains(policy.On, class) })
 }
 
-// WantsStatus tells whether the policy tries again after an answer that is not
-// 200.
+// WantsStatus tells whether the policy tries again after an answer that is no
+// success.
 func WantsStatus(policy postback.RetryPolicy, status int) bool {
 	return len(policy.On) == 0 || Wants(policy, strconv.Itoa(status), strconv.Itoa(status/100)+"xx")
 }

@@ -18,7 +18,7 @@ const (
 	updateEndpoint = `UPDATE endpoints SET publisher = $1, scheme = $2, settings = $3, state = $4, disabled_reason = $5, disabled_at = $6,
 		created_at = $7, updated_at = $8, revision = $10 WHERE id = $9 AND revision = $11`
 	countEndpoints = `SELECT count(*) FROM endpoints WHERE publisher = $1 AND state <> 'deleted'`
-	selectSecrets  = `SELECT endpoint_id, version, sealed, created_at, active_from, retired_at, last_used_at FROM endpoint_secrets
+	selectSecrets  = `SELECT ` + store.SecretColumns + ` FROM endpoint_secrets
 		WHERE endpoint_id = ANY($1) ORDER BY endpoint_id, version DESC`
 	deleteSecrets = `DELETE FROM endpoint_secrets WHERE endpoint_id = $1 AND version <> ALL($2)`
 	// When a secret was last used is not the saver's to say.
@@ -31,40 +31,7 @@ const (
 		WHERE s.endpoint_id = u.endpoint_id AND s.version = u.version AND (s.last_used_at IS NULL OR s.last_used_at < u.at)`
 )
 
-const selectEndpoints = `SELECT p.id, p.publisher, p.scheme, p.settings, p.state, p.disabled_reason, p.disabled_at,
-	p.revision, p.created_at, p.updated_at, p.seq FROM endpoints p `
-
-// endpointRow is an endpoint with what orders it among others of the same time.
-type endpointRow struct {
-	postback.Endpoint
-	seq int64
-}
-
-func endpointDest(r *endpointRow) []any {
-	return []any{
-		&r.ID, &r.Publisher, &r.Scheme,
-		store.JSON(&r.EndpointSettings),
-		&r.State, &r.DisabledReason,
-		store.At(&r.DisabledAt),
-		&r.Revision,
-		store.At(&r.CreatedAt),
-		store.At(&r.UpdatedAt),
-		&r.seq,
-	}
-}
-
-func (r endpointRow) endpoint() postback.Endpoint { return r.Endpoint }
-
-type secretRow struct {
-	postback.SealedSecret
-	endpointID string
-}
-
-func secretDest(s *secretRow) []any {
-	return []any{
-		&s.endpointID, &s.Version, &s.Sealed, store.At(&s.CreatedAt), store.At(&s.ActiveFrom), store.At(&s.RetiredAt), store.At(&s.LastUsedAt),
-	}
-}
+const selectEndpoints = `SELECT ` + store.EndpointColumns + ` FROM endpoints p `
 
 // SaveEndpoint writes a new endpoint (Revision 0) or a changed one, whose
 // Revision must be the stored one (else CodeConflict), together with its
@@ -215,12 +182,12 @@ func readEndpoint(ctx context.Context, db querier, id string) (postback.Endpoint
 // EndpointsSince returns every endpoint, deleted ones too, whose Revision is
 // greater, in order of Revision.
 func (l *Ledger) EndpointsSince(ctx context.Context, revision int64) ([]postback.Endpoint, error) {
-	var rows []endpointRow
+	var rows []store.EndpointRow
 	err := l.snapshot(ctx, func(ctx context.Context, db querier) (err error) {
 		rows, err = readEndpoints(ctx, db, `WHERE p.revision > $1 ORDER BY p.revision`, revision)
 		return err
 	})
-	return column(rows, endpointRow.endpoint), err
+	return column(rows, store.EndpointRow.Whole), err
 }
 
 // Endpoints lists endpoints, newest first, without deleted ones.
@@ -234,7 +201,7 @@ func (l *Ledger) Endpoints(ctx context.Context, filter postback.EndpointFilter, 
 	}
 	size := store.Size(page)
 	query := where.sql() + ` ORDER BY p.created_at DESC, p.seq DESC LIMIT ` + where.value(size+1)
-	var rows []endpointRow
+	var rows []store.EndpointRow
 	err := l.snapshot(ctx, func(ctx context.Context, db querier) (err error) {
 		rows, err = readEndpoints(ctx, db, query, where.args...)
 		return err
@@ -242,24 +209,24 @@ func (l *Ledger) Endpoints(ctx context.Context, filter postback.EndpointFilter, 
 	next := ""
 	if len(rows) > size {
 		rows = rows[:size]
-		next = cursorAt(store.Endpoints, rows[size-1].CreatedAt, rows[size-1].seq)
+		next = cursorAt(store.Endpoints, rows[size-1].CreatedAt, rows[size-1].Seq)
 	}
-	return column(rows, endpointRow.endpoint), next, err
+	return column(rows, store.EndpointRow.Whole), next, err
 }
 
 // readEndpoints reads endpoints with their secrets.
-func readEndpoints(ctx context.Context, db querier, where string, args ...any) ([]endpointRow, error) {
-	rows, err := collect(ctx, db, endpointDest, selectEndpoints+where, args...)
+func readEndpoints(ctx context.Context, db querier, where string, args ...any) ([]store.EndpointRow, error) {
+	rows, err := collect(ctx, db, store.EndpointDest, selectEndpoints+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read endpoints: %w", err)
 	}
-	secrets, err := collect(ctx, db, secretDest, selectSecrets, column(rows, func(r endpointRow) string { return r.ID }))
+	secrets, err := collect(ctx, db, store.SecretDest, selectSecrets, column(rows, func(r store.EndpointRow) string { return r.ID }))
 	if err != nil {
 		return nil, fmt.Errorf("read secrets: %w", err)
 	}
 	byID := map[string][]postback.SealedSecret{}
 	for _, s := range secrets {
-		byID[s.endpointID] = append(byID[s.endpointID], s.SealedSecret)
+		byID[s.EndpointID] = append(byID[s.EndpointID], s.SealedSecret)
 	}
 	for i := range rows {
 		rows[i].Secrets = byID[rows[i].ID]

@@ -322,30 +322,16 @@ func TestMigrateKeepsSettings(t *testing.T) {
 	}
 	const columns = `SELECT concat_ws(' ', url, method, event_types, retry, timeout, headers, expect, max_in_flight, rate_limit, order_by, allow_empty, description) FROM endpoints WHERE id = '%s'`
 	server.Exec(t, at, storetest.OldEndpoint("ep_old", 1003, "now()"))
-	if got, old := text(t, at, fmt.Sprintf(columns, "ep_own")), text(t, at, fmt.Sprintf(columns, "ep_old")); got != old {
+	if got, old := value[string](t, at, fmt.Sprintf(columns, "ep_own")), value[string](t, at, fmt.Sprintf(columns, "ep_old")); got != old {
 		t.Errorf("an older program sees %s\nand wrote %s", got, old)
 	}
 	server.Exec(t, at, `UPDATE endpoints SET settings = '{"timeout":"1m0.5s","later":[1]}' WHERE id = 'ep_own'`)
-	if got := text(t, at, `SELECT concat_ws(' ', timeout, event_types, expect) FROM endpoints WHERE id = 'ep_own'`); got != "60500000000 null null" {
+	if got := value[string](t, at, `SELECT concat_ws(' ', timeout, event_types, expect) FROM endpoints WHERE id = 'ep_own'`); got != "60500000000 null null" {
 		t.Errorf("an older program sees %s", got)
 	}
 	server.Exec(t, at, `UPDATE endpoints SET state = 'paused' WHERE id = 'ep_own'`)
 	server.Exec(t, at, `UPDATE endpoints SET order_by = 'tx' WHERE id = 'ep_own'`)
-	if got := text(t, at, `SELECT concat_ws(' ', settings::json -> 'later', settings::json -> 'order_by', settings::json -> 'timeout') FROM endpoints WHERE id = 'ep_own'`); got != `[1] "tx" "60500000000ns"` {
+	if got := value[string](t, at, `SELECT concat_ws(' ', settings::json -> 'later', settings::json -> 'order_by', settings::json -> 'timeout') FROM endpoints WHERE id = 'ep_own'`); got != `[1] "tx" "60500000000ns"` {
 		t.Errorf("an older program left %s", got)
 	}
-}
-
-// text is the one value that a query finds.
-func text(t *testing.T, at, query string) (found string) {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), at)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
-	if err := conn.QueryRow(t.Context(), query).Scan(&found); err != nil {
-		t.Fatal(err)
-	}
-	return found
 }

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -13,17 +14,18 @@ import (
 	"github.com/waybillhq/waybill/store/storetest"
 )
 
-func number(t *testing.T, at, query string) (n int64) {
+// value is the one value that a query finds.
+func value[T any](t *testing.T, at, query string) (found T) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), at)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = conn.Close(t.Context()) }()
-	if err := conn.QueryRow(t.Context(), query).Scan(&n); err != nil {
+	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+	if err := conn.QueryRow(t.Context(), query).Scan(&found); err != nil {
 		t.Fatal(err)
 	}
-	return n
+	return found
 }
 
 // tablesOfDays is how much is in the tables of days, and how many there are.
@@ -81,20 +83,20 @@ func TestPruneDropsDays(t *testing.T) {
 	}
 	ended(t, ledger, storetest.Noon(), 200)
 	kept := ended(t, ledger, storetest.After(3*day), 1)
-	before := number(t, at, spaceOfDays)
+	before := value[int64](t, at, spaceOfDays)
 	if gone := prune(t, ledger, storetest.After(3*day)); gone < 400 {
 		t.Errorf("%d rows went", gone)
 	}
-	if n := number(t, at, countOfDays); n != 3 {
+	if n := value[int64](t, at, countOfDays); n != 3 {
 		t.Errorf("%d tables of days are left", n)
 	}
-	if after := number(t, at, spaceOfDays); after > before/2 {
+	if after := value[int64](t, at, spaceOfDays); after > before/2 {
 		t.Errorf("the days take %d bytes, before %d", after, before)
 	}
 	if _, _, err := ledger.Delivery(t.Context(), kept[0].ID); err != nil {
 		t.Error(err)
 	}
-	if n := number(t, at, `SELECT count(*) FROM event_ids`); n != 1 {
+	if n := value[int64](t, at, `SELECT count(*) FROM event_ids`); n != 1 {
 		t.Errorf("%d event ids are left", n)
 	}
 }
@@ -117,10 +119,10 @@ func TestPruneKeepsADayOfMany(t *testing.T) {
 		t.Fatal(err)
 	}
 	prune(t, ledger, storetest.After(100*24*time.Hour))
-	if n := number(t, at, `SELECT count(*) FROM deliveries_20260131`); n != 600 {
+	if n := value[int64](t, at, `SELECT count(*) FROM deliveries_20260131`); n != 600 {
 		t.Errorf("%d deliveries are left", n)
 	}
-	if n := number(t, at, `SELECT count(*) FROM events_20260131`); n != 600 {
+	if n := value[int64](t, at, `SELECT count(*) FROM events_20260131`); n != 600 {
 		t.Errorf("%d events are left", n)
 	}
 }
@@ -139,7 +141,7 @@ func TestPrepareMovesWhatCameBefore(t *testing.T) {
 		"deliveries_default": 0, "attempts_default": 0, "events_default": 0,
 		"deliveries_20260131": 5, "attempts_20260131": 5, "events_20260131": 5,
 	} {
-		if n := number(t, at, `SELECT count(*) FROM `+table); n != want {
+		if n := value[int64](t, at, `SELECT count(*) FROM `+table); n != want {
 			t.Errorf("%s has %d rows, want %d", table, n, want)
 		}
 	}
@@ -185,7 +187,7 @@ func TestPrepareDisturbsNobody(t *testing.T) {
 			written := make(chan error, 1)
 			go func() { written <- write(ledger, before.Deliveries[0].Ref()) }()
 			testkit.Eventually(t, "the writer waits", func() bool {
-				return number(t, at, `SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = '`+table+`_default'::regclass`) > 0
+				return value[int64](t, at, `SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = '`+table+`_default'::regclass`) > 0
 			})
 			if _, err := maker.Exec(t.Context(), `COMMIT`); err != nil {
 				t.Fatal(err)
@@ -268,7 +270,7 @@ func TestPruneLosesNothingThatComesLate(t *testing.T) {
 				pruned <- err
 			}()
 			testkit.Eventually(t, "the look is over", func() bool {
-				return number(t, at, `SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock' AND relation = '`+table+`_20260131'::regclass`) > 0
+				return value[int64](t, at, `SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock' AND relation = '`+table+`_20260131'::regclass`) > 0
 			})
 			late := storetest.Acceptance(storetest.Event("evt_late"), "ep_1")
 			if _, err := ledger.Accept(t.Context(), []postback.Acceptance{late}); err != nil {
@@ -281,7 +283,7 @@ func TestPruneLosesNothingThatComesLate(t *testing.T) {
 				t.Fatal(err)
 			}
 			prune(t, ledger, before)
-			if n := number(t, at, countOfDays); n != 0 {
+			if n := value[int64](t, at, countOfDays); n != 0 {
 				t.Errorf("%d tables of days are left", n)
 			}
 			if _, err := ledger.Due(t.Context(), late.Deliveries[0].Ref()); err != nil {

@@ -18,7 +18,7 @@ const (
 	updateEndpoint = `UPDATE endpoints SET publisher = ?, scheme = ?, settings = ?, state = ?, disabled_reason = ?, disabled_at = ?,
 		created_at = ?, updated_at = ?, revision = (SELECT max(revision) + 1 FROM endpoints) WHERE id = ? AND revision = ?`
 	countEndpoints = `SELECT count(*) FROM endpoints WHERE publisher = ? AND state <> 'deleted'`
-	selectSecrets  = `SELECT endpoint_id, version, sealed, created_at, active_from, retired_at, last_used_at FROM endpoint_secrets
+	selectSecrets  = `SELECT ` + store.SecretColumns + ` FROM endpoint_secrets
 		WHERE endpoint_id IN (SELECT value FROM json_each(?)) ORDER BY endpoint_id, version DESC`
 	deleteSecrets = `DELETE FROM endpoint_secrets WHERE endpoint_id = ? AND version NOT IN (SELECT value FROM json_each(?))`
 	// When a secret was last used is not the saver's to say.
@@ -29,40 +29,7 @@ const (
 		WHERE endpoint_id = ?2 AND version = ?3 AND (last_used_at IS NULL OR last_used_at < ?1)`
 )
 
-const selectEndpoints = `SELECT p.id, p.publisher, p.scheme, p.settings, p.state, p.disabled_reason, p.disabled_at,
-	p.revision, p.created_at, p.updated_at, p.seq FROM endpoints p `
-
-// endpointRow is an endpoint with what orders it among others of the same time.
-type endpointRow struct {
-	postback.Endpoint
-	seq int64
-}
-
-func endpointDest(r *endpointRow) []any {
-	return []any{
-		&r.ID, &r.Publisher, &r.Scheme,
-		store.JSON(&r.EndpointSettings),
-		&r.State, &r.DisabledReason,
-		store.At(&r.DisabledAt),
-		&r.Revision,
-		store.At(&r.CreatedAt),
-		store.At(&r.UpdatedAt),
-		&r.seq,
-	}
-}
-
-func (r endpointRow) endpoint() postback.Endpoint { return r.Endpoint }
-
-type secretRow struct {
-	postback.SealedSecret
-	endpointID string
-}
-
-func secretDest(s *secretRow) []any {
-	return []any{
-		&s.endpointID, &s.Version, &s.Sealed, store.At(&s.CreatedAt), store.At(&s.ActiveFrom), store.At(&s.RetiredAt), store.At(&s.LastUsedAt),
-	}
-}
+const selectEndpoints = `SELECT ` + store.EndpointColumns + ` FROM endpoints p `
 
 // SaveEndpoint writes a new endpoint (Revision 0) or a changed one, whose
 // Revision must be the stored one (else CodeConflict), together with its
@@ -206,12 +173,12 @@ func readEndpoint(ctx context.Context, db querier, id string) (postback.Endpoint
 // EndpointsSince returns every endpoint, deleted ones too, whose Revision is
 // greater, in order of Revision.
 func (l *Ledger) EndpointsSince(ctx context.Context, revision int64) ([]postback.Endpoint, error) {
-	var rows []endpointRow
+	var rows []store.EndpointRow
 	err := l.snapshot(ctx, func(db querier) (err error) {
 		rows, err = readEndpoints(ctx, db, `WHERE p.revision > ? ORDER BY p.revision`, revision)
 		return err
 	})
-	return unwrap(rows, endpointRow.endpoint), err
+	return unwrap(rows, store.EndpointRow.Whole), err
 }
 
 // Endpoints lists endpoints, newest first, without deleted ones.
@@ -224,9 +191,9 @@ func (l *Ledger) Endpoints(ctx context.Context, filter postback.EndpointFilter, 
 	where.add(`p.state <> 'deleted'`)
 	where.addText(`p.publisher = ?`, filter.Publisher)
 	where.addText(`p.state = ?`, string(filter.State))
-	where.addAfter(`(p.created_at, p.seq)`, after)
+	where.addAfter(`(p.created_at, p.Seq)`, after)
 	size := store.Size(page)
-	var rows []endpointRow
+	var rows []store.EndpointRow
 	err = l.snapshot(ctx, func(db querier) error {
 		rows, err = readEndpoints(ctx, db, where.sql()+` ORDER BY p.created_at DESC, p.seq DESC LIMIT ?`, append(where.args, size+1)...)
 		return err
@@ -234,28 +201,28 @@ func (l *Ledger) Endpoints(ctx context.Context, filter postback.EndpointFilter, 
 	next := ""
 	if len(rows) > size {
 		rows = rows[:size]
-		next = cursorAt(store.Endpoints, rows[size-1].CreatedAt, rows[size-1].seq)
+		next = cursorAt(store.Endpoints, rows[size-1].CreatedAt, rows[size-1].Seq)
 	}
-	return unwrap(rows, endpointRow.endpoint), next, err
+	return unwrap(rows, store.EndpointRow.Whole), next, err
 }
 
 // readEndpoints reads endpoints with their secrets.
-func readEndpoints(ctx context.Context, db querier, where string, args ...any) ([]endpointRow, error) {
-	rows, err := collect(ctx, db, endpointDest, selectEndpoints+where, args...)
+func readEndpoints(ctx context.Context, db querier, where string, args ...any) ([]store.EndpointRow, error) {
+	rows, err := collect(ctx, db, store.EndpointDest, selectEndpoints+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read endpoints: %w", err)
 	}
-	ids, err := encode(unwrap(rows, func(r endpointRow) string { return r.ID }))
+	ids, err := encode(unwrap(rows, func(r store.EndpointRow) string { return r.ID }))
 	if err != nil {
 		return nil, err
 	}
-	secrets, err := collect(ctx, db, secretDest, selectSecrets, ids)
+	secrets, err := collect(ctx, db, store.SecretDest, selectSecrets, ids)
 	if err != nil {
 		return nil, fmt.Errorf("read secrets: %w", err)
 	}
 	byID := map[string][]postback.SealedSecret{}
 	for _, s := range secrets {
-		byID[s.endpointID] = append(byID[s.endpointID], s.SealedSecret)
+		byID[s.EndpointID] = append(byID[s.EndpointID], s.SealedSecret)
 	}
 	for i := range rows {
 		rows[i].Secrets = byID[rows[i].ID]

@@ -4,11 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"io/fs"
 	"net/url"
 	"time"
-
-	"github.com/pressly/goose/v3"
 
 	"github.com/waybillhq/waybill/postback"
 )
@@ -19,15 +16,10 @@ func MigrateTo(ctx context.Context, path string, version int64) error {
 	if err != nil {
 		return err
 	}
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
+	provider, err := newProvider(db)
+	if err == nil {
+		_, err = provider.UpTo(ctx, version)
 	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		return err
-	}
-	_, err = provider.UpTo(ctx, version)
 	return errors.Join(err, db.Close())
 }
 

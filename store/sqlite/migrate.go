@@ -25,11 +25,7 @@ var migrations embed.FS
 
 // migrate brings the file to the newest schema that this program knows.
 func migrate(ctx context.Context, db *sql.DB, path string) (store.Schema, error) {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return store.Schema{}, fmt.Errorf("read migrations: %w", err)
-	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true))
+	provider, err := newProvider(db)
 	if err != nil {
 		return store.Schema{}, fmt.Errorf("read migrations: %w", err)
 	}
@@ -45,6 +41,14 @@ func migrate(ctx context.Context, db *sql.DB, path string) (store.Schema, error)
 		return store.Schema{}, explainOpen(path, err)
 	}
 	return store.Schema{Found: current, Current: newest}, nil
+}
+
+func newProvider(db *sql.DB) (*goose.Provider, error) {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the callers say what they read
+	}
+	return goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true)) //nolint:wrapcheck // the callers say what they read
 }
 
 // checkFile tells a ledger, or a file that is still empty, from other files. It

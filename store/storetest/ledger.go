@@ -169,16 +169,16 @@ type ParkedLister interface {
 
 // Mender finds what would wait for ever.
 type Mender interface {
-	// MendGroups looks for rows of the endpoint in which deliveries are parked as
+	// MendGroups looks for ordering groups of the endpoint in which deliveries are parked as
 	// ordered, and nobody at the head will ever let them go: there is none, it has
 	// ended, or it is parked as ordered itself. It lets the next of up to limit such
-	// rows go, as the end of their head would have at the given time, and says how
+	// groups go, as the end of their head would have at the given time, and says how
 	// many. It is cheap where there is none.
 	MendGroups(ctx context.Context, endpointID string, at time.Time, limit int) (int, error)
 }
 
-// FailureStreaks keeps which endpoints fail, for all processes: an endpoint is in
-// streak from a failure that was noted until it recovers, or is saved as
+// FailureStreaks keeps which endpoints fail, for all processes: an endpoint
+// does from a failure that was noted until it recovers, or is saved as
 // deleted, or as enabled after it was disabled.
 type FailureStreaks interface {
 	// NoteFailures begins an endpoint's streak, or adds to it: the earlier
@@ -187,7 +187,7 @@ type FailureStreaks interface {
 	NoteFailures(ctx context.Context, more postback.FailureStreak) error
 	// OpenCircuit marks a failing endpoint as left alone, with the time of
 	// its first probe, and writes that as a notice. False: it is already, or is
-	// in no streak.
+	// not failing.
 	OpenCircuit(ctx context.Context, endpointID string, at, probeAt time.Time) (bool, error)
 	// Probe releases the oldest parked delivery of an endpoint whose circuit is
 	// open, as Release would, marks it as a probe and sets TriedAt and the time

@@ -41,7 +41,7 @@ func (k kit) note(endpointID string, since time.Time, failures int, lastError st
 	}))
 }
 
-// open brings an endpoint into streak with an open circuit.
+// open brings an endpoint into a failure streak with an open circuit.
 func (k kit) open(endpointID string) postback.FailureStreak {
 	k.Helper()
 	k.note(endpointID, Noon(), 10, "timeout")
@@ -70,7 +70,7 @@ func streakNoted(k kit) {
 func streakOpens(k kit) {
 	opened, err := k.OpenCircuit(k.ctx(), "ep_1", Noon(), After(time.Minute))
 	k.must(err)
-	same(k, "opened without streak", opened, false)
+	same(k, "opened without a streak", opened, false)
 	want := postback.FailureStreak{
 		EndpointID: "ep_1", Since: Noon(), FailedAt: After(time.Second), Failures: 10, LastError: "timeout", OpenedAt: After(time.Second), TriedAt: After(time.Second), ProbeAt: After(6 * time.Second),
 	}
@@ -141,7 +141,7 @@ func streakNothingParked(k kit) {
 	same(k, "streak", k.streak("ep_1"), streak)
 	sent, err = k.Probe(k.ctx(), postback.FailureStreak{EndpointID: "ep_3"}, Noon(), Noon())
 	k.must(err)
-	same(k, "sent to one without streak", sent, false)
+	same(k, "sent to one without a streak", sent, false)
 }
 
 func streakEnds(k kit) {
