@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"github.com/waybillhq/waybill/client"
 )
 
 // ScenarioBurst has a publisher's events come in one request each second, as many
@@ -25,21 +23,12 @@ func (i *isolation) burstPart(ctx context.Context) (*part, error) {
 
 // bursts sends what comes within a turn.
 func (i *isolation) bursts(ctx context.Context, p *part, names naming) error {
-	begun := time.Now()
-	for number := range int(i.plan.slot() / burstEvery) {
-		pause(ctx, time.Until(begun.Add(time.Duration(number)*burstEvery)))
-		batch := make([]client.Event, i.plan.events(burstEvery))
-		for place := range batch {
-			batch[place] = i.dialect.event(names, number*len(batch)+place, 1)
-		}
-		results, err := i.bad.SendBatch(ctx, batch)
-		if err != nil {
-			return fmt.Errorf("send a burst: %w", err)
-		}
-		if err := checkResults(results, len(batch)); err != nil {
-			return err
-		}
-		p.accepted.Add(int64(len(results)))
+	size := i.plan.events(burstEvery)
+	bursts := &load{
+		api: i.bad, dialect: i.dialect, naming: names, journal: newJournal(size * int(i.plan.slot()/burstEvery)),
+		batch: size, endpoints: 1, limit: newLimit(float64(size)/burstEvery.Seconds(), size),
 	}
-	return nil
+	err := bursts.run(ctx, 1, 0)
+	p.accepted.Store(bursts.journal.acceptances.Load())
+	return err
 }
