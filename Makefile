@@ -28,8 +28,9 @@ test: ## install what the tests need, then run them all
 	$(GO) test -shuffle=on -timeout=$(TIMEOUT) ./internal/sim -sim.seeds=300
 
 .PHONY: lint
-lint: ## run the linters
+lint: ## run the linters and check the spelling
 	$(LINT) run ./...
+	@.ci/spelling/check
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (20s)

@@ -13,7 +13,7 @@ import (
 
 // endpointBody is what a new endpoint is made from.
 type endpointBody struct {
-	Publisher string `json:"publisher,omitempty" maxLength:"200" doc:"Required, but of a publisher's key, which makes its own; @operator: for what Waybill tells its operator"`
+	Publisher string `json:"publisher,omitempty" maxLength:"200" doc:"Required, but of a publisher's key, which makes its own; @operator: for alerts"`
 	Scheme    string `json:"scheme" example:"besitos"`
 	Secret    string `json:"secret,omitempty" minLength:"1" maxLength:"1024" writeOnly:"true" doc:"Left out: one is made in the network's form"`
 	postback.EndpointSettings

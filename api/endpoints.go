@@ -189,7 +189,7 @@ type rotateInput struct {
 		Secret  string `json:"secret,omitempty" minLength:"1" maxLength:"1024" writeOnly:"true" doc:"Left out: one is made in the network's form"`
 		At      string `json:"at,omitempty" format:"date-time" doc:"From when it signs; left out: at once"`
 		Overlap string `json:"overlap,omitempty" example:"24h" doc:"How long the secret before signs beside it, in schemes that carry several signatures"`
-		Replace bool   `json:"replace,omitempty" doc:"Give up a rotation that is planned for later; without it, one is a conflict"`
+		Replace bool   `json:"replace,omitempty" doc:"Replace a rotation that is planned for later; without it, one is a conflict"`
 	} `nameHint:"RotateSecretBody"`
 }
 

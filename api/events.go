@@ -112,7 +112,7 @@ type eventsInput struct {
 	Publisher string        `query:"publisher"`
 	Type      string        `query:"type" doc:"A type or a pattern such as conversion.*"`
 	Rejected  bool          `query:"rejected" enum:"true" doc:"Only events that were refused on the queue"`
-	Unmatched bool          `query:"unmatched" enum:"true" doc:"Only events that no endpoint wanted; what Waybill tells its operator is not among them, unless publisher is @operator"`
+	Unmatched bool          `query:"unmatched" enum:"true" doc:"Only events that no endpoint wanted; alerts are left out, unless publisher is @operator"`
 	Since     postback.Text `query:"since" doc:"Accepted at or after: RFC 3339, a date, or an age (90m, 7d, 1w)"`
 	Until     postback.Text `query:"until" doc:"Accepted before"`
 }

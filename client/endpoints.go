@@ -50,7 +50,7 @@ type Rotation struct {
 	Secret  string            `json:"secret,omitempty"`  // empty: one is made
 	At      Time              `json:"at,omitzero"`       // from when it signs; zero: at once
 	Overlap postback.Duration `json:"overlap,omitempty"` // how long the one before signs too
-	Replace bool              `json:"replace,omitempty"` // give up a rotation that is planned for later
+	Replace bool              `json:"replace,omitempty"` // replace a rotation that is planned for later
 }
 
 // EndpointResult is an endpoint that was made or changed. Secret is there

@@ -17,7 +17,7 @@ import (
 )
 
 // acceptTimeout bounds accepting. It is longer than the default of Options.Grace: what
-// was written though nobody was told is due to the sweeper by then.
+// was written though nobody got an answer is due to the sweeper by then.
 const acceptTimeout = time.Minute
 
 // Accept records events and the deliveries they call for, and answers in the
@@ -165,8 +165,8 @@ func (d *Dispatcher) newDelivery(event postback.Event, endpoint postback.Endpoin
 }
 
 // AcceptQueued accepts the event of a task that a producer put into Redis. A
-// bad one is recorded as rejected, with the reason: nobody is there to be
-// told. The error is for a ledger that could not be reached.
+// bad one is recorded as rejected, with the reason: no producer waits for
+// an answer. The error is for a ledger that could not be reached.
 func (d *Dispatcher) AcceptQueued(ctx context.Context, payload []byte) error {
 	event, err := postback.ParseEvent(payload)
 	if err != nil {

@@ -294,7 +294,7 @@ func TestABadQueuedEventIsRecordedWithItsReason(t *testing.T) {
 		{"publisher that ends in white space", `{"type":"conversion.completed","publisher":"pub_1 ","data":{}}`, "publisher: begins or ends with white space"},
 		{"publisher with a control character", `{"type":"conversion.completed","publisher":"pub_1\u0007","data":{}}`, "publisher: holds a control character"},
 		{"forged for the operator", `{"type":"conversion.completed","publisher":"@operator","data":{}}`, "publisher: \"@operator\" is reserved"},
-		{"forged by its type", `{"type":"endpoint.disabled","publisher":"pub_1","data":{}}`, `type: "endpoint.disabled" is what Waybill tells its operator`},
+		{"forged by its type", `{"type":"endpoint.disabled","publisher":"pub_1","data":{}}`, `type: "endpoint.disabled" is an alert of Waybill`},
 		{"too large", strings.Repeat(" ", postback.MaxEventBytes+1), "bytes"},
 		{"other content under the same id", `{"id":"tx-1","type":"conversion.completed","publisher":"pub_1","data":{"a":1}}`, "other content"},
 		{"nothing that the scheme can carry", `{"id":"tx-2","type":"conversion.completed","publisher":"pub_1","data":{"a":[]}}`, "data.a"},

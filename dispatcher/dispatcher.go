@@ -58,7 +58,7 @@ type Queue interface {
 	// Enqueue queues one attempt; false means that it is queued already.
 	Enqueue(ctx context.Context, attempt task.Attempt) (bool, error)
 	// Takeover says who has an attempt that is queued already, and forgets it if
-	// that is a worker that died: nobody has it then.
+	// that is a worker that crashed: nobody has it then.
 	Takeover(ctx context.Context, attempt task.Attempt) (task.Holder, error)
 	// Depth counts the attempts that are queued on each lane.
 	Depth(ctx context.Context) (task.Depth, error)

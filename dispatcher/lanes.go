@@ -44,7 +44,7 @@ func newLanes(options Options) *lanes {
 }
 
 // reserve takes room for a new delivery; false means that it has to wait in the
-// ledger. The caller unreserves it when it is in the queue, or does not get there.
+// ledger. The caller releases it when it is in the queue, or does not get there.
 func (l *lanes) reserve(delivery postback.Delivery) bool {
 	of := ownerOf(delivery)
 	l.mu.Lock()

@@ -18,8 +18,8 @@ const (
 	outcomeUnmatched = "unmatched"
 )
 
-// eventCounter counts events by what became of them. Those that an operator is
-// told by are none.
+// eventCounter counts events by their outcome. Alerts are
+// not counted.
 type eventCounter struct{ counter metric.Int64Counter }
 
 func newEventCounter(meter metric.Meter) (eventCounter, error) {

@@ -18,7 +18,7 @@ import (
 // is in the ledger before the answer.
 type Producer struct{ queue *task.Queue }
 
-// Produced is an event to hand in, as POST /v1/events takes it.
+// Produced is an event to submit, as POST /v1/events takes it.
 type Produced struct {
 	ID         string          `json:"id"` // empty: one is made
 	Type       string          `json:"type"`

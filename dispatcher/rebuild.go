@@ -63,7 +63,7 @@ func (d *Dispatcher) watch(ctx context.Context) error {
 // rebuild queues everything again that should be in the queue, unless another
 // process does so or has done so since this one lost something. An epoch is
 // set when the queue is full again, so that another process takes over from
-// one that dies on the way.
+// one that crashes on the way.
 func (d *Dispatcher) rebuild(ctx context.Context, epoch string) error {
 	lost := d.handoff.lost.Load()
 	mine, ago, err := d.Epochs.BeginRebuild(ctx)

@@ -109,7 +109,7 @@ func (d *Dispatcher) dutyFor(endpoint postback.Endpoint) (what duty, probe func(
 // fast as they take them, probes those that may do so again, and ends what
 // nobody waits for any more. It waits for none of that, so that no endpoint waits
 // for another one. It runs all the time and in every process, so that neither a
-// process that dies in the middle nor one that learned late of a change leaves a
+// process that crashes in the middle nor one that learned late of a change leaves a
 // delivery parked for good.
 func (d *Dispatcher) releaseParked(ctx context.Context) error {
 	ids, err := d.Parking.ParkedEndpoints(ctx)
@@ -162,7 +162,7 @@ func (d *Dispatcher) lookAfter(ctx context.Context, endpoint postback.Endpoint) 
 	return what
 }
 
-// work has a job done for an endpoint. What it let go is queued at once.
+// work has a job done for an endpoint. What it released is queued at once.
 func (d *Dispatcher) work(ctx context.Context, by *crew, endpoint postback.Endpoint, do func(context.Context, postback.Endpoint) (int, error)) {
 	by.add(ctx, job{endpoint, func(ctx context.Context) {
 		freed, err := do(ctx, endpoint)

@@ -96,8 +96,8 @@ type Delivery struct {
 	State    State
 	Reason   Reason // empty unless parked, dead or cancelled
 	Test     bool
-	// Probe says that it was released to find out whether its endpoint is well
-	// again, though its circuit is open. The next move of it clears this.
+	// Probe says that it was released to find out whether its endpoint has
+	// recovered, though its circuit is open. The next move of it clears this.
 	Probe bool
 
 	// Generation counts from 1; each replay opens the next one.

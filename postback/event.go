@@ -211,7 +211,7 @@ func CheckEventType(eventType string) error {
 	case validType("", eventType):
 		return nil
 	case validType(Operator, eventType):
-		return Invalid("type", CodeInvalid, "%q is what Waybill tells its operator; no producer can send it", eventType)
+		return Invalid("type", CodeInvalid, "%q is an alert of Waybill; no producer can send it", eventType)
 	default:
 		return Invalid("type", CodeInvalid,
 			`invalid type %.60q: use a dotted lower-case name that begins with "conversion." or "exchange.", such as "conversion.completed"`, eventType)
@@ -225,7 +225,7 @@ func CheckTypeOf(publisher, eventType string) error {
 		return CheckEventType(eventType)
 	}
 	if !slices.Contains(NoticeTypes(), eventType) {
-		return Invalid("type", CodeInvalid, "invalid type %.60q: use one of those that an operator is told: %s", eventType, strings.Join(NoticeTypes(), ", "))
+		return Invalid("type", CodeInvalid, "invalid type %.60q: use a type of alert: %s", eventType, strings.Join(NoticeTypes(), ", "))
 	}
 	return nil
 }
@@ -252,9 +252,9 @@ func CheckPatternOf(publisher, field, pattern string) error {
 		return nil
 	case publisher == Operator:
 		return Invalid(field, CodeInvalid,
-			`no event that an operator is told matches %.60q: use "endpoint.*", "deliveries.*", "egress.*", "events.*", a full type such as "endpoint.disabled", or "*"`, pattern)
+			`no alert matches %.60q: use "endpoint.*", "deliveries.*", "egress.*", "events.*", a full type such as "endpoint.disabled", or "*"`, pattern)
 	case validPattern(Operator, pattern):
-		return Invalid(field, CodeInvalid, "%q matches only what Waybill tells its operator; an endpoint of the publisher %q gets that", pattern, Operator)
+		return Invalid(field, CodeInvalid, "%q matches only alerts of Waybill; an endpoint of the publisher %q gets those", pattern, Operator)
 	default:
 		return Invalid(field, CodeInvalid,
 			`no event type can match %.60q: use "conversion.*", "exchange.*", a full type such as "conversion.completed", or "*"`, pattern)

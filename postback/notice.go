@@ -25,13 +25,13 @@ const (
 	NoticeUnmatched = "events.unmatched"   // events reached nobody: no endpoint wanted them
 )
 
-// NoticeTypes are the types of the events that an operator is told.
+// NoticeTypes are the types of alerts.
 func NoticeTypes() []string {
 	return []string{NoticeFailing, NoticeRecovered, NoticeDisabled, NoticeDead, NoticeBlocked, NoticeDown, NoticeUp, NoticeUnmatched}
 }
 
-// Notice is what an operator is to be told. The ledger writes it together with
-// what it tells of.
+// Notice is an alert for the operator. The ledger writes it together with the
+// change that it reports.
 type Notice struct {
 	ID         string    // "op_" and 32 hexadecimal digits; the event's id, too
 	Type       string    // one of NoticeTypes
@@ -104,7 +104,7 @@ type DeadLetters struct {
 }
 
 // HostOf is the host of a URL that may be a template, with its port. Nothing
-// else of it is told: not who logs in, and not what is asked for.
+// else of it is shown: not who logs in, and not what is asked for.
 func HostOf(rawURL string) string {
 	_, rest, _ := strings.Cut(rawURL, "://")
 	if end := strings.IndexAny(rest, "/?#"); end >= 0 {

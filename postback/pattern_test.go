@@ -82,7 +82,7 @@ func TestCheckPattern(t *testing.T) {
 	}
 }
 
-// What Waybill tells its operator and what producers send are kept apart.
+// Alerts and what producers send are kept apart.
 func TestTypesAndPatternsOfAPublisher(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -113,7 +113,7 @@ func TestTypesAndPatternsOfAPublisher(t *testing.T) {
 		}
 	}
 	forged := postback.CheckEventType("endpoint.disabled")
-	if forged == nil || !strings.Contains(forged.Error(), "what Waybill tells its operator") {
+	if forged == nil || !strings.Contains(forged.Error(), "an alert of Waybill") {
 		t.Errorf("a forged type is refused with %v", forged)
 	}
 }

@@ -15,7 +15,7 @@ const (
 	SchemeAPI     SchemeOrigin = "api"
 )
 
-// Scheme is what is told of a scheme to those who choose one.
+// Scheme describes a scheme to those who choose one.
 type Scheme struct {
 	Name        string
 	Description string

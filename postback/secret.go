@@ -68,6 +68,6 @@ type Rotation struct {
 	// Overlap is how long the secret before signs beside it, in schemes that
 	// carry several signatures.
 	Overlap time.Duration
-	// Replace gives up a rotation that is planned for later, if there is one.
+	// Replace cancels a rotation that is planned for later, if there is one.
 	Replace bool
 }

@@ -133,7 +133,7 @@ func CountDest(t *postback.AttemptCounts) []any {
 	}
 }
 
-// UnmatchedDest scans what is told of a publisher's events that no endpoint wants: the
+// UnmatchedDest scans what an alert says of a publisher's events that no endpoint wants: the
 // publisher, how many there are, the times of the first and the last, and some ids.
 func UnmatchedDest(u *postback.Unmatched) []any {
 	return []any{&u.Publisher, &u.Count, At(&u.First), At(&u.Last), JSON(&u.Events)}

@@ -58,7 +58,7 @@ func (s *decideStage) act(ctx context.Context, d *delivery) {
 		s.blocked.alert(ctx, d)
 	default:
 	}
-	s.holds.honor(ctx, d)
+	s.holds.honour(ctx, d)
 }
 
 // transition decides which state the delivery gets.

@@ -18,11 +18,11 @@ type Holder interface {
 	Hold(ctx context.Context, endpoint postback.Endpoint, at time.Time, wait time.Duration) error
 }
 
-// holdLogPause is how often the log says at most that other processes cannot be
-// told of a hold.
+// holdLogPause is how often the log says at most that other processes cannot
+// learn of a hold.
 const holdLogPause = 5 * time.Second
 
-// retryAfterHolds honors the Retry-After of endpoints that have too much to do.
+// retryAfterHolds honours the Retry-After of endpoints that have too much to do.
 type retryAfterHolds struct {
 	holder Holder
 	now    func() time.Time
@@ -34,9 +34,9 @@ func newRetryAfterHolds(holder Holder, now func() time.Time, logger *slog.Logger
 	return &retryAfterHolds{holder: holder, now: now, logger: logger, down: rate.Sometimes{Interval: holdLogPause}}
 }
 
-// honor holds the endpoint for as long as a 429 or 503 asks for. Processes that
-// cannot be told learn it from an answer of their own.
-func (h *retryAfterHolds) honor(ctx context.Context, d *delivery) {
+// honour holds the endpoint for as long as a 429 or 503 asks for. Processes that
+// have not heard of it learn it from an answer of their own.
+func (h *retryAfterHolds) honour(ctx context.Context, d *delivery) {
 	if status := d.result.StatusCode; status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable {
 		return
 	}

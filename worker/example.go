@@ -12,7 +12,7 @@ import (
 	"github.com/waybillhq/waybill/signer"
 )
 
-// exampleGrace is when the sweeper ends an example whose sender died.
+// exampleGrace is when the sweeper ends an example whose sender crashed.
 const exampleGrace = 5 * time.Minute
 
 // Acceptances accepts events with their deliveries.

@@ -12,7 +12,7 @@ import (
 	"github.com/waybillhq/waybill/internal/outage"
 )
 
-// buildAlerts makes what gives failing endpoints up, and tells operators.
+// buildAlerts makes what disables failing endpoints, and alerts operators.
 func (s *server) buildAlerts(ctx context.Context) (err error) {
 	identity, err := s.ledger.Identity(ctx)
 	if err != nil {

@@ -291,7 +291,7 @@ func (s *server) buildRetention(context.Context) (err error) {
 	return err //nolint:wrapcheck // it says what it makes
 }
 
-// advertised are the addresses that publishers are told.
+// advertised are the addresses that publishers see requests from.
 func advertised(cfg config.Config) []netip.Addr {
 	if len(cfg.EgressAdvertise) > 0 {
 		return cfg.EgressAdvertise

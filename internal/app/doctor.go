@@ -96,7 +96,7 @@ func checkLedger(ctx context.Context, cfg config.Config, beside bool) []Check {
 func checkContent(ctx context.Context, cfg config.Config, opened ledger) []Check {
 	checks := []Check{checkKeyring(ctx, cfg, opened), checkSchemes(ctx, cfg, opened)}
 	if known, err := opened.Keys(ctx); err != nil || len(known) > 0 {
-		return checks // what cannot be read is told of the keyring
+		return checks // the check of the keyring says what cannot be read
 	}
 	return append(checks, checkAdminKey(cfg)...)
 }

@@ -11,7 +11,7 @@ import (
 //
 // Every process follows the registry, sweeps due deliveries into the queue,
 // watches the queue, releases what was parked and moves replays on: each of
-// these is safe to do in several at once, so that any of them may die. The API
+// these is safe to do in several at once, so that any of them may crash. The API
 // takes events and answers questions; the workers send.
 type Roles struct{ API, Worker bool }
 

@@ -12,7 +12,7 @@ import (
 // the table allows and that somebody draws.
 func TestTheArrowsOfTheGuideAreTrue(t *testing.T) {
 	t.Parallel()
-	guide, err := os.ReadFile(filepath.Join("..", "..", "AGENTS.md"))
+	guide, err := os.ReadFile(filepath.Join(root, "AGENTS.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,10 @@ import (
 	"testing"
 )
 
-const module = "github.com/waybillhq/waybill"
+const (
+	module = "github.com/waybillhq/waybill"
+	root   = "../.."
+)
 
 // sources maps each package, as a path below the module, to what its
 // non-test files import.
@@ -160,10 +163,22 @@ func readSources(t *testing.T) sources {
 	return found
 }
 
-// readFiles walks the module's files, and says of each which package it is in.
+// readFiles parses the module's files, and says of each which package it is in.
 func readFiles(t *testing.T, mode parser.Mode, visit func(pkg string, test bool, file *ast.File)) {
 	t.Helper()
-	root := filepath.Join("..", "..")
+	for _, name := range sourceFiles(t) {
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, name), nil, mode)
+		if err != nil {
+			t.Fatal(err)
+		}
+		visit(path.Dir(name), strings.HasSuffix(name, "_test.go"), file)
+	}
+}
+
+// sourceFiles are the module's Go files, as paths below its root.
+func sourceFiles(t *testing.T) []string {
+	t.Helper()
+	var names []string
 	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -173,20 +188,14 @@ func readFiles(t *testing.T, mode parser.Mode, visit func(pkg string, test bool,
 		case entry.IsDir() || !strings.HasSuffix(name, ".go"):
 			return nil
 		}
-		dir, err := filepath.Rel(root, filepath.Dir(name))
-		if err != nil {
-			return err
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, mode)
-		if err != nil {
-			return err
-		}
-		visit(filepath.ToSlash(dir), strings.HasSuffix(name, "_test.go"), file)
-		return nil
+		below, err := filepath.Rel(root, name)
+		names = append(names, filepath.ToSlash(below))
+		return err
 	})
-	if err != nil {
-		t.Fatalf("walk the module: %v", err)
+	if err != nil || len(names) == 0 {
+		t.Fatalf("%d Go files, %v", len(names), err)
 	}
+	return names
 }
 
 // skipped reports whether the go command would not look into a directory, or

@@ -13,10 +13,9 @@ import (
 // Every link of a document to another one leads somewhere, down to the heading.
 func TestLinksOfTheDocumentsLead(t *testing.T) {
 	t.Parallel()
-	root := filepath.Join("..", "..")
 	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	links := 0
-	for _, page := range documents(t, root) {
+	for _, page := range documents(t) {
 		text := read(t, page)
 		for _, found := range link.FindAllStringSubmatch(withoutCode(text), -1) {
 			target, anchor, _ := strings.Cut(found[1], "#")
@@ -43,7 +42,6 @@ func TestLinksOfTheDocumentsLead(t *testing.T) {
 // The walk of an event names files that there are, and functions that are in them.
 func TestTheWalkOfAnEventIsTrue(t *testing.T) {
 	t.Parallel()
-	root := filepath.Join("..", "..")
 	step := regexp.MustCompile("`([a-z_/]+\\.go)`((?: `\\w+`)?)")
 	steps := 0
 	for _, found := range step.FindAllStringSubmatch(read(t, filepath.Join(root, "docs", "architecture.md")), -1) {
@@ -64,13 +62,13 @@ func TestTheWalkOfAnEventIsTrue(t *testing.T) {
 // A README that is longer is not read.
 func TestTheReadmeIsShort(t *testing.T) {
 	t.Parallel()
-	if words := len(strings.Fields(read(t, filepath.Join("..", "..", "README.md")))); words >= 1200 {
+	if words := len(strings.Fields(read(t, filepath.Join(root, "README.md")))); words >= 1200 {
 		t.Errorf("README.md has %d words; move something to docs", words)
 	}
 }
 
 // documents are the paths of all documents of the module.
-func documents(t *testing.T, root string) []string {
+func documents(t *testing.T) []string {
 	t.Helper()
 	var pages []string
 	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {

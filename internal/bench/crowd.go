@@ -92,7 +92,7 @@ func (i *isolation) crowdFor(ctx context.Context, scenario string) (*part, error
 }
 
 // dribble answers 200 at once, and lets the body drip until its client gives
-// up, or all are let go.
+// up, or all are released.
 func (o *offenders) dribble(w http.ResponseWriter, request *http.Request) {
 	defer o.drips.leave()
 	if o.drips.enter() > maxHeld || !swallow(w, request) {

@@ -100,5 +100,5 @@ func OpenOffenders(t testing.TB) (url string, letGo func()) {
 			t.Error(err)
 		}
 	})
-	return o.url, o.letGo
+	return o.url, o.release
 }

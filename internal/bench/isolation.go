@@ -44,8 +44,8 @@ func RunIsolation(ctx context.Context, plan Isolation) (report IsolationReport, 
 	return report, err
 }
 
-// open makes the parts. Those that hang are let go before the engine is told to
-// end, or it would wait for them.
+// open makes the parts. Those that hang are released before the engine is
+// stopped, or it would wait for them.
 func (i *isolation) open(ctx context.Context) (err error) {
 	if err := i.offenders.open(ctx); err != nil {
 		return err
@@ -57,7 +57,7 @@ func (i *isolation) open(ctx context.Context) (err error) {
 	if i.bad, err = i.newClient(); err != nil {
 		return err
 	}
-	i.onClose(func(context.Context) error { i.offenders.letGo(); return nil })
+	i.onClose(func(context.Context) error { i.offenders.release(); return nil })
 	i.watch = startWatch(ctx, i.run)
 	i.onClose(func(context.Context) error { return i.watch.close() })
 	return nil
@@ -199,7 +199,7 @@ func (i *isolation) dismiss(ctx context.Context, cast []*part) error {
 	if err := errors.Join(failed...); err != nil {
 		return fmt.Errorf("dismiss endpoints: %w", err)
 	}
-	i.offenders.letGo()
+	i.offenders.release()
 	err := i.settle(ctx, deleted)
 	pause(ctx, i.plan.lead())
 	i.offenders.well.Store(false)

@@ -46,7 +46,7 @@ type Healthy struct {
 	Received  int   `json:"received"` // different ones
 	Missing   int   `json:"missing"`
 	Repeated  int   `json:"repeated"`
-	Forged    int64 `json:"forged"`    // signatures that do not hold
+	Forged    int64 `json:"forged"`    // invalid signatures
 	Strangers int64 `json:"strangers"` // requests of no event of this run
 }
 

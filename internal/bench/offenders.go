@@ -49,7 +49,7 @@ type offenders struct {
 	well   atomic.Bool // all that would hang are answered
 
 	mu   sync.Mutex
-	held chan struct{} // closed when those that hang are let go
+	held chan struct{} // closed when those that hang are released
 }
 
 func newOffenders(delay time.Duration) *offenders {
@@ -79,7 +79,7 @@ func (o *offenders) open(ctx context.Context) error {
 // close stops the receiver and waits for its end.
 func (o *offenders) close(ctx context.Context) error { return closeReceiver(ctx, o.server) }
 
-// hang holds a request until its client gives up, or all are let go.
+// hang holds a request until its client gives up, or all are released.
 func (o *offenders) hang(w http.ResponseWriter, request *http.Request) {
 	defer o.hangs.leave()
 	under := o.hangs.enter()
@@ -110,8 +110,8 @@ func (o *offenders) gate() <-chan struct{} {
 	return o.held
 }
 
-// letGo answers all that hang. Later ones hang again.
-func (o *offenders) letGo() {
+// release answers all that hang. Later ones hang again.
+func (o *offenders) release() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	close(o.held)

@@ -43,7 +43,7 @@ type Deliveries struct {
 	Received   int     `json:"received"` // different ones
 	Missing    int     `json:"missing"`
 	Repeated   int     `json:"repeated"`
-	Forged     int64   `json:"forged"`    // signatures that do not hold, with --verify
+	Forged     int64   `json:"forged"`    // invalid signatures, with --verify
 	Strangers  int64   `json:"strangers"` // requests of no event of this run
 	Seconds    float64 `json:"seconds"`   // from the first acceptance to the last receipt
 	PerSecond  float64 `json:"per_second"`

@@ -25,7 +25,7 @@ type stream struct {
 	each    int // deliveries that an event leads to
 	journal *journal
 	start   time.Duration                // when the first is due
-	sent    func(index int, begun int64) // was told of each that was accepted just now
+	sent    func(index int, begun int64) // is called for each that was accepted just now
 
 	next atomic.Int64
 }

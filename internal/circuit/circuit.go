@@ -4,7 +4,7 @@
 //
 // It guarantees that a few failures never open a circuit, that what happened
 // longer ago than the window counts for nothing there, that the probes of an open
-// circuit are spaced out, and that no endpoint is given up that took anything in
+// circuit are spaced out, and that no endpoint is disabled that took anything in
 // all that time. What processes must agree on it keeps in the ledger. It sends
 // nothing and has no clock of its own.
 package circuit
@@ -29,7 +29,7 @@ type Policy struct {
 	FirstProbe, LastProbe time.Duration
 }
 
-// Default is the policy of an engine that was told nothing.
+// Default is the policy of an engine without settings.
 func Default() Policy {
 	return Policy{
 		Window: 30 * time.Second, Minimum: 10, Share: 0.5,

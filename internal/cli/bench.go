@@ -199,7 +199,7 @@ func verdict(report bench.Report) error {
 		return fmt.Errorf("bench: %d of %d deliveries did not arrive", report.Deliveries.Missing, report.Events.Accepted)
 	}
 	if report.Deliveries.Forged > 0 {
-		return fmt.Errorf("bench: %d signatures do not hold", report.Deliveries.Forged)
+		return fmt.Errorf("bench: %d signatures are invalid", report.Deliveries.Forged)
 	}
 	return nil
 }
@@ -227,8 +227,8 @@ func (p *program) benchEngineCommand() *cobra.Command {
 	return cmd
 }
 
-// profiled profiles the processor while serve runs, and the memory when it is
-// told to end.
+// profiled profiles the processor while serve runs, and the memory when it
+// stops.
 func profiled(ctx context.Context, dir string, serve func() error) error {
 	cpu, err := os.Create(filepath.Join(dir, "cpu.pprof"))
 	if err != nil {

@@ -21,7 +21,7 @@ as publishers do, send events, and show each delivery as it happens: a receiver 
 fails and recovers, one that stays down, its dead letter, a replay, a rotated secret.
 
 It ends with a summary and a list of claims, each checked in this run. The exit code is
-1 when one does not hold. Nothing is installed and nothing leaves this machine; a
+1 when one is false. Nothing is installed and nothing leaves this machine; a
 temporary directory holds the data and is removed at the end.`,
 		Example: `  waybill demo
   waybill demo --keep

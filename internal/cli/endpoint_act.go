@@ -89,7 +89,7 @@ variable.`,
 	}
 	secret.add(cmd, "that the publisher chose (default: one is made)")
 	cmd.Flags().StringVar(&at, "at", "", "`TIME` from which it signs, 30 days ahead at most: RFC 3339 (2026-01-31T12:00:00Z), or a date in UTC (default: at once)")
-	cmd.Flags().BoolVar(&replace, "replace", false, "give up a rotation that is planned for later")
+	cmd.Flags().BoolVar(&replace, "replace", false, "replace a rotation that is planned for later")
 	durationFlag(cmd.Flags(), &overlap, "overlap", "how long the secret before signs beside it, 30d at most, where the scheme allows it")
 	jsonFlag(cmd, &asJSON)
 	return p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {

@@ -29,7 +29,7 @@ func (p *program) look(stream any) look {
 	return shown
 }
 
-// The colours of states, as terminals are told them.
+// The colours of states, as escape sequences.
 const (
 	green  = "\x1b[32m"
 	yellow = "\x1b[33m"

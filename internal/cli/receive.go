@@ -35,10 +35,10 @@ func (p *program) receiveCommand() *cobra.Command {
 		Use:   "receive (--scheme SCHEME | --scheme-file FILE)",
 		Short: "Receive postbacks on this machine and check their signatures",
 		Long: `Listen for postbacks as a publisher's server would, print each one with a verdict
-on its signature, and answer 200 when the signature holds and 403 when it does not.
+on its signature, and answer 200 when the signature is valid and 403 when it is not.
 It is for trying things out; it keeps nothing. Ctrl-C ends it.
 
-With --status every postback whose signature holds is answered with that status
+With --status every postback with a valid signature is answered with that status
 instead, to see a server retry.`,
 		Example: `  waybill receive --scheme bitlabs --secret-file secret.txt
   waybill receive --scheme besitos --secret-file secret.txt --listen 127.0.0.1:9001 --status 500`,
@@ -120,5 +120,5 @@ func (f *receiveFlags) judge(scheme *signer.Definition, secret string, w http.Re
 		}
 		return http.StatusForbidden, "signature is invalid: " + escapeLine(why)
 	}
-	return f.status, "signature holds"
+	return f.status, "signature is valid"
 }

@@ -81,7 +81,7 @@ func (f *verifyFlags) add(cmd *cobra.Command) {
 	jsonFlag(cmd, &f.json)
 }
 
-// check refuses to be told of a request in two ways, or in none.
+// check refuses flags that describe the request in two ways, or in none.
 func (f *verifyFlags) check() error {
 	parts := f.received.URL != "" || f.received.Method != "" || f.body != "" || len(f.headers) > 0
 	switch {

@@ -27,7 +27,7 @@ const (
 	// before that is corrected.
 	tolerance = 50 * time.Millisecond
 	// Noticeable is how far a host's clock may be from the ledger's before the
-	// operator is told.
+	// operator is warned.
 	Noticeable = time.Second
 	// trips are made for one measurement, until one is swift: the fastest says most.
 	trips = 5
@@ -68,7 +68,7 @@ type Follower struct {
 
 	known    atomic.Pointer[mark]
 	measured Reading // when the ledger was asked last
-	off      bool    // the operator was told that this host's clock is off
+	off      bool    // the log says that this host's clock is off
 }
 
 // mark is a moment of which both times are known.

@@ -6,7 +6,7 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-// alertSettings say when endpoints are given up, and what operators are told.
+// alertSettings say when endpoints are auto-disabled, and when operators are alerted.
 func alertSettings() []setting {
 	return []setting{
 		{
@@ -23,7 +23,7 @@ func alertSettings() []setting {
 		},
 		{
 			name: "alert-window", placeholder: "DURATION",
-			usage: "dead letters of an endpoint are told together, once in so long at most",
+			usage: "shortest time between alerts about one endpoint's dead letters",
 			parse: func(c *Config, v []string) error {
 				return parseSpan(&c.AlertWindow, v[0], MinAlertWindow, MaxAlertWindow)
 			},

@@ -96,10 +96,10 @@ type Config struct {
 
 	DisableAfter    time.Duration // for how long an endpoint may do nothing but fail; 0: for ever
 	DisableFailures int           // in that time, at least
-	AlertWindow     time.Duration // of an endpoint's dead letters that are told together
+	AlertWindow     time.Duration // between alerts about one endpoint's dead letters
 }
 
-// Default is the configuration of a server that was told nothing.
+// Default is the configuration of a server without settings.
 func Default() Config {
 	return Config{
 		Listen:                "127.0.0.1:8480",

@@ -14,7 +14,7 @@ func redactURL(text string) string {
 	}
 	place, query, found := strings.Cut(rest, "?")
 	if strings.Contains(query, "@") {
-		return scheme + "://" + masked // a password has one of them in it, and which is not to be told
+		return scheme + "://" + masked // a password has one of them in it, and which one must not show
 	}
 	if at := strings.LastIndexByte(place, '@'); at >= 0 {
 		place = masked + place[at:]

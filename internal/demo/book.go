@@ -15,7 +15,7 @@ type receipt struct {
 	number      int    // of the request among those with this transaction, from 1
 	signature   error  // nil: it holds
 	rotated     bool   // the receiver has had an older secret
-	oldSecret   error  // nil: the signature holds with the older secret
+	oldSecret   error  // nil: the signature is valid with the older secret
 	status      int    // the answer
 }
 

@@ -108,7 +108,7 @@ func gapsOf(entries []receipt) []time.Duration {
 }
 
 func (e evidence) nobodyDelayed() claim {
-	text := fmt.Sprintf("while one receiver was down, %d deliveries to others were complete before it was given up", len(e.bystanders))
+	text := fmt.Sprintf("while one receiver was down, %d deliveries to others were complete before it was auto-disabled", len(e.bystanders))
 	late := 0
 	for _, id := range e.bystanders {
 		detail := e.delivery(id)

@@ -27,8 +27,8 @@ type Options struct {
 	meddle func(*receiver)
 }
 
-// Run tells the story and checks its claims. The error says that one does not
-// hold, or why the story could not be told to its end.
+// Run tells the story and checks its claims. The error says that one is
+// false, or why the story did not come to its end.
 func Run(ctx context.Context, options Options) (err error) {
 	ctx, giveUp := context.WithCancel(ctx)
 	defer giveUp()

@@ -69,16 +69,16 @@ func TestItsClaimsHold(t *testing.T) {
 		t.Errorf("took %s", took)
 	}
 	for _, want := range []string{
-		"besitos     tx-1001  1        200 delivered     signature holds\n",
-		"flaky       tx-4001  2        500 failed        signature holds\n",
-		"403 refused       signature does NOT hold\n",
+		"besitos     tx-1001  1        200 delivered     signature is valid\n",
+		"flaky       tx-4001  2        500 failed        signature is valid\n",
+		"403 refused       signature is NOT valid\n",
 		"=> duplicate: true", "=> HTTP 409 conflict",
 		"dead (attempts_exhausted)", "_refunded_<secret>\n", "replay   succeeded  200\n",
 		"with the new secret, not with the old",
 		"dead letters                        1, of which 0 still are",
 		"✓ every accepted event arrived: 15 events, 16 deliveries, 16 answered 200\n",
 		"✓ every request's signature held at its receiver: 21 of 21\n",
-		"All 13 claims hold.",
+		"All 13 claims are true.",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("not shown: %q", want)
@@ -126,7 +126,7 @@ func TestClaimsCanFail(t *testing.T) {
 			t.Parallel()
 			out := &output{}
 			err := demo.Run(t.Context(), demo.Options{Out: out}.With(tt.flaws))
-			if err == nil || !strings.HasSuffix(err.Error(), "of 13 claims do not hold") {
+			if err == nil || !strings.HasSuffix(err.Error(), "of 13 claims are false") {
 				t.Fatalf("got %v\n%s", err, out)
 			}
 			for _, claim := range tt.failed {

@@ -4,6 +4,6 @@
 //
 // It guarantees that what it claims at the end was checked in this run, from
 // the API's answers and from what the receivers saw, and that [Run] returns an
-// error when a claim does not hold; that nothing leaves the loopback interface;
+// error when a claim is false; that nothing leaves the loopback interface;
 // and that nothing stays behind, on disk or running, but what was asked for.
 package demo

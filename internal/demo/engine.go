@@ -32,16 +32,16 @@ type engine struct {
 	logFile string
 	answers *witness
 
-	stop  context.CancelFunc
-	ended <-chan struct{} // after it, err and died are set
-	err   error
-	died  bool // nobody stopped it
-	log   *os.File
+	stop    context.CancelFunc
+	ended   <-chan struct{} // after it, err and crashed are set
+	err     error
+	crashed bool // nobody stopped it
+	log     *os.File
 }
 
 // startEngine starts a server with embedded defaults on a free port. It logs to
-// a file in dataDir. When it ends, died is called.
-func startEngine(ctx context.Context, dataDir string, died context.CancelFunc) (*engine, error) {
+// a file in dataDir. When it ends, crashed is called.
+func startEngine(ctx context.Context, dataDir string, crashed context.CancelFunc) (*engine, error) {
 	settings := config.Default()
 	settings.Listen, settings.DataDir = "127.0.0.1:0", dataDir
 	settings.EgressAllow = []netip.Prefix{netip.MustParsePrefix(loopback)}
@@ -52,7 +52,7 @@ func startEngine(ctx context.Context, dataDir string, died context.CancelFunc) (
 	if e.log, err = os.OpenFile(e.logFile, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600); err != nil {
 		return nil, fmt.Errorf("make log file: %w", err)
 	}
-	address, err := e.run(ctx, settings, died)
+	address, err := e.run(ctx, settings, crashed)
 	if err == nil {
 		err = e.connect("http://" + address)
 	}
@@ -64,16 +64,16 @@ func startEngine(ctx context.Context, dataDir string, died context.CancelFunc) (
 
 // run starts the server and waits until it listens. It outlives ctx: close
 // stops it, while the receivers still answer.
-func (e *engine) run(ctx context.Context, settings config.Config, died context.CancelFunc) (string, error) {
+func (e *engine) run(ctx context.Context, settings config.Config, crashed context.CancelFunc) (string, error) {
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	listening, ended := make(chan net.Addr, 1), make(chan struct{})
 	e.stop, e.ended = stop, ended
 	log := slog.New(slog.NewTextHandler(e.log, nil))
 	go func() {
-		defer died()
+		defer crashed()
 		defer close(ended)
 		e.err = app.Run(running, settings, app.Roles{API: true, Worker: true}, log, func(at, _ net.Addr) { listening <- at })
-		e.died = running.Err() == nil
+		e.crashed = running.Err() == nil
 	}()
 	select {
 	case at := <-listening:
@@ -92,7 +92,7 @@ func (e *engine) failure() error {
 	default:
 		return nil
 	}
-	if !e.died {
+	if !e.crashed {
 		return nil
 	}
 	return fmt.Errorf("the engine stopped: %w", e.err)
@@ -118,7 +118,7 @@ func (e *engine) close() error {
 	if e.stop != nil {
 		e.stop()
 		<-e.ended
-		if !e.died { // else its error is known already
+		if !e.crashed { // else its error is known already
 			err = e.err
 		}
 	}

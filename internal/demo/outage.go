@@ -43,7 +43,7 @@ func (s *story) outage(ctx context.Context) error {
 	return s.showDead(ctx)
 }
 
-// showDead lists the dead letters and shows why the one of this story died.
+// showDead lists the dead letters and shows why the one of this story is one.
 func (s *story) showDead(ctx context.Context) error {
 	s.screen.note("The attempts are used up. Nothing is lost: the delivery is a dead letter in the ledger,",
 		"with all that was signed, sent and answered, to be looked into and sent again.")

@@ -18,7 +18,7 @@ import (
 const maxBody = 64 << 10
 
 // receiver is a publisher's server: it verifies each request in its scheme and
-// answers 200 only when the signature holds and nothing else is wrong with it.
+// answers 200 only when the signature is valid and nothing else is wrong with it.
 type receiver struct {
 	part
 
@@ -34,7 +34,7 @@ type receiver struct {
 	down     bool   // answers 503
 
 	// What tests break; nil is sound.
-	mishear func(secret string) string // hears another secret than it is told
+	mishear func(secret string) string // uses another secret than it is given
 	lie     func(receipt) int          // answers another status than it notes
 }
 

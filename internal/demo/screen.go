@@ -175,12 +175,12 @@ func outcome(status int) string {
 func verdict(entry receipt) string {
 	switch {
 	case entry.signature != nil:
-		return "signature does NOT hold"
+		return "signature is NOT valid"
 	case entry.rotated && entry.oldSecret != nil:
-		return "signature holds with the new secret, not with the old"
+		return "signature is valid with the new secret, not with the old"
 	case entry.rotated:
-		return "signature holds with the OLD secret too"
+		return "signature is valid with the OLD secret too"
 	default:
-		return "signature holds"
+		return "signature is valid"
 	}
 }

@@ -101,7 +101,7 @@ func (s *story) recover(ctx context.Context) error {
 	s.noted.flakyTx = event.ID
 	s.screen.step("A receiver fails, and recovers",
 		"The receiver \"flaky\" answers 500 to two requests. Waybill tries again after 1 s and after",
-		"2 s, as this endpoint was told; by default it follows the network's promise, over hours.")
+		"2 s, as set for this endpoint; by default it follows the network's promise, over hours.")
 	s.screen.send(event)
 	s.screen.receiptHeader()
 	_, err := s.sendAll(ctx, event)

@@ -115,7 +115,7 @@ func (s *screen) summary(found evidence) {
 	})
 }
 
-// claims prints them all. The error counts those that do not hold.
+// claims prints them all. The error counts those that are false.
 func (s *screen) claims(all []claim) error {
 	s.line("\n%s", s.paint(text.Bold, "Claims, checked against the API's answers and what the receivers saw"))
 	failed := 0
@@ -128,12 +128,12 @@ func (s *screen) claims(all []claim) error {
 		s.block(s.paint(text.FgRed, "FAILED")+" "+claim.text, "       but "+claim.flaw)
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d of %d claims do not hold", failed, len(all))
+		return fmt.Errorf("%d of %d claims are false", failed, len(all))
 	}
 	if len(all) == 0 {
 		return errors.New("nothing was claimed")
 	}
-	s.line("\nAll %d claims hold.", len(all))
+	s.line("\nAll %d claims are true.", len(all))
 	return nil
 }
 

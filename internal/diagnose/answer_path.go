@@ -128,7 +128,7 @@ func remedyOfEgress(code string) string {
 	case "egress_proxy":
 		return "this server's egress proxy does not let requests out: nothing was sent, and the endpoint is not at fault"
 	case "canceled":
-		return "the attempt was given up before an answer came: try again"
+		return "the attempt was cancelled before an answer came: try again"
 	default:
 		return ""
 	}

@@ -13,15 +13,15 @@ import (
 const (
 	// CodeNothingFound: none of the known mistakes makes the signature.
 	CodeNothingFound = "no_known_mistake"
-	// CodeOtherScheme: another scheme's signature holds.
+	// CodeOtherScheme: the signature is valid in another scheme.
 	CodeOtherScheme = "other_scheme"
 )
 
-const holdsIf = "the signature would hold if "
+const holdsIf = "the signature would be valid if "
 
 // Explain says why a received request's signature is invalid: first the
 // mistakes with which it would, else what is certainly wrong with it and that
-// no known mistake was found. It is empty for a signature that holds, and for
+// no known mistake was found. It is empty for a valid signature, and for
 // a scheme that is not known. now is the time of receipt; zero: not known.
 func Explain(scheme string, received signer.Received, secrets []string, now time.Time) []postback.Finding {
 	known, err := signer.Define(scheme)
@@ -91,7 +91,7 @@ func refusalOf(err error) postback.Finding {
 	return postback.Finding{Code: "refused", Message: err.Error()}
 }
 
-// signedByOther looks for a scheme of the signer package whose signature holds,
+// signedByOther looks for a scheme of the signer package whose signature is valid,
 // as it came or under the name that this scheme's signature has.
 func signedByOther(name string, scheme signer.Scheme, received signer.Received, secrets []string) (postback.Finding, bool) {
 	own := parameterOf(scheme)

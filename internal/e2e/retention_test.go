@@ -44,7 +44,7 @@ func TestServerForgetsWhatIsOld(t *testing.T) {
 		}
 	}
 	write("evt_old", storetest.Succeed, 3*day)
-	write("evt_recent", storetest.Die, day)
+	write("evt_recent", storetest.DeadLetter, day)
 	write("evt_waiting", storetest.Retry, 29*day)
 	if err := ledger.Close(); err != nil {
 		t.Fatal(err)

@@ -67,7 +67,7 @@ func (e *exchange) gotConn(info httptrace.GotConnInfo) {
 		info.Conn.Close()
 		return
 	}
-	// One that was dialed for another request and never used was kept as well.
+	// One that was dialled for another request and never used was kept as well.
 	e.reused = info.Reused || info.WasIdle
 	if e.reused && !multiplexed && !raw.idle() {
 		info.Conn.Close()

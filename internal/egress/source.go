@@ -61,7 +61,7 @@ func sourceFailure(ctx context.Context, addr netip.Addr, err error) *Failure {
 	case exhausted(err):
 		return infrastructure(CodeExhausted, what+"cannot be bound: "+errno(err))
 	case ctx.Err() != nil:
-		return infrastructure(CodeCanceled, what+"was not looked up: given up before")
+		return infrastructure(CodeCanceled, what+"was not looked up: cancelled before")
 	default:
 		return infrastructure(CodeSource, what+"is not assigned to this host (--egress-ip): "+errno(err))
 	}

@@ -26,7 +26,7 @@ const (
 func IsTLS(code string) bool { return strings.HasPrefix(code, "tls_") }
 
 // handshake makes a connection secure, with the name in the URL, whatever
-// address was dialed.
+// address was dialled.
 func (c *Client) handshake(ctx context.Context, raw *conn, host string) (net.Conn, *Failure) {
 	config := c.tls.Clone()
 	config.ServerName = host

@@ -275,7 +275,7 @@ func checkRest(endpoint *postback.Endpoint) error {
 		return fmt.Errorf("check endpoint: %w", err) // an old one keeps the name that it was made with
 	}
 	if endpoint.Publisher == postback.Operator && endpoint.Scheme != postback.OperatorScheme {
-		return postback.Invalid("scheme", postback.CodeInvalid, "what an operator is told goes out as %s; choose that", postback.OperatorScheme)
+		return postback.Invalid("scheme", postback.CodeInvalid, "alerts are sent in the scheme %s; choose that", postback.OperatorScheme)
 	}
 	for i, pattern := range endpoint.EventTypes {
 		if err := postback.CheckPatternOf(endpoint.Publisher, fmt.Sprintf("event_types[%d]", i), pattern); err != nil {

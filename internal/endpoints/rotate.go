@@ -20,7 +20,7 @@ const (
 // RotateSecret replaces the secret, by a new one when none is given, and
 // returns it, this once. Attempts from the rotation's time on sign with it,
 // retries and replays of older events among them. The secret that signs now is
-// refused (CodeSecretUnchanged). A rotation that is planned for later is given up
+// refused (CodeSecretUnchanged). A rotation that is planned for later is replaced
 // if rotation says so, and is CodeRotationPlanned otherwise.
 func (m *Manager) RotateSecret(ctx context.Context, endpointID string, rotation postback.Rotation) (postback.Endpoint, postback.Secret, error) {
 	var chosen postback.Secret

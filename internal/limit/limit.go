@@ -72,7 +72,7 @@ func (l *Limiter) Grant(ctx context.Context, endpointID string, limit postback.R
 	return granted, nil
 }
 
-// GiveBack says that so many of those that Grant let go were not released.
+// GiveBack says that so many of those that Grant granted were not released.
 func (l *Limiter) GiveBack(ctx context.Context, endpointID string, limit postback.RateLimit, unused int) error {
 	if err := l.grant.Run(ctx, l.redis, keys(endpointID), append(settings(limit), -unused)...).Err(); err != nil {
 		return fmt.Errorf("give slots back: %w", err)

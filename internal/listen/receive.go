@@ -9,7 +9,7 @@ import (
 
 // receive gives bodies a deadline, which ends with the body: one that passed
 // while a handler works would cancel the request. A client that is answered
-// before its body is here whole is told that the connection closes, has a short
+// before its body is here whole learns that the connection closes, has a short
 // time to read the answer, and is cut off.
 func (s *Server) receive(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

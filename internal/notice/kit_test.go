@@ -137,7 +137,7 @@ func (b *bench) die(t *testing.T, endpointID string, reason postback.Reason, at 
 	if _, err := b.Ledger.Accept(t.Context(), []postback.Acceptance{item}); err != nil {
 		t.Fatal(err)
 	}
-	move := storetest.Die(item.Deliveries[0].Ref())
+	move := storetest.DeadLetter(item.Deliveries[0].Ref())
 	move.Reason, move.At = reason, at
 	if err := b.Ledger.Record(t.Context(), move); err != nil {
 		t.Fatal(err)

@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// interval is how late an outage may be told, roughly.
+	// interval is how late the alert of an outage may be, roughly.
 	interval = time.Second
-	// noteInterval is how often the ledger is told what has become of it.
+	// noteInterval is how often the state of it is written to the ledger.
 	noteInterval = 10 * time.Second
 	// checkInterval is how often it is asked whether the egress path is there at all.
 	checkInterval = 5 * time.Second
@@ -53,7 +53,7 @@ type Options struct {
 type Keeper struct {
 	Options
 
-	noted   time.Time // when the ledger was told of the outage last; zero: there is none
+	noted   time.Time // when the outage was written to the ledger last; zero: there is none
 	checked time.Time
 	swept   time.Time
 }

@@ -1,5 +1,5 @@
-// Package outage tells an outage of our own egress path from those of endpoints, and
-// tells operators once of each.
+// Package outage distinguishes an outage of our own egress path from those of
+// endpoints, and alerts operators once of each.
 //
 // It guarantees that one publisher alone, or the failures of endpoints while any
 // other receiver can be reached, never pass for an outage of ours; that while one
@@ -70,7 +70,7 @@ type Policy struct {
 	Quiet time.Duration
 }
 
-// Default is the policy of an engine that was told nothing.
+// Default is the policy of an engine without settings.
 func Default() Policy {
 	return Policy{
 		Window: time.Minute, Hosts: 5, PerPublisher: 2, Share: 0.9,

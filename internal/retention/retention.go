@@ -28,7 +28,7 @@ const (
 	longest  = 5 * time.Second    // that one rest takes
 )
 
-// Ledger makes room and forgets what is old.
+// Ledger makes room and purges expired history.
 type Ledger interface {
 	// Prepare makes ready for what is written until the given time.
 	Prepare(ctx context.Context, until time.Time) error
@@ -113,7 +113,7 @@ func (k *Keeper) prune(ctx context.Context, before time.Time) (total int, err er
 		start := time.Now()
 		n, err := k.Ledger.Prune(ctx, before)
 		if err != nil {
-			return total, fmt.Errorf("forget what is old: %w", err)
+			return total, fmt.Errorf("purge expired history: %w", err)
 		}
 		if n == 0 {
 			return total, nil

@@ -23,7 +23,7 @@ type Attempt struct {
 	Due *postback.Due
 	// Recheck asks for a look into the ledger before anything is sent: the
 	// task may be stale, because it was queued by the sweeper or taken over
-	// from a process that died.
+	// from a process that crashed.
 	Recheck bool
 	// Headers carry the trace context.
 	Headers map[string]string

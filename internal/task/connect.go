@@ -144,7 +144,7 @@ type once struct{ redis.Cmder }
 // NoRetry is what the client asks.
 func (once) NoRetry() bool { return true }
 
-// DialHook leaves dialing as it is.
+// DialHook leaves dialling as it is.
 func (onceHook) DialHook(next redis.DialHook) redis.DialHook { return next }
 
 // ProcessHook marks a single script.

@@ -15,7 +15,7 @@ import (
 // asynq's servers ask again at once after an error.
 type outageHook struct{ pause time.Duration }
 
-// DialHook leaves dialing as it is.
+// DialHook leaves dialling as it is.
 func (outageHook) DialHook(next redis.DialHook) redis.DialHook { return next }
 
 // ProcessHook slows a single command.
@@ -68,7 +68,7 @@ func outage(err error) bool {
 
 // LogTo brings the lines of the Redis client, which prints them to the standard
 // error, into the log. It is one for the whole process, so only a program whose
-// log it is may call it. An outage is told by those whose commands fail; of
+// log it is may call it. An outage is logged by those whose commands fail; of
 // interest is who became master.
 func LogTo(log *slog.Logger) { redis.SetLogger(clientLog{log}) }
 

@@ -10,7 +10,7 @@ const (
 	rebuildKey = "waybill:rebuild"
 	// rebuildLease is how long one process has for filling the queue again
 	// before another one may begin: longer than it takes, and short enough for
-	// those who wait when it dies.
+	// those who wait when it crashes.
 	rebuildLease = 5 * time.Second
 )
 

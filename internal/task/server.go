@@ -134,7 +134,7 @@ func (q *Queue) configs(options Options) []asynq.Config {
 	return configs
 }
 
-// retryDelay paces tasks that could not be decided. A task whose worker died comes
+// retryDelay paces tasks that could not be decided. A task whose worker crashed comes
 // again at once.
 func retryDelay(failed int, err error, _ *asynq.Task) time.Duration {
 	if errors.Is(err, asynq.ErrLeaseExpired) {
@@ -189,7 +189,7 @@ func (l logger) Info(args ...any) { l.Debug(args...) }
 // Warn logs what the ledger makes good.
 func (l logger) Warn(args ...any) { l.Debug(args...) }
 
-// Error logs that Redis is in trouble.
+// Error logs that Redis fails.
 func (l logger) Error(args ...any) {
 	l.errors.Do(func() { l.log.Warn("queue", slog.String("detail", fmt.Sprint(args...))) })
 }

@@ -62,7 +62,7 @@ const takeoverKeys = 7
 const leaseGrace = 10
 
 // Takeover says who has the task of an attempt. It forgets the task first when
-// the worker that holds it has died (it stopped renewing its lease), or when no
+// the worker that holds it has crashed (it stopped renewing its lease), or when no
 // worker will ever take it: then nobody has it, and the attempt can be queued
 // again.
 func (q *Queue) Takeover(ctx context.Context, task Attempt) (Holder, error) {

@@ -126,7 +126,7 @@ func (c *cluster) data() string { return filepath.Join(c.directory, "data") }
 func (c *cluster) log() string { return filepath.Join(c.directory, "log") }
 
 func (c *cluster) command(program string, args ...string) *exec.Cmd {
-	// The server ends when it is told to, not with a test's context.
+	// The server ends when it is stopped, not with a test's context.
 	//nolint:gosec // Tests write the arguments.
 	command := exec.CommandContext(context.Background(), filepath.Join(c.binaries, program), args...)
 	command.Dir = c.directory

@@ -58,7 +58,7 @@ func runPooler(t testing.TB, directory, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// It ends when it is told to, not with a test's context.
+	// It ends when it is stopped, not with a test's context.
 	pooler := exec.CommandContext(context.Background(), program, path) //nolint:gosec // Tests write the arguments.
 	pooler.SysProcAttr, pooler.Stdout, pooler.Stderr = attributes(as), log, log
 	if err := pooler.Start(); err != nil {

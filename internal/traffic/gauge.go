@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// youngest and oldest bound how long a count of all that waits is told again.
+	// youngest and oldest bound how long a count of all that waits is reported again.
 	// In between it is pauses times as long as counting took: a million that wait
 	// take some tenths of a second, and nobody knows how often is scraped.
 	youngest = 10 * time.Second
@@ -40,8 +40,8 @@ type gauge struct {
 	outage loop.Outage
 }
 
-// Gauge makes a metric of what waits in the whole ledger: every process tells
-// the same. When that cannot be counted, nothing is told, and the outage is logged.
+// Gauge makes a metric of what waits in the whole ledger: every process reports
+// the same. When that cannot be counted, nothing is reported, and the outage is logged.
 func Gauge(meter metric.Meter, ledger Backlog, logger *slog.Logger) error {
 	waiting, err := meter.Int64ObservableGauge("waybill.deliveries.waiting",
 		metric.WithDescription("Deliveries in the whole ledger that have not ended, by state, and of parked ones by reason."))

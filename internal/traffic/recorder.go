@@ -139,8 +139,8 @@ func codeOf(attempt postback.Attempt) string {
 }
 
 // Run brings what is counted to the ledger every few seconds until ctx ends, and
-// then once more. What is counted while the ledger cannot be told comes when it
-// can.
+// then once more. What is counted while the ledger is unavailable is written when it
+// is back.
 func (r *Recorder) Run(ctx context.Context) {
 	loop.Run(ctx, loop.Job{Name: "save attempt counts", Pause: untilNextFlush, Logger: r.logger, Do: func(ctx context.Context) error {
 		r.warnOfLost(ctx)

@@ -43,7 +43,7 @@ func detach(items []postback.Acceptance) []postback.Acceptance {
 }
 
 // insertInRows writes events some of whose deliveries stand in rows. These are
-// written as waiting for others, and the heads of their rows let go then: only
+// written as waiting for others, and the heads of their groups released then: only
 // when it is written does it show whether an event was there before, and none of
 // its deliveries may head a row.
 func insertInRows(ctx context.Context, tx pgx.Tx, items []postback.Acceptance, unknown []string, all []comer) (fresh, error) {

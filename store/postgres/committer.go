@@ -26,7 +26,7 @@ const (
 //
 // When a group fails for what one of its works holds, its works are written one
 // by one, and only the culprit fails. When it fails for any other reason, all of
-// its callers are told so.
+// its callers get the error.
 type committer[Work, Answer any] struct {
 	commit func(ctx context.Context, group []Work) ([]Answer, error)
 	logger *slog.Logger

@@ -32,7 +32,7 @@ const (
 	takeDeadLetters = `DELETE FROM deaths WHERE first_at < $1 RETURNING ` + store.DeadLetterColumns
 )
 
-// Notices lists what an operator has not been told, oldest first.
+// Notices lists the alerts that were not sent yet, oldest first.
 func (l *Ledger) Notices(ctx context.Context, limit int) ([]postback.Notice, error) {
 	ctx, cancel := bound(ctx)
 	defer cancel()
@@ -43,7 +43,7 @@ func (l *Ledger) Notices(ctx context.Context, limit int) ([]postback.Notice, err
 	return found, nil
 }
 
-// ForgetNotice removes what an operator was told; false when another caller did.
+// ForgetNotice removes an alert that was sent; false when another caller did.
 func (l *Ledger) ForgetNotice(ctx context.Context, id string) (bool, error) {
 	gone, err := l.change(ctx, "forget notice", forgetNotice, id)
 	return gone > 0, err
@@ -72,7 +72,7 @@ func (l *Ledger) SumDeadLetters(ctx context.Context, before time.Time) error {
 	return nil
 }
 
-// dead reports whether an operator is to be told that the delivery ended so.
+// dead reports whether the delivery's end calls for an alert.
 func (s lockedDelivery) dead() bool { return s.state == postback.Dead && !s.test }
 
 // queueUnnotedDeadLetters writes which deliveries are dead letters of those that a
@@ -87,7 +87,7 @@ func queueUnnotedDeadLetters(batch *pgx.Batch, unsent []lockedDelivery) {
 }
 
 // queueDeadLetters writes which of some deliveries that ended are dead letters, if
-// any are: an operator is to be told.
+// any are: they call for an alert.
 func queueDeadLetters(batch *pgx.Batch, ended []lockedDelivery) error {
 	var each []postback.DeadLetters
 	for _, s := range ended {

@@ -173,7 +173,7 @@ func goOn(ctx context.Context, tx transaction, since map[row]time.Time) error {
 	return nil
 }
 
-// leaveRows gives up the places of deliveries that ended, where they had them.
+// leaveRows removes the places of deliveries that ended, where they had them.
 func leaveRows(ctx context.Context, tx transaction, ended []*lockedDelivery) ([]head, error) {
 	if len(ended) == 0 {
 		return nil, nil

@@ -60,7 +60,7 @@ func dayOfTable(table string) (time.Time, bool) {
 const attachedTables = `SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
 	WHERE i.inhparent = $1::text::regclass AND c.relname <> $1 || '_default' ORDER BY 1`
 
-// detachedTables are those of days that were let go and not dropped yet.
+// detachedTables are those of days that were detached and not dropped yet.
 const detachedTables = `SELECT c.relname FROM pg_class c JOIN pg_class m ON m.oid = 'deliveries'::regclass AND m.relnamespace = c.relnamespace
 	WHERE c.relkind = 'r' AND NOT c.relispartition AND c.relname ~ '^(deliveries|attempts|events)_[0-9]{8}$' ORDER BY 1`
 
@@ -121,7 +121,7 @@ func (l *Ledger) prepareDay(ctx context.Context, day time.Time) error {
 
 // make makes the table of a day, with the rows of that day that came before it.
 // To attach a table to its parent stops nobody but those who work with the
-// default partition. One that was let go and not dropped yet comes back.
+// default partition. One that was detached and not dropped yet comes back.
 func (p partition) make() []string {
 	return []string{
 		`SET LOCAL lock_timeout = '5s'`,

@@ -59,7 +59,7 @@ func (l *Ledger) prune(ctx context.Context, before time.Time) (int, error) {
 	for _, step := range steps {
 		gone, err := step(ctx, before)
 		if err != nil {
-			return gone, fmt.Errorf("forget what is old: %w", explain(l.pool.Config().ConnConfig, err))
+			return gone, fmt.Errorf("purge expired history: %w", explain(l.pool.Config().ConnConfig, err))
 		}
 		if gone > 0 {
 			return gone, nil
@@ -131,10 +131,10 @@ func (l *Ledger) pruneDay(ctx context.Context, day, before time.Time) (int, erro
 			return fmt.Errorf("look for what was reopened: %w", err)
 		}
 		stay := append(slices.Clip(stay), again...)
-		if err := deliveries.letGo(ctx, tx, `id = ANY($1)`, stay); err != nil {
+		if err := deliveries.detach(ctx, tx, `id = ANY($1)`, stay); err != nil {
 			return err
 		}
-		return attempts.letGo(ctx, tx, `delivery_id = ANY($1)`, stay)
+		return attempts.detach(ctx, tx, `delivery_id = ANY($1)`, stay)
 	})
 	if err != nil {
 		return 0, err
@@ -142,9 +142,9 @@ func (l *Ledger) pruneDay(ctx context.Context, day, before time.Time) (int, erro
 	return max(0, total-len(stay)), l.dropDeliveries(ctx, day, before)
 }
 
-// letGo detaches a partition and moves the rows that must stay to the default
+// detach detaches a partition and moves the rows that must stay to the default
 // one.
-func (p partition) letGo(ctx context.Context, tx pgx.Tx, which string, stay any) error {
+func (p partition) detach(ctx context.Context, tx pgx.Tx, which string, stay any) error {
 	if _, err := tx.Exec(ctx, `ALTER TABLE `+p.name+` DETACH PARTITION `+p.table()); err != nil {
 		return fmt.Errorf("detach partition: %w", err)
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// dropDetached drops the tables that a step let go and did not come to drop:
+// dropDetached drops the tables that a step detached and did not come to drop:
 // their space is the disk's again. It counts nothing, for their rows were counted.
 func (l *Ledger) dropDetached(ctx context.Context, before time.Time) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, scanWait)
@@ -36,8 +36,8 @@ func (l *Ledger) dropDetached(ctx context.Context, before time.Time) (int, error
 	return 0, nil
 }
 
-// dropDeliveries drops the tables that a day's deliveries and attempts were let
-// go in. Now that nobody writes there any more it looks again for what must stay:
+// dropDeliveries drops the tables that a day's deliveries and attempts were
+// detached in. Now that nobody writes there any more it looks again for what must stay:
 // a process whose clock is days behind may have accepted something between the
 // first look and the lock, and what was accepted is not lost, whatever the clocks
 // say.
@@ -66,7 +66,7 @@ func (l *Ledger) dropDeliveries(ctx context.Context, day, before time.Time) erro
 	})
 }
 
-// dropEvents drops the table that a day's events were let go in, after another
+// dropEvents drops the table that a day's events were detached in, after another
 // look for what must stay, and frees the ids of what goes.
 func (l *Ledger) dropEvents(ctx context.Context, day time.Time) (int, error) {
 	events := partition{families()[2], day}
@@ -87,7 +87,7 @@ func (l *Ledger) dropEvents(ctx context.Context, day time.Time) (int, error) {
 	return gone, l.slowly(ctx, func(ctx context.Context, tx pgx.Tx) error { return drop(ctx, tx, events.table()) })
 }
 
-// bringBack moves rows of a partition that was let go to the default one.
+// bringBack moves rows of a partition that was detached to the default one.
 func (p partition) bringBack(ctx context.Context, tx pgx.Tx, which string, stay any) error {
 	if _, err := tx.Exec(ctx, p.move(p.table(), p.name, which), stay); err != nil {
 		return fmt.Errorf("move what must stay: %w", err)
@@ -97,7 +97,7 @@ func (p partition) bringBack(ctx context.Context, tx pgx.Tx, which string, stay 
 
 func drop(ctx context.Context, tx pgx.Tx, tables ...string) error {
 	if _, err := tx.Exec(ctx, `DROP TABLE IF EXISTS `+strings.Join(tables, `, `)); err != nil {
-		return fmt.Errorf("drop what was let go: %w", err)
+		return fmt.Errorf("drop detached tables: %w", err)
 	}
 	return nil
 }

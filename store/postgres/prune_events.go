@@ -31,7 +31,7 @@ func (l *Ledger) pruneEventDays(ctx context.Context, before time.Time) (int, err
 const busyEvents = `SELECT DISTINCT event_seq FROM deliveries WHERE event_at >= $1 AND event_at < $2 AND id >= $3 AND id < $4 LIMIT $5`
 
 // pruneEventDay forgets the events of a day that have no delivery left. First it
-// is let go, then the ids of its events are freed.
+// is detached, then the ids of its events are freed.
 func (l *Ledger) pruneEventDay(ctx context.Context, day time.Time) (int, error) {
 	events := partition{families()[2], day}
 	ctx, cancel := context.WithTimeout(ctx, scanWait)
@@ -44,7 +44,7 @@ func (l *Ledger) pruneEventDay(ctx context.Context, day time.Time) (int, error) 
 		return 0, nil // They go with the last of their deliveries, row by row.
 	}
 	err = l.exclusively(ctx, []partition{events}, func(ctx context.Context, tx pgx.Tx) error {
-		return events.letGo(ctx, tx, `seq = ANY($1)`, stay)
+		return events.detach(ctx, tx, `seq = ANY($1)`, stay)
 	})
 	if err != nil {
 		return 0, err

@@ -126,8 +126,8 @@ type releaseLook struct {
 
 func lookDest(l *releaseLook) []any { return []any{&l.endpointID, store.At(&l.earliest), &l.parked} }
 
-// releaseArgs are the arguments of a look, and for each endpoint what its floor is
-// told of what the look finds.
+// releaseArgs are the arguments of a look, and for each endpoint what its floor
+// learns of what the look finds.
 func (l *Ledger) releaseArgs(all []release) (args []any, marks map[string]int) {
 	marks = make(map[string]int, len(all))
 	return []any{

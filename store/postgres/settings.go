@@ -52,7 +52,7 @@ func settle(config *pgx.ConnConfig) {
 
 // way is how a server is reached.
 type way struct {
-	pooled bool      // through a pooler: what a session is told holds for no longer than a transaction
+	pooled bool      // through a pooler: what is set for a session holds for no longer than a transaction
 	lacks  []setting // the wanted ones that are not in force, as they are
 }
 

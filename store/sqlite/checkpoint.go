@@ -9,7 +9,7 @@ import (
 
 // checkpoint copies a long write-ahead log into the database and truncates it.
 // Nothing can truncate it behind the place from which somebody reads: then it grows,
-// which is told, and this tries again a little later.
+// which is logged, and this tries again a little later.
 func (w *writer) checkpoint(ctx context.Context) {
 	info, err := os.Stat(w.logPath)
 	if err != nil || info.Size() < w.checkpointAt {
@@ -32,7 +32,7 @@ func (w *writer) checkpoint(ctx context.Context) {
 }
 
 // copyLog copies and truncates the log; false while a reader holds it. It waits
-// for readers that come and go, but not long each time for one that was told of
+// for readers that come and go, but not long each time for one that was logged
 // because it goes on and on: that would hold up everybody who writes.
 func (w *writer) copyLog(ctx context.Context) (bool, error) {
 	wait := checkpointWait

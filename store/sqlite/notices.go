@@ -28,7 +28,7 @@ const (
 	takeDeadLetters = `DELETE FROM deaths WHERE first_at < ? RETURNING ` + store.DeadLetterColumns
 )
 
-// Notices lists what an operator has not been told, oldest first.
+// Notices lists the alerts that were not sent yet, oldest first.
 func (l *Ledger) Notices(ctx context.Context, limit int) ([]postback.Notice, error) {
 	found, err := collect(ctx, l.readPool, store.NoticeDest, selectNotices, limit)
 	if err != nil {
@@ -37,7 +37,7 @@ func (l *Ledger) Notices(ctx context.Context, limit int) ([]postback.Notice, err
 	return found, nil
 }
 
-// ForgetNotice removes what an operator was told; false when another caller did.
+// ForgetNotice removes an alert that was sent; false when another caller did.
 func (l *Ledger) ForgetNotice(ctx context.Context, id string) (bool, error) {
 	gone, err := l.change(ctx, "forget notice", 1, forgetNotice, id)
 	return gone > 0, err

@@ -39,7 +39,7 @@ func (l *Ledger) Prepare(context.Context, time.Time) error { return nil }
 // has many may go before it does.
 func (l *Ledger) Prune(ctx context.Context, before time.Time) (int, error) {
 	if info, err := os.Stat(l.writer.logPath); err == nil && info.Size() > pruneLongLog {
-		return 0, fmt.Errorf("forget what is old: the write-ahead log has %d MB and cannot be shortened while somebody reads the ledger; end what reads it",
+		return 0, fmt.Errorf("purge expired history: the write-ahead log has %d MB and cannot be shortened while somebody reads the ledger; end what reads it",
 			info.Size()>>20)
 	}
 	gone, err := l.forget(ctx, before)
@@ -69,7 +69,7 @@ func (p pruning) step(ctx context.Context) (gone int, err error) {
 			n, err := forget(ctx)
 			gone += n
 			if err != nil {
-				return gone, fmt.Errorf("forget what is old: %w", err)
+				return gone, fmt.Errorf("purge expired history: %w", err)
 			}
 			if n == 0 {
 				break

@@ -151,7 +151,7 @@ func TestPruneManyAttempts(t *testing.T) {
 		}
 		ref.Attempt++
 	}
-	if err := ledger.Record(t.Context(), storetest.Die(ref)); err != nil {
+	if err := ledger.Record(t.Context(), storetest.DeadLetter(ref)); err != nil {
 		t.Fatal(err)
 	}
 	prune(t, ledger, storetest.After(time.Hour))

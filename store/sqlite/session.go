@@ -11,7 +11,7 @@ import (
 
 // How long the writing connection waits for a lock of another one, in general
 // and for a checkpoint, which holds up everybody who writes, and for one while a
-// reader goes on that was told of.
+// reader goes on that was logged.
 const (
 	busyWait       = 5 * time.Second
 	checkpointWait = 200 * time.Millisecond

@@ -15,7 +15,7 @@ const (
 	maxGroupRows  = 2000     // rows that a group may write, roughly
 	checkpointLog = 8 << 20  // bytes of write-ahead log that start a checkpoint
 	checkpointGap = 4 << 20  // bytes more before one that was held back is tried again
-	heldLog       = 64 << 20 // bytes of it that a reader kept from being copied, which are told, and twice as many, and so on
+	heldLog       = 64 << 20 // bytes of it that a reader kept from being copied, which are logged, and twice as many, and so on
 )
 
 // writer owns the one connection that writes. Its goroutine takes every
@@ -35,7 +35,7 @@ type writer struct {
 	ended    chan struct{} // closed: the goroutine is gone
 
 	checkpointAt int64 // bytes of write-ahead log
-	heldAt       int64 // bytes of it that are told next while a reader holds it; 0: none does
+	heldAt       int64 // bytes of it that are logged next while a reader holds it; 0: none does
 }
 
 // operation is one caller's work inside a group's transaction.

@@ -119,7 +119,7 @@ func acceptWithout(k kit) {
 	}
 }
 
-// acceptDead: a dead letter from the start is told of like any other, waits for
+// acceptDead: a dead letter from the start calls for an alert like any other, waits for
 // nothing, and keeps none of its ordering group waiting.
 func acceptDead(k kit) {
 	event := Event("evt_1")

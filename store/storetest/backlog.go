@@ -38,7 +38,7 @@ func backlogCounted(k kit) {
 	k.one()
 	k.record(Retry(k.one().Ref()))
 	k.record(Succeed(k.one().Ref()))
-	k.record(Die(k.one().Ref()))
+	k.record(DeadLetter(k.one().Ref()))
 	for i, reason := range postback.ParkedReasons() {
 		for range i + 1 {
 			k.parked("ep_1", reason, After(-time.Hour))

@@ -138,8 +138,8 @@ func Retry(ref postback.Ref) postback.Transition {
 	}
 }
 
-// Die builds the transition of a delivery whose last attempt timed out.
-func Die(ref postback.Ref) postback.Transition {
+// DeadLetter builds the transition of a delivery whose last attempt timed out.
+func DeadLetter(ref postback.Ref) postback.Transition {
 	return postback.Transition{
 		Ref: ref, To: postback.Dead, Reason: postback.ReasonExhausted, Attempt: Attempt(ref, 0), At: After(time.Minute),
 	}

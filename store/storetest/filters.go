@@ -48,15 +48,15 @@ func (k kit) move(d postback.Delivery, end int) postback.Delivery {
 	case 2:
 		return k.record(Park(d.Ref()))
 	case 3:
-		dead := Die(d.Ref())
+		dead := DeadLetter(d.Ref())
 		dead.Attempt, dead.At = Attempt(d.Ref(), 404), After(time.Hour)
 		return k.record(dead)
 	case 4:
-		return k.record(Die(d.Ref()))
+		return k.record(DeadLetter(d.Ref()))
 	case 5:
 		return k.record(Succeed(k.record(Retry(d.Ref())).Ref()))
 	case 6:
-		dead := Die(d.Ref())
+		dead := DeadLetter(d.Ref())
 		dead.Reason, dead.Cause, dead.At = postback.ReasonUnsendable, postback.FailureOf("value_missing", "data.uid"), After(time.Hour)
 		dead.Attempt = nil
 		return k.record(dead)

@@ -155,7 +155,7 @@ func pagingStates(k kit) {
 	for i, d := range all {
 		switch i % 4 {
 		case 0:
-			k.record(Die(d.Ref()))
+			k.record(DeadLetter(d.Ref()))
 		case 1:
 			k.record(Succeed(d.Ref()))
 		case 2:

@@ -240,7 +240,7 @@ type Backlog interface {
 	WaitingAll(ctx context.Context) (postback.Waiting, error)
 }
 
-// Notices keeps what an operator has not been told yet. Each is written in the
+// Notices keeps the alerts that were not sent yet. Each is written in the
 // transaction that makes it true: by OpenCircuit, by Recover, by the SaveEndpoint
 // that disables an endpoint, and, of dead letters, by SumDeadLetters. Nobody can
 // foresee its id.

@@ -59,7 +59,7 @@ type Reopened = postback.Reopened
 
 // ReplayJobs keeps replay jobs and the snapshots they work through. Each write
 // is one transaction, so that several processes may work on one job, and one
-// that dies leaves nothing half-done.
+// that crashes leaves nothing half-done.
 type ReplayJobs interface {
 	// CreateReplay writes a new job; CodeLimit when as many of its filter's publisher,
 	// or of none, run already as may (0: any number), however many are created at once.
@@ -138,7 +138,7 @@ type Fingerprints interface {
 	Fingerprints(ctx context.Context) (map[uint32]string, error)
 }
 
-// Retention makes room for what comes and forgets what is old. Endpoints, keys
+// Retention makes room for what comes and purges expired history. Endpoints, keys
 // and schemes are never forgotten.
 type Retention interface {
 	// Prepare makes ready for what is written until the given time; a ledger that

@@ -15,12 +15,12 @@ func noticeTests() []test {
 		{"count dead letters", noticeDead},
 		{"count each dead letter once", noticeDeadOnce},
 		{"count no other delivery", noticeNotDead},
-		{"count those that die together", noticeDeadTogether},
+		{"count dead letters of the same time", noticeDeadTogether},
 		{"are forgotten once", noticeForgotten},
 	}
 }
 
-// notices are what is to be told, without the ids, which are checked.
+// notices are the alerts that were not sent yet, without the ids, which are checked.
 func (k kit) notices() []postback.Notice {
 	k.Helper()
 	found, err := k.Notices(k.ctx(), 1000)
@@ -95,20 +95,20 @@ func noticeDisabled(k kit) {
 	same(k, "notices", k.notices(), want)
 }
 
-// die ends a new delivery of an endpoint as a dead letter.
-func (k kit) die(endpointID string, reason postback.Reason, at time.Time) postback.Delivery {
+// deadLetter ends a new delivery of an endpoint as a dead letter.
+func (k kit) deadLetter(endpointID string, reason postback.Reason, at time.Time) postback.Delivery {
 	k.Helper()
-	move := Die(k.accept(Event(NewID("evt", Noon())), endpointID)[0].Ref())
+	move := DeadLetter(k.accept(Event(NewID("evt", Noon())), endpointID)[0].Ref())
 	move.Reason, move.At = reason, at
 	return k.record(move)
 }
 
 func noticeDead(k kit) {
-	var died []string
+	var dead []string
 	for i := range 6 {
-		died = append(died, k.die("ep_1", postback.ReasonExhausted, After(time.Duration(i)*time.Second)).ID)
+		dead = append(dead, k.deadLetter("ep_1", postback.ReasonExhausted, After(time.Duration(i)*time.Second)).ID)
 	}
-	k.die("ep_1", postback.ReasonStopped, After(10*time.Second))
+	k.deadLetter("ep_1", postback.ReasonStopped, After(10*time.Second))
 	k.parked("ep_2", postback.ReasonPaused, After(-time.Hour))
 	k.parked("ep_2", postback.ReasonPaused, After(-time.Hour))
 	expired, err := k.Expire(k.ctx(), "ep_2", Noon(), After(time.Minute), 10)
@@ -116,11 +116,11 @@ func noticeDead(k kit) {
 	same(k, "expired", expired, 2)
 
 	k.must(k.SumDeadLetters(k.ctx(), Noon()))
-	same(k, "notices before the first died", len(k.notices()), 0)
+	same(k, "notices before the first dead letter", len(k.notices()), 0)
 	k.must(k.SumDeadLetters(k.ctx(), After(30*time.Second)))
 	same(k, "notices", k.notices(), []postback.Notice{{
 		Type: postback.NoticeDead, EndpointID: "ep_1", Since: Noon(), At: After(10 * time.Second), Count: 7,
-		Dead: &postback.DeadSum{Reasons: map[postback.Reason]int{postback.ReasonExhausted: 6, postback.ReasonStopped: 1}, Deliveries: died[:5]},
+		Dead: &postback.DeadSum{Reasons: map[postback.Reason]int{postback.ReasonExhausted: 6, postback.ReasonStopped: 1}, Deliveries: dead[:5]},
 	}})
 	k.must(k.SumDeadLetters(k.ctx(), After(time.Hour)))
 	all := k.notices()
@@ -135,15 +135,15 @@ func noticeDead(k kit) {
 
 func noticeDeadOnce(k kit) {
 	delivery := k.one()
-	k.must(k.Record(k.ctx(), Die(delivery.Ref())))
-	k.fails(k.Record(k.ctx(), Die(delivery.Ref())), postback.CodeConflict)
+	k.must(k.Record(k.ctx(), DeadLetter(delivery.Ref())))
+	k.fails(k.Record(k.ctx(), DeadLetter(delivery.Ref())), postback.CodeConflict)
 	for range 2 {
 		k.must(k.SumDeadLetters(k.ctx(), After(time.Hour)))
 		same(k, "number of notices", len(k.notices()), 1)
 	}
 	answers, err := k.Reopen(k.ctx(), []string{delivery.ID}, After(time.Hour), After(time.Hour))
 	k.must(err)
-	k.must(k.Record(k.ctx(), Die(answers[0].Due.Delivery.Ref())))
+	k.must(k.Record(k.ctx(), DeadLetter(answers[0].Due.Delivery.Ref())))
 	k.must(k.SumDeadLetters(k.ctx(), After(time.Hour)))
 	all := k.notices()
 	same(k, "number of notices when it died again", len(all), 2)
@@ -158,7 +158,7 @@ func noticeNotDead(k kit) {
 	}
 	example := Event("evt_example")
 	example.Test = true
-	k.record(Die(k.accept(example, "ep_1")[0].Ref()))
+	k.record(DeadLetter(k.accept(example, "ep_1")[0].Ref()))
 	k.must(k.SumDeadLetters(k.ctx(), After(time.Hour)))
 	same(k, "number of notices", len(k.notices()), 0)
 }
@@ -169,10 +169,10 @@ func noticeDeadTogether(k kit) {
 		for range each {
 			answers, err := k.Accept(k.ctx(), []postback.Acceptance{Acceptance(Event(NewID("evt", Noon())), "ep_1")})
 			if err == nil {
-				err = k.Record(k.ctx(), Die(answers[0].Deliveries[0].Ref()))
+				err = k.Record(k.ctx(), DeadLetter(answers[0].Deliveries[0].Ref()))
 			}
 			if err != nil {
-				k.Errorf("die: %v", err)
+				k.Errorf("record a dead letter: %v", err)
 				return
 			}
 		}

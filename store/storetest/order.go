@@ -83,7 +83,7 @@ func orderPasses(k kit) {
 	for i := range 4 {
 		all = append(all, k.inRow("ep_1", "tx-1", time.Duration(i)*time.Second))
 	}
-	for i, end := range []func(postback.Ref) postback.Transition{Succeed, Die, func(ref postback.Ref) postback.Transition {
+	for i, end := range []func(postback.Ref) postback.Transition{Succeed, DeadLetter, func(ref postback.Ref) postback.Transition {
 		return postback.Transition{Ref: ref, To: postback.Cancelled, Reason: postback.ReasonEndpointDeleted, At: After(time.Minute)}
 	}} {
 		k.record(end(all[i].Ref()))
@@ -120,7 +120,7 @@ func orderHolds(k kit) {
 
 func orderReplays(k kit) {
 	dead := k.inRow("ep_1", "tx-1", 0)
-	k.record(Die(dead.Ref()))
+	k.record(DeadLetter(dead.Ref()))
 	head, waits := k.inRow("ep_1", "tx-1", time.Second), k.inRow("ep_1", "tx-1", 2*time.Second)
 	answers, err := k.Reopen(k.ctx(), []string{dead.ID}, After(time.Hour), After(time.Hour))
 	k.must(err)
@@ -129,7 +129,7 @@ func orderReplays(k kit) {
 	same(k, "states", k.states(head, waits, dead), "pending parked:ordered parked:ordered ")
 	k.record(Succeed(head.Ref()))
 	same(k, "states", k.states(head, waits, dead), "succeeded parked:ordered pending ") // the older one first
-	k.record(Die(k.stored(dead.ID).Ref()))
+	k.record(DeadLetter(k.stored(dead.ID).Ref()))
 	same(k, "states", k.states(waits, dead), "pending dead ")
 
 	k.replay("rpl_1")

@@ -102,14 +102,14 @@ func orderReopensNothing(k kit) {
 	same(k, "states", k.states(head, next, other), "pending parked:ordered pending ")
 	k.record(Succeed(head.Ref()))
 	k.record(Succeed(k.stored(next.ID).Ref()))
-	k.record(Die(k.stored(other.ID).Ref()))
+	k.record(DeadLetter(k.stored(other.ID).Ref()))
 	same(k, "later ones", k.states(k.inRow("ep_1", "tx-1", time.Hour), k.inRow("ep_1", "tx-2", time.Hour)), "pending pending ")
 }
 
 // orderSkipped has a job that skips what was replayed and ended meanwhile.
 func orderSkipped(k kit) {
 	dead := k.inRow("ep_1", "tx-1", 0)
-	k.record(Die(dead.Ref()))
+	k.record(DeadLetter(dead.Ref()))
 	k.replay("rpl_1")
 	k.collect("rpl_1", 10)
 	reopened, err := k.Reopen(k.ctx(), []string{dead.ID}, After(time.Hour), After(time.Hour))

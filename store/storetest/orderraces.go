@@ -100,7 +100,7 @@ func (c *crowd) accept(random *rand.Rand) {
 
 // work makes what is due and ends it, parks it or tries it again.
 func (c *crowd) work(random *rand.Rand) {
-	ways := []func(postback.Ref) postback.Transition{Succeed, Succeed, Die, Park, Retry}
+	ways := []func(postback.Ref) postback.Transition{Succeed, Succeed, DeadLetter, Park, Retry}
 	c.finish(ways[random.IntN(len(ways))])
 }
 

@@ -69,7 +69,7 @@ func releaseState(k kit) {
 	}
 
 	// A replayed delivery has no attempt in its generation yet.
-	k.must(k.Record(k.ctx(), Die(fresh.Ref())))
+	k.must(k.Record(k.ctx(), DeadLetter(fresh.Ref())))
 	reopened, err := k.Reopen(k.ctx(), []string{fresh.ID}, Noon(), Noon())
 	k.must(err)
 	k.record(Park(reopened[0].Due.Delivery.Ref()))

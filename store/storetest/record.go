@@ -90,7 +90,7 @@ func recordRetries(k kit) {
 	first := Retry(want.Ref())
 	second := Retry(postback.Ref{DeliveryID: want.ID, Generation: 1, Attempt: 2})
 	second.NextAttemptAt, second.SweepAt = After(2*time.Hour), After(3*time.Hour)
-	third := Die(postback.Ref{DeliveryID: want.ID, Generation: 1, Attempt: 3})
+	third := DeadLetter(postback.Ref{DeliveryID: want.ID, Generation: 1, Attempt: 3})
 	k.record(first)
 	got := k.record(second)
 	want.State, want.Attempts, want.LastStatusCode, want.LastError = postback.Retrying, 2, 500, "status"
@@ -105,7 +105,7 @@ func recordRetries(k kit) {
 
 func recordKeepsFields(k kit) {
 	ref := k.one().Ref()
-	move := Die(ref)
+	move := DeadLetter(ref)
 	move.Attempt = &postback.Attempt{
 		DeliveryID: ref.DeliveryID, Generation: 1, Number: 1, Trigger: postback.TriggerReplay, StartedAt: Noon(),
 		Outcome: postback.OutcomeRefused, Error: &postback.AttemptError{Code: "private", Message: "é <&>"},
@@ -204,7 +204,7 @@ func recordCause(k kit) {
 }
 
 func recordAttemptCause(k kit) {
-	move := Die(k.one().Ref())
+	move := DeadLetter(k.one().Ref())
 	move.Cause = "timeout: data.uid"
 	same(k, "last error", k.record(move).LastError, move.Cause)
 	same(k, "error of the attempt", k.attempts(move.Ref.DeliveryID)[0].Error.Code, "timeout")
@@ -319,7 +319,7 @@ func (k kit) in(state postback.State) postback.Delivery {
 	case postback.Succeeded:
 		return k.record(Succeed(d.Ref()))
 	case postback.Dead:
-		return k.record(Die(d.Ref()))
+		return k.record(DeadLetter(d.Ref()))
 	default:
 		return k.record(postback.Transition{Ref: d.Ref(), To: postback.Cancelled, Reason: postback.ReasonEndpointDeleted, At: After(time.Minute)})
 	}

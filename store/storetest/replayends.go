@@ -149,7 +149,7 @@ func reopenSent(k kit) {
 func replayDeleted(k kit) {
 	saved := k.save(Endpoint("ep_1"))
 	gone := k.deads(3)
-	kept := k.record(Die(k.accept(Event(NewID("evt", Noon())), "ep_2")[0].Ref()))
+	kept := k.record(DeadLetter(k.accept(Event(NewID("evt", Noon())), "ep_2")[0].Ref()))
 	k.replay("rpl_1")
 	k.collect("rpl_1", 10)
 	before := k.stored(gone[0])
@@ -164,7 +164,7 @@ func replayDeleted(k kit) {
 
 func replayOutcomes(k kit) {
 	saved := k.save(Endpoint("ep_2"))
-	gone := k.record(Die(k.accept(Event(NewID("evt", Noon())), saved.ID)[0].Ref()))
+	gone := k.record(DeadLetter(k.accept(Event(NewID("evt", Noon())), saved.ID)[0].Ref()))
 	found := k.deads(6)
 	k.replay("rpl_1")
 	k.collect("rpl_1", 10)
@@ -177,10 +177,10 @@ func replayOutcomes(k kit) {
 	k.must(err)
 	k.takenBack(gone)
 	k.record(Succeed(k.stored(found[0]).Ref()))
-	k.record(Die(k.stored(found[1]).Ref()))
+	k.record(DeadLetter(k.stored(found[1]).Ref()))
 	k.record(Retry(k.stored(found[2]).Ref()))
 	k.record(Park(k.stored(found[3]).Ref()))
-	k.record(Die(k.stored(found[4]).Ref()))
+	k.record(DeadLetter(k.stored(found[4]).Ref()))
 	_, err = k.Reopen(k.ctx(), found[4:5], After(3*time.Hour), After(3*time.Hour))
 	k.must(err)
 	got, err := k.ReplayOutcomes(k.ctx(), "rpl_1")
@@ -200,7 +200,7 @@ func replayGroups(k kit) {
 	k.in(postback.Succeeded)
 	k.in(postback.Parked)
 	for range 2 {
-		k.record(Die(k.accept(Event(NewID("evt", Noon())), "ep_2")[0].Ref()))
+		k.record(DeadLetter(k.accept(Event(NewID("evt", Noon())), "ep_2")[0].Ref()))
 	}
 	dead := postback.DeliveryGroup{EndpointID: "ep_1", State: postback.Dead, Reason: postback.ReasonExhausted, Count: 3}
 	other := postback.DeliveryGroup{EndpointID: "ep_2", State: postback.Dead, Reason: postback.ReasonExhausted, EndpointDeleted: true, Count: 2}

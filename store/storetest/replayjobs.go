@@ -63,7 +63,7 @@ func (k kit) deads(n int) []string {
 	_, made := k.series(n)
 	var found []string
 	for _, d := range made {
-		k.record(Die(d.Ref()))
+		k.record(DeadLetter(d.Ref()))
 		found = append([]string{d.ID}, found...)
 	}
 	return found
@@ -247,7 +247,7 @@ func replayDue(k kit) {
 	due(10, After(time.Minute), 0) // they are, an hour later
 	due(10, After(time.Hour), 6)
 	due(4, After(time.Hour), 4)
-	k.record(Die(k.stored(ids[5]).Ref())) // the last one of the six
+	k.record(DeadLetter(k.stored(ids[5]).Ref())) // the last one of the six
 	due(4, After(time.Hour), 3)
 	_, err = k.Reopen(k.ctx(), ids[5:6], After(time.Hour), After(time.Hour)) // by hand
 	k.must(err)
@@ -263,10 +263,10 @@ func replaySkips(k kit) {
 	ids := k.deads(4)
 	k.replay("rpl_1")
 	k.collect("rpl_1", 10)
-	// One is under way again, another died again in a later generation.
+	// One is under way again, another is a dead letter again in a later generation.
 	_, err := k.Reopen(k.ctx(), ids[:2], After(time.Minute), After(time.Minute))
 	k.must(err)
-	k.record(Die(k.stored(ids[1]).Ref()))
+	k.record(DeadLetter(k.stored(ids[1]).Ref()))
 	job, err := k.AdvanceReplay(k.ctx(), "rpl_1", 0, 10, After(time.Hour))
 	k.must(err)
 	same(k, "job", fmt.Sprintln(job.State, job.Matched, job.Replayed, job.Skipped), "done 4 2 2\n")

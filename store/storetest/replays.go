@@ -25,7 +25,7 @@ func reopenNext(k kit) {
 	event := Event("evt_1")
 	want := k.accept(event, "ep_1")[0]
 	want = k.record(Retry(want.Ref()))
-	want = k.record(Die(want.Ref()))
+	want = k.record(DeadLetter(want.Ref()))
 	for generation := 2; generation <= 3; generation++ {
 		answers, err := k.Reopen(k.ctx(), []string{want.ID}, After(time.Hour), After(2*time.Hour))
 		k.must(err)
@@ -71,7 +71,7 @@ func reopenAppends(k kit) {
 	same(k, "attempts", k.attempts(dead.ID), append(before, *move.Attempt))
 
 	// The attempt of the generation before comes late.
-	late := Die(postback.Ref{DeliveryID: dead.ID, Generation: 1, Attempt: 1})
+	late := DeadLetter(postback.Ref{DeliveryID: dead.ID, Generation: 1, Attempt: 1})
 	late.Attempt.StartedAt = After(time.Hour)
 	k.fails(k.Record(k.ctx(), late), postback.CodeConflict)
 	same(k, "attempts", k.attempts(dead.ID), append(before, *move.Attempt, *late.Attempt))

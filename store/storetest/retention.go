@@ -125,7 +125,7 @@ func retentionKeepsWaiting(k kit) {
 // ended ends a delivery of an event that was accepted at Noon.
 func (k kit) ended(at time.Time) postback.Delivery {
 	k.Helper()
-	move := Die(k.one().Ref())
+	move := DeadLetter(k.one().Ref())
 	move.At = at
 	return k.record(move)
 }
@@ -157,7 +157,7 @@ func retentionSharedEvent(k kit) {
 	event := Event(NewID("evt", Noon()))
 	made := k.accept(event, "ep_1", "ep_2", "ep_3")
 	k.record(Succeed(made[0].Ref()))
-	late := Die(made[1].Ref())
+	late := DeadLetter(made[1].Ref())
 	late.At = cutoff().Add(day)
 	made[1] = k.record(late)
 	made[2] = k.record(Park(made[2].Ref()))
@@ -300,7 +300,7 @@ func retentionRunningReplays(k kit) {
 	k.replay("rpl_2") // collects nothing before the others are gone
 	_, err := k.Reopen(k.ctx(), []string{again.ID}, After(day), After(day))
 	k.must(err)
-	move := Die(k.stored(again.ID).Ref())
+	move := DeadLetter(k.stored(again.ID).Ref())
 	move.At = cutoff()
 	k.record(move)
 

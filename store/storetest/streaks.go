@@ -216,7 +216,7 @@ type follower struct {
 	known map[string]postback.FailureStreak
 }
 
-// look reads what changed, and returns which endpoints it was told of.
+// look reads what changed, and returns which endpoints had changed.
 func (f *follower) look() (told []string) {
 	f.k.Helper()
 	changes, err := f.k.StreaksSince(f.k.ctx(), f.mark)

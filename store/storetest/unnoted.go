@@ -14,7 +14,7 @@ func DeadAgainUnnoted(t *testing.T, ledger Ledger, forget func()) {
 	t.Helper()
 	k := kit{T: t, Ledger: ledger}
 	delivery := k.one()
-	k.record(Die(delivery.Ref()))
+	k.record(DeadLetter(delivery.Ref()))
 	answers, err := k.Reopen(k.ctx(), []string{delivery.ID}, Noon(), Noon())
 	k.must(err)
 	k.record(Park(answers[0].Due.Delivery.Ref()))
