@@ -26,7 +26,7 @@ func TestErrorCodesAreAllThatThereAre(t *testing.T) {
 		t.Error("a code is listed twice")
 	}
 	found := slices.Concat(
-		constants(t, "../internal/egress/failure.go", "Code"), constants(t, "../signer/error.go", "Code"),
+		constants(t, "../internal/egress/failure.go", "Code"), constants(t, "../signer/internal/refusal/codes.go", "Code"),
 		constants(t, "../internal/outage/outage.go", "Reason"), constants(t, "../internal/retry/answers.go", "UnexpectedBody"),
 		constants(t, "../internal/seal/seal.go", "CodeSealed"),
 		[]string{"status_not_200", string(postback.CodeInternal), string(postback.CodeInvalid)},

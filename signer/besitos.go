@@ -1,5 +1,7 @@
 package signer
 
+import "github.com/waybillhq/waybill/signer/internal/declare"
+
 // declareBesitos: a GET request that carries the data as query parameters,
 // sorted by name. The last one, verifier, is the lowercase hex HMAC-SHA256 of
 // the URL without it. Publishers rebuild that URL from the decoded parameters,
@@ -9,16 +11,16 @@ func declareBesitos() Declaration {
 		Name:        nameBesitos,
 		Description: "GET with the event's data as sorted parameters; verifier is the HMAC-SHA256 of the URL.",
 		Methods:     []string{"GET"},
-		Data:        Data{In: inQuery, Order: orderSorted},
+		Data:        Data{In: declare.InQuery, Order: declare.OrderSorted},
 		Reference:   "transaction_id",
-		Parts:       []Part{{Part: partURL}},
+		Parts:       []Part{{Part: declare.PartURL}},
 		Algorithm:   "hmac-sha256",
-		Place:       Place{In: placeQuery, Name: "verifier"},
-		Secret:      Secret{Generate: generateHex, Length: 32, Minimum: 16},
+		Place:       Place{In: declare.PlaceQuery, Name: "verifier"},
+		Secret:      Secret{Generate: declare.GenerateHex, Length: 32, Minimum: 16},
 		// Five more tries is the network's promise; the last delay outlives a night.
 		Backoff: &Backoff{Initial: "30s", Multiplier: 6, MaxInterval: "12h", MaxAttempts: 6, Jitter: 0.1},
 		Warnings: []Lint{{
-			When: lintPort, Code: "port_in_url",
+			When: declare.LintPort, Code: "port_in_url",
 			Message: "receivers that follow the network's sample code rebuild the URL without its port {port}, and refuse the signature",
 		}},
 		Examples: besitosExamples(),

@@ -1,5 +1,7 @@
 package signer
 
+import "github.com/waybillhq/waybill/signer/internal/declare"
+
 // declareBitlabs: a GET request to a URL whose template holds macros in its
 // path and in the values of its query. The last parameter, hash, is the
 // lowercase hex HMAC-SHA1 of the whole URL before it. Static parts are sent as
@@ -10,16 +12,16 @@ func declareBitlabs() Declaration {
 		Description: "GET to a URL with macros; hash is the HMAC-SHA1 of the URL.",
 		Source:      "https://help.bitlabs.ai/integration/server-to-server-callbacks",
 		Methods:     []string{"GET"},
-		Data:        Data{In: inURL, Macros: &Macros{Open: "[%", Close: "%]", Known: bitlabsMacros()}},
+		Data:        Data{In: declare.InURL, Macros: &Macros{Open: "[%", Close: "%]", Known: bitlabsMacros()}},
 		Reference:   "tx",
 		Supersede:   true,
-		Parts:       []Part{{Part: partURL}},
+		Parts:       []Part{{Part: declare.PartURL}},
 		Algorithm:   "hmac-sha1",
-		Place:       Place{In: placeQuery, Name: "hash"},
+		Place:       Place{In: declare.PlaceQuery, Name: "hash"},
 		Secret:      Secret{Length: 29, Minimum: 16},
 		Retry:       []string{"1s", "4s", "9s", "16s", "25s", "1m", "2m", "5m", "5m"},
 		Warnings: []Lint{{
-			When: lintNoMacro, Macro: "TX", Code: "no_transaction",
+			When: declare.LintNoMacro, Macro: "TX", Code: "no_transaction",
 			Message: "the URL has no [%TX%]: the publisher cannot tell a repeated delivery from a new conversion",
 		}},
 		Examples: bitlabsExamples(),

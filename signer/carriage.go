@@ -4,148 +4,106 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
-	"strconv"
 
+	"github.com/waybillhq/waybill/signer/internal/address"
+	"github.com/waybillhq/waybill/signer/internal/compile"
+	"github.com/waybillhq/waybill/signer/internal/declare"
+	"github.com/waybillhq/waybill/signer/internal/formula"
 	"github.com/waybillhq/waybill/signer/internal/jsontext"
+	"github.com/waybillhq/waybill/signer/internal/object"
 	"github.com/waybillhq/waybill/signer/internal/percent"
+	"github.com/waybillhq/waybill/signer/internal/refusal"
+	"github.com/waybillhq/waybill/signer/internal/template"
 )
 
 const (
-	inQuery = "query"
-	inURL   = "url"
-	inBody  = "body"
-
-	placeQuery  = "query"
-	placeMacro  = "macro"
-	placeBody   = "body"
-	placeHeader = "header"
-
-	longestQuery      = 5900 // bytes; with the longest URL still below longestSignedURL
-	mostParameters    = 200  // PHP reads 1,000 and drops the rest
-	commonMemberCount = 24   // what fits without an allocation
+	longestQuery   = 5900 // bytes; with the longest URL still below longestSignedURL
+	mostParameters = 200  // PHP reads 1,000 and drops the rest
 )
 
-// carriage is where the data goes.
-type carriage struct {
-	in       string
-	order    string
-	list     []string
-	form     bool // RFC 1738
-	ownQuery bool
-	rewrite  *canonicalizer // of a body; nil: verbatim
-	macros   *macros
-	first    []added
-	last     []added
-	reserved []string // names that the data must not have
-}
-
-// added is a value that is sent besides the data.
-type added struct {
-	name  string
-	value value
-}
-
 // readData parses the data and checks what a scheme asks of its members.
-func (d *declared) readData(data json.RawMessage, room members) (members, error) {
-	all, err := parseObject(data, room)
-	if err == nil && d.data.in != inBody {
-		err = all.checkFlat()
+func (d *declared) readData(data json.RawMessage, room object.Members) (object.Members, error) {
+	all, err := object.Parse(data, room)
+	if err == nil && d.Data.In != declare.InBody {
+		err = all.CheckFlat()
 	}
 	if err != nil {
 		return nil, err
 	}
-	if d.data.in == inQuery {
-		if err := checkParameters(all, d.data.reserved); err != nil {
+	if d.Data.In == declare.InQuery {
+		if err := checkParameters(all, d.Data.Reserved); err != nil {
 			return nil, err
 		}
 	} else {
-		for _, name := range d.data.reserved {
-			if all.find(name) != nil {
-				return nil, refuse(dataField([]byte(name)), CodeReservedName, "is added when the event is sent")
+		for _, name := range d.Data.Reserved {
+			if all.Find(name) != nil {
+				return nil, refusal.New(refusal.DataField([]byte(name)), CodeReservedName, "is added when the event is sent")
 			}
 		}
 	}
-	for i := range d.fields {
-		if err := d.fields[i].check(all); err != nil {
+	for i := range d.Fields {
+		if err := checkField(&d.Fields[i], all); err != nil {
 			return nil, err
 		}
 	}
 	return all, nil
 }
 
-func checkParameters(all members, reserved []string) error {
+func checkParameters(all object.Members, reserved []string) error {
 	switch {
 	case len(all) == 0:
-		return refuse("data", CodeDataEmpty, "has no members: at least one parameter is needed")
+		return refusal.New("data", CodeDataEmpty, "has no members: at least one parameter is needed")
 	case len(all) > mostParameters:
-		return refuse("data", CodeTooManyParameters, "has %d members; at most %d are allowed", len(all), mostParameters)
+		return refusal.New("data", CodeTooManyParameters, "has %d members; at most %d are allowed", len(all), mostParameters)
 	}
 	for i := range all {
-		if slices.Contains(reserved, string(all[i].name)) {
-			return refuse(dataField(all[i].name), CodeReservedName, "is added when the event is sent")
+		if slices.Contains(reserved, string(all[i].Name)) {
+			return refusal.New(refusal.DataField(all[i].Name), CodeReservedName, "is added when the event is sent")
 		}
-		if err := checkParameterName(all[i].name); err != nil {
+		if err := object.CheckParameterName(all[i].Name); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// checkParameterName refuses names that PHP rewrites, and numbers: a receiver
-// that sorts the names with ksort puts 9 before 10.
-func checkParameterName(name []byte) error {
-	if len(name) == 0 || slices.ContainsFunc(name, isNotNameByte) {
-		return refuse(dataField(name), CodeNameInvalid, "a parameter's name may hold letters A to Z, digits, _ and - only")
-	}
-	if first := name[0]; first == '-' || '0' <= first && first <= '9' {
-		if _, err := strconv.ParseFloat(string(name), 64); err == nil {
-			return refuse(dataField(name), CodeNameInvalid, "a parameter's name must not be a number")
-		}
-	}
-	return nil
-}
-
-func isNotNameByte(c byte) bool {
-	return !percent.IsUnreserved(c) || c == '.' || c == '~'
-}
-
 // fillQuery makes the URL of a scheme that carries the data as parameters.
-func (d *declared) fillQuery(s *site, m *material) ([]byte, error) {
-	text := make([]byte, 0, len(s.signed)+len(s.destination.path)+len(s.destination.query)+2*len(m.all)+d.spare(m.all))
+func (d *declared) fillQuery(s *site, m *formula.Material) ([]byte, error) {
+	text := make([]byte, 0, len(s.signed)+len(s.Path)+len(s.Query)+2*len(m.All)+d.spare(m.All))
 	text = append(text, s.signed...)
-	text = append(text, s.destination.path...)
+	text = append(text, s.Path...)
 	text = append(text, '?')
-	if s.hasQuery {
-		for _, own := range readQuery(s.destination.query) {
-			if found := m.all.find(own.name); found != nil {
-				return nil, refuse(dataField(found.name), CodeDuplicateParameter, "is the name of a parameter that the endpoint's URL has")
+	if s.HasQuery {
+		for _, own := range formula.ReadQuery(s.Query) {
+			if found := m.All.Find(own.Name); found != nil {
+				return nil, refusal.New(refusal.DataField(found.Name), CodeDuplicateParameter, "is the name of a parameter that the endpoint's URL has")
 			}
 		}
-		text = append(append(text, s.destination.query...), '&')
+		text = append(append(text, s.Query...), '&')
 	}
 	return d.appendParameters(text, m)
 }
 
 // spare is the room that values and the signature take, unless much is escaped.
-func (d *declared) spare(all members) int {
-	size := d.formula.length + len(d.place.Name) + 32
+func (d *declared) spare(all object.Members) int {
+	size := d.Formula.Length + len(d.Place.Name) + 32
 	for i := range all {
-		size += len(all[i].name) + len(all[i].value)
+		size += len(all[i].Name) + len(all[i].Value)
 	}
 	return size
 }
 
 // appendParameters appends the data as parameters, without the signature.
-func (d *declared) appendParameters(dst []byte, m *material) ([]byte, error) {
-	all := m.all
-	if len(d.data.first)+len(d.data.last) > 0 {
-		all = slices.Concat(m.asMembers(d.data.first), all, m.asMembers(d.data.last))
+func (d *declared) appendParameters(dst []byte, m *formula.Material) ([]byte, error) {
+	all := m.All
+	if len(d.Data.First)+len(d.Data.Last) > 0 {
+		all = slices.Concat(asMembers(m, d.Data.First), all, asMembers(m, d.Data.Last))
 	}
-	switch d.data.order {
-	case orderSorted:
-		slices.SortFunc(all, func(a, b member) int { return bytes.Compare(a.name, b.name) })
-	case orderListed:
-		all = all.listed(d.data.list)
+	switch d.Data.Order {
+	case declare.OrderSorted:
+		slices.SortFunc(all, func(a, b object.Member) int { return bytes.Compare(a.Name, b.Name) })
+	case declare.OrderListed:
+		all = all.Listed(d.Data.List)
 	}
 	start := len(dst)
 	var err error
@@ -153,53 +111,42 @@ func (d *declared) appendParameters(dst []byte, m *material) ([]byte, error) {
 		if i > 0 {
 			dst = append(dst, '&')
 		}
-		dst = append(dst, all[i].name...)
+		dst = append(dst, all[i].Name...)
 		dst = append(dst, '=')
-		if dst, err = appendEncoded(dst, &all[i], d.data.form); err != nil {
+		if dst, err = object.AppendEncoded(dst, &all[i], d.Data.Form); err != nil {
 			return nil, err
 		}
 		if len(dst)-start > longestQuery {
-			return nil, refuse("data", CodeDataTooLarge, "has more than %d bytes as a query, which common servers refuse", longestQuery)
+			return nil, refusal.New("data", CodeDataTooLarge, "has more than %d bytes as a query, which common servers refuse", longestQuery)
 		}
 	}
 	return dst, nil
 }
 
 // asMembers spells values as members of a JSON object.
-func (m *material) asMembers(values []added) members {
-	made := make(members, len(values))
+func asMembers(m *formula.Material, values []compile.Added) object.Members {
+	made := make(object.Members, len(values))
 	for i := range values {
-		made[i].name = []byte(values[i].name)
-		made[i].value = jsontext.AppendQuoted(nil, m.appendValue(nil, &values[i].value))
+		made[i].Name = []byte(values[i].Name)
+		made[i].Value = jsontext.AppendQuoted(nil, m.AppendValue(nil, &values[i].Value))
 	}
 	return made
 }
 
-// listed returns the members of those names, in their order.
-func (all members) listed(names []string) members {
-	found := make(members, 0, len(names))
-	for _, name := range names {
-		if m := all.find(name); m != nil {
-			found = append(found, *m)
-		}
-	}
-	return found
-}
-
 // fillTemplate makes the URL of a scheme with macros. It returns too where in
 // it the signature is to stand, and notes on macros without a value.
-func (d *declared) fillTemplate(s *site, m *material) (text []byte, holes []int, notes []string, err error) {
-	text = make([]byte, 0, len(s.signed)+len(s.destination.path)+len(s.destination.query)+d.spare(m.all)+64)
+func (d *declared) fillTemplate(s *site, m *formula.Material) (text []byte, holes []int, notes []string, err error) {
+	text = make([]byte, 0, len(s.signed)+len(s.Path)+len(s.Query)+d.spare(m.All)+64)
 	text = append(text, s.signed...)
-	if text, holes, notes, err = d.fillPieces(text, s.path, m, holes, notes); err != nil {
+	if text, holes, notes, err = d.fillPieces(text, s.pathPieces, m, holes, notes); err != nil {
 		return nil, nil, nil, err
 	}
-	if len(s.path) > 1 && hasDotSegment(string(text[len(s.signed):])) {
-		return nil, nil, nil, refuse("data", CodeURLDotSegment, `a value makes "." or ".." a segment of the path`)
+	if len(s.pathPieces) > 1 && address.HasDotSegment(string(text[len(s.signed):])) {
+		return nil, nil, nil, refusal.New("data", CodeURLDotSegment, `a value makes "." or ".." a segment of the path`)
 	}
-	if s.hasQuery {
+	if s.HasQuery {
 		text = append(text, '?')
-		if text, holes, notes, err = d.fillPieces(text, s.query, m, holes, notes); err != nil {
+		if text, holes, notes, err = d.fillPieces(text, s.queryPieces, m, holes, notes); err != nil {
 			return nil, nil, nil, err
 		}
 	}
@@ -207,85 +154,85 @@ func (d *declared) fillTemplate(s *site, m *material) (text []byte, holes []int,
 }
 
 // fillPieces appends a part of a template, with its values.
-func (d *declared) fillPieces(dst []byte, pieces []piece, m *material, open []int, seen []string) (text []byte, holes []int, notes []string, err error) {
+func (d *declared) fillPieces(dst []byte, pieces []template.Piece, m *formula.Material, open []int, seen []string) (text []byte, holes []int, notes []string, err error) {
 	text, holes, notes = dst, open, seen
 	for i := range pieces {
-		text = append(text, pieces[i].before...)
-		if pieces[i].macro < 0 {
+		text = append(text, pieces[i].Before...)
+		if pieces[i].Macro < 0 {
 			break
 		}
-		stands := &d.data.macros.all[pieces[i].macro]
-		found := m.all.find(stands.field)
+		stands := &d.Data.Macros.All[pieces[i].Macro]
+		found := m.All.Find(stands.Field)
 		switch {
-		case stands.signature:
+		case stands.Signature:
 			holes = append(holes, len(text))
-		case stands.value.kind != "":
-			text = percent.AppendRaw(text, m.appendValue(nil, &stands.value))
-		case found == nil || found.value[0] == 'n':
-			notes = append(notes, "macro "+d.data.macros.spelled(pieces[i].name)+" has no value in the event")
+		case stands.Value.Kind != "":
+			text = percent.AppendRaw(text, m.AppendValue(nil, &stands.Value))
+		case found == nil || found.Value[0] == 'n':
+			notes = append(notes, "macro "+d.Data.Macros.Spelled(pieces[i].Name)+" has no value in the event")
 		default:
-			if text, err = appendEncoded(text, found, d.data.form); err != nil {
+			if text, err = object.AppendEncoded(text, found, d.Data.Form); err != nil {
 				return nil, nil, nil, err
 			}
 		}
-		if len(text)+(1+len(holes))*d.tail > longestSignedURL {
-			return nil, nil, nil, refuse("data", CodeDataTooLarge, "makes a URL of more than %d bytes, which common servers refuse", longestSignedURL)
+		if len(text)+(1+len(holes))*d.Tail > longestSignedURL {
+			return nil, nil, nil, refusal.New("data", CodeDataTooLarge, "makes a URL of more than %d bytes, which common servers refuse", longestSignedURL)
 		}
 	}
 	return text, holes, notes, nil
 }
 
 // usedValues collects what the macros in use stand for.
-func (d *declared) usedValues(s *site, m *material) ([]pair, error) {
-	values := make([]pair, 0, len(s.uses))
+func (d *declared) usedValues(s *site, m *formula.Material) ([]formula.Pair, error) {
+	values := make([]formula.Pair, 0, len(s.uses))
 	for _, used := range s.uses {
-		stands := &d.data.macros.all[used]
-		if stands.value.kind != "" {
-			values = append(values, pair{stands.name, string(m.appendValue(nil, &stands.value))})
+		stands := &d.Data.Macros.All[used]
+		if stands.Value.Kind != "" {
+			values = append(values, formula.Pair{Name: stands.Name, Value: string(m.AppendValue(nil, &stands.Value))})
 			continue
 		}
-		found := m.all.find(stands.field)
+		found := m.All.Find(stands.Field)
 		if found == nil {
 			continue
 		}
-		text, err := appendDecoded(nil, found, true)
+		text, err := formula.AppendDecoded(nil, found, true)
 		if err != nil {
 			return nil, err
 		}
-		values = append(values, pair{stands.name, string(text)})
+		values = append(values, formula.Pair{Name: stands.Name, Value: string(text)})
 	}
 	return values, nil
 }
 
 // fillBody makes the body, without a signature in it.
-func (d *declared) fillBody(m *material, data json.RawMessage) ([]byte, error) {
+func (d *declared) fillBody(m *formula.Material, data json.RawMessage) ([]byte, error) {
 	object := jsontext.TrimSpace(data)
-	if len(d.data.first)+len(d.data.last) > 0 {
+	if len(d.Data.First)+len(d.Data.Last) > 0 {
 		inner := jsontext.TrimSpace(object[1 : len(object)-1])
-		size := len(inner) + 64*(len(d.data.first)+len(d.data.last)) + d.formula.length + len(d.place.Name)
+		size := len(inner) + 64*(len(d.Data.First)+len(d.Data.Last)) + d.Formula.Length + len(d.Place.Name)
 		body := append(make([]byte, 0, size+16), '{')
-		for i := range d.data.first {
-			body = m.appendMember(body, &d.data.first[i])
+		for i := range d.Data.First {
+			body = appendMember(body, m, &d.Data.First[i])
 		}
 		body = appendInner(body, inner)
-		for i := range d.data.last {
-			body = m.appendMember(body, &d.data.last[i])
+		for i := range d.Data.Last {
+			body = appendMember(body, m, &d.Data.Last[i])
 		}
 		object = append(body, '}')
 	}
-	if d.data.rewrite == nil {
+	if d.Data.Rewrite == nil {
 		return object, nil
 	}
-	return d.data.rewrite.rewrite(make([]byte, 0, len(object)+d.formula.length+64), object)
+	return d.Data.Rewrite.Rewrite(make([]byte, 0, len(object)+d.Formula.Length+64), object)
 }
 
-func (m *material) appendMember(dst []byte, a *added) []byte {
-	dst = appendName(dst, a.name)
-	if a.value.kind == valueMessageID {
+func appendMember(dst []byte, m *formula.Material, a *compile.Added) []byte {
+	dst = appendName(dst, a.Name)
+	if a.Value.Kind == declare.PartMessageID {
 		dst = append(dst, '"')
-		return append(append(dst, m.id...), '"')
+		return append(append(dst, m.ID...), '"')
 	}
-	return jsontext.AppendQuoted(dst, m.appendValue(nil, &a.value))
+	return jsontext.AppendQuoted(dst, m.AppendValue(nil, &a.Value))
 }
 
 // appendName appends a member's name, with the comma before it if it is not

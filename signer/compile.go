@@ -1,13 +1,14 @@
 package signer
 
 import (
-	"net/http"
-	"net/textproto"
+	"encoding/json"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
 
-	"github.com/waybillhq/waybill/signer/internal/percent"
+	"github.com/waybillhq/waybill/signer/internal/compile"
+	"github.com/waybillhq/waybill/signer/internal/formula"
+	"github.com/waybillhq/waybill/signer/internal/refusal"
 )
 
 // Compile checks a declaration and makes a scheme out of it. Its vectors are
@@ -17,215 +18,88 @@ import (
 // Only here a time zone's name is looked up, which may read the machine's time
 // zone database.
 func Compile(declaration Declaration) (*Definition, error) {
-	c := compiler{declaration: &declaration, d: &declared{}}
-	for _, step := range []func() error{
-		c.identity, c.carriage, c.requirements, c.formula, c.place, c.headers, c.findings, c.lints,
-	} {
-		if err := step(); err != nil {
-			return nil, err
-		}
-	}
-	definition, err := c.definition()
+	compiled, err := compile.Declaration(&declaration)
 	if err != nil {
 		return nil, err
 	}
-	for i := range declaration.Vectors {
-		if err := definition.prove(c.d, at("vectors", i), &declaration.Vectors[i]); err != nil {
-			return nil, err
+	made := &Definition{
+		Scheme: &declared{Plan: compiled}, about: declaration,
+		secret: compiled.Secret, check: compiled.Secret.Check, retry: compiled.Retry,
+		example: func(eventType string) json.RawMessage { return exampleOf(declaration.Examples, eventType) },
+	}
+	made.about.Methods = compiled.Methods
+	if err := made.try(&compiled); err != nil {
+		return nil, err
+	}
+	return made, nil
+}
+
+// try runs what a declaration says of itself: its examples and its vectors.
+func (d *Definition) try(compiled *compile.Plan) error {
+	if len(d.about.Examples) == 0 {
+		return refusal.Wrong("examples", "is required: an endpoint is tried out with it")
+	}
+	for i := range d.about.Examples {
+		if err := d.CheckData(d.about.Examples[i].Data); err != nil {
+			return refusal.Wrong(refusal.At("examples", i), "is refused by the scheme itself: %s", err)
 		}
 	}
-	return definition, nil
-}
-
-// compiler makes d out of the declaration, step by step.
-type compiler struct {
-	declaration *Declaration
-	d           *declared
-}
-
-const longestName = 64
-
-func (c *compiler) identity() error {
-	name := c.declaration.Name
-	switch {
-	case name == "":
-		return wrong("name", "is required")
-	case len(name) > longestName || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" || name[0] == '-':
-		return wrong("name", "must be of lowercase letters, digits and -, %d at most", longestName)
+	if err := d.rehearse(compiled); err != nil {
+		return err
 	}
-	c.d.name = name
-	if len(c.declaration.Methods) == 0 {
-		return wrong("methods", "is required, such as [GET]")
+	if err := d.settleReference(compiled); err != nil {
+		return err
 	}
-	allowed := []string{http.MethodGet, http.MethodPost, http.MethodPut}
-	for i, method := range c.declaration.Methods {
-		if _, err := oneOf(at("methods", i), or(method, "none"), allowed...); err != nil {
+	for i := range d.about.Vectors {
+		if err := prove(compiled, d.Scheme, refusal.At("vectors", i), &d.about.Vectors[i]); err != nil {
 			return err
 		}
-		if c.declaration.Data.In == inBody && method == http.MethodGet {
-			return wrong(at("methods", i), "GET has no body to carry the data")
-		}
-	}
-	c.d.methods = slices.Clone(c.declaration.Methods)
-	return nil
-}
-
-func (c *compiler) requirements() error {
-	for i := range c.declaration.Fields {
-		f := c.declaration.Fields[i]
-		path := at("fields", i)
-		if f.Name == "" {
-			return wrong(path+".name", "is required")
-		}
-		if slices.ContainsFunc(c.d.fields, func(other Field) bool { return other.Name == f.Name }) {
-			return wrong(path+".name", "%.40q is there already", f.Name)
-		}
-		if _, err := oneOf(path+".type", or(f.Type, "any"), "any", "string", "number", "integer", "boolean"); err != nil {
-			return err
-		}
-		if f.Type == "any" {
-			f.Type = ""
-		}
-		c.d.fields = append(c.d.fields, f)
 	}
 	return nil
 }
 
-func (c *compiler) headers() error {
-	for i := range c.declaration.Headers {
-		path := at("headers", i)
-		made, err := c.added(path, &c.declaration.Headers[i])
-		if err != nil {
-			return err
-		}
-		if err := checkHeaderName(path+".name", made.name); err != nil {
-			return err
-		}
-		if c.declaration.Headers[i].At != "" {
-			return wrong(path+".at", "has no meaning for a header")
-		}
-		made.name = textproto.CanonicalMIMEHeaderKey(made.name)
-		if c.d.place.In == placeHeader && made.name == c.d.place.Name || c.hasHeader(made.name) {
-			return wrong(path+".name", "%s is set already", made.name)
-		}
-		c.d.headers = append(c.d.headers, made)
-	}
-	return nil
-}
-
-func (c *compiler) hasHeader(name string) bool {
-	return slices.ContainsFunc(c.d.headers, func(other added) bool { return other.name == name })
-}
-
-// checkHeaderName refuses what is no token (RFC 9110, section 5.6.2), and what
-// the connection needs for itself.
-func checkHeaderName(path, name string) error {
-	if name == "" {
-		return wrong(path, "is required")
-	}
-	for i := range len(name) {
-		c := name[i]
-		if !percent.IsUnreserved(c) && !strings.ContainsRune("!#$%&'*+^`|", rune(c)) {
-			return wrong(path, "must not hold %q", c)
-		}
-	}
-	switch textproto.CanonicalMIMEHeaderKey(name) {
-	case "Host", "Content-Length", "Content-Type", "Connection", "Transfer-Encoding", "Te", "Trailer", "Upgrade", "Keep-Alive", "User-Agent", "Accept-Encoding", "Content-Encoding":
-		return wrong(path, "%s is not the scheme's to set", name)
-	}
-	return nil
-}
-
-// added checks a value that is sent besides the data.
-func (c *compiler) added(path string, a *Added) (added, error) {
-	if a.Name == "" {
-		return added{}, wrong(path+".name", "is required")
-	}
-	if a.Value == "" {
-		return added{}, wrong(path+".value", "is required")
-	}
-	kind, err := oneOf(path+".value", a.Value, valueLiteral, valueMessageID, valueEventType, valueTimestamp)
+// rehearse signs the first example and verifies it: what a declaration cannot
+// verify itself, no receiver can.
+func (d *Definition) rehearse(compiled *compile.Plan) error {
+	secret, err := d.secret.Probe()
 	if err != nil {
-		return added{}, err
+		return refusal.Wrong("secret", "no secret of this form can be made: %s", err)
 	}
-	made, err := compileValue(path, kind, a.Text, a.Format, a.Zone, a.Of)
-	return added{name: a.Name, value: made}, err
-}
-
-func compileValue(path, kind, text, format, zone, of string) (value, error) {
-	made := value{kind: kind, text: text}
-	if kind != valueLiteral && text != "" {
-		return made, wrong(path+".text", "has no meaning with %s", kind)
+	target := Target{URL: rehearsalURL(compiled)}
+	message := Message{ID: exampleID, Type: usualEventType, OccurredAt: time.Unix(1, 0), Data: d.about.Examples[0].Data}
+	now := time.Unix(1_700_000_000, 0)
+	request, err := d.Sign(target, message, []string{secret}, now)
+	if err != nil {
+		return refusal.Wrong("examples[0]", "cannot be signed: %s", err)
 	}
-	for i := range len(text) {
-		if text[i] < ' ' || text[i] == 0x7f {
-			return made, wrong(path+".text", "must not hold control characters")
-		}
-	}
-	if kind != valueTimestamp {
-		return made, onlyFor(path, kind, setting{"format", format != ""}, setting{"zone", zone != ""}, setting{"of", of != ""})
-	}
-	var err error
-	made.stamp, err = compileStamp(path, format, zone, of)
-	return made, err
-}
-
-func (c *compiler) lints() error {
-	for i := range c.declaration.Warnings {
-		l := c.declaration.Warnings[i]
-		path := at("warnings", i)
-		when, err := oneOf(path+".when", or(l.When, "nothing"), lintPort, lintNoMacro)
-		switch {
-		case err != nil:
-			return err
-		case l.Code == "":
-			return wrong(path+".code", "is required")
-		case l.Message == "":
-			return wrong(path+".message", "is required")
-		case when == lintPort && l.Macro != "":
-			return wrong(path+".macro", "has no meaning with port")
-		}
-		if when == lintNoMacro {
-			known, ok := c.d.data.find(l.Macro)
-			if !ok {
-				return wrong(path+".macro", "%.40q is no known macro", l.Macro)
-			}
-			l.Macro = c.d.data.macros.all[known].name
-		}
-		c.d.lints = append(c.d.lints, l)
+	if err := d.Verify(asReceived(compiled, &request, target.URL), []string{secret}, now); err != nil {
+		return refusal.Wrong("examples[0]", "is signed, but does not verify: %s", err)
 	}
 	return nil
 }
 
-const (
-	lintPort    = "port"
-	lintNoMacro = "no_macro"
-)
-
-// find returns the index of a macro by its name or alias.
-func (k *carriage) find(name string) (int, bool) {
-	if k.macros == nil {
-		return 0, false
+// asReceived is a request as its receiver sees it.
+func asReceived(compiled *compile.Plan, request *Request, template string) Received {
+	received := Received{Method: request.Method, URL: request.URL, Header: request.Header, Body: request.Body}
+	if compiled.Data.Macros != nil {
+		received.Template = template
 	}
-	index, found := k.macros.index[name]
-	return index, found
+	return received
 }
 
-// longestTolerance bounds how old a request may be: more is a slip of the unit.
-const longestTolerance = 24 * time.Hour
-
-func (c *compiler) tolerance() error {
-	text := c.declaration.Tolerance
-	if text == "" {
-		return nil
+// rehearsalURL has a parameter for every macro that the signature needs.
+func rehearsalURL(compiled *compile.Plan) string {
+	url, known := "https://example.com/", compiled.Data.Macros
+	if known == nil {
+		return url
 	}
-	tolerance, err := time.ParseDuration(text)
-	if err != nil || tolerance < time.Second || tolerance > longestTolerance {
-		return wrong("tolerance", "must be a duration from 1s to 24h, such as 5m")
+	separator := "?"
+	for i := range known.All {
+		stands := func(p formula.Part) bool { return known.StandsFor(&p) == i }
+		if known.All[i].Signature || i == 0 || slices.ContainsFunc(compiled.Formula.Parts, stands) {
+			url += separator + "p" + strconv.Itoa(i) + "=" + known.Spelled(known.All[i].Name)
+			separator = "&"
+		}
 	}
-	if c.d.finders.at == nil {
-		return wrong("tolerance", "needs a timestamp of the attempt among the parts")
-	}
-	c.d.tolerance = tolerance
-	return nil
+	return url
 }

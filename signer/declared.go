@@ -6,33 +6,19 @@ import (
 	"slices"
 	"time"
 
+	"github.com/waybillhq/waybill/signer/internal/compile"
+	"github.com/waybillhq/waybill/signer/internal/declare"
+	"github.com/waybillhq/waybill/signer/internal/formula"
+	"github.com/waybillhq/waybill/signer/internal/object"
 	"github.com/waybillhq/waybill/signer/internal/percent"
+	"github.com/waybillhq/waybill/signer/internal/refusal"
 )
 
 // declared is the scheme that a Declaration states.
 type declared struct {
-	name      string
-	methods   []string
-	data      carriage
-	fields    []Field
-	headers   []added
-	formula   formula
-	place     place
-	tail      int // bytes that a signature takes at most in a URL, with its name
-	usesID    bool
-	tolerance time.Duration
-	lints     []Lint
-	finders   finders
-	sites     sites
-}
+	compile.Plan
 
-// place is where the signature goes.
-type place struct {
-	Place
-	template pattern
-	overlap  pattern
-	stamp    *stamp   // of {ts}
-	path     []string // of a member
+	sites sites
 }
 
 func (d *declared) Check(target Target) ([]Warning, error) {
@@ -44,18 +30,18 @@ func (d *declared) Check(target Target) ([]Warning, error) {
 }
 
 func (d *declared) CheckData(data json.RawMessage) error {
-	var room [commonMemberCount]member
+	var room [object.CommonCount]object.Member
 	all, err := d.readData(data, room[:0])
 	if err != nil {
 		return err
 	}
-	m, w := material{id: exampleID, eventType: usualEventType, all: all, inURL: d.data.in != inBody}, wire{}
+	m, w := formula.Material{ID: exampleID, EventType: usualEventType, All: all, InURL: d.Data.In != declare.InBody}, formula.Wire{}
 	switch {
-	case d.data.in == inBody && (d.data.rewrite != nil || d.formula.signs(partJSON)):
-		w.body, err = d.fillBody(&m, data)
-	case d.data.in == inQuery:
+	case d.Data.In == declare.InBody && (d.Data.Rewrite != nil || d.Formula.Signs(declare.PartJSON)):
+		w.Body, err = d.fillBody(&m, data)
+	case d.Data.In == declare.InQuery:
 		_, err = d.appendParameters(nil, &m)
-	case d.data.in == inURL:
+	case d.Data.In == declare.InURL:
 		err = d.checkMacroValues(all)
 	}
 	if err != nil {
@@ -68,31 +54,31 @@ const exampleID = "00000000000000000000000000000000"
 
 // checkMacroValues checks the members that some macro stands for: which of them
 // a URL has is the target's.
-func (d *declared) checkMacroValues(all members) error {
+func (d *declared) checkMacroValues(all object.Members) error {
 	var scratch []byte
 	var err error
 	for i := range all {
-		if _, known := d.data.macros.fields[string(all[i].name)]; !known {
+		if _, known := d.Data.Macros.Fields[string(all[i].Name)]; !known {
 			continue
 		}
-		if scratch, err = appendEncoded(scratch, &all[i], d.data.form); err != nil {
+		if scratch, err = object.AppendEncoded(scratch, &all[i], d.Data.Form); err != nil {
 			return err
 		}
 		if len(scratch) > longestQuery {
-			return refuse("data", CodeDataTooLarge, "has values of more than %d bytes in a URL, which common servers refuse", longestQuery)
+			return refusal.New("data", CodeDataTooLarge, "has values of more than %d bytes in a URL, which common servers refuse", longestQuery)
 		}
 	}
 	return nil
 }
 
 // checkParts refuses data that the formula cannot take.
-func (d *declared) checkParts(m *material, w *wire) error {
-	for i := range d.formula.parts {
-		p := &d.formula.parts[i]
-		if p.Part.Part != partField && p.Part.Part != partJSON {
+func (d *declared) checkParts(m *formula.Material, w *formula.Wire) error {
+	for i := range d.Formula.Parts {
+		p := &d.Formula.Parts[i]
+		if p.Part.Part != declare.PartField && p.Part.Part != declare.PartJSON {
 			continue
 		}
-		if _, err := p.appendPlain(nil, m, w, ""); err != nil {
+		if _, err := p.AppendPlain(nil, m, w, ""); err != nil {
 			return err
 		}
 	}
@@ -107,34 +93,34 @@ func (d *declared) Sign(target Target, message Message, secrets []string, now ti
 	if err := requireSecret(secrets); err != nil {
 		return Request{}, err
 	}
-	if d.usesID && !isMessageID([]byte(message.ID)) {
-		return Request{}, refuse("id", CodeMessageIDInvalid, "a message id is 32 lowercase hex digits")
+	if d.UsesID && !isMessageID([]byte(message.ID)) {
+		return Request{}, refusal.New("id", CodeMessageIDInvalid, "a message id is 32 lowercase hex digits")
 	}
-	var room [commonMemberCount]member
+	var room [object.CommonCount]object.Member
 	all, err := d.readData(message.Data, room[:0])
 	if err != nil {
 		return Request{}, err
 	}
-	m := material{
-		method: s.method, all: all, inURL: d.data.in != inBody,
-		id: message.ID, eventType: message.Type, at: now, occurred: message.OccurredAt,
+	m := formula.Material{
+		Method: s.method, All: all, InURL: d.Data.In != declare.InBody,
+		ID: message.ID, EventType: message.Type, At: now, Occurred: message.OccurredAt,
 	}
 	request := Request{Method: s.method}
 	if request.Header, err = d.header(&m); err != nil {
 		return Request{}, err
 	}
-	var w wire
+	var w formula.Wire
 	var holes []int
-	switch d.data.in {
-	case inQuery:
-		w.url, err = d.fillQuery(s, &m)
-	case inURL:
-		w.url, holes, request.Notes, err = d.fillTemplate(s, &m)
+	switch d.Data.In {
+	case declare.InQuery:
+		w.URL, err = d.fillQuery(s, &m)
+	case declare.InURL:
+		w.URL, holes, request.Notes, err = d.fillTemplate(s, &m)
 	default:
-		w.url = d.fixedURL(s)
-		w.body, err = d.fillBody(&m, message.Data)
-		if err == nil && d.data.rewrite != nil && d.formula.hasFields {
-			m.all, err = parseObject(w.body, nil) // as a receiver reads them
+		w.URL = d.fixedURL(s)
+		w.Body, err = d.fillBody(&m, message.Data)
+		if err == nil && d.Data.Rewrite != nil && d.Formula.HasFields {
+			m.All, err = object.Parse(w.Body, nil) // as a receiver reads them
 		}
 	}
 	if err != nil {
@@ -146,72 +132,72 @@ func (d *declared) Sign(target Target, message Message, secrets []string, now ti
 // fixedURL is the URL of a scheme that carries the data in the body, if it is
 // signed or holds the signature.
 func (d *declared) fixedURL(s *site) []byte {
-	if d.place.In != placeQuery && !d.formula.ofURL {
+	if d.Place.In != declare.PlaceQuery && !d.Formula.OfURL {
 		return nil
 	}
-	url := append(make([]byte, 0, len(s.signed)+len(s.destination.path)+len(s.destination.query)+1+d.tail), s.signed...)
-	url = append(url, s.destination.path...)
-	if s.hasQuery {
-		url = append(append(url, '?'), s.destination.query...)
+	url := append(make([]byte, 0, len(s.signed)+len(s.Path)+len(s.Query)+1+d.Tail), s.signed...)
+	url = append(url, s.Path...)
+	if s.HasQuery {
+		url = append(append(url, '?'), s.Query...)
 	}
 	return url
 }
 
-func (d *declared) header(m *material) (http.Header, error) {
-	header := make(http.Header, 1+len(d.headers))
-	if d.data.in == inBody {
+func (d *declared) header(m *formula.Material) (http.Header, error) {
+	header := make(http.Header, 1+len(d.Headers))
+	if d.Data.In == declare.InBody {
 		header["Content-Type"] = []string{"application/json"}
 	}
-	for i := range d.headers {
-		text := m.appendValue(nil, &d.headers[i].value)
+	for i := range d.Headers {
+		text := m.AppendValue(nil, &d.Headers[i].Value)
 		if slices.ContainsFunc(text, func(c byte) bool { return c < ' ' || c > '~' }) {
-			return nil, refuse("type", CodeValueInvalid, "holds characters that the header %s cannot carry", d.headers[i].name)
+			return nil, refusal.New("type", CodeValueInvalid, "holds characters that the header %s cannot carry", d.Headers[i].Name)
 		}
-		header[d.headers[i].name] = []string{string(text)}
+		header[d.Headers[i].Name] = []string{string(text)}
 	}
 	return header, nil
 }
 
 // seal signs the material with the first secret and puts the signature in its
 // place.
-func (d *declared) seal(request Request, s *site, m *material, w wire, holes []int, secrets []string) (Request, error) {
+func (d *declared) seal(request Request, s *site, m *formula.Material, w formula.Wire, holes []int, secrets []string) (Request, error) {
 	secret := secrets[0]
-	if d.formula.ofMacros {
+	if d.Formula.OfMacros {
 		var err error
-		if m.values, err = d.usedValues(s, m); err != nil {
+		if m.Values, err = d.usedValues(s, m); err != nil {
 			return Request{}, err
 		}
 	}
-	text, err := d.formula.text(m, &w, secret)
+	text, err := d.Formula.Text(m, &w, secret)
 	if err != nil {
 		return Request{}, err
 	}
-	signature, err := d.formula.appendSignature(make([]byte, 0, d.formula.length), text, secret)
+	signature, err := d.Formula.AppendSignature(make([]byte, 0, d.Formula.Length), text, secret)
 	if err != nil {
 		return Request{}, err
 	}
-	request.Body = w.body
-	signed := len(w.url)
-	switch d.place.In {
-	case placeQuery:
-		w.url = d.appendToURL(w.url, signature)
-	case placeMacro:
-		w.url = fillHoles(w.url, holes, signature)
-	case placeBody:
-		request.Body = d.appendToBody(w.body, signature)
+	request.Body = w.Body
+	signed := len(w.URL)
+	switch d.Place.In {
+	case declare.PlaceQuery:
+		w.URL = d.appendToURL(w.URL, signature)
+	case declare.PlaceMacro:
+		w.URL = fillHoles(w.URL, holes, signature)
+	case declare.PlaceBody:
+		request.Body = d.appendToBody(w.Body, signature)
 	default:
 		err = d.setHeader(request.Header, m, &w, text, signature, secrets)
 	}
 	if err != nil {
 		return Request{}, err
 	}
-	d.setURL(&request, s, w.url)
-	if d.formula.whole == partURL && d.place.In == placeQuery && s.signed == s.origin {
+	d.setURL(&request, s, w.URL)
+	if d.Formula.Whole == declare.PartURL && d.Place.In == declare.PlaceQuery && s.signed == s.Origin {
 		request.StringToSign = request.URL[:signed] // shares the URL's memory
 	} else {
-		request.StringToSign = d.formula.shown(m, text, secret)
+		request.StringToSign = d.Formula.Shown(m, text, secret)
 	}
-	if d.place.In == placeQuery && d.formula.output != outputBase64 {
+	if d.Place.In == declare.PlaceQuery && d.Formula.Output != declare.OutputBase64 {
 		request.Signature = request.URL[len(request.URL)-len(signature):]
 	} else {
 		request.Signature = string(signature)
@@ -221,13 +207,13 @@ func (d *declared) seal(request Request, s *site, m *material, w wire, holes []i
 
 // appendToBody puts the signature into the body.
 func (d *declared) appendToBody(body, signature []byte) []byte {
-	if d.data.rewrite == nil && len(d.data.first)+len(d.data.last) == 0 {
-		body = append(make([]byte, 0, len(body)+d.formula.length+len(d.place.Name)+16), body...) // the event's own
+	if d.Data.Rewrite == nil && len(d.Data.First)+len(d.Data.Last) == 0 {
+		body = append(make([]byte, 0, len(body)+d.Formula.Length+len(d.Place.Name)+16), body...) // the event's own
 	}
-	if d.place.Template != "" {
-		signature = d.place.template.fill(nil, nil, signature)
+	if d.Place.Template != "" {
+		signature = d.Place.Pattern.Fill(nil, nil, signature)
 	}
-	return appendAtPath(body, d.place.path, signature)
+	return appendAtPath(body, d.Place.Path, signature)
 }
 
 // appendToURL appends the signature as the last parameter.
@@ -237,9 +223,9 @@ func (d *declared) appendToURL(url, signature []byte) []byte {
 		separator = '?'
 	}
 	url = append(url, separator)
-	url = append(url, d.place.Name...)
+	url = append(url, d.Place.Name...)
 	url = append(url, '=')
-	if d.formula.output == outputBase64 {
+	if d.Formula.Output == declare.OutputBase64 {
 		return percent.AppendRaw(url, signature)
 	}
 	return append(url, signature...)
@@ -259,41 +245,41 @@ func fillHoles(url []byte, holes []int, signature []byte) []byte {
 
 // setHeader sends the signature in a header, with those of all other active
 // secrets where the scheme allows it.
-func (d *declared) setHeader(header http.Header, m *material, w *wire, text, signature []byte, secrets []string) error {
+func (d *declared) setHeader(header http.Header, m *formula.Material, w *formula.Wire, text, signature []byte, secrets []string) error {
 	var at []byte
-	if d.place.stamp != nil {
-		at = d.place.stamp.append(nil, m.time(d.place.stamp))
+	if d.Place.Stamp != nil {
+		at = d.Place.Stamp.Append(nil, m.Time(d.Place.Stamp))
 	}
-	sent := d.place.template.fill(nil, at, signature)
-	if d.place.Overlap == "" {
+	sent := d.Place.Pattern.Fill(nil, at, signature)
+	if d.Place.Overlap == "" {
 		secrets = secrets[:1]
 	}
 	for _, other := range secrets[1:] {
 		if other == "" {
-			return refuse("secret", CodeSecretMissing, "is empty")
+			return refusal.New("secret", CodeSecretMissing, "is empty")
 		}
 		var err error
-		if d.formula.hasSecret {
-			if text, err = d.formula.text(m, w, other); err != nil {
+		if d.Formula.HasSecret {
+			if text, err = d.Formula.Text(m, w, other); err != nil {
 				return err
 			}
 		}
-		if signature, err = d.formula.appendSignature(nil, text, other); err != nil {
+		if signature, err = d.Formula.AppendSignature(nil, text, other); err != nil {
 			return err
 		}
-		sent = d.place.overlap.fill(sent, at, signature)
+		sent = d.Place.OverlapPattern.Fill(sent, at, signature)
 	}
-	header[d.place.Name] = []string{string(sent)}
+	header[d.Place.Name] = []string{string(sent)}
 	return nil
 }
 
 // setURL gives the request its URL, with the origin that is called.
 func (d *declared) setURL(request *Request, s *site, url []byte) {
 	switch {
-	case d.data.in == inBody && d.place.In != placeQuery:
+	case d.Data.In == declare.InBody && d.Place.In != declare.PlaceQuery:
 		request.URL = s.plain
-	case s.signed != s.origin:
-		request.URL = s.origin + string(url[len(s.signed):])
+	case s.signed != s.Origin:
+		request.URL = s.Origin + string(url[len(s.signed):])
 	default:
 		request.URL = string(url)
 	}

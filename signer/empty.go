@@ -3,6 +3,10 @@ package signer
 import (
 	"encoding/json"
 	"slices"
+
+	"github.com/waybillhq/waybill/signer/internal/object"
+	"github.com/waybillhq/waybill/signer/internal/refusal"
+	"github.com/waybillhq/waybill/signer/internal/template"
 )
 
 // AnyMacro stands for every macro in a list of those that may be empty.
@@ -21,7 +25,7 @@ func (d *Definition) EmptyMacros(target Target, data json.RawMessage) []Empty {
 	var empty []Empty
 	known, without := d.withoutValue(target, data)
 	for _, one := range without {
-		empty = append(empty, known.describe(one))
+		empty = append(empty, describe(known, one))
 	}
 	return empty
 }
@@ -33,11 +37,11 @@ func (d *Definition) EmptyMacros(target Target, data json.RawMessage) []Empty {
 func (d *Definition) CheckMacros(target Target, data json.RawMessage, mayBeEmpty []string) error {
 	known, without := d.withoutValue(target, data)
 	for _, one := range without {
-		if known.all[one].optional || known.named(one, mayBeEmpty) {
+		if known.All[one].Optional || named(known, one, mayBeEmpty) {
 			continue
 		}
-		empty := known.describe(one)
-		return refuse(empty.Field, CodeValueMissing,
+		empty := describe(known, one)
+		return refusal.New(empty.Field, CodeValueMissing,
 			"is required: the endpoint's URL has the macro %s for it. Where it may be sent empty, the endpoint's allow_empty must name it", empty.Macro)
 	}
 	return nil
@@ -50,14 +54,14 @@ func (d *Definition) CheckMayBeEmpty(names []string) error {
 		if name == AnyMacro {
 			continue
 		}
-		path := at("allow_empty", i)
+		path := refusal.At("allow_empty", i)
 		scheme, ok := d.Scheme.(*declared)
-		if !ok || scheme.data.macros == nil {
-			return refuse(path, CodeMacroUnknown, "%.40q is no macro: the URLs of scheme %s have none", name, d.Name())
+		if !ok || scheme.Data.Macros == nil {
+			return refusal.New(path, CodeMacroUnknown, "%.40q is no macro: the URLs of scheme %s have none", name, d.Name())
 		}
-		if _, known := scheme.data.macros.index[name]; !known {
-			unknown := scheme.data.macros.unknown(name)
-			return refuse(path, unknown.Code, "%s", unknown.Message)
+		if _, known := scheme.Data.Macros.Index[name]; !known {
+			unknown := scheme.Data.Macros.Unknown(name)
+			return refusal.New(path, unknown.Code, "%s", unknown.Message)
 		}
 	}
 	return nil
@@ -65,44 +69,39 @@ func (d *Definition) CheckMayBeEmpty(names []string) error {
 
 // withoutValue returns the scheme's macros, and which of those in the target's URL
 // the data has no value for.
-func (d *Definition) withoutValue(target Target, data json.RawMessage) (*macros, []int) {
+func (d *Definition) withoutValue(target Target, data json.RawMessage) (*template.Macros, []int) {
 	scheme, ok := d.Scheme.(*declared)
-	if !ok || scheme.data.macros == nil {
+	if !ok || scheme.Data.Macros == nil {
 		return nil, nil
 	}
 	place, err := scheme.site(target)
 	if err != nil {
 		return nil, nil
 	}
-	var room [commonMemberCount]member
+	var room [object.CommonCount]object.Member
 	all, err := scheme.readData(data, room[:0])
 	if err != nil {
 		return nil, nil
 	}
 	var without []int
 	for _, used := range place.uses {
-		stands := &scheme.data.macros.all[used]
-		if stands.value.kind == "" && all.find(stands.field).empty() {
+		stands := &scheme.Data.Macros.All[used]
+		if stands.Value.Kind == "" && all.Find(stands.Field).Empty() {
 			without = append(without, used)
 		}
 	}
-	return scheme.data.macros, without
+	return scheme.Data.Macros, without
 }
 
-// empty reports whether a member is missing, null or an empty text.
-func (m *member) empty() bool {
-	return m == nil || m.value[0] == 'n' || string(m.value) == `""`
-}
-
-func (k *macros) describe(index int) Empty {
-	stands := &k.all[index]
-	return Empty{Macro: k.spelled(stands.name), Field: dataField([]byte(stands.field))}
+func describe(k *template.Macros, index int) Empty {
+	stands := &k.All[index]
+	return Empty{Macro: k.Spelled(stands.Name), Field: refusal.DataField([]byte(stands.Field))}
 }
 
 // named reports whether one of the names is the macro's.
-func (k *macros) named(index int, names []string) bool {
+func named(k *template.Macros, index int, names []string) bool {
 	return slices.ContainsFunc(names, func(name string) bool {
-		named, known := k.index[name]
-		return name == AnyMacro || known && named == index
+		found, known := k.Index[name]
+		return name == AnyMacro || known && found == index
 	})
 }

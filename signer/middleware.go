@@ -9,6 +9,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/waybillhq/waybill/signer/internal/address"
+	"github.com/waybillhq/waybill/signer/internal/refusal"
 )
 
 const defaultMaxBody = 1 << 20 // bytes; as much as a scheme puts into a body
@@ -64,16 +67,16 @@ func Middleware(options MiddlewareOptions) (func(next http.Handler) http.Handler
 		}
 	}
 	if len(options.Secrets) == 0 || slices.Contains(options.Secrets, "") {
-		return nil, refuse("secret", CodeSecretMissing, "there is no secret to verify with, or an empty one")
+		return nil, refusal.New("secret", CodeSecretMissing, "there is no secret to verify with, or an empty one")
 	}
 	if options.PublicBaseURL != "" {
-		if _, err := parseAddress(options.PublicBaseURL); err != nil {
-			return nil, aboutField("public_base_url", err)
+		if _, err := address.Parse(options.PublicBaseURL); err != nil {
+			return nil, refusal.About("public_base_url", err)
 		}
 	}
 	if options.Template != "" {
 		if _, err := known.Check(Target{URL: options.Template}); err != nil {
-			return nil, aboutField("template", err)
+			return nil, refusal.About("template", err)
 		}
 	}
 	if options.MaxBody <= 0 {
@@ -115,7 +118,7 @@ func (g *gate) before(next http.Handler) http.Handler {
 
 func (g *gate) check(r *http.Request, body []byte) error {
 	if !slices.Contains(g.methods, r.Method) {
-		return refuse("method", CodeMethodNotAllowed, "scheme %s sends %s, not %.20q", g.scheme.Name(), strings.Join(g.methods, " or "), r.Method)
+		return refusal.New("method", CodeMethodNotAllowed, "scheme %s sends %s, not %.20q", g.scheme.Name(), strings.Join(g.methods, " or "), r.Method)
 	}
 	received := ReceivedFrom(r, g.PublicBaseURL, body)
 	received.Template = g.Template

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/waybillhq/waybill/signer/internal/address"
 )
 
 // Verify returns nil when a request carries the scheme's signature, made with
@@ -42,9 +44,9 @@ func ReceivedFrom(r *http.Request, publicBaseURL string, body []byte) Received {
 }
 
 func normalBase(raw string) string {
-	place, err := parseAddress(raw)
+	place, err := address.Parse(raw)
 	if err != nil {
 		return strings.TrimRight(raw, "/")
 	}
-	return place.origin + strings.TrimRight(place.path, "/")
+	return place.Origin + strings.TrimRight(place.Path, "/")
 }

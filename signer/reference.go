@@ -6,7 +6,9 @@ import (
 	"slices"
 	"unicode/utf8"
 
+	"github.com/waybillhq/waybill/signer/internal/compile"
 	"github.com/waybillhq/waybill/signer/internal/jsontext"
+	"github.com/waybillhq/waybill/signer/internal/refusal"
 )
 
 // longestReference bounds a reference in bytes, so that it can be indexed.
@@ -80,24 +82,24 @@ func firstMember(text []byte, names []string) []byte {
 	return found
 }
 
-// reference settles what deliveries are looked up by.
-func (c *compiler) reference(made *Definition) error {
-	name := c.declaration.Reference
-	if name == "" && c.declaration.Supersede {
-		return wrong("supersede", "needs a reference: messages of the same one replace each other")
+// settleReference settles what deliveries are looked up by.
+func (d *Definition) settleReference(compiled *compile.Plan) error {
+	name := d.about.Reference
+	if name == "" && d.about.Supersede {
+		return refusal.Wrong("supersede", "needs a reference: messages of the same one replace each other")
 	}
 	if name == "" {
-		made.references = usualReferences()
+		d.references = usualReferences()
 		return nil
 	}
-	if slices.Contains(c.d.data.reserved, name) {
-		return wrong("reference", "%.40q is not of the data: name a member that the sender of the event gives", name)
+	if slices.Contains(compiled.Data.Reserved, name) {
+		return refusal.Wrong("reference", "%.40q is not of the data: name a member that the sender of the event gives", name)
 	}
-	made.references = []string{name}
-	for i := range c.declaration.Examples {
-		if made.Reference(c.declaration.Examples[i].Data) != "" {
+	d.references = []string{name}
+	for i := range d.about.Examples {
+		if d.Reference(d.about.Examples[i].Data) != "" {
 			return nil
 		}
 	}
-	return wrong("reference", "%.40q is in none of the examples as a string or number of 1 to %d bytes", name, longestReference)
+	return refusal.Wrong("reference", "%.40q is in none of the examples as a string or number of 1 to %d bytes", name, longestReference)
 }

@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"sync"
+
+	"github.com/waybillhq/waybill/signer/internal/refusal"
 )
 
 const (
@@ -49,10 +51,10 @@ func Define(name string) (*Definition, error) {
 // UnknownScheme is the error about a name that is not among the known ones.
 func UnknownScheme(name string, known []string) *Error {
 	list := strings.Join(known, ", ")
-	if near := nearest(name, known); near != "" {
-		return refuse("scheme", CodeUnknownScheme, "unknown scheme %.40q: did you mean %q? Known: %s", name, near, list)
+	if near := refusal.Nearest(name, known); near != "" {
+		return refusal.New("scheme", CodeUnknownScheme, "unknown scheme %.40q: did you mean %q? Known: %s", name, near, list)
 	}
-	return refuse("scheme", CodeUnknownScheme, "unknown scheme %.40q; known: %s", name, list)
+	return refusal.New("scheme", CodeUnknownScheme, "unknown scheme %.40q; known: %s", name, list)
 }
 
 // Names returns the names of the schemes, sorted.

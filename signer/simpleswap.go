@@ -1,5 +1,7 @@
 package signer
 
+import "github.com/waybillhq/waybill/signer/internal/declare"
+
 // declareSimpleswap: a POST request whose JSON body is the data with messageId
 // put first and verifyToken put last. verifyToken is the lowercase hex SHA-1 of
 // "messageId_publicId_status_secret": a plain digest that covers those three
@@ -10,7 +12,7 @@ func declareSimpleswap() Declaration {
 		Description: "POST of JSON; verifyToken is the SHA-1 of messageId_publicId_status_secret.",
 		Methods:     []string{"POST"},
 		EventType:   "exchange.finished",
-		Data:        Data{In: inBody, Add: []Added{{Name: "messageId", Value: valueMessageID, At: "first"}}},
+		Data:        Data{In: declare.InBody, Add: []Added{{Name: "messageId", Value: declare.PartMessageID, At: "first"}}},
 		Fields: []Field{
 			{Name: "publicId", Required: true, Type: "string"},
 			{Name: "status", Required: true, Type: "string"},
@@ -18,11 +20,11 @@ func declareSimpleswap() Declaration {
 		Reference: "publicId",
 		Supersede: true,
 		Parts: []Part{
-			{Part: partMessageID}, {Part: partField, Field: "publicId"}, {Part: partField, Field: "status"}, {Part: partSecret},
+			{Part: declare.PartMessageID}, {Part: declare.PartField, Field: "publicId"}, {Part: declare.PartField, Field: "status"}, {Part: declare.PartSecret},
 		},
 		Joiner:    "_",
 		Algorithm: "sha1",
-		Place:     Place{In: placeBody, Name: "verifyToken"},
+		Place:     Place{In: declare.PlaceBody, Name: "verifyToken"},
 		Secret:    Secret{Length: 32, Minimum: 12},
 		Examples:  simpleswapExamples(),
 	}

@@ -2,18 +2,26 @@ package signer
 
 import (
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/waybillhq/waybill/signer/internal/address"
+	"github.com/waybillhq/waybill/signer/internal/declare"
+	"github.com/waybillhq/waybill/signer/internal/formula"
+	"github.com/waybillhq/waybill/signer/internal/object"
+	"github.com/waybillhq/waybill/signer/internal/refusal"
+	"github.com/waybillhq/waybill/signer/internal/template"
 )
 
 // site is a target that was checked, in the form that signing needs.
 type site struct {
 	destination
-	plain       string  // the URL, when it is sent as it is
-	path, query []piece // of a template
-	uses        []int   // the macros in it, each once, without the signature's
-	warnings    []Warning
+	plain                   string           // the URL, when it is sent as it is
+	pathPieces, queryPieces []template.Piece // of a template
+	uses                    []int            // the macros in it, each once, without the signature's
+	warnings                []Warning
 }
 
 // sites remembers the targets that were checked last, because a template takes
@@ -58,28 +66,28 @@ func (d *declared) site(target Target) (*site, error) {
 func (d *declared) survey(target Target) (*site, error) {
 	var checked *site
 	var err error
-	if d.data.macros != nil {
+	if d.Data.Macros != nil {
 		checked, err = d.surveyTemplate(target)
 	} else {
 		checked = &site{}
-		checked.destination, err = readTarget(d.name, d.methods, target, target.URL)
+		checked.destination, err = readTarget(d.Name, d.Methods, target, target.URL)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if d.data.in == inQuery && !d.data.ownQuery && checked.hasQuery {
-		return nil, refuse("url", CodeURLQuery,
+	if d.Data.In == declare.InQuery && !d.Data.OwnQuery && checked.HasQuery {
+		return nil, refusal.New("url", CodeURLQuery,
 			"must not have a query: in this scheme all parameters come from the event")
 	}
-	if mark := "&" + d.place.Name + "="; d.place.In == placeQuery && strings.Contains(checked.destination.path, mark) {
-		return nil, refuse("url", CodeReservedParameter, "must not hold %s in the path: receivers look for the signature there", mark)
+	if mark := "&" + d.Place.Name + "="; d.Place.In == declare.PlaceQuery && strings.Contains(checked.Path, mark) {
+		return nil, refusal.New("url", CodeReservedParameter, "must not hold %s in the path: receivers look for the signature there", mark)
 	}
-	if d.data.in == inURL || d.data.in == inQuery && checked.hasQuery {
+	if d.Data.In == declare.InURL || d.Data.In == declare.InQuery && checked.HasQuery {
 		if err := d.checkOwnQuery(checked); err != nil {
 			return nil, err
 		}
 	}
-	checked.plain = checked.url()
+	checked.plain = checked.URL()
 	checked.warnings = append(d.lint(checked, target), checked.warnings...)
 	return checked, nil
 }
@@ -87,49 +95,49 @@ func (d *declared) survey(target Target) (*site, error) {
 // surveyTemplate rewrites the macros of a target, so that the rules for URLs
 // hold for the rest.
 func (d *declared) surveyTemplate(target Target) (*site, error) {
-	marked, mark, found, err := d.data.macros.mark(target.URL)
+	marked, mark, found, err := d.Data.Macros.Mark(target.URL)
 	if err != nil {
 		return nil, err
 	}
 	if _, rest, ok := strings.Cut(marked, "://"); ok {
-		if strings.Contains(rest[:hostEnd(rest)], mark) {
-			return nil, refuse("url", CodeMacroMisplaced, "a macro must not stand in the host")
+		if strings.Contains(rest[:address.HostEnd(rest)], mark) {
+			return nil, refusal.New("url", CodeMacroMisplaced, "a macro must not stand in the host")
 		}
 	}
 	checked := &site{}
-	if checked.destination, err = readTarget(d.name, d.methods, target, marked); err != nil {
+	if checked.destination, err = readTarget(d.Name, d.Methods, target, marked); err != nil {
 		return nil, err
 	}
-	checked.path, found = cut(checked.destination.path, mark, found)
-	if checked.hasQuery {
-		checked.query, _ = cut(checked.destination.query, mark, found)
+	checked.pathPieces, found = template.Cut(checked.Path, mark, found)
+	if checked.HasQuery {
+		checked.queryPieces, _ = template.Cut(checked.Query, mark, found)
 	}
-	for _, p := range slices.Concat(checked.path, checked.query) {
-		if p.macro >= 0 && !d.data.macros.all[p.macro].signature && !slices.Contains(checked.uses, p.macro) {
-			checked.uses = append(checked.uses, p.macro)
+	for _, p := range slices.Concat(checked.pathPieces, checked.queryPieces) {
+		if p.Macro >= 0 && !d.Data.Macros.All[p.Macro].Signature && !slices.Contains(checked.uses, p.Macro) {
+			checked.uses = append(checked.uses, p.Macro)
 		}
 	}
 	return checked, d.checkSignatureMacro(checked)
 }
 
 func (d *declared) checkSignatureMacro(checked *site) error {
-	if d.place.In != placeMacro {
+	if d.Place.In != declare.PlaceMacro {
 		return nil
 	}
-	for _, p := range slices.Concat(checked.path, checked.query) {
-		if p.macro >= 0 && d.data.macros.all[p.macro].signature {
+	for _, p := range slices.Concat(checked.pathPieces, checked.queryPieces) {
+		if p.Macro >= 0 && d.Data.Macros.All[p.Macro].Signature {
 			return nil
 		}
 	}
-	return refuse("url", CodeMacroMissing, "has no %s: without the signature nobody can tell a genuine request", d.data.macros.spelled(d.place.Name))
+	return refusal.New("url", CodeMacroMissing, "has no %s: without the signature nobody can tell a genuine request", d.Data.Macros.Spelled(d.Place.Name))
 }
 
 // checkOwnQuery checks the parameters that the target's URL brings.
 func (d *declared) checkOwnQuery(checked *site) error {
-	if !checked.hasQuery {
+	if !checked.HasQuery {
 		return nil
 	}
-	var room [commonMemberCount]string
+	var room [object.CommonCount]string
 	names := room[:0]
 	query := d.markedQuery(checked)
 	for parameter := range strings.SplitSeq(query, "&") {
@@ -138,16 +146,16 @@ func (d *declared) checkOwnQuery(checked *site) error {
 			return err
 		}
 		if slices.Contains(names, name) {
-			return refuse("url", CodeDuplicateParameter, "parameter %.40q occurs twice", name)
+			return refusal.New("url", CodeDuplicateParameter, "parameter %.40q occurs twice", name)
 		}
 		names = append(names, name)
 		if len(names) > mostParameters {
-			return refuse("url", CodeTooManyParameters, "has more than %d parameters", mostParameters)
+			return refusal.New("url", CodeTooManyParameters, "has more than %d parameters", mostParameters)
 		}
-		if written, _, _ := strings.Cut(parameter, "="); d.data.macros != nil && name != unescape(written) && !strings.Contains(written, "[") {
+		if written, _, _ := strings.Cut(parameter, "="); d.Data.Macros != nil && name != formula.Unescape(written) && !strings.Contains(written, "[") {
 			checked.warnings = append(checked.warnings, Warning{
 				Code:    "name_rewritten",
-				Message: "receivers in PHP read the parameter " + short(unescape(written)) + " as " + short(name),
+				Message: "receivers in PHP read the parameter " + refusal.Short(formula.Unescape(written)) + " as " + refusal.Short(name),
 			})
 		}
 	}
@@ -156,13 +164,13 @@ func (d *declared) checkOwnQuery(checked *site) error {
 
 // markedQuery is the query with a NUL, which URLs cannot hold, for each macro.
 func (d *declared) markedQuery(checked *site) string {
-	if d.data.macros == nil {
-		return checked.destination.query
+	if d.Data.Macros == nil {
+		return checked.Query
 	}
 	var text strings.Builder
-	for _, p := range checked.query {
-		text.WriteString(p.before)
-		if p.macro >= 0 {
+	for _, p := range checked.queryPieces {
+		text.WriteString(p.Before)
+		if p.Macro >= 0 {
 			text.WriteByte(0)
 		}
 	}
@@ -173,39 +181,39 @@ func (d *declared) markedQuery(checked *site) string {
 func (d *declared) ownParameter(parameter string) (string, error) {
 	name, _, _ := strings.Cut(parameter, "=")
 	if parameter == "" || name == "" {
-		return "", refuse("url", CodeURLEmptyParameter, `the query has a parameter without a name: look for "?" or "&" followed by "&", "=" or nothing`)
+		return "", refusal.New("url", CodeURLEmptyParameter, `the query has a parameter without a name: look for "?" or "&" followed by "&", "=" or nothing`)
 	}
 	if strings.IndexByte(name, 0) >= 0 {
-		return "", refuse("url", CodeMacroMisplaced, "a macro stands in a parameter's name; it may stand in a value or in the path")
+		return "", refusal.New("url", CodeMacroMisplaced, "a macro stands in a parameter's name; it may stand in a value or in the path")
 	}
 	if strings.ContainsAny(name, "%+.") {
 		name = phpName(name)
 	}
-	if d.place.In == placeQuery && name == d.place.Name {
-		return "", refuse("url", CodeReservedParameter, "must not have a parameter named %s: that is the signature's name", name)
+	if d.Place.In == declare.PlaceQuery && name == d.Place.Name {
+		return "", refusal.New("url", CodeReservedParameter, "must not have a parameter named %s: that is the signature's name", name)
 	}
 	return name, nil
 }
 
 // lint warns of what common receivers stumble over.
 func (d *declared) lint(checked *site, target Target) []Warning {
-	warnings := lintOrigin(checked.origin)
+	warnings := lintOrigin(checked.Origin)
 	warn := func(code, message string) { warnings = append(warnings, Warning{Code: code, Message: message}) }
-	if written := authority(target.URL); d.formula.signs(partURL) && target.PublicBaseURL == "" && written != strings.ToLower(written) {
+	if written := authority(target.URL); d.Formula.Signs(declare.PartURL) && target.PublicBaseURL == "" && written != strings.ToLower(written) {
 		warn("host_case", "the host is sent and signed in lowercase: receivers that sign the URL as it is written here refuse the signature")
 	}
-	if d.place.In == placeQuery && d.data.in == inURL && !checked.hasQuery {
-		warn("no_query", `the URL has no query, so the signature follows "?`+d.place.Name+`=": receivers that split at "&`+d.place.Name+`=" do not find it`)
+	if d.Place.In == declare.PlaceQuery && d.Data.In == declare.InURL && !checked.HasQuery {
+		warn("no_query", `the URL has no query, so the signature follows "?`+d.Place.Name+`=": receivers that split at "&`+d.Place.Name+`=" do not find it`)
 	}
-	if !checked.hasQuery && d.data.in == inURL && (d.formula.signs(partQuery) || d.formula.signs(partValues)) {
+	if !checked.HasQuery && d.Data.In == declare.InURL && (d.Formula.Signs(declare.PartQuery) || d.Formula.Signs(declare.PartValues)) {
 		warn("no_parameters", "the URL has no parameters, so the signature covers nothing of the event")
 	}
-	if len(checked.path) > 1 {
+	if len(checked.pathPieces) > 1 {
 		warn("macro_in_path", "a slash in a value is sent as %2F in the path, which some web servers refuse")
 	}
-	for i := range d.lints {
-		if l := &d.lints[i]; d.applies(l, checked) {
-			warn(l.Code, strings.ReplaceAll(l.Message, "{port}", checked.port))
+	for i := range d.Lints {
+		if l := &d.Lints[i]; d.applies(l, checked) {
+			warn(l.Code, strings.ReplaceAll(l.Message, "{port}", checked.Port))
 		}
 	}
 	return append(warnings, d.lintSigned(checked)...)
@@ -223,26 +231,26 @@ func lintOrigin(origin string) []Warning {
 }
 
 func (d *declared) applies(l *Lint, checked *site) bool {
-	if l.When == lintPort {
-		return checked.port != ""
+	if l.When == declare.LintPort {
+		return checked.Port != ""
 	}
-	return !slices.ContainsFunc(checked.uses, func(used int) bool { return d.data.macros.all[used].name == l.Macro })
+	return !slices.ContainsFunc(checked.uses, func(used int) bool { return d.Data.Macros.All[used].Name == l.Macro })
 }
 
 // lintSigned warns of what is signed but not sent: the publisher could not
 // verify it.
 func (d *declared) lintSigned(checked *site) []Warning {
-	if d.data.macros == nil {
+	if d.Data.Macros == nil {
 		return nil
 	}
 	var warnings []Warning
-	for i := range d.formula.parts {
-		p := &d.formula.parts[i]
-		macro := d.data.macros.standsFor(p)
+	for i := range d.Formula.Parts {
+		p := &d.Formula.Parts[i]
+		macro := d.Data.Macros.StandsFor(p)
 		if macro < 0 || slices.Contains(checked.uses, macro) {
 			continue
 		}
-		spelled := d.data.macros.spelled(d.data.macros.all[macro].name)
+		spelled := d.Data.Macros.Spelled(d.Data.Macros.All[macro].Name)
 		warnings = append(warnings, Warning{
 			Code:    "signed_value_not_sent",
 			Message: "the signature covers " + spelled + ", which the URL does not hold: the publisher cannot verify it from the request alone",
@@ -254,7 +262,7 @@ func (d *declared) lintSigned(checked *site) []Warning {
 // authority is the host of a URL as it is written, with its port.
 func authority(raw string) string {
 	_, rest, _ := strings.Cut(raw, "://")
-	return rest[:hostEnd(rest)]
+	return rest[:address.HostEnd(rest)]
 }
 
 // isAddress says whether an origin's host is a number or this machine, where
@@ -266,4 +274,17 @@ func isAddress(origin string) bool {
 	}
 	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
 	return err == nil || host == "localhost"
+}
+
+// phpName returns the variable that a parameter's name sets in PHP, which is
+// the strictest reader: there "h%61sh", " hash" and "hash[]" all set hash.
+func phpName(name string) string {
+	if decoded, err := url.QueryUnescape(name); err == nil {
+		name = decoded
+	}
+	name = strings.TrimLeft(name, " ")
+	if bracket := strings.IndexByte(name, '['); bracket > 0 {
+		name = name[:bracket]
+	}
+	return strings.NewReplacer(".", "_", " ", "_").Replace(name)
 }

@@ -13,7 +13,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/waybillhq/waybill/signer/internal/declare"
 	"github.com/waybillhq/waybill/signer/internal/jsontext"
+	"github.com/waybillhq/waybill/signer/internal/object"
+	"github.com/waybillhq/waybill/signer/internal/refusal"
+	"github.com/waybillhq/waybill/signer/internal/secret"
 )
 
 const (
@@ -39,13 +43,13 @@ const (
 // base64 Ed25519 signature, of "id.timestamp.body". The two kinds of keys in one
 // list are why it is not declared.
 type standardWebhooks struct {
-	form secretForm
+	form secret.Form
 }
 
 func defineStandardWebhooks() *Definition {
-	form := secretForm{
-		generated: generateBase64, length: 32, prefix: secretPrefix, shortest: 24, longest: 64,
-		key: keyForm{encoding: keyBase64, prefix: secretPrefix},
+	form := secret.Form{
+		Generated: declare.GenerateBase64, Length: 32, Prefix: secretPrefix, Shortest: 24, Longest: 64,
+		Key: secret.Key{Encoding: declare.KeyBase64, Prefix: secretPrefix},
 	}
 	return &Definition{
 		Scheme: standardWebhooks{form},
@@ -54,14 +58,14 @@ func defineStandardWebhooks() *Definition {
 			Description: "POST of JSON in the envelope and with the headers of Standard Webhooks (HMAC-SHA256 or Ed25519).",
 			Source:      "https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md",
 			Methods:     []string{http.MethodPost},
-			Data:        Data{In: inBody},
-			Headers:     []Added{{Name: headerID, Value: valueMessageID}, {Name: headerTimestamp, Value: valueTimestamp}},
-			Parts:       []Part{{Part: partMessageID}, {Part: partTimestamp}, {Part: partBody}},
+			Data:        Data{In: declare.InBody},
+			Headers:     []Added{{Name: headerID, Value: declare.PartMessageID}, {Name: headerTimestamp, Value: declare.PartTimestamp}},
+			Parts:       []Part{{Part: declare.PartMessageID}, {Part: declare.PartTimestamp}, {Part: declare.PartBody}},
 			Joiner:      ".",
 			Algorithm:   "hmac-sha256",
-			Key:         Key{Encoding: keyBase64, Prefix: secretPrefix},
-			Output:      outputBase64,
-			Place:       Place{In: placeHeader, Name: headerSignature, Template: "v1,{sig}", Overlap: " v1,{sig}"},
+			Key:         Key{Encoding: declare.KeyBase64, Prefix: secretPrefix},
+			Output:      declare.OutputBase64,
+			Place:       Place{In: declare.PlaceHeader, Name: headerSignature, Template: "v1,{sig}", Overlap: " v1,{sig}"},
 
 			ReceiverChoosesSuccess: true,
 		},
@@ -71,7 +75,7 @@ func defineStandardWebhooks() *Definition {
 				_, err := signingKey(secret)
 				return err
 			}
-			return form.check(secret)
+			return form.Check(secret)
 		},
 		example:    exampleStandard,
 		references: usualReferences(),
@@ -87,12 +91,12 @@ func (w standardWebhooks) Check(target Target) ([]Warning, error) {
 	if err != nil {
 		return nil, err
 	}
-	return lintOrigin(place.origin), nil
+	return lintOrigin(place.Origin), nil
 }
 
 func (standardWebhooks) CheckData(data json.RawMessage) error {
-	var room [commonMemberCount]member
-	_, err := parseObject(data, room[:0])
+	var room [object.CommonCount]object.Member
+	_, err := object.Parse(data, room[:0])
 	return err
 }
 
@@ -105,7 +109,7 @@ func (w standardWebhooks) Sign(target Target, message Message, secrets []string,
 		return Request{}, err
 	}
 	if !isMessageID([]byte(message.ID)) {
-		return Request{}, refuse("id", CodeMessageIDInvalid, "a message id is 32 lowercase hex digits")
+		return Request{}, refusal.New("id", CodeMessageIDInvalid, "a message id is 32 lowercase hex digits")
 	}
 	if err := w.CheckData(message.Data); err != nil {
 		return Request{}, err
@@ -126,7 +130,7 @@ func (w standardWebhooks) Sign(target Target, message Message, secrets []string,
 	}
 	return Request{
 		Method: place.method,
-		URL:    place.url(),
+		URL:    place.URL(),
 		Header: http.Header{
 			"Content-Type": {"application/json"},
 			headerID:       {id}, headerTimestamp: {timestamp}, headerSignature: {string(all)},
@@ -171,7 +175,7 @@ func (w standardWebhooks) sign(text []byte, secret string) (string, error) {
 
 // hmac returns the signature, with its version, that a secret makes.
 func (w standardWebhooks) hmac(text []byte, secret string) ([]byte, error) {
-	key, err := w.form.decode(secret)
+	key, err := w.form.Decode(secret)
 	if err != nil {
 		return nil, err
 	}
@@ -197,11 +201,11 @@ func missingHeaders(header http.Header, names ...string) []string {
 func (w standardWebhooks) Verify(received Received, secrets []string, now time.Time) error {
 	id, timestamp := received.Header.Get(headerID), received.Header.Get(headerTimestamp)
 	if missing := missingHeaders(received.Header, headerID, headerTimestamp, headerSignature); len(missing) > 0 {
-		return refuse("headers", CodeSignatureMissing, "there is no %s", strings.Join(missing, ", no "))
+		return refusal.New("headers", CodeSignatureMissing, "there is no %s", strings.Join(missing, ", no "))
 	}
 	seconds, err := strconv.ParseInt(timestamp, 10, 64)
 	if err != nil {
-		return refuse("headers", CodeTimestampInvalid, "webhook-timestamp is no whole number")
+		return refusal.New("headers", CodeTimestampInvalid, "webhook-timestamp is no whole number")
 	}
 	text, matched := signedText(id, timestamp, received.Body), false
 	signatures := strings.Fields(received.Header.Get(headerSignature))
@@ -218,7 +222,7 @@ func (w standardWebhooks) Verify(received Received, secrets []string, now time.T
 	}
 	age := now.Sub(time.Unix(seconds, 0))
 	if !now.IsZero() && (age > standardTolerance || age < -standardTolerance) {
-		return refuse("headers", CodeTimestampRefused, "the request is signed for a time that is more than %s away", standardTolerance)
+		return refusal.New("headers", CodeTimestampRefused, "the request is signed for a time that is more than %s away", standardTolerance)
 	}
 	return nil
 }
@@ -270,18 +274,18 @@ func PublicKey(private string) (string, error) {
 func signingKey(secret string) (ed25519.PrivateKey, error) {
 	encoded, found := strings.CutPrefix(secret, privatePrefix)
 	if !found {
-		return nil, refuse("secret", CodeSecretInvalid, "must begin with %s", privatePrefix)
+		return nil, refusal.New("secret", CodeSecretInvalid, "must begin with %s", privatePrefix)
 	}
 	raw, err := base64.StdEncoding.DecodeString(encoded)
 	switch {
 	case err != nil:
-		return nil, refuse("secret", CodeSecretInvalid, "is not base64")
+		return nil, refusal.New("secret", CodeSecretInvalid, "is not base64")
 	case len(raw) != ed25519.SeedSize && len(raw) != ed25519.PrivateKeySize:
-		return nil, refuse("secret", CodeSecretInvalid, "must be %d or %d bytes once it is decoded", ed25519.SeedSize, ed25519.PrivateKeySize)
+		return nil, refusal.New("secret", CodeSecretInvalid, "must be %d or %d bytes once it is decoded", ed25519.SeedSize, ed25519.PrivateKeySize)
 	}
 	key := ed25519.NewKeyFromSeed(raw[:ed25519.SeedSize])
 	if len(raw) == ed25519.PrivateKeySize && string(key) != string(raw) {
-		return nil, refuse("secret", CodeSecretInvalid, "its second half is not the public key of its first")
+		return nil, refusal.New("secret", CodeSecretInvalid, "its second half is not the public key of its first")
 	}
 	return key, nil
 }
@@ -296,7 +300,7 @@ func verifyingKey(secret string) (ed25519.PublicKey, error) {
 	}
 	raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(public, publicPrefix))
 	if err != nil || len(raw) != ed25519.PublicKeySize {
-		return nil, refuse("secret", CodeSecretInvalid, "is no public key: %d bytes in base64 behind %s", ed25519.PublicKeySize, publicPrefix)
+		return nil, refusal.New("secret", CodeSecretInvalid, "is no public key: %d bytes in base64 behind %s", ed25519.PublicKeySize, publicPrefix)
 	}
 	return raw, nil
 }

@@ -3,6 +3,9 @@ package signer
 import (
 	"slices"
 	"strings"
+
+	"github.com/waybillhq/waybill/signer/internal/address"
+	"github.com/waybillhq/waybill/signer/internal/refusal"
 )
 
 // longestSignedURL is the length in bytes that a URL may have when all values
@@ -11,7 +14,7 @@ const longestSignedURL = 8100
 
 // destination is a target that was checked.
 type destination struct {
-	address
+	address.Address
 	method string
 	signed string // the origin that the receiver sees, and that is signed; port is that one's
 }
@@ -23,35 +26,35 @@ func readTarget(scheme string, methods []string, target Target, url string) (des
 	if err != nil {
 		return destination{}, err
 	}
-	if err := checkLength(target.URL); err != nil {
+	if err := address.CheckLength(target.URL); err != nil {
 		return destination{}, err
 	}
-	place, err := parseAddress(url)
+	place, err := address.Parse(url)
 	if err != nil {
 		return destination{}, err
 	}
-	checked := destination{address: place, method: method, signed: place.origin}
+	checked := destination{Address: place, method: method, signed: place.Origin}
 	if target.PublicBaseURL == "" {
 		return checked, nil
 	}
 	public, err := parsePublicBase(target.PublicBaseURL)
 	if err != nil {
-		return destination{}, aboutField("public_base_url", err)
+		return destination{}, refusal.About("public_base_url", err)
 	}
-	checked.signed, checked.port = public.origin, public.port
+	checked.signed, checked.Port = public.Origin, public.Port
 	return checked, nil
 }
 
-func parsePublicBase(raw string) (address, error) {
-	if err := checkLength(raw); err != nil {
-		return address{}, err
+func parsePublicBase(raw string) (address.Address, error) {
+	if err := address.CheckLength(raw); err != nil {
+		return address.Address{}, err
 	}
-	place, err := parseAddress(raw)
+	place, err := address.Parse(raw)
 	if err != nil {
-		return address{}, err
+		return address.Address{}, err
 	}
-	if place.path != "/" || place.hasQuery {
-		return address{}, refuse("url", CodeURLPath, "must be an origin such as https://example.com, without path and query")
+	if place.Path != "/" || place.HasQuery {
+		return address.Address{}, refusal.New("url", CodeURLPath, "must be an origin such as https://example.com, without path and query")
 	}
 	return place, nil
 }
@@ -65,7 +68,7 @@ func checkMethod(scheme string, methods []string, wanted string) (string, error)
 	case slices.Contains(methods, wanted):
 		return wanted, nil
 	default:
-		return "", refuse("method", CodeMethodNotAllowed, "scheme %s sends %s, not %.20q",
+		return "", refusal.New("method", CodeMethodNotAllowed, "scheme %s sends %s, not %.20q",
 			scheme, strings.Join(methods, " or "), wanted)
 	}
 }

@@ -1,33 +1,26 @@
 package signer
 
 import (
+	"cmp"
 	"net/url"
 	"strings"
 	"time"
 
+	"github.com/waybillhq/waybill/signer/internal/compile"
+	"github.com/waybillhq/waybill/signer/internal/declare"
+	"github.com/waybillhq/waybill/signer/internal/formula"
+	"github.com/waybillhq/waybill/signer/internal/object"
 	"github.com/waybillhq/waybill/signer/internal/percent"
+	"github.com/waybillhq/waybill/signer/internal/refusal"
 )
-
-// finder knows where a request says a value that was signed.
-type finder struct {
-	in    string // header, query, macro, body, or template (of the signature's header)
-	name  string
-	macro int
-	stamp *stamp
-}
-
-// finders are nil for what is not signed.
-type finders struct {
-	id, eventType, at, occurred *finder
-}
 
 // reading is a request that is being verified.
 type reading struct {
 	*declared
 	received   Received
-	m          material
-	w          wire
-	parameters []pair         // raw
+	m          formula.Material
+	w          formula.Wire
+	parameters []formula.Pair // raw
 	found      map[int]string // raw values of macros, by the template
 	stamp      string         // from the signature's header
 	signatures []string
@@ -35,8 +28,8 @@ type reading struct {
 
 func (d *declared) Verify(received Received, secrets []string, now time.Time) error {
 	r := reading{declared: d, received: received}
-	r.m = material{method: received.Method, inURL: d.data.in != inBody}
-	r.w = wire{url: []byte(received.URL), body: received.Body}
+	r.m = formula.Material{Method: received.Method, InURL: d.Data.In != declare.InBody}
+	r.w = formula.Wire{URL: []byte(received.URL), Body: received.Body}
 	if err := r.read(); err != nil {
 		return err
 	}
@@ -44,12 +37,12 @@ func (d *declared) Verify(received Received, secrets []string, now time.Time) er
 	var text []byte
 	err := eachSecret(secrets, func(secret string) error {
 		var err error
-		if text == nil || d.formula.hasSecret {
-			if text, err = d.formula.text(&r.m, &r.w, secret); err != nil {
-				return aboutField(d.whereSigned(), err)
+		if text == nil || d.Formula.HasSecret {
+			if text, err = d.Formula.Text(&r.m, &r.w, secret); err != nil {
+				return refusal.About(d.whereSigned(), err)
 			}
 		}
-		made, err := d.formula.appendSignature(nil, text, secret)
+		made, err := d.Formula.AppendSignature(nil, text, secret)
 		matched = matchesAny(made, r.signatures) || matched
 		return err
 	})
@@ -59,16 +52,16 @@ func (d *declared) Verify(received Received, secrets []string, now time.Time) er
 	case !matched:
 		return mismatch(d.whereSigned())
 	default:
-		return d.checkAge(r.m.at, now)
+		return d.checkAge(r.m.At, now)
 	}
 }
 
 // whereSigned is the field that errors about a signature speak of.
 func (d *declared) whereSigned() string {
-	switch d.place.In {
-	case placeBody:
+	switch d.Place.In {
+	case declare.PlaceBody:
 		return "body"
-	case placeHeader:
+	case declare.PlaceHeader:
 		return "headers"
 	default:
 		return "url"
@@ -78,11 +71,11 @@ func (d *declared) whereSigned() string {
 // checkAge refuses what is older than the scheme allows, or from the future. A
 // zero time on either side is not compared.
 func (d *declared) checkAge(at, now time.Time) error {
-	if d.tolerance == 0 || now.IsZero() {
+	if d.Tolerance == 0 || now.IsZero() {
 		return nil
 	}
-	if age := now.Sub(at); age > d.tolerance || age < -d.tolerance {
-		return refuse(d.whereSigned(), CodeTimestampRefused, "the request is signed for a time that is more than %s away", d.tolerance)
+	if age := now.Sub(at); age > d.Tolerance || age < -d.Tolerance {
+		return refusal.New(d.whereSigned(), CodeTimestampRefused, "the request is signed for a time that is more than %s away", d.Tolerance)
 	}
 	return nil
 }
@@ -92,11 +85,11 @@ func (r *reading) read() error {
 	if err := r.readSignature(); err != nil {
 		return err
 	}
-	if r.data.in == inBody {
+	if r.Data.In == declare.InBody {
 		if err := r.readBody(); err != nil {
 			return err
 		}
-	} else if r.formula.hasFields || r.formula.ofMacros || r.place.In == placeMacro || r.findsIn(inQuery) || r.findsIn(placeMacro) {
+	} else if r.Formula.HasFields || r.Formula.OfMacros || r.Place.In == declare.PlaceMacro || r.findsIn(declare.InQuery) || r.findsIn(declare.PlaceMacro) {
 		if err := r.readParameters(); err != nil {
 			return err
 		}
@@ -105,10 +98,10 @@ func (r *reading) read() error {
 }
 
 func (r *reading) readSignature() error {
-	switch r.place.In {
-	case placeQuery:
+	switch r.Place.In {
+	case declare.PlaceQuery:
 		return r.cutSignature()
-	case placeHeader:
+	case declare.PlaceHeader:
 		return r.readHeader()
 	default:
 		return nil // among the data
@@ -117,22 +110,22 @@ func (r *reading) readSignature() error {
 
 // cutSignature takes the last parameter off the URL.
 func (r *reading) cutSignature() error {
-	raw, name := r.received.URL, r.place.Name
+	raw, name := r.received.URL, r.Place.Name
 	first := strings.IndexByte(raw, '?')
 	at := strings.LastIndex(raw, "&"+name+"=")
 	if at < 0 && first >= 0 && strings.HasPrefix(raw[first+1:], name+"=") {
 		at = first
 	}
 	if first < 0 || at < first {
-		return refuse("url", CodeSignatureMissing, "has no parameter %s", name)
+		return refusal.New("url", CodeSignatureMissing, "has no parameter %s", name)
 	}
 	signature := raw[at+len(name)+2:]
 	if signature == "" {
-		return refuse("url", CodeSignatureMissing, "its parameter %s is empty", name)
+		return refusal.New("url", CodeSignatureMissing, "its parameter %s is empty", name)
 	}
-	r.w.url = r.w.url[:at]
+	r.w.URL = r.w.URL[:at]
 	r.received.URL = raw[:at]
-	if r.formula.output == outputBase64 {
+	if r.Formula.Output == declare.OutputBase64 {
 		signature = unescapePath(signature)
 	}
 	r.signatures = []string{signature}
@@ -148,15 +141,15 @@ func unescapePath(text string) string {
 }
 
 func (r *reading) readHeader() error {
-	text := r.received.Header.Get(r.place.Name)
+	text := r.received.Header.Get(r.Place.Name)
 	if text == "" {
-		return refuse("headers", CodeSignatureMissing, "there is no %s", r.place.Name)
+		return refusal.New("headers", CodeSignatureMissing, "there is no %s", r.Place.Name)
 	}
 	stop := ""
-	if len(r.place.overlap.slots) > 0 {
-		stop = r.place.overlap.slots[0].before
+	if len(r.Place.OverlapPattern.Slots) > 0 {
+		stop = r.Place.OverlapPattern.Slots[0].Before
 	}
-	stamp, signature, rest, ok := r.place.template.read(text, stop)
+	stamp, signature, rest, ok := r.Place.Pattern.Read(text, stop)
 	r.stamp = stamp
 	for ok && signature != "" {
 		r.signatures = append(r.signatures, signature)
@@ -166,36 +159,36 @@ func (r *reading) readHeader() error {
 		if stop == "" {
 			break
 		}
-		_, signature, rest, ok = r.place.overlap.read(rest, stop)
+		_, signature, rest, ok = r.Place.OverlapPattern.Read(rest, stop)
 	}
-	return refuse("headers", CodeSignatureMissing, "%s is not of the form %s", r.place.Name, or(r.place.Template, "{sig}"))
+	return refusal.New("headers", CodeSignatureMissing, "%s is not of the form %s", r.Place.Name, cmp.Or(r.Place.Template, "{sig}"))
 }
 
 // readValues reads what is signed besides the data.
 func (r *reading) readValues() error {
-	if f := r.finders.id; f != nil {
+	if f := r.Finders.ID; f != nil {
 		id, err := r.find(f)
 		if err != nil {
 			return err
 		}
-		if r.m.id = id; !isMessageID([]byte(id)) {
-			return refuse(f.field(), f.code(), "its %s is not 32 lowercase hex digits", f.name)
+		if r.m.ID = id; !isMessageID([]byte(id)) {
+			return refusal.New(f.Field(), f.Code(), "its %s is not 32 lowercase hex digits", f.Name)
 		}
 	}
 	var err error
-	if f := r.finders.eventType; f != nil {
-		if r.m.eventType, err = r.find(f); err != nil {
+	if f := r.Finders.EventType; f != nil {
+		if r.m.EventType, err = r.find(f); err != nil {
 			return err
 		}
 	}
-	if r.m.at, err = r.findTime(r.finders.at); err != nil {
+	if r.m.At, err = r.findTime(r.Finders.At); err != nil {
 		return err
 	}
-	r.m.occurred, err = r.findTime(r.finders.occurred)
+	r.m.Occurred, err = r.findTime(r.Finders.Occurred)
 	return err
 }
 
-func (r *reading) findTime(f *finder) (time.Time, error) {
+func (r *reading) findTime(f *compile.Finder) (time.Time, error) {
 	if f == nil {
 		return time.Time{}, nil
 	}
@@ -203,63 +196,42 @@ func (r *reading) findTime(f *finder) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	at, err := f.stamp.parse(text)
+	at, err := f.Stamp.Parse(text)
 	if err != nil {
-		return time.Time{}, aboutField(f.field(), err)
+		return time.Time{}, refusal.About(f.Field(), err)
 	}
 	return at, nil
 }
 
-func (r *reading) find(f *finder) (string, error) {
+func (r *reading) find(f *compile.Finder) (string, error) {
 	text, found := "", false
-	switch f.in {
-	case placeHeader:
-		text = r.received.Header.Get(f.name)
+	switch f.In {
+	case declare.PlaceHeader:
+		text = r.received.Header.Get(f.Name)
 		found = text != ""
-	case inTemplate:
+	case compile.InTemplate:
 		text, found = r.stamp, r.stamp != ""
-	case placeMacro:
-		text, found = r.macroValue(f.macro)
-		text = unescape(text)
+	case declare.PlaceMacro:
+		text, found = r.macroValue(f.Macro)
+		text = formula.Unescape(text)
 	default:
-		if m := r.m.all.find(f.name); m != nil {
-			text, found = string(decoded(m.value)), true
+		if m := r.m.All.Find(f.Name); m != nil {
+			text, found = string(object.Decoded(m.Value)), true
 		}
 	}
 	if !found {
-		return "", refuse(f.field(), f.code(), "has no %s, which is signed", f.name)
+		return "", refusal.New(f.Field(), f.Code(), "has no %s, which is signed", f.Name)
 	}
 	return text, nil
 }
 
-const inTemplate = "template"
-
 func (r *reading) findsIn(in string) bool {
-	for _, f := range []*finder{r.finders.id, r.finders.eventType, r.finders.at, r.finders.occurred} {
-		if f != nil && f.in == in {
+	for _, f := range []*compile.Finder{r.Finders.ID, r.Finders.EventType, r.Finders.At, r.Finders.Occurred} {
+		if f != nil && f.In == in {
 			return true
 		}
 	}
 	return false
-}
-
-// field is what errors about a missing value speak of.
-func (f *finder) field() string {
-	switch f.in {
-	case inBody:
-		return "body"
-	case placeHeader, inTemplate:
-		return "headers"
-	default:
-		return "url"
-	}
-}
-
-func (f *finder) code() string {
-	if f.in == inBody {
-		return CodeBodyInvalid
-	}
-	return CodeValueMissing
 }
 
 func isMessageID(id []byte) bool {

@@ -4,7 +4,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/waybillhq/waybill/signer/internal/declare"
+	"github.com/waybillhq/waybill/signer/internal/formula"
 	"github.com/waybillhq/waybill/signer/internal/jsontext"
+	"github.com/waybillhq/waybill/signer/internal/object"
+	"github.com/waybillhq/waybill/signer/internal/refusal"
+	"github.com/waybillhq/waybill/signer/internal/template"
 )
 
 // readParameters reads the data back out of the URL. The same name twice is
@@ -13,43 +18,43 @@ func (r *reading) readParameters() error {
 	_, query, _ := strings.Cut(r.received.URL, "?")
 	for parameter := range strings.SplitSeq(query, "&") {
 		name, value, _ := strings.Cut(parameter, "=")
-		name = unescape(name)
-		if slices.ContainsFunc(r.parameters, func(p pair) bool { return p.name == name }) {
-			return refuse("url", CodeDuplicateParameter, "parameter %.40q occurs twice", name)
+		name = formula.Unescape(name)
+		if slices.ContainsFunc(r.parameters, func(p formula.Pair) bool { return p.Name == name }) {
+			return refusal.New("url", CodeDuplicateParameter, "parameter %.40q occurs twice", name)
 		}
-		r.parameters = append(r.parameters, pair{name, value})
+		r.parameters = append(r.parameters, formula.Pair{Name: name, Value: value})
 	}
-	if r.data.macros == nil {
+	if r.Data.Macros == nil {
 		for _, p := range r.parameters {
-			r.m.all = append(r.m.all, textMember(p.name, unescape(p.value)))
+			r.m.All = append(r.m.All, textMember(p.Name, formula.Unescape(p.Value)))
 		}
 		return r.requireParameters()
 	}
 	if err := r.matchTemplate(); err != nil {
 		return err
 	}
-	for i := range r.data.macros.all {
-		stands := &r.data.macros.all[i]
+	for i := range r.Data.Macros.All {
+		stands := &r.Data.Macros.All[i]
 		raw, found := r.macroValue(i)
 		switch {
 		case !found:
-		case stands.signature:
+		case stands.Signature:
 			r.signatures = []string{unescapePath(raw)}
 		default:
-			r.m.values = append(r.m.values, pair{stands.name, unescape(raw)})
-			if stands.value.kind == "" && r.m.all.find(stands.field) == nil {
-				r.m.all = append(r.m.all, textMember(stands.field, unescape(raw)))
+			r.m.Values = append(r.m.Values, formula.Pair{Name: stands.Name, Value: formula.Unescape(raw)})
+			if stands.Value.Kind == "" && r.m.All.Find(stands.Field) == nil {
+				r.m.All = append(r.m.All, textMember(stands.Field, formula.Unescape(raw)))
 			}
 		}
 	}
-	if r.place.In == placeMacro && (len(r.signatures) == 0 || r.signatures[0] == "") {
-		return refuse("url", CodeSignatureMissing, "has no parameter %s", r.place.Name)
+	if r.Place.In == declare.PlaceMacro && (len(r.signatures) == 0 || r.signatures[0] == "") {
+		return refusal.New("url", CodeSignatureMissing, "has no parameter %s", r.Place.Name)
 	}
 	return r.requireParameters()
 }
 
-func textMember(name, text string) member {
-	return member{name: []byte(name), value: jsontext.AppendQuoted(nil, []byte(text))}
+func textMember(name, text string) object.Member {
+	return object.Member{Name: []byte(name), Value: jsontext.AppendQuoted(nil, []byte(text))}
 }
 
 // matchTemplate reads the macros' values by the URL that the sender was given.
@@ -59,18 +64,18 @@ func (r *reading) matchTemplate() error {
 	}
 	s, err := r.site(Target{URL: r.received.Template})
 	if err != nil {
-		return aboutField("template", err)
+		return refusal.About("template", err)
 	}
-	pieces := slices.Clone(s.path)
-	if s.hasQuery {
+	pieces := slices.Clone(s.pathPieces)
+	if s.HasQuery {
 		last := &pieces[len(pieces)-1]
-		last.before += "?" + s.query[0].before
-		last.macro, last.name = s.query[0].macro, s.query[0].name
-		pieces = append(pieces, s.query[1:]...)
+		last.Before += "?" + s.queryPieces[0].Before
+		last.Macro, last.Name = s.queryPieces[0].Macro, s.queryPieces[0].Name
+		pieces = append(pieces, s.queryPieces[1:]...)
 	}
 	r.found = make(map[int]string)
-	if !match(pieces, string(r.w.request()), func(macro int, raw string) { r.found[macro] = raw }) {
-		return refuse("url", CodeTemplateMismatch, "was not made from the template")
+	if !template.Match(pieces, string(r.w.Request()), func(macro int, raw string) { r.found[macro] = raw }) {
+		return refusal.New("url", CodeTemplateMismatch, "was not made from the template")
 	}
 	return nil
 }
@@ -82,19 +87,19 @@ func (r *reading) macroValue(index int) (string, bool) {
 		raw, ok := r.found[index]
 		return raw, ok
 	}
-	stands := &r.data.macros.all[index]
+	stands := &r.Data.Macros.All[index]
 	for _, p := range r.parameters {
-		if p.name == stands.name || p.name == stands.field || slices.Contains(stands.aliases, p.name) {
-			return p.value, true
+		if p.Name == stands.Name || p.Name == stands.Field || slices.Contains(stands.Aliases, p.Name) {
+			return p.Value, true
 		}
 	}
 	return "", false
 }
 
 func (r *reading) requireParameters() error {
-	for i := range r.fields {
-		if f := &r.fields[i]; f.Required && r.formula.usesField(f.Name) && r.m.all.find(f.Name) == nil {
-			return refuse("url", CodeValueMissing, "has no parameter %s, which is signed", f.Name)
+	for i := range r.Fields {
+		if f := &r.Fields[i]; f.Required && r.Formula.UsesField(f.Name) && r.m.All.Find(f.Name) == nil {
+			return refusal.New("url", CodeValueMissing, "has no parameter %s, which is signed", f.Name)
 		}
 	}
 	return nil

@@ -20,6 +20,20 @@ func rules() []rule {
 		{pkg: "signer", imports: []string{"signer/internal/..."}, stdOnly: true},
 		{pkg: "signer/internal/percent", stdOnly: true},
 		{pkg: "signer/internal/jsontext", imports: []string{"signer/internal/percent"}, stdOnly: true},
+		{pkg: "signer/internal/refusal", stdOnly: true},
+		{pkg: "signer/internal/declare", stdOnly: true},
+		{pkg: "signer/internal/address", imports: []string{"signer/internal/percent", "signer/internal/refusal"}, stdOnly: true},
+		{pkg: "signer/internal/object", imports: []string{"signer/internal/jsontext", "signer/internal/percent", "signer/internal/refusal"}, stdOnly: true},
+		{pkg: "signer/internal/secret", imports: []string{"signer/internal/declare", "signer/internal/refusal"}, stdOnly: true},
+		{pkg: "signer/internal/formula", imports: []string{
+			"signer/internal/declare", "signer/internal/jsontext", "signer/internal/object", "signer/internal/percent", "signer/internal/refusal", "signer/internal/secret",
+		}, stdOnly: true},
+		{pkg: "signer/internal/template", imports: []string{
+			"signer/internal/address", "signer/internal/declare", "signer/internal/formula", "signer/internal/percent", "signer/internal/refusal",
+		}, stdOnly: true},
+		{pkg: "signer/internal/compile", imports: []string{
+			"signer/internal/declare", "signer/internal/formula", "signer/internal/object", "signer/internal/percent", "signer/internal/refusal", "signer/internal/secret", "signer/internal/template",
+		}, stdOnly: true},
 		{pkg: "client", imports: []string{"postback"}, stdOnly: true},
 
 		// The ledger.

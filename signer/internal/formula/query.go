@@ -1,4 +1,4 @@
-package signer
+package formula
 
 import (
 	"cmp"
@@ -6,24 +6,26 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/waybillhq/waybill/signer/internal/declare"
 	"github.com/waybillhq/waybill/signer/internal/percent"
 )
 
-// readQuery reads parameters as receivers do: percent-decoded, "+" a space. A
+// ReadQuery reads parameters as receivers do: percent-decoded, "+" a space. A
 // broken escape stands for itself.
-func readQuery(query string) []pair {
+func ReadQuery(query string) []Pair {
 	if query == "" {
 		return nil
 	}
-	pairs := make([]pair, 0, 1+strings.Count(query, "&"))
+	pairs := make([]Pair, 0, 1+strings.Count(query, "&"))
 	for parameter := range strings.SplitSeq(query, "&") {
 		name, value, _ := strings.Cut(parameter, "=")
-		pairs = append(pairs, pair{unescape(name), unescape(value)})
+		pairs = append(pairs, Pair{Unescape(name), Unescape(value)})
 	}
 	return pairs
 }
 
-func unescape(text string) string {
+// Unescape decodes a name or a value. A broken escape stands for itself.
+func Unescape(text string) string {
 	if !strings.ContainsAny(text, "%+") {
 		return text
 	}
@@ -33,23 +35,23 @@ func unescape(text string) string {
 	return text
 }
 
-func sortByName(pairs []pair) {
-	slices.SortStableFunc(pairs, func(a, b pair) int { return cmp.Compare(a.name, b.name) })
+func sortByName(pairs []Pair) {
+	slices.SortStableFunc(pairs, func(a, b Pair) int { return cmp.Compare(a.Name, b.Name) })
 }
 
 // without returns the pairs whose names are not among those.
-func without(pairs []pair, names []string) []pair {
+func without(pairs []Pair, names []string) []Pair {
 	if len(names) == 0 {
 		return pairs
 	}
-	return slices.DeleteFunc(pairs, func(p pair) bool { return slices.Contains(names, p.name) })
+	return slices.DeleteFunc(pairs, func(p Pair) bool { return slices.Contains(names, p.Name) })
 }
 
 // listed returns the pairs of those names, in their order.
-func listed(pairs []pair, names []string) []pair {
-	found := make([]pair, 0, len(names))
+func listed(pairs []Pair, names []string) []Pair {
+	found := make([]Pair, 0, len(names))
 	for _, name := range names {
-		if at := slices.IndexFunc(pairs, func(p pair) bool { return p.name == name }); at >= 0 {
+		if at := slices.IndexFunc(pairs, func(p Pair) bool { return p.Name == name }); at >= 0 {
 			found = append(found, pairs[at])
 		}
 	}
@@ -57,34 +59,34 @@ func listed(pairs []pair, names []string) []pair {
 }
 
 // appendQuery appends the part of the formula that is made of parameters.
-func (p *part) appendQuery(dst []byte, w *wire) []byte {
-	if p.Order == orderGiven && p.Encoding == "" && len(p.Except) == 0 {
-		_, query, _ := strings.Cut(string(w.url), "?")
+func (p *Part) appendQuery(dst []byte, w *Wire) []byte {
+	if p.Order == declare.OrderGiven && p.Encoding == "" && len(p.Except) == 0 {
+		_, query, _ := strings.Cut(string(w.URL), "?")
 		return append(dst, query...)
 	}
 	pairs := without(w.query(), p.Except)
 	switch p.Order {
-	case orderSorted:
+	case declare.OrderSorted:
 		sortByName(pairs)
-	case orderListed:
+	case declare.OrderListed:
 		pairs = listed(pairs, p.List)
 	}
 	for i, parameter := range pairs {
 		if i > 0 {
 			dst = append(dst, '&')
 		}
-		dst = p.appendText(dst, parameter.name)
+		dst = p.appendText(dst, parameter.Name)
 		dst = append(dst, '=')
-		dst = p.appendText(dst, parameter.value)
+		dst = p.appendText(dst, parameter.Value)
 	}
 	return dst
 }
 
-func (p *part) appendText(dst []byte, text string) []byte {
+func (p *Part) appendText(dst []byte, text string) []byte {
 	switch p.Encoding {
-	case encodingNone:
+	case declare.EncodingNone:
 		return append(dst, text...)
-	case encoding1738:
+	case declare.Encoding1738:
 		return percent.AppendForm(dst, []byte(text))
 	default:
 		return percent.AppendRaw(dst, []byte(text))
@@ -93,23 +95,23 @@ func (p *part) appendText(dst []byte, text string) []byte {
 
 // appendValues appends the decoded values, sorted by name. Empty ones are left
 // out.
-func (p *part) appendValues(dst []byte, m *material, w *wire) []byte {
-	pairs := slices.Clone(m.values)
-	if !p.ofMacros {
+func (p *Part) appendValues(dst []byte, m *Material, w *Wire) []byte {
+	pairs := slices.Clone(m.Values)
+	if !p.OfMacros {
 		pairs = w.query()
 	}
 	pairs = without(pairs, p.Except)
 	sortByName(pairs)
 	first := true
 	for _, parameter := range pairs {
-		if parameter.value == "" {
+		if parameter.Value == "" {
 			continue
 		}
 		if !first {
 			dst = append(dst, p.Separator...)
 		}
 		first = false
-		dst = append(dst, parameter.value...)
+		dst = append(dst, parameter.Value...)
 	}
 	return dst
 }

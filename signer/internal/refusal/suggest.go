@@ -1,10 +1,10 @@
-package signer
+package refusal
 
 import "strings"
 
-// nearest returns the candidate that a mistyped word most likely meant, or ""
+// Nearest returns the candidate that a mistyped word most likely meant, or ""
 // when none is near: at most a third of the letters may be wrong.
-func nearest(word string, candidates []string) string {
+func Nearest(word string, candidates []string) string {
 	const longest = 64 // the distance is quadratic in the length
 	if word == "" || len(word) > longest {
 		return ""

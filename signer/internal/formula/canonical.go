@@ -1,4 +1,4 @@
-package signer
+package formula
 
 import (
 	"bytes"
@@ -9,57 +9,59 @@ import (
 	"unicode/utf8"
 
 	"github.com/waybillhq/waybill/signer/internal/jsontext"
+	"github.com/waybillhq/waybill/signer/internal/object"
+	"github.com/waybillhq/waybill/signer/internal/refusal"
 )
 
-// canonicalizer writes a JSON body as a receiver has it after decoding and encoding it.
-type canonicalizer struct {
-	sorted bool
-	php    bool // else as JSON.stringify writes
-	except []string
+// Canonicalizer writes a JSON body as a receiver has it after decoding and encoding it.
+type Canonicalizer struct {
+	Sorted bool
+	Php    bool // else as JSON.stringify writes
+	Except []string
 }
 
-// rewrite appends an object as a receiver would encode it after decoding:
+// Rewrite appends an object as a receiver would encode it after decoding:
 // without white space, with its own escapes and numbers. What does not survive
 // that is refused, because the receiver would verify another text.
-func (c *canonicalizer) rewrite(dst []byte, object []byte) ([]byte, error) {
-	return c.object(dst, object, c.except)
+func (c *Canonicalizer) Rewrite(dst, text []byte) ([]byte, error) {
+	return c.object(dst, text, c.Except)
 }
 
-func (c *canonicalizer) object(dst, object []byte, except []string) ([]byte, error) {
-	var room [commonMemberCount]member
-	all, err := parseObject(object, room[:0])
+func (c *Canonicalizer) object(dst, text []byte, except []string) ([]byte, error) {
+	var room [object.CommonCount]object.Member
+	all, err := object.Parse(text, room[:0])
 	if err != nil {
 		return nil, err
 	}
-	if c.sorted {
-		slices.SortFunc(all, func(a, b member) int { return bytes.Compare(a.name, b.name) })
+	if c.Sorted {
+		slices.SortFunc(all, func(a, b object.Member) int { return bytes.Compare(a.Name, b.Name) })
 	}
 	dst = append(dst, '{')
 	first := true
 	for i := range all {
-		if slices.Contains(except, string(all[i].name)) {
+		if slices.Contains(except, string(all[i].Name)) {
 			continue
 		}
-		if isIndex(all[i].name) {
-			return nil, refuse(dataField(all[i].name), CodeNameInvalid, "must not be a whole number: receivers that decode the body change the order of such names")
+		if isIndex(all[i].Name) {
+			return nil, refusal.New(refusal.DataField(all[i].Name), refusal.CodeNameInvalid, "must not be a whole number: receivers that decode the body change the order of such names")
 		}
 		if !first {
 			dst = append(dst, ',')
 		}
 		first = false
-		dst = append(c.appendString(dst, all[i].name), ':')
-		if dst, err = c.value(dst, &all[i], all[i].value); err != nil {
+		dst = append(c.appendString(dst, all[i].Name), ':')
+		if dst, err = c.value(dst, &all[i], all[i].Value); err != nil {
 			return nil, err
 		}
 	}
-	if first && c.php && len(except) == 0 {
-		return nil, refuse("data", CodeValueInvalid, "holds an empty object, which receivers in PHP change into a list")
+	if first && c.Php && len(except) == 0 {
+		return nil, refusal.New("data", refusal.CodeValueInvalid, "holds an empty object, which receivers in PHP change into a list")
 	}
 	return append(dst, '}'), nil
 }
 
 // value appends a value that stands somewhere below the member of.
-func (c *canonicalizer) value(dst []byte, of *member, text []byte) ([]byte, error) {
+func (c *Canonicalizer) value(dst []byte, of *object.Member, text []byte) ([]byte, error) {
 	switch text[0] {
 	case '"':
 		return c.appendString(dst, jsontext.DecodeString(text)), nil
@@ -75,7 +77,7 @@ func (c *canonicalizer) value(dst []byte, of *member, text []byte) ([]byte, erro
 	}
 }
 
-func (c *canonicalizer) list(dst []byte, of *member, text []byte) ([]byte, error) {
+func (c *Canonicalizer) list(dst []byte, of *object.Member, text []byte) ([]byte, error) {
 	dst = append(dst, '[')
 	var err error
 	for i := jsontext.SkipSpace(text, 1); text[i] != ']'; {
@@ -92,11 +94,11 @@ func (c *canonicalizer) list(dst []byte, of *member, text []byte) ([]byte, error
 }
 
 // below makes an error of a nested object speak of the member that holds it.
-func below(of *member, err error) error {
+func below(of *object.Member, err error) error {
 	if err == nil {
 		return nil
 	}
-	return aboutField(dataField(of.name), err)
+	return refusal.About(refusal.DataField(of.Name), err)
 }
 
 func isIndex(name []byte) bool {
@@ -111,32 +113,32 @@ func isIndex(name []byte) bool {
 // appendNumber appends the shortest form of a number, which is what
 // JavaScript (ECMA-262, Number::toString) and PHP write. They differ in
 // exponents.
-func (c *canonicalizer) appendNumber(dst []byte, of *member, text []byte) ([]byte, error) {
+func (c *Canonicalizer) appendNumber(dst []byte, of *object.Member, text []byte) ([]byte, error) {
 	const largestExact = 1 << 53
 	number, err := strconv.ParseFloat(string(text), 64)
 	if err != nil || math.Abs(number) >= largestExact {
-		return nil, refuse(dataField(of.name), CodeValueInvalid, "is a number that receivers read inexactly: send it as a string")
+		return nil, refusal.New(refusal.DataField(of.Name), refusal.CodeValueInvalid, "is a number that receivers read inexactly: send it as a string")
 	}
 	if number == 0 {
 		return append(dst, '0'), nil
 	}
 	spelled, err := json.Marshal(number)
-	if err != nil || c.php && bytes.IndexByte(spelled, 'e') >= 0 {
-		return nil, refuse(dataField(of.name), CodeValueInvalid, "is a number that receivers write otherwise: send it as a string")
+	if err != nil || c.Php && bytes.IndexByte(spelled, 'e') >= 0 {
+		return nil, refusal.New(refusal.DataField(of.Name), refusal.CodeValueInvalid, "is a number that receivers write otherwise: send it as a string")
 	}
 	return append(dst, spelled...), nil
 }
 
 // appendString appends a string with the escapes that JSON.stringify writes,
 // or json_encode with JSON_UNESCAPED_UNICODE.
-func (c *canonicalizer) appendString(dst, text []byte) []byte {
+func (c *Canonicalizer) appendString(dst, text []byte) []byte {
 	dst = append(dst, '"')
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRune(text[i:])
 		switch {
-		case c.php && r == '/':
+		case c.Php && r == '/':
 			dst = append(dst, `\/`...)
-		case c.php && (r == '\u2028' || r == '\u2029'):
+		case c.Php && (r == '\u2028' || r == '\u2029'):
 			dst = append(dst, `\u202`...)
 			dst = append(dst, '8'+byte(r-'\u2028'))
 		default:

@@ -1,0 +1,212 @@
+// Package compile checks a declaration and makes a plan of it: a scheme that signs
+// and verifies by the plan finds nothing left to check in the declaration. What is
+// signed is sent, the signature does not sign itself, and a setting that has no meaning
+// where it stands is refused by its path in the declaration. It runs nothing: package
+// signer tries the plan out.
+package compile
+
+import (
+	"cmp"
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/waybillhq/waybill/signer/internal/declare"
+	"github.com/waybillhq/waybill/signer/internal/formula"
+	"github.com/waybillhq/waybill/signer/internal/percent"
+	"github.com/waybillhq/waybill/signer/internal/refusal"
+)
+
+// Declaration checks a declaration, without running it.
+func Declaration(declaration *declare.Declaration) (Plan, error) {
+	c := compiler{declaration: declaration, d: &Plan{}}
+	for _, step := range []func() error{
+		c.identity, c.carriage, c.requirements, c.formula, c.place, c.headers, c.findings, c.lints, c.secret, c.retries,
+	} {
+		if err := step(); err != nil {
+			return Plan{}, err
+		}
+	}
+	return *c.d, nil
+}
+
+// compiler makes d out of the declaration, step by step.
+type compiler struct {
+	declaration *declare.Declaration
+	d           *Plan
+}
+
+const longestName = 64
+
+func (c *compiler) identity() error {
+	name := c.declaration.Name
+	switch {
+	case name == "":
+		return refusal.Wrong("name", "is required")
+	case len(name) > longestName || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" || name[0] == '-':
+		return refusal.Wrong("name", "must be of lowercase letters, digits and -, %d at most", longestName)
+	}
+	c.d.Name = name
+	if len(c.declaration.Methods) == 0 {
+		return refusal.Wrong("methods", "is required, such as [GET]")
+	}
+	allowed := []string{http.MethodGet, http.MethodPost, http.MethodPut}
+	for i, method := range c.declaration.Methods {
+		if _, err := oneOf(refusal.At("methods", i), cmp.Or(method, "none"), allowed...); err != nil {
+			return err
+		}
+		if c.declaration.Data.In == declare.InBody && method == http.MethodGet {
+			return refusal.Wrong(refusal.At("methods", i), "GET has no body to carry the data")
+		}
+	}
+	c.d.Methods = slices.Clone(c.declaration.Methods)
+	return nil
+}
+
+func (c *compiler) requirements() error {
+	for i := range c.declaration.Fields {
+		f := c.declaration.Fields[i]
+		path := refusal.At("fields", i)
+		if f.Name == "" {
+			return refusal.Wrong(path+".name", "is required")
+		}
+		if slices.ContainsFunc(c.d.Fields, func(other declare.Field) bool { return other.Name == f.Name }) {
+			return refusal.Wrong(path+".name", "%.40q is there already", f.Name)
+		}
+		if _, err := oneOf(path+".type", cmp.Or(f.Type, "any"), "any", "string", "number", "integer", "boolean"); err != nil {
+			return err
+		}
+		if f.Type == "any" {
+			f.Type = ""
+		}
+		c.d.Fields = append(c.d.Fields, f)
+	}
+	return nil
+}
+
+func (c *compiler) headers() error {
+	for i := range c.declaration.Headers {
+		path := refusal.At("headers", i)
+		made, err := c.added(path, &c.declaration.Headers[i])
+		if err != nil {
+			return err
+		}
+		if err := checkHeaderName(path+".name", made.Name); err != nil {
+			return err
+		}
+		if c.declaration.Headers[i].At != "" {
+			return refusal.Wrong(path+".at", "has no meaning for a header")
+		}
+		made.Name = textproto.CanonicalMIMEHeaderKey(made.Name)
+		if c.d.Place.In == declare.PlaceHeader && made.Name == c.d.Place.Name || c.hasHeader(made.Name) {
+			return refusal.Wrong(path+".name", "%s is set already", made.Name)
+		}
+		c.d.Headers = append(c.d.Headers, made)
+	}
+	return nil
+}
+
+func (c *compiler) hasHeader(name string) bool {
+	return slices.ContainsFunc(c.d.Headers, func(other Added) bool { return other.Name == name })
+}
+
+// checkHeaderName refuses what is no token (RFC 9110, section 5.6.2), and what
+// the connection needs for itself.
+func checkHeaderName(path, name string) error {
+	if name == "" {
+		return refusal.Wrong(path, "is required")
+	}
+	for i := range len(name) {
+		c := name[i]
+		if !percent.IsUnreserved(c) && !strings.ContainsRune("!#$%&'*+^`|", rune(c)) {
+			return refusal.Wrong(path, "must not hold %q", c)
+		}
+	}
+	switch textproto.CanonicalMIMEHeaderKey(name) {
+	case "Host", "Content-Length", "Content-Type", "Connection", "Transfer-Encoding", "Te", "Trailer", "Upgrade", "Keep-Alive", "User-Agent", "Accept-Encoding", "Content-Encoding":
+		return refusal.Wrong(path, "%s is not the scheme's to set", name)
+	}
+	return nil
+}
+
+// added checks a value that is sent besides the data.
+func (c *compiler) added(path string, a *declare.Added) (Added, error) {
+	if a.Name == "" {
+		return Added{}, refusal.Wrong(path+".name", "is required")
+	}
+	if a.Value == "" {
+		return Added{}, refusal.Wrong(path+".value", "is required")
+	}
+	kind, err := oneOf(path+".value", a.Value, declare.PartLiteral, declare.PartMessageID, declare.PartEventType, declare.PartTimestamp)
+	if err != nil {
+		return Added{}, err
+	}
+	made, err := compileValue(path, kind, a.Text, a.Format, a.Zone, a.Of)
+	return Added{Name: a.Name, Value: made}, err
+}
+
+func compileValue(path, kind, text, format, zone, of string) (formula.Value, error) {
+	made := formula.Value{Kind: kind, Text: text}
+	if kind != declare.PartLiteral && text != "" {
+		return made, refusal.Wrong(path+".text", "has no meaning with %s", kind)
+	}
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] == 0x7f {
+			return made, refusal.Wrong(path+".text", "must not hold control characters")
+		}
+	}
+	if kind != declare.PartTimestamp {
+		return made, onlyFor(path, kind, setting{"format", format != ""}, setting{"zone", zone != ""}, setting{"of", of != ""})
+	}
+	var err error
+	made.Stamp, err = compileStamp(path, format, zone, of)
+	return made, err
+}
+
+func (c *compiler) lints() error {
+	for i := range c.declaration.Warnings {
+		l := c.declaration.Warnings[i]
+		path := refusal.At("warnings", i)
+		when, err := oneOf(path+".when", cmp.Or(l.When, "nothing"), declare.LintPort, declare.LintNoMacro)
+		switch {
+		case err != nil:
+			return err
+		case l.Code == "":
+			return refusal.Wrong(path+".code", "is required")
+		case l.Message == "":
+			return refusal.Wrong(path+".message", "is required")
+		case when == declare.LintPort && l.Macro != "":
+			return refusal.Wrong(path+".macro", "has no meaning with port")
+		}
+		if when == declare.LintNoMacro {
+			known, ok := c.d.Data.find(l.Macro)
+			if !ok {
+				return refusal.Wrong(path+".macro", "%.40q is no known macro", l.Macro)
+			}
+			l.Macro = c.d.Data.Macros.All[known].Name
+		}
+		c.d.Lints = append(c.d.Lints, l)
+	}
+	return nil
+}
+
+// longestTolerance bounds how old a request may be: more is a slip of the unit.
+const longestTolerance = 24 * time.Hour
+
+func (c *compiler) tolerance() error {
+	text := c.declaration.Tolerance
+	if text == "" {
+		return nil
+	}
+	tolerance, err := time.ParseDuration(text)
+	if err != nil || tolerance < time.Second || tolerance > longestTolerance {
+		return refusal.Wrong("tolerance", "must be a duration from 1s to 24h, such as 5m")
+	}
+	if c.d.Finders.At == nil {
+		return refusal.Wrong("tolerance", "needs a timestamp of the attempt among the parts")
+	}
+	c.d.Tolerance = tolerance
+	return nil
+}

@@ -1,0 +1,48 @@
+package compile
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/waybillhq/waybill/signer/internal/declare"
+	"github.com/waybillhq/waybill/signer/internal/formula"
+	"github.com/waybillhq/waybill/signer/internal/refusal"
+)
+
+// compileStamp checks format, zone and origin of a timestamp. It proves a
+// layout with a time that has no two equal elements.
+func compileStamp(path, format, zone, of string) (formula.Stamp, error) {
+	compiled := formula.Stamp{Format: cmp.Or(format, declare.FormatUnix), Zone: time.UTC}
+	origin, err := oneOf(path+".of", of, "attempt", "event")
+	if err != nil {
+		return formula.Stamp{}, err
+	}
+	compiled.OfEvent = origin == "event"
+	if compiled.Zone, err = readZone(path+".zone", zone); err != nil {
+		return formula.Stamp{}, err
+	}
+	if compiled.Format == declare.FormatRFC3339 {
+		compiled.Format = time.RFC3339
+	}
+	probe := time.Date(2021, time.November, 23, 14, 35, 46, 0, time.UTC)
+	read, err := compiled.Parse(string(compiled.Append(nil, probe)))
+	if err != nil || !read.Equal(probe) {
+		return formula.Stamp{}, refusal.Wrong(path+".format", "%.40q does not tell a time to the second: use unix, unix_milli, rfc3339 or a layout such as 20060102150405", format)
+	}
+	return compiled, nil
+}
+
+func readZone(path, zone string) (*time.Location, error) {
+	if zone == "" {
+		return time.UTC, nil
+	}
+	if offset, err := time.Parse("-07:00", zone); err == nil {
+		_, seconds := offset.Zone()
+		return time.FixedZone(zone, seconds), nil
+	}
+	location, err := time.LoadLocation(zone)
+	if err != nil || zone == "Local" {
+		return nil, refusal.Wrong(path, "%.40q is no time zone: use UTC, an offset such as +02:00, or a name such as Europe/Berlin", zone)
+	}
+	return location, nil
+}
