@@ -56,7 +56,7 @@ func rules() []rule {
 		{pkg: "internal/retention", imports: []string{"internal/loop"}},
 		{pkg: "internal/retry", imports: []string{"postback"}},
 		{pkg: "internal/seal", imports: []string{"postback"}, stdOnly: true},
-		{pkg: "internal/schemes", imports: []string{"postback", "signer", "internal/jsonpath", "internal/loop"}},
+		{pkg: "internal/schemes", imports: []string{"postback", "signer", "internal/jsonpath", "internal/loop", "internal/retry"}},
 		{pkg: "internal/task", imports: []string{"postback"}},
 		{pkg: "internal/telemetry"},
 		{pkg: "internal/traffic", imports: []string{"postback", "internal/loop", "internal/retry"}},

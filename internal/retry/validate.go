@@ -53,7 +53,7 @@ func checkSchedule(policy postback.RetryPolicy) *postback.Error {
 			"give either a schedule or a curve (initial, multiplier, max_interval, max_attempts, jitter), not both")
 	}
 	if len(policy.Schedule) >= MaxAttempts {
-		return invalid("retry.schedule", "must have at most %d delays", MaxAttempts-1)
+		return invalid("retry.schedule", "must have at most %d delays, not %d", MaxAttempts-1, len(policy.Schedule))
 	}
 	for i, delay := range policy.Schedule {
 		if err := checkDelay(fmt.Sprintf("retry.schedule[%d]", i), delay); err != nil {
@@ -89,7 +89,7 @@ func checkCurve(policy postback.RetryPolicy) *postback.Error {
 func checkEnd(policy postback.RetryPolicy) *postback.Error {
 	switch {
 	case policy.MaxAttempts < 0 || policy.MaxAttempts > MaxAttempts:
-		return invalid("retry.max_attempts", "must be between 1 and %d", MaxAttempts)
+		return invalid("retry.max_attempts", "must be between 1 and %d, not %d", MaxAttempts, policy.MaxAttempts)
 	case policy.MaxAttempts == 0 && policy.MaxAge == 0:
 		return postback.Endless()
 	default:
@@ -99,7 +99,7 @@ func checkEnd(policy postback.RetryPolicy) *postback.Error {
 
 func checkDelay(field string, delay postback.Duration) *postback.Error {
 	if delay <= 0 || time.Duration(delay) > MaxDelay {
-		return invalidDuration(field, fmt.Sprintf("must be longer than zero and at most %s", MaxDelay))
+		return invalidDuration(field, fmt.Sprintf("must be longer than zero and at most %s, not %s", MaxDelay, time.Duration(delay)))
 	}
 	return nil
 }

@@ -3,12 +3,14 @@ package schemes_test
 import (
 	"crypto/rand"
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/waybillhq/waybill/internal/egress"
 	"github.com/waybillhq/waybill/internal/schemes"
 	"github.com/waybillhq/waybill/signer"
 )
@@ -126,6 +128,24 @@ func TestLoadRefuses(t *testing.T) {
 }
 
 // Errors point at the line.
+// A header that no attempt may send would make a dead letter of every delivery.
+func TestParseRefusesHeadersThatAreNotSent(t *testing.T) {
+	t.Parallel()
+	names := []string{
+		"Connection", "Content-Length", "Expect", "Host", "HTTP2-Settings", "Keep-Alive", "Proxy-Authorization", "TE", "Trailer", "Transfer-Encoding", "Upgrade",
+	}
+	for _, name := range names {
+		if egress.CheckHeaders(http.Header{name: {"x"}}) == nil {
+			t.Errorf("%s may be sent", name)
+		}
+		for _, setting := range []string{"headers: [{name: " + name + ", value: message_id}]\n" + acme, strings.Replace(acme, "X-Acme", name, 1)} {
+			if _, err := schemes.Parse("f.yaml", []byte(setting)); err == nil || !strings.Contains(err.Error(), "is not the scheme's to set") {
+				t.Errorf("%s: got %v", name, err)
+			}
+		}
+	}
+}
+
 func TestParseRefuses(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, from, to, want string }{
@@ -143,6 +163,13 @@ func TestParseRefuses(t *testing.T) {
 		{"word for a switch", "part: body", "part: body\n    base64: 1", "f.yaml:7: parts[0].base64: must be true or false"},
 		{"event type of no family", "examples:", "event_type: order.paid\nexamples:", `f.yaml:9: event_type: invalid type "order.paid": use`},
 		{"word for a fraction", "examples:", "backoff: {jitter: much}\nexamples:", "f.yaml:9: backoff.jitter: must be a number"},
+		{"more attempts than an endpoint can have", "examples:", "backoff: {initial: 30s, multiplier: 2, max_interval: 1h, max_attempts: 500}\nexamples:", "f.yaml:9: backoff.max_attempts: must be between 1 and 100, not 500"},
+		{"a longer interval", "examples:", "backoff: {initial: 30s, multiplier: 2, max_interval: 1000h, max_attempts: 5}\nexamples:", "f.yaml:9: backoff.max_interval: must be longer than zero and at most 720h0m0s, not 1000h0m0s"},
+		{"a longer delay", "examples:", "retry:\n  - 30s\n  - 1000h\nexamples:", "f.yaml:11: retry[1]: must be longer than zero and at most 720h0m0s, not 1000h0m0s"},
+		{"more delays", "examples:", "retry: [" + strings.Repeat("1s, ", 100) + "]\nexamples:", "f.yaml:9: retry: must have at most 99 delays, not 100"},
+		{"header of the connection", "examples:", "headers: [{name: expect, value: literal, text: 100-continue}]\nexamples:", "f.yaml:9: headers[0].name: expect is not the scheme's to set"},
+		{"header of a proxy", "examples:", "headers: [{name: proxy-x, value: message_id}]\nexamples:", "f.yaml:9: headers[0].name: proxy-x is not the scheme's to set"},
+		{"headers that are too long", "examples:", "headers: [{name: x, value: literal, text: " + strings.Repeat("x", 9000) + "}]\nexamples:", "f.yaml:9: headers: are longer than 8192 bytes"},
 		{"word for a number", "examples:", "secret: {length: long}\nexamples:", "f.yaml:9: secret.length: must be a whole number"},
 		{"anchor", "name: acme", "name: &a acme", "f.yaml:2: name: anchors and aliases are not read"},
 		{"alias in data", "id: 1.50", "id: &a 1.50", "f.yaml:10: examples[0].data.id: anchors"},

@@ -111,19 +111,24 @@ func (c *Catalogue) take(scheme postback.DeclaredScheme) error {
 		return nil
 	}
 	from := "the ledger's scheme " + scheme.Name
-	definition, err := Parse(from, scheme.Declaration)
+	definition, broken, err := parse(from, scheme.Declaration)
 	if err != nil {
 		return err
+	}
+	if broken != nil {
+		broken = fmt.Errorf("%w. Its endpoints are delivered to, but changed only together with their retry policy: "+
+			"declare it anew under another name", broken)
 	}
 	taken := entry{Definition: definition, from: from, origin: postback.SchemeAPI, revision: scheme.Revision}
 	at, found := c.search(scheme.Name)
 	if !found {
 		c.known = slices.Insert(c.known, at, taken)
-		return nil
+		return broken
 	}
 	hidden := c.known[at]
 	c.known[at] = taken
-	return fmt.Errorf("the ledger has a scheme %s, which is used instead of the one from %s", scheme.Name, hidden.from)
+	hides := fmt.Errorf("the ledger has a scheme %s, which is used instead of the one from %s", scheme.Name, hidden.from)
+	return errors.Join(hides, broken)
 }
 
 // warn notes what there is to know of a scheme now; nil for nothing.

@@ -211,6 +211,26 @@ func TestLiveNamesWhatCannotBeUsed(t *testing.T) {
 	}
 }
 
+// A promise that endpoints cannot have was once taken. Their deliveries go on.
+func TestLiveUsesSchemesThatPromiseTooMuch(t *testing.T) {
+	t.Parallel()
+	text := strings.Replace(declare(t, "acme"), `"place"`, `"backoff": {"initial": "1s", "multiplier": 2, "max_interval": "1h", "max_attempts": 500}, "place"`, 1)
+	live := schemes.NewLive(load(t), &memory{list: []postback.DeclaredScheme{{Name: "acme", Declaration: json.RawMessage(text), Revision: 1}}})
+	if err := live.Refresh(t.Context()); err != nil {
+		t.Fatalf("it stops the server: %v", err)
+	}
+	if _, err := live.Define("acme"); err != nil {
+		t.Error(err)
+	}
+	warnings := live.Warnings()
+	if len(warnings) != 1 || !strings.Contains(warnings[0].Err.Error(), "backoff.max_attempts: must be between 1 and 100, not 500") {
+		t.Errorf("got %v", warnings)
+	}
+	if _, err := live.Create(t.Context(), []byte(strings.Replace(text, `"acme"`, `"acme2"`, 1))); postback.CodeOf(err) != signer.CodeDeclaration {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestLiveDeletesSchemes(t *testing.T) {
 	t.Parallel()
 	ledger := &memory{}

@@ -19,24 +19,42 @@ import (
 // Parse compiles a declaration. file is its name, for errors such as
 // "acme.yaml:12: parts[2].field: is required"; one that ends in .json holds
 // JSON, any other YAML. What is wrong with a setting is a *signer.Error in it.
+//
+// A promise of retries that no endpoint can be given is refused, too.
 func Parse(file string, text []byte) (*signer.Definition, error) {
-	root, err := parseText(file, text)
+	definition, broken, err := parse(file, text)
+	if err == nil {
+		err = broken
+	}
 	if err != nil {
 		return nil, err
+	}
+	return definition, nil
+}
+
+// parse is Parse, but tells apart what is wrong with the promise of retries: with a
+// broken promise the scheme signs all the same.
+func parse(file string, text []byte) (definition *signer.Definition, broken, err error) {
+	root, err := parseText(file, text)
+	if err != nil {
+		return nil, nil, err
 	}
 	var declaration signer.Declaration
 	d := decoder{file: file, lines: map[string]int{}}
 	if err := d.decode(root, "", reflect.ValueOf(&declaration).Elem()); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	definition, err := signer.Compile(declaration)
+	definition, err = signer.Compile(declaration)
 	if err != nil {
-		return nil, d.locate(err)
+		return nil, nil, d.locate(err)
 	}
 	if refused, ok := errors.AsType[*postback.Error](postback.CheckEventType(definition.EventType())); ok {
-		return nil, d.locate(&signer.Error{Code: signer.CodeDeclaration, Field: "event_type", Message: refused.Message})
+		return nil, nil, d.locate(&signer.Error{Code: signer.CodeDeclaration, Field: "event_type", Message: refused.Message})
 	}
-	return definition, nil
+	if refused := checkPromise(definition); refused != nil {
+		broken = d.locate(refused)
+	}
+	return definition, broken, nil
 }
 
 // parseText parses YAML, of which JSON is a part once its tabs are spaces and

@@ -1,6 +1,10 @@
 package schemes
 
 import (
+	"errors"
+	"strings"
+
+	"github.com/waybillhq/waybill/internal/retry"
 	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/signer"
 )
@@ -23,4 +27,15 @@ func Promise(scheme *signer.Definition) postback.RetryPolicy {
 		promised.Schedule = append(promised.Schedule, postback.Duration(delay))
 	}
 	return promised
+}
+
+// checkPromise refuses a promise that is no retry policy an endpoint can have, in the
+// words of the declaration.
+func checkPromise(scheme *signer.Definition) *signer.Error {
+	refused, ok := errors.AsType[*postback.Error](retry.Validate(Promise(scheme)))
+	if !ok {
+		return nil
+	}
+	field := strings.NewReplacer("retry.schedule", "retry", "retry.", "backoff.").Replace(refused.Field)
+	return &signer.Error{Code: signer.CodeDeclaration, Field: field, Message: refused.Message}
 }

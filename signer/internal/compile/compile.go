@@ -86,7 +86,12 @@ func (c *compiler) requirements() error {
 	return nil
 }
 
+// longestHeaders bounds in bytes what a scheme sends in headers: half of what an
+// attempt may have, which its endpoint adds to.
+const longestHeaders = 8 << 10
+
 func (c *compiler) headers() error {
+	size := len(c.d.Place.Name) + len(c.d.Place.Template)
 	for i := range c.declaration.Headers {
 		path := refusal.At("headers", i)
 		made, err := c.added(path, &c.declaration.Headers[i])
@@ -102,6 +107,9 @@ func (c *compiler) headers() error {
 		made.Name = textproto.CanonicalMIMEHeaderKey(made.Name)
 		if c.d.Place.In == declare.PlaceHeader && made.Name == c.d.Place.Name || c.hasHeader(made.Name) {
 			return refusal.Wrong(path+".name", "%s is set already", made.Name)
+		}
+		if size += len(made.Name) + len(made.Value.Text); size > longestHeaders {
+			return refusal.Wrong("headers", "are longer than %d bytes, which common servers refuse", longestHeaders)
 		}
 		c.d.Headers = append(c.d.Headers, made)
 	}
@@ -124,11 +132,16 @@ func checkHeaderName(path, name string) error {
 			return refusal.Wrong(path, "must not hold %q", c)
 		}
 	}
-	switch textproto.CanonicalMIMEHeaderKey(name) {
-	case "Host", "Content-Length", "Content-Type", "Connection", "Transfer-Encoding", "Te", "Trailer", "Upgrade", "Keep-Alive", "User-Agent", "Accept-Encoding", "Content-Encoding":
-		return refusal.Wrong(path, "%s is not the scheme's to set", name)
+	canonical := textproto.CanonicalMIMEHeaderKey(name)
+	switch canonical {
+	case "Host", "Content-Length", "Content-Type", "Connection", "Transfer-Encoding", "Te", "Trailer", "Upgrade", "Keep-Alive",
+		"Expect", "Http2-Settings", "User-Agent", "Accept-Encoding", "Content-Encoding":
+	default:
+		if !strings.HasPrefix(canonical, "Proxy-") {
+			return nil
+		}
 	}
-	return nil
+	return refusal.Wrong(path, "%s is not the scheme's to set", name)
 }
 
 // added checks a value that is sent besides the data.
