@@ -44,6 +44,7 @@ func Run(ctx context.Context, job Job) {
 		if ctx.Err() != nil {
 			return // both were ready
 		}
+		job.answerWake()
 		began := time.Now()
 		err := job.Do(ctx)
 		if ctx.Err() != nil {
@@ -52,6 +53,15 @@ func Run(ctx context.Context, job Job) {
 		turn = Turn{Number: turn.Number + 1, Took: time.Since(began), Err: err}
 		outage.Note(ctx, job.Logger, job.Name, err)
 		timer.Reset(job.pause(turn))
+	}
+}
+
+// answerWake takes a wake that came before the turn begins: the turn is for that
+// one, too, whichever of it and the timer was looked at first.
+func (j Job) answerWake() {
+	select {
+	case <-j.Wake:
+	default:
 	}
 }
 

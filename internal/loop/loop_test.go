@@ -71,6 +71,36 @@ func TestAJobIsWoken(t *testing.T) {
 	})
 }
 
+// A wake while the timer has run out is answered by one turn: not by a second
+// one half of the times, as select has it.
+func TestATurnAnswersTimerAndWake(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for range 20 {
+			ctx, stop := context.WithCancel(t.Context())
+			start := time.Now()
+			wake := make(chan struct{}, 1)
+			var begun []time.Duration
+			loop.Run(ctx, loop.Job{
+				Name: "sweep", Every: time.Second, Wake: wake, Logger: slog.New(slog.DiscardHandler),
+				Do: func(context.Context) error {
+					switch begun = append(begun, time.Since(start)/time.Second); len(begun) {
+					case 1:
+						<-time.After(2 * time.Second)
+						wake <- struct{}{}
+					case 3:
+						stop()
+					}
+					return nil
+				},
+			})
+			if want := []time.Duration{1, 3, 4}; !slices.Equal(begun, want) {
+				t.Fatalf("turns began after %d s, want %d", begun, want)
+			}
+		}
+	})
+}
+
 func TestAJobKeepsItsPace(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
