@@ -30,7 +30,7 @@ func (l *Ledger) NoteBlock(ctx context.Context, block postback.Block) error {
 // Block returns why nothing could be sent to an endpoint, if that was found at a
 // time or later.
 func (l *Ledger) Block(ctx context.Context, endpointID string, from time.Time) (postback.Block, bool, error) {
-	found, err := collect(ctx, l.readPool, store.BlockDest, selectBlock, endpointID, micros(from))
+	found, err := collect(ctx, l.reads, store.BlockDest, selectBlock, endpointID, micros(from))
 	if err != nil {
 		return postback.Block{}, false, fmt.Errorf("read block: %w", err)
 	}

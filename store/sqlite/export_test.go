@@ -96,7 +96,7 @@ func Explain(ctx context.Context, l *Ledger, statement string) ([]string, error)
 	for range countPlaces(statement) {
 		args = append(args, 1)
 	}
-	steps, err := collect(ctx, l.readPool, dest, "EXPLAIN QUERY PLAN "+statement, args...)
+	steps, err := collect(ctx, l.reads, dest, "EXPLAIN QUERY PLAN "+statement, args...)
 	return unwrap(steps, func(s step) string { return s.detail }), err
 }
 

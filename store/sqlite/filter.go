@@ -91,7 +91,7 @@ func (l *Ledger) deliveryPosition(ctx context.Context, cursor string) (*position
 		return positionOf(store.Deliveries, cursor)
 	}
 	const query = `SELECT created_at, seq FROM deliveries WHERE id = ?`
-	found, err := single(ctx, l.readPool, "delivery", func(p *position) []any { return []any{&p.at, &p.seq} }, query, cursor)
+	found, err := single(ctx, l.reads, "delivery", func(p *position) []any { return []any{&p.at, &p.seq} }, query, cursor)
 	if postback.CodeOf(err) == postback.CodeNotFound {
 		return nil, postback.Invalid("cursor", postback.CodeInvalid, "names a delivery that is not there; leave it out to begin")
 	}

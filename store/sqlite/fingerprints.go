@@ -35,7 +35,7 @@ func (l *Ledger) SaveFingerprint(ctx context.Context, keyID uint32, fingerprint 
 func (l *Ledger) Fingerprints(ctx context.Context) (map[uint32]string, error) {
 	type record struct{ name, value string }
 	const query = `SELECT name, value FROM meta WHERE name LIKE 'fingerprint.%'`
-	records, err := collect(ctx, l.readPool, func(r *record) []any { return []any{&r.name, &r.value} }, query)
+	records, err := collect(ctx, l.reads, func(r *record) []any { return []any{&r.name, &r.value} }, query)
 	if err != nil {
 		return nil, fmt.Errorf("read fingerprints: %w", err)
 	}

@@ -61,13 +61,13 @@ func isUnique(err error) bool {
 
 // KeyByHash returns the key with this hash, a revoked one too; CodeNotFound.
 func (l *Ledger) KeyByHash(ctx context.Context, hash []byte) (postback.APIKey, error) {
-	return single(ctx, l.readPool, "key", store.KeyDest, `SELECT `+store.KeyColumns+` FROM api_keys WHERE hash = ?`, hash)
+	return single(ctx, l.reads, "key", store.KeyDest, `SELECT `+store.KeyColumns+` FROM api_keys WHERE hash = ?`, hash)
 }
 
 // Keys lists all keys, newest first.
 func (l *Ledger) Keys(ctx context.Context) ([]postback.APIKey, error) {
 	const query = `SELECT ` + store.KeyColumns + ` FROM api_keys ORDER BY created_at DESC, seq DESC`
-	keys, err := collect(ctx, l.readPool, store.KeyDest, query)
+	keys, err := collect(ctx, l.reads, store.KeyDest, query)
 	if err != nil {
 		return nil, fmt.Errorf("read keys: %w", err)
 	}

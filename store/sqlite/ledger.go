@@ -34,10 +34,9 @@ type Options struct {
 type Ledger struct {
 	lock       *os.File
 	writePool  *sql.DB // one connection, the writer's
-	readPool   *sql.DB
+	reads      *reads
 	searchPool *sql.DB // for history
 	searchWait time.Duration
-	due        *sql.Stmt // what every attempt reads, prepared
 	writer     *writer
 	schema     store.Schema
 	turns      store.Turns
@@ -91,14 +90,11 @@ func (l *Ledger) open(ctx context.Context, path string, logger *slog.Logger) err
 	if err := makeShrinkable(ctx, l.writePool, path, logger); err != nil {
 		return err
 	}
-	if l.readPool, err = openPool(path, readers, reading()); err != nil {
+	if l.reads, err = openReads(path, readers); err != nil {
 		return err
 	}
 	if l.searchPool, err = openPool(path, searchers, reading()); err != nil {
 		return err
-	}
-	if l.due, err = l.readPool.PrepareContext(ctx, readDue); err != nil {
-		return fmt.Errorf("prepare reading: %w", err)
 	}
 	db, err := newSession(ctx, l.writePool)
 	if err != nil {
@@ -159,12 +155,7 @@ func openPool(path string, connections int, settings url.Values) (*sql.DB, error
 // Identity is made once for a ledger: the queue that was filled from it bears
 // it as its epoch.
 func (l *Ledger) Identity(ctx context.Context) (string, error) {
-	var identity string
-	row := l.readPool.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'identity'")
-	if err := row.Scan(&identity); err != nil {
-		return "", fmt.Errorf("read identity: %w", err)
-	}
-	return identity, nil
+	return single(ctx, l.reads, "identity", func(s *string) []any { return []any{s} }, `SELECT value FROM meta WHERE name = 'identity'`)
 }
 
 // Identity reads the identity of a ledger that a server uses.
@@ -174,11 +165,11 @@ func Identity(ctx context.Context, path string) (string, error) {
 		return "", fmt.Errorf("read identity: %w", err)
 	}
 	reader := &Ledger{}
-	if reader.readPool, err = openPool(path, 1, reading()); err != nil {
+	if reader.reads, err = openReads(path, 1); err != nil {
 		return "", err
 	}
 	identity, err := reader.Identity(ctx)
-	return identity, errors.Join(err, reader.readPool.Close())
+	return identity, errors.Join(err, reader.reads.close())
 }
 
 // Now is the time by this host's clock, the only one there is.
@@ -198,14 +189,11 @@ func (l *Ledger) closeAll() error {
 	if l.writer != nil {
 		l.writer.stop()
 	}
-	if l.due != nil {
-		failures = append(failures, l.due.Close())
-	}
 	if l.searchPool != nil {
 		failures = append(failures, l.searchPool.Close())
 	}
-	if l.readPool != nil {
-		failures = append(failures, l.readPool.Close())
+	if l.reads != nil {
+		failures = append(failures, l.reads.close())
 	}
 	if l.writer != nil {
 		failures = append(failures, l.writer.db.close())

@@ -30,7 +30,7 @@ const (
 
 // Notices lists the alerts that were not sent yet, oldest first.
 func (l *Ledger) Notices(ctx context.Context, limit int) ([]postback.Notice, error) {
-	found, err := collect(ctx, l.readPool, store.NoticeDest, selectNotices, limit)
+	found, err := collect(ctx, l.reads, store.NoticeDest, selectNotices, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read notices: %w", err)
 	}

@@ -27,7 +27,7 @@ const (
 // MendGroups lets the next go of rows of an endpoint in which all wait for somebody
 // who will not end.
 func (l *Ledger) MendGroups(ctx context.Context, endpointID string, at time.Time, limit int) (int, error) {
-	stuck, err := readStuck(ctx, l.readPool, endpointID, limit)
+	stuck, err := readStuck(ctx, l.reads, endpointID, limit)
 	if err != nil || len(stuck) == 0 {
 		return 0, err
 	}

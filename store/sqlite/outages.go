@@ -66,7 +66,7 @@ func (l *Ledger) EndOutage(ctx context.Context, process string, at time.Time) er
 
 // Outages lists the processes that cannot send.
 func (l *Ledger) Outages(ctx context.Context) ([]postback.Outage, error) {
-	found, err := collect(ctx, l.readPool, store.OutageDest, selectOutages)
+	found, err := collect(ctx, l.reads, store.OutageDest, selectOutages)
 	if err != nil {
 		return nil, fmt.Errorf("read outages: %w", err)
 	}

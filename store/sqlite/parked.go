@@ -20,7 +20,7 @@ func (l *Ledger) ParkedEndpoints(ctx context.Context) ([]string, error) {
 }
 
 func (l *Ledger) endpointIDs(ctx context.Context, query string) ([]string, error) {
-	ids, err := collect(ctx, l.readPool, func(id *string) []any { return []any{id} }, query)
+	ids, err := collect(ctx, l.reads, func(id *string) []any { return []any{id} }, query)
 	if err != nil {
 		return nil, fmt.Errorf("list endpoints with parked deliveries: %w", err)
 	}

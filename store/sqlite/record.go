@@ -36,18 +36,10 @@ const insertAttempt = `INSERT INTO attempts
 // Due returns the delivery and its event if ref is still the attempt that the
 // delivery waits for; otherwise CodeConflict, or CodeNotFound.
 func (l *Ledger) Due(ctx context.Context, ref postback.Ref) (postback.Due, error) {
-	rows, err := l.due.QueryContext(ctx, ref.DeliveryID)
+	due, err := single(ctx, l.reads, "delivery", store.DueDest, readDue, ref.DeliveryID)
 	if err != nil {
-		return postback.Due{}, fmt.Errorf("read due delivery: %w", err)
+		return postback.Due{}, err
 	}
-	found, err := scanAll(rows, store.DueDest)
-	if err != nil {
-		return postback.Due{}, fmt.Errorf("read due delivery: %w", err)
-	}
-	if len(found) == 0 {
-		return postback.Due{}, missing("delivery")
-	}
-	due := found[0]
 	if due.Delivery.Ref() != ref || !store.Waits(due.Delivery.State) {
 		return postback.Due{}, movedOn(ref)
 	}

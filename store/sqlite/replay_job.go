@@ -82,7 +82,7 @@ func (l *Ledger) CreateReplay(ctx context.Context, job postback.ReplayJob, most 
 // snapshot. The part is read before the write, which does nothing when another
 // process was faster.
 func (l *Ledger) CollectReplay(ctx context.Context, id string, limit int, at time.Time) (postback.ReplayJob, error) {
-	job, err := readReplay(ctx, l.readPool, id)
+	job, err := readReplay(ctx, l.reads, id)
 	if err != nil || job.Collected || job.State != postback.ReplayRunning {
 		return job.ReplayJob, err
 	}
@@ -258,7 +258,7 @@ func (l *Ledger) CancelReplay(ctx context.Context, id string, at time.Time) (pos
 
 // Replay returns one job; CodeNotFound.
 func (l *Ledger) Replay(ctx context.Context, id string) (postback.ReplayJob, error) {
-	row, err := readReplay(ctx, l.readPool, id)
+	row, err := readReplay(ctx, l.reads, id)
 	return row.ReplayJob, err
 }
 
@@ -272,7 +272,7 @@ func (l *Ledger) ReplayJobs(ctx context.Context, filter postback.ReplayFilter, p
 	where.addText(`r.filter ->> 'publisher' = ?`, filter.Publisher)
 	where.addAfter(`(r.created_at, r.seq)`, after)
 	size := store.Size(page)
-	rows, err := collect(ctx, l.readPool, replayDest,
+	rows, err := collect(ctx, l.reads, replayDest,
 		`SELECT `+replayColumns+` FROM replays r `+where.sql()+` ORDER BY r.created_at DESC, r.seq DESC LIMIT ?`, append(where.args, size+1)...)
 	if err != nil {
 		return nil, "", fmt.Errorf("read replays: %w", err)
@@ -288,7 +288,7 @@ func (l *Ledger) ReplayJobs(ctx context.Context, filter postback.ReplayFilter, p
 // RunningReplays lists the jobs that are not ended, oldest first.
 func (l *Ledger) RunningReplays(ctx context.Context) ([]postback.ReplayJob, error) {
 	const query = `SELECT ` + replayColumns + ` FROM replays r WHERE r.state = 'running' ORDER BY r.created_at, r.seq`
-	rows, err := collect(ctx, l.readPool, replayDest, query)
+	rows, err := collect(ctx, l.reads, replayDest, query)
 	if err != nil {
 		return nil, fmt.Errorf("read running replays: %w", err)
 	}

@@ -23,7 +23,7 @@ const (
 
 // ReopenedDue counts which of the last deliveries that a job reopened are due.
 func (l *Ledger) ReopenedDue(ctx context.Context, jobID string, last int, at time.Time) (int, error) {
-	return single(ctx, l.readPool, "reopened deliveries", func(n *int) []any { return []any{n} }, reopenedDue, jobID, last, micros(at))
+	return single(ctx, l.reads, "reopened deliveries", func(n *int) []any { return []any{n} }, reopenedDue, jobID, last, micros(at))
 }
 
 // ReplayOutcomes counts what became of what a job reopened.

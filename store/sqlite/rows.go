@@ -58,7 +58,7 @@ func missing(kind string) error {
 
 // snapshot reads several times from one state of the ledger.
 func (l *Ledger) snapshot(ctx context.Context, read func(db querier) error) error {
-	return inSnapshot(ctx, l.readPool, func(tx *sql.Tx) error { return read(tx) })
+	return inSnapshot(ctx, l.reads.pool, func(tx *sql.Tx) error { return read(tx) })
 }
 
 // micros is a time as it is stored; a zero time is NULL.

@@ -83,7 +83,7 @@ func requireScheme(ctx context.Context, db *session, endpoint postback.Endpoint)
 // order of Revision.
 func (l *Ledger) SchemesSince(ctx context.Context, revision int64) ([]postback.DeclaredScheme, error) {
 	const query = `SELECT ` + store.SchemeColumns + ` FROM schemes WHERE revision > ? ORDER BY revision`
-	found, err := collect(ctx, l.readPool, store.SchemeDest, query, revision)
+	found, err := collect(ctx, l.reads, store.SchemeDest, query, revision)
 	if err != nil {
 		return nil, fmt.Errorf("read schemes: %w", err)
 	}

@@ -23,7 +23,7 @@ func (l *Ledger) StreaksSince(ctx context.Context, mark int64) (postback.StreakC
 	if mark == 0 {
 		query, args = allStreaks, nil
 	}
-	rows, err := collect(ctx, l.readPool, store.ChangeDest, query, args...)
+	rows, err := collect(ctx, l.reads, store.ChangeDest, query, args...)
 	if err != nil {
 		return postback.StreakChanges{}, fmt.Errorf("read changes of streaks: %w", err)
 	}

@@ -105,7 +105,7 @@ func (l *Ledger) Recover(ctx context.Context, endpointID string, at time.Time) (
 
 // FailureStreak returns an endpoint's streak; false when there is none.
 func (l *Ledger) FailureStreak(ctx context.Context, endpointID string) (postback.FailureStreak, bool, error) {
-	found, err := collect(ctx, l.readPool, store.StreakDest, `SELECT `+store.StreakColumns+` FROM troubles WHERE endpoint_id = ?`, endpointID)
+	found, err := collect(ctx, l.reads, store.StreakDest, `SELECT `+store.StreakColumns+` FROM troubles WHERE endpoint_id = ?`, endpointID)
 	if err != nil {
 		return postback.FailureStreak{}, false, fmt.Errorf("read streak: %w", err)
 	}
@@ -117,7 +117,7 @@ func (l *Ledger) FailureStreak(ctx context.Context, endpointID string) (postback
 
 // FailureStreaks lists the endpoints that fail.
 func (l *Ledger) FailureStreaks(ctx context.Context) ([]postback.FailureStreak, error) {
-	found, err := collect(ctx, l.readPool, store.StreakDest, `SELECT `+store.StreakColumns+` FROM troubles ORDER BY endpoint_id`)
+	found, err := collect(ctx, l.reads, store.StreakDest, `SELECT `+store.StreakColumns+` FROM troubles ORDER BY endpoint_id`)
 	if err != nil {
 		return nil, fmt.Errorf("read streaks: %w", err)
 	}

@@ -55,7 +55,7 @@ func (l *Ledger) Counts(ctx context.Context, endpointID string, slots []time.Tim
 	if err != nil {
 		return nil, err
 	}
-	found, err := collect(ctx, l.readPool, store.CountDest, listCounts, list, endpointID)
+	found, err := collect(ctx, l.reads, store.CountDest, listCounts, list, endpointID)
 	if err != nil {
 		return nil, fmt.Errorf("read traffic: %w", err)
 	}
