@@ -15,25 +15,41 @@ const bound = 1500 * time.Millisecond
 
 // histories reads what the ledger says, past the gate.
 func (w *world) histories() []postback.History {
-	all, next, err := w.ledger.Histories(context.Background(), postback.DeliveryFilter{}, postback.Page{Limit: postback.MaxPage})
-	if err != nil || next != "" {
-		panic(fmt.Sprintf("not all histories: %q, %v", next, err))
-	}
-	return all
+	return listed(w, "histories", func(ctx context.Context, page postback.Page) ([]postback.History, string, error) {
+		return w.ledger.Histories(ctx, postback.DeliveryFilter{}, page)
+	})
 }
 
-// deliveries lists all of them. As long as nothing went through the gate the
-// answer is the one before.
 func (w *world) deliveries() []postback.Delivery {
-	if last, read := w.readings["deliveries"]; read && last.changes == w.changes {
-		all, _ := last.answer.([]postback.Delivery)
-		return all
+	return listed(w, "deliveries", func(ctx context.Context, page postback.Page) ([]postback.Delivery, string, error) {
+		return w.ledger.Deliveries(ctx, postback.DeliveryFilter{}, page)
+	})
+}
+
+func (w *world) events() []postback.Event {
+	return listed(w, "events", func(ctx context.Context, page postback.Page) ([]postback.Event, string, error) {
+		return w.ledger.Events(ctx, postback.EventFilter{}, page)
+	})
+}
+
+func (w *world) replays() []postback.ReplayJob {
+	return listed(w, "replays", func(ctx context.Context, page postback.Page) ([]postback.ReplayJob, string, error) {
+		return w.ledger.ReplayJobs(ctx, postback.ReplayFilter{}, page)
+	})
+}
+
+// listed is all that there is of something.
+func listed[T any](w *world, what string, list func(context.Context, postback.Page) ([]T, string, error)) []T {
+	all, err := remembered(w, what, func() ([]T, error) {
+		all, next, err := list(context.Background(), postback.Page{Limit: postback.MaxPage})
+		if next != "" {
+			return nil, fmt.Errorf("there are more %s than %d", what, len(all))
+		}
+		return all, err
+	})
+	if err != nil {
+		panic(err)
 	}
-	all, next, err := w.ledger.Deliveries(context.Background(), postback.DeliveryFilter{}, postback.Page{Limit: postback.MaxPage})
-	if err != nil || next != "" {
-		panic(fmt.Sprintf("not all deliveries: %q, %v", next, err))
-	}
-	w.readings["deliveries"] = known{w.changes, all}
 	return all
 }
 

@@ -18,12 +18,39 @@ type gated struct {
 	process *process
 }
 
-// over carries a call to the ledger over the gate.
+// over carries a call that may change something over the gate.
 func over[T any](ctx context.Context, g gated, quiet bool, what string, do func(context.Context) (T, error)) (T, error) {
+	return cross(ctx, g, quiet, what, func(ctx context.Context) (T, error) {
+		g.world.changes++ // perhaps
+		return do(ctx)
+	})
+}
+
+// counted is over for a call that says how many rows it changed. With none, all
+// answers are as before.
+func counted(ctx context.Context, g gated, quiet bool, what string, do func(context.Context) (int, error)) (int, error) {
+	return cross(ctx, g, quiet, what, func(ctx context.Context) (int, error) {
+		n, err := do(ctx)
+		if n > 0 || err != nil {
+			g.world.changes++
+		}
+		return n, err
+	})
+}
+
+// reading is over for what is read again and again: as long as nothing changed
+// the answer is the one before.
+func reading[T any](ctx context.Context, g gated, what string, do func(context.Context) (T, error)) (T, error) {
+	return cross(ctx, g, true, what, func(ctx context.Context) (T, error) {
+		return remembered(g.world, what, func() (T, error) { return do(ctx) })
+	})
+}
+
+// cross carries a call to the ledger over the gate.
+func cross[T any](ctx context.Context, g gated, quiet bool, what string, do func(context.Context) (T, error)) (T, error) {
 	var answer, none T
 	r := request{process: g.process, boundary: toLedger, name: g.process.name + " ledger " + what, quiet: quiet}
 	err := g.world.cross(ctx, r, func() (err error) {
-		g.world.changes++ // perhaps
 		answer, err = do(context.WithoutCancel(ctx))
 		return err
 	})
@@ -33,23 +60,16 @@ func over[T any](ctx context.Context, g gated, quiet bool, what string, do func(
 	return answer, nil
 }
 
-// reading is over for what is read again and again: as long as nothing else went
-// through the gate the answer is the one before.
-func reading[T any](ctx context.Context, g gated, what string, do func(context.Context) (T, error)) (T, error) {
-	var answer T
-	r := request{process: g.process, boundary: toLedger, name: g.process.name + " ledger " + what, quiet: true}
-	err := g.world.cross(ctx, r, func() error {
-		if last, fresh := g.world.readings[what]; fresh && last.changes == g.world.changes {
-			answer, _ = last.answer.(T)
-			return nil
-		}
-		var err error
-		answer, err = do(context.WithoutCancel(ctx))
-		if err == nil {
-			g.world.readings[what] = known{g.world.changes, answer}
-		}
-		return err
-	})
+// remembered spares asking the ledger again while nothing has changed.
+func remembered[T any](w *world, what string, ask func() (T, error)) (T, error) {
+	if last, read := w.readings[what]; read && last.changes == w.changes && !w.asks {
+		answer, _ := last.answer.(T)
+		return answer, nil
+	}
+	answer, err := ask()
+	if err == nil {
+		w.readings[what] = known{w.changes, answer}
+	}
 	return answer, err
 }
 
@@ -84,8 +104,7 @@ func (g gated) Accept(ctx context.Context, items []postback.Acceptance) ([]postb
 }
 
 func (g gated) Due(ctx context.Context, ref postback.Ref) (postback.Due, error) {
-	return over(ctx, g, false, "due "+g.world.names.ref(ref), func(ctx context.Context) (postback.Due, error) {
-		g.world.changes--
+	return cross(ctx, g, false, "due "+g.world.names.ref(ref), func(ctx context.Context) (postback.Due, error) {
 		return g.Ledger.Due(ctx, ref)
 	})
 }
@@ -104,44 +123,42 @@ func (g gated) Record(ctx context.Context, move postback.Transition) error {
 	})
 }
 
-func (g gated) Ping(ctx context.Context) error { return done(ctx, g, "ping", g.Ledger.Ping) }
+func (g gated) Ping(ctx context.Context) error {
+	_, err := cross(ctx, g, false, "ping", func(ctx context.Context) (struct{}, error) { return struct{}{}, g.Ledger.Ping(ctx) })
+	return err
+}
 
 func (g gated) Identity(ctx context.Context) (string, error) {
 	return reading(ctx, g, "identity", g.Ledger.Identity)
 }
 
 func (g gated) Claim(ctx context.Context, wanted postback.Claim) ([]postback.Due, error) {
-	return over(ctx, g, true, "claim", func(ctx context.Context) ([]postback.Due, error) {
-		g.world.changes-- // as long as there is nothing to claim
+	return cross(ctx, g, true, "claim", func(ctx context.Context) ([]postback.Due, error) {
 		if g.world.nothingDue(wanted.Now) {
 			return nil, nil
 		}
 		claimed, err := g.Ledger.Claim(ctx, wanted)
-		if len(claimed) > 0 {
+		if len(claimed) > 0 || err != nil {
 			g.world.changes++
+		}
+		if len(claimed) > 0 {
 			g.world.note("%s claims %s", g.process.name, g.world.names.dues(claimed))
 		}
 		return claimed, err
 	})
 }
 
-// nothingDue spares looks for due deliveries that find none: the answer is known
-// as long as nothing else went through the gate.
+// nothingDue spares looks for due deliveries that find none.
 func (w *world) nothingDue(now time.Time) bool {
-	if w.peeker == nil {
+	if w.peeker == nil || w.asks {
 		return false
 	}
-	last, read := w.readings["next sweep"]
-	if !read || last.changes != w.changes {
-		last = known{w.changes, w.peeker.sweepAt()}
-		w.readings["next sweep"] = last
-	}
-	next, _ := last.answer.(time.Time)
+	next := w.peek().sweepAt
 	return next.IsZero() || now.Before(next)
 }
 
 func (g gated) Requeue(ctx context.Context, before time.Time, limit int) (int, error) {
-	return over(ctx, g, false, "requeue", func(ctx context.Context) (int, error) {
+	return counted(ctx, g, false, "requeue", func(ctx context.Context) (int, error) {
 		n, err := g.Ledger.Requeue(ctx, before, limit)
 		g.world.model.requeued(n)
 		g.world.note("%s made %d queued deliveries due again", g.process.name, n)
@@ -158,8 +175,9 @@ func (g gated) OrderedEndpoints(ctx context.Context) ([]string, error) {
 }
 
 func (g gated) Release(ctx context.Context, endpointID string, at time.Time, window, limit int) (int, error) {
-	return over(ctx, g, true, "release "+g.world.names.of(endpointID), func(ctx context.Context) (int, error) {
-		n, err := g.Ledger.Release(ctx, endpointID, at, window, limit)
+	what := fmt.Sprintf("%s releases %d of %d of %s", g.process.name, limit, window, endpointID)
+	return counted(ctx, g, true, "release "+g.world.names.of(endpointID), func(ctx context.Context) (int, error) {
+		n, err := remembered(g.world, what, func() (int, error) { return g.Ledger.Release(ctx, endpointID, at, window, limit) })
 		if n > 0 {
 			g.world.note("%s released %d of %s", g.process.name, n, g.world.names.of(endpointID))
 		}
@@ -169,7 +187,7 @@ func (g gated) Release(ctx context.Context, endpointID string, at time.Time, win
 
 // MendGroups mends what a fault left behind, and there must be none.
 func (g gated) MendGroups(ctx context.Context, endpointID string, at time.Time, limit int) (int, error) {
-	return over(ctx, g, true, "mend rows of "+g.world.names.of(endpointID), func(ctx context.Context) (int, error) {
+	return counted(ctx, g, true, "mend rows of "+g.world.names.of(endpointID), func(ctx context.Context) (int, error) {
 		n, err := g.Ledger.MendGroups(ctx, endpointID, at, limit)
 		if n > 0 {
 			g.world.model.breaks("%d ordering groups of %s had to be mended", n, g.world.names.of(endpointID))
@@ -185,7 +203,7 @@ func (g gated) Cancel(ctx context.Context, endpointID string, reason postback.Re
 }
 
 func (g gated) Expire(ctx context.Context, endpointID string, openedBefore, at time.Time, limit int) (int, error) {
-	return over(ctx, g, true, "expire "+g.world.names.of(endpointID), func(ctx context.Context) (int, error) {
+	return counted(ctx, g, true, "expire "+g.world.names.of(endpointID), func(ctx context.Context) (int, error) {
 		return g.Ledger.Expire(ctx, endpointID, openedBefore, at, limit)
 	})
 }
@@ -220,8 +238,7 @@ func (g gated) AdvanceReplay(ctx context.Context, id string, handled, limit int,
 }
 
 func (g gated) ReopenedDue(ctx context.Context, jobID string, last int, at time.Time) (int, error) {
-	return over(ctx, g, true, "reopened due of "+g.world.names.of(jobID), func(ctx context.Context) (int, error) {
-		g.world.changes--
+	return cross(ctx, g, true, "reopened due of "+g.world.names.of(jobID), func(ctx context.Context) (int, error) {
 		return g.Ledger.ReopenedDue(ctx, jobID, last, at)
 	})
 }

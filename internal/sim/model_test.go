@@ -29,6 +29,7 @@ type model struct {
 	reopenings int  // asked for, each of which may reopen a delivery once
 	redisLost  bool // the queue was wiped
 	refills    int  // queued deliveries that were made due again
+	crashes    int
 	broken     []string
 }
 
@@ -127,6 +128,7 @@ func (m *model) recorded(p *process, a postback.Attempt) {
 func (m *model) crashed(p *process) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.crashes++
 	for _, d := range m.order {
 		if n := m.open[p.name+d.ID]; n > 0 {
 			m.excused[d.ID] += n

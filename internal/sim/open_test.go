@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/waybillhq/waybill/internal/testkit"
+	"github.com/waybillhq/waybill/store"
 	"github.com/waybillhq/waybill/store/postgres"
 	"github.com/waybillhq/waybill/store/sqlite"
 	"github.com/waybillhq/waybill/store/storetest"
@@ -28,9 +29,13 @@ type place struct {
 
 // peeker looks into a ledger's file behind its back.
 type peeker struct {
-	db        *sql.DB
-	nextSweep *sql.Stmt
+	db   *sql.DB
+	look *sql.Stmt
 }
+
+// peeked is when the next delivery is to be looked at, and when the first of those
+// that are there ended; zero for never.
+type peeked struct{ sweepAt, endedAt time.Time }
 
 func peekInto(path string) *peeker {
 	db, err := sql.Open("sqlite", path)
@@ -38,26 +43,25 @@ func peekInto(path string) *peeker {
 		panic(err)
 	}
 	db.SetMaxOpenConns(1)
-	statement, err := db.PrepareContext(context.Background(), `SELECT coalesce(min(sweep_at), 0) FROM deliveries`)
+	statement, err := db.PrepareContext(context.Background(),
+		`SELECT (SELECT min(sweep_at) FROM deliveries), (SELECT min(completed_at) FROM deliveries)`)
 	if err != nil {
 		panic(err)
 	}
-	return &peeker{db: db, nextSweep: statement}
+	return &peeker{db: db, look: statement}
 }
 
-// sweepAt is when the next delivery is due to be looked at; zero for never.
-func (p *peeker) sweepAt() time.Time {
-	var micros int64
-	if err := p.nextSweep.QueryRowContext(context.Background()).Scan(&micros); err != nil {
+func (w *world) peek() peeked {
+	seen, err := remembered(w, "peek", func() (seen peeked, err error) {
+		return seen, w.peeker.look.QueryRowContext(context.Background()).Scan(store.At(&seen.sweepAt), store.At(&seen.endedAt))
+	})
+	if err != nil {
 		panic(err)
 	}
-	if micros == 0 {
-		return time.Time{}
-	}
-	return time.UnixMicro(micros)
+	return seen
 }
 
-func (p *peeker) close() error { return errors.Join(p.nextSweep.Close(), p.db.Close()) }
+func (p *peeker) close() error { return errors.Join(p.look.Close(), p.db.Close()) }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 

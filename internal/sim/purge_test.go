@@ -43,38 +43,32 @@ func (w *world) past() past {
 	return known
 }
 
-func (w *world) events() []postback.Event {
-	all, _, err := w.ledger.Events(context.Background(), postback.EventFilter{}, postback.Page{Limit: postback.MaxPage})
-	if err != nil {
-		panic(err)
-	}
-	return all
-}
-
-func (w *world) replays() []postback.ReplayJob {
-	all, _, err := w.ledger.ReplayJobs(context.Background(), postback.ReplayFilter{}, postback.Page{Limit: postback.MaxPage})
-	if err != nil {
-		panic(err)
-	}
-	return all
-}
-
 // Prune purges, and is watched where it may find something.
 func (g gated) Prune(ctx context.Context, before time.Time) (int, error) {
 	w := g.world
-	return over(ctx, g, false, "prune", func(ctx context.Context) (int, error) {
+	return counted(ctx, g, false, "prune", func(ctx context.Context) (int, error) {
 		limit := w.scenario.pruneTime(before)
-		if !slices.ContainsFunc(w.deliveries(), func(d postback.Delivery) bool { return endedBefore(d, limit) }) {
+		if !w.anyEndedBefore(limit) {
 			return g.Ledger.Prune(ctx, limit)
 		}
 		was := w.past()
 		n, err := g.Ledger.Prune(ctx, limit)
+		w.changes++ // Also when it did not get as far as to count.
 		if n > 0 {
 			w.note("%s purged %d rows", g.process.name, n)
 		}
 		w.checkPurge(was, w.past(), before)
 		return n, err
 	})
+}
+
+// anyEndedBefore reports whether there is a delivery that may be purged.
+func (w *world) anyEndedBefore(limit time.Time) bool {
+	if w.peeker != nil {
+		first := w.peek().endedAt
+		return !first.IsZero() && first.Before(limit)
+	}
+	return slices.ContainsFunc(w.deliveries(), func(d postback.Delivery) bool { return endedBefore(d, limit) })
 }
 
 func endedBefore(d postback.Delivery, limit time.Time) bool {

@@ -19,6 +19,9 @@ func TestMain(m *testing.M) {
 	flag.Int("sim.postgres", 2, "run so many seeds over PostgreSQL")
 	flag.Bool("sim.apart", true, "run seeds in processes of their own, one for each core")
 	flag.Parse()
+	if err := aloneWithFiles(); err != nil {
+		panic(err)
+	}
 	code := server.Around(m).Run()
 	if err := goleak.Find(); code == 0 && err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -72,13 +75,13 @@ func oneAlone(t *testing.T, k *kit, seed uint64) {
 
 func oneByOne(t *testing.T, k *kit, first, seeds uint64) {
 	t.Helper()
-	steps := 0
+	var did tally
 	for seed := first; seed < first+seeds; seed++ {
 		result := k.run(t, seed, draw(seed))
-		steps += result.steps
+		did = did.and(result.did)
 		report(t, seed, result)
 	}
-	t.Logf("%d steps", steps)
+	t.Log(did)
 }
 
 func report(t *testing.T, seed uint64, result outcome) {
@@ -94,8 +97,24 @@ func TestTheSameSeedIsTheSameRun(t *testing.T) {
 	k := newKit(t, inMemory(t))
 	for seed := uint64(1); seed <= 2; seed++ {
 		one, other := k.run(t, seed, draw(seed)), k.run(t, seed, draw(seed))
-		if one.sum != other.sum || one.steps != other.steps {
-			t.Errorf("seed %d: %d steps with sum %x, and then %d with %x", seed, one.steps, one.sum, other.steps, other.sum)
-		}
+		same(t, seed, one, other)
+	}
+}
+
+// Guarantee: a run in which the ledger is not asked again while nothing has changed
+// is the run in which it is asked each time.
+func TestRememberedAnswersAreTheLedgers(t *testing.T) {
+	asking := newKit(t, inMemory(t))
+	asking.asks = true
+	remembering := newKit(t, inMemory(t))
+	for seed := uint64(1); seed <= 4; seed++ {
+		same(t, seed, remembering.run(t, seed, draw(seed)), asking.run(t, seed, draw(seed)))
+	}
+}
+
+func same(t *testing.T, seed uint64, one, other outcome) {
+	t.Helper()
+	if one.sum != other.sum || one.did != other.did {
+		t.Errorf("seed %d: %s with sum %x, and then %s with %x", seed, one.did, one.sum, other.did, other.sum)
 	}
 }

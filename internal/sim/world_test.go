@@ -29,6 +29,7 @@ type world struct {
 	schemes  *schemes.Catalogue
 	keyring  *seal.Keyring
 	place    place
+	asks     bool // the ledger each time, even if nothing has changed
 	ledger   storetest.Ledger
 	opened   []storetest.Ledger // by processes
 	peeker   *peeker            // nil: the ledger can only be asked
@@ -67,9 +68,24 @@ type outcome struct {
 	broken   []string
 	trace    string
 	sum      uint64
-	steps    int
 	took     time.Duration // of virtual time
+	did      tally
 	scenario scenario
+}
+
+// tally is how much happened in runs.
+type tally struct{ steps, deliveries, attempts, crashes int }
+
+func (w *world) tally() tally {
+	return tally{steps: w.trace.all, deliveries: len(w.model.order), attempts: len(w.model.attempts), crashes: w.model.crashes}
+}
+
+func (t tally) and(other tally) tally {
+	return tally{t.steps + other.steps, t.deliveries + other.deliveries, t.attempts + other.attempts, t.crashes + other.crashes}
+}
+
+func (t tally) String() string {
+	return fmt.Sprintf("%d steps, %d deliveries, %d attempts, %d crashes", t.steps, t.deliveries, t.attempts, t.crashes)
 }
 
 // kit is what all runs of a test share.
@@ -77,6 +93,7 @@ type kit struct {
 	schemes *schemes.Catalogue
 	keyring *seal.Keyring
 	place   place
+	asks    bool // the ledger each time, even if nothing has changed
 }
 
 func newKit(t *testing.T, where place) *kit {
@@ -107,7 +124,7 @@ func (k *kit) inBubble(t *testing.T, seed uint64, s scenario) outcome {
 	}
 	all := &names{byID: map[string]string{}}
 	w := &world{
-		scenario: s, chance: chance{seed}, start: time.Now(), schemes: k.schemes, keyring: k.keyring, place: k.place, ledger: ledger,
+		scenario: s, chance: chance{seed}, start: time.Now(), schemes: k.schemes, keyring: k.keyring, place: k.place, asks: k.asks, ledger: ledger,
 		names: all, model: newModel(all), trace: &trace{start: time.Now(), loud: flagOf("sim.trace") == "true"},
 		bell: make(chan struct{}, 1), counts: map[string]int{}, producers: map[string]context.Context{}, readings: map[string]known{}, ends: map[string]postback.Delivery{},
 	}
@@ -128,7 +145,7 @@ func (k *kit) inBubble(t *testing.T, seed uint64, s scenario) outcome {
 	if err := w.close(); err != nil {
 		t.Fatal(err)
 	}
-	return outcome{broken: w.model.broken, trace: w.trace.String(), sum: w.trace.sum, steps: w.trace.all, took: took, scenario: s}
+	return outcome{broken: w.model.broken, trace: w.trace.String(), sum: w.trace.sum, took: took, did: w.tally(), scenario: s}
 }
 
 // live runs the scenario until every delivery has ended, or long after.
