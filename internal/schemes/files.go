@@ -64,38 +64,22 @@ func LoadFile(path string) (*signer.Definition, error) {
 }
 
 func compile(dir fs.FS, name, shown string) (*signer.Definition, error) {
-	text, err := readFile(dir, name)
+	file, err := dir.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", shown, err)
+		return nil, fmt.Errorf("read %s: open: %w", shown, err)
 	}
-	return Parse(shown, text)
+	definition, err := Read(shown, file)
+	return definition, errors.Join(err, file.Close())
 }
 
 // Read compiles the declaration that a reader holds, with the errors of Parse.
 func Read(shown string, from io.Reader) (*signer.Definition, error) {
-	text, err := readAll(from)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", shown, err)
+	text, err := io.ReadAll(io.LimitReader(from, largestFile+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read %s: read: %w", shown, err)
+	case len(text) > largestFile:
+		return nil, fmt.Errorf("read %s: is larger than %d bytes", shown, largestFile)
 	}
 	return Parse(shown, text)
-}
-
-func readFile(dir fs.FS, name string) ([]byte, error) {
-	file, err := dir.Open(name)
-	if err != nil {
-		return nil, fmt.Errorf("open: %w", err)
-	}
-	text, err := readAll(file)
-	return text, errors.Join(err, file.Close())
-}
-
-func readAll(from io.Reader) ([]byte, error) {
-	text, err := io.ReadAll(io.LimitReader(from, largestFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("read: %w", err)
-	}
-	if len(text) > largestFile {
-		return nil, fmt.Errorf("is larger than %d bytes", largestFile)
-	}
-	return text, nil
 }
