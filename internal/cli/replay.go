@@ -129,9 +129,6 @@ func (p *program) replayFiltered(ctx context.Context, c *client.Client, cmd *cob
 		if job, err = p.watch(ctx, c, job); err != nil {
 			return err
 		}
-		if job, err = getReplay(ctx, c, job.ID); err != nil {
-			return err
-		}
 	}
 	p.noteNothing(job)
 	return p.showReplay(job, flags.json)

@@ -167,10 +167,7 @@ func (p *program) replayWatch() *cobra.Command {
 		if err != nil {
 			return job, err
 		}
-		if job, err = p.watch(ctx, c, job); err != nil {
-			return job, err
-		}
-		return getReplay(ctx, c, id)
+		return p.watch(ctx, c, job)
 	})
 }
 

@@ -36,7 +36,7 @@ func (p *program) watch(ctx context.Context, c *client.Client, started client.Re
 		job = seen
 		show(job)
 	}
-	return job, nil
+	return getReplay(ctx, c, job.ID)
 }
 
 func unwatched(job client.ReplayJob, cause error) error {
