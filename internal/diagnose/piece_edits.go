@@ -9,16 +9,18 @@ import (
 	"github.com/waybillhq/waybill/signer"
 )
 
-// onPieces makes an edit of the pieces.
+// onPieces makes an edit of the pieces. One that changes nothing is not tried.
 func onPieces(code, clause string, change func(signed) signed) edit {
 	return edit{mistake: mistake{code, clause, ""}, apply: func(r recipe) (recipe, bool) {
 		of, ok := r.source.(signed)
 		if !ok {
 			return r, false
 		}
-		of.pieces = slices.Clone(of.pieces)
-		r.source = change(of)
-		return r, true
+		changed := of
+		changed.pieces = slices.Clone(of.pieces)
+		changed = change(changed)
+		r.source = changed
+		return r, changed.joiner != of.joiner || !slices.Equal(changed.pieces, of.pieces)
 	}}
 }
 
