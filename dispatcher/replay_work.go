@@ -98,7 +98,7 @@ func (d *Dispatcher) moveOne(ctx context.Context, moves []*replayMove) (left []*
 	return moves, failed
 }
 
-// moveReplay takes the job's next step, and says whether it may take another in
+// moveReplay takes the job's next step, and reports whether it may take another in
 // this turn: it collects its snapshot, and then works through it.
 func (d *Dispatcher) moveReplay(ctx context.Context, move *replayMove) (again bool, err error) {
 	if !move.job.Collected {

@@ -90,7 +90,7 @@ type Delivery struct {
 	// names for looking a delivery up, such as a transaction's id; at most
 	// MaxReference bytes, empty when there is none.
 	Reference string
-	// OrderKey puts deliveries of the endpoint with the same one into a row:
+	// OrderKey puts deliveries of the endpoint with the same one into an ordering group:
 	// each waits until the one before has ended. Empty for none.
 	OrderKey string
 	State    State

@@ -14,7 +14,7 @@ func (r Report) WriteText(out io.Writer) error {
 	s, m := r.Settings, r.Machine
 	row("machine", "%d cores, %s, %s, %s; load %s -> %s", m.Cores, m.Processor, m.System, m.Go, m.LoadBefore, m.LoadAfter)
 	row("engine", "%s", strings.Join(append([]string{s.Engine}, s.Flags...), " "))
-	row("load", "%s, %s, %d at a time, %s", s.Scheme, counted(s.Endpoints, "endpoint"), s.Concurrency, r.shape())
+	row("load", "%s, %s, %d at a time, %s", s.Scheme, counted(s.Endpoints, "endpoint"), s.Concurrency, r.load())
 	row("accepted", "%d in %.2f s: %.0f events/s; answer %s", r.Events.Accepted, r.Events.Seconds, r.Events.PerSecond, r.Events.Latency)
 	if r.Waiting == nil {
 		d := r.Deliveries
@@ -48,15 +48,15 @@ func (r Report) WriteText(out io.Writer) error {
 	return nil
 }
 
-func (r Report) shape() string {
-	shape := counted(r.Settings.Batch, "event") + " a request"
+func (r Report) load() string {
+	load := counted(r.Settings.Batch, "event") + " a request"
 	if r.Settings.Rate > 0 {
-		shape += fmt.Sprintf(", %g events/s", r.Settings.Rate)
+		load += fmt.Sprintf(", %g events/s", r.Settings.Rate)
 	}
 	if r.Settings.Delay != "" {
-		shape += ", receiver takes " + r.Settings.Delay
+		load += ", receiver takes " + r.Settings.Delay
 	}
-	return shape
+	return load
 }
 
 // String is the spread in one line.

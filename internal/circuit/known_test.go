@@ -13,12 +13,12 @@ import (
 // read is how much a process read at each look.
 type read struct {
 	*ledger
-	told []int
+	counts []int
 }
 
 func (r *read) StreaksSince(ctx context.Context, mark int64) (postback.StreakChanges, error) {
 	changes, err := r.ledger.StreaksSince(ctx, mark)
-	r.told = append(r.told, len(changes.Changed)+len(changes.Ended))
+	r.counts = append(r.counts, len(changes.Changed)+len(changes.Ended))
 	return changes, err
 }
 
@@ -44,8 +44,8 @@ func TestOnlyWhatChangedIsRead(t *testing.T) {
 	expect := func(want int) {
 		t.Helper()
 		refresh(t, two)
-		if got := reads.told[len(reads.told)-1]; got != want {
-			t.Errorf("a look was told of %d streaks, want %d", got, want)
+		if got := reads.counts[len(reads.counts)-1]; got != want {
+			t.Errorf("a look read %d streaks, want %d", got, want)
 		}
 	}
 	expect(many)
@@ -65,8 +65,8 @@ func TestOnlyWhatChangedIsRead(t *testing.T) {
 		refresh(t, two)
 	}
 	whole := 0
-	for _, told := range reads.told[4:] {
-		if told == many-2 {
+	for _, count := range reads.counts[4:] {
+		if count == many-2 {
 			whole++
 		}
 	}

@@ -120,7 +120,7 @@ func (p *program) benchIsolation(cmd *cobra.Command, flags *isolationFlags) erro
 	return nil
 }
 
-// met says whether the target was.
+// met reports whether the target was.
 func met(report bench.IsolationReport) string {
 	words := "met"
 	if report.Worst() > target {

@@ -121,7 +121,7 @@ func (f *Follower) Measure(ctx context.Context) error {
 		f.known.Store(&best.mark)
 	}
 	f.measured = f.Host()
-	f.tell(ctx, best.ledger.Sub(best.wall), unsure)
+	f.report(ctx, best.ledger.Sub(best.wall), unsure)
 	return nil
 }
 
@@ -138,13 +138,13 @@ func (f *Follower) best(ctx context.Context) (trip, error) {
 	var best trip
 	for i := range trips {
 		asked := f.Host()
-		told, err := f.Ledger.Now(ctx)
+		ledgerNow, err := f.Ledger.Now(ctx)
 		if err != nil {
 			return trip{}, err //nolint:wrapcheck // Measure says what it was doing
 		}
 		took := f.Host().Up - asked.Up
 		if i == 0 || took < best.took {
-			best = trip{mark: mark{up: asked.Up + took/2, ledger: told}, wall: asked.Wall.Add(took / 2), took: took}
+			best = trip{mark: mark{up: asked.Up + took/2, ledger: ledgerNow}, wall: asked.Wall.Add(took / 2), took: took}
 		}
 		if best.took <= swift {
 			break
@@ -153,8 +153,8 @@ func (f *Follower) best(ctx context.Context) (trip, error) {
 	return best, nil
 }
 
-// tell says once that this host's clock is off, and once that it is not any more.
-func (f *Follower) tell(ctx context.Context, ahead, unsure time.Duration) {
+// report logs once that this host's clock is off, and once that it is not any more.
+func (f *Follower) report(ctx context.Context, ahead, unsure time.Duration) {
 	off := ahead.Abs() > Noticeable+unsure
 	if off && !f.off {
 		f.Logger.WarnContext(ctx, "this host's clock is off the ledger's, which counts",

@@ -193,7 +193,7 @@ func TestWhileTheLedgerIsAwayItsTimeGoesOn(t *testing.T) {
 	near(t, w, follower)
 }
 
-func TestAClockThatIsOffIsToldOnce(t *testing.T) {
+func TestAClockThatIsOffIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(time.Minute)
 	follower, logs := follow(t, w)

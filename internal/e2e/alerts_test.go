@@ -168,11 +168,11 @@ func logged(line string, all ...*server) int {
 	return count
 }
 
-// Guarantee: an operator is told once of an endpoint that keeps failing, of its
-// dead letters, each counted once, and that it is well again, in signed webhooks,
-// though the server is killed when there is something to tell. No publisher's
+// Guarantee: an operator is alerted once of an endpoint that keeps failing, of its
+// dead letters, each counted once, and of its recovery, in signed webhooks,
+// though the server is killed when an alert is due. No publisher's
 // endpoint gets any of it.
-func TestAnOperatorIsTold(t *testing.T) {
+func TestAlerts(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s := start(t, dir, "--alert-window", "1s")

@@ -14,9 +14,9 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-// rows is a receiver's view of deliveries that go one after another: of each key,
+// groups is a receiver's view of deliveries that go one after another: of each key,
 // whether each came when those before it had ended.
-type rows struct {
+type groups struct {
 	mu     sync.Mutex
 	ended  map[string]int // how many of a key have ended, all from the first on
 	times  map[string]int // how often each transaction came
@@ -29,7 +29,7 @@ type rows struct {
 	mayFail int // requests after which one that only fails is a dead letter
 }
 
-func (r *rows) around(next http.Handler) http.Handler {
+func (r *groups) around(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		key, text, _ := strings.Cut(request.URL.Query().Get("tx"), ".")
 		number, err := strconv.Atoi(text)
@@ -54,12 +54,12 @@ func (r *rows) around(next http.Handler) http.Handler {
 
 // came notes that a request has come. One that is to hang does so until the
 // channel is closed.
-func (r *rows) came(key string, number int) <-chan struct{} {
+func (r *groups) came(key string, number int) <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.times[fmt.Sprint(key, ".", number)]++
 	if number > r.ended[key] {
-		r.wrong = append(r.wrong, fmt.Sprintf("%s.%d came when %d of its row had ended", key, number, r.ended[key]))
+		r.wrong = append(r.wrong, fmt.Sprintf("%s.%d came when %d of its group had ended", key, number, r.ended[key]))
 	}
 	if r.times[fmt.Sprint(key, ".", number)] > 1 || !r.hangs(key, number) {
 		return nil
@@ -69,7 +69,7 @@ func (r *rows) came(key string, number int) <-chan struct{} {
 }
 
 // answer decides what a request is answered, and notes what has ended with that.
-func (r *rows) answer(key string, number int) int {
+func (r *groups) answer(key string, number int) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	times := r.times[fmt.Sprint(key, ".", number)]
@@ -80,26 +80,26 @@ func (r *rows) answer(key string, number int) int {
 	return status
 }
 
-func (r *rows) standing() int {
+func (r *groups) inProgress() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.stands
 }
 
 // through is how many of a key have ended.
-func (r *rows) through(key string) int {
+func (r *groups) through(key string) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.ended[key]
 }
 
-func (r *rows) outOfOrder() int {
+func (r *groups) outOfOrder() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.wrong)
 }
 
-func (r *rows) check(t *testing.T) {
+func (r *groups) check(t *testing.T) {
 	t.Helper()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -108,8 +108,8 @@ func (r *rows) check(t *testing.T) {
 	}
 }
 
-// inRow is an event of a key, which is its user.
-func inRow(key string, number int) client.Event {
+// inGroup is an event of a key, which is its user.
+func inGroup(key string, number int) client.Event {
 	transaction := fmt.Sprintf("%s.%d", key, number)
 	data, _ := json.Marshal(map[string]string{"tx": transaction, "uid": key})
 	return client.Event{ID: "event-" + transaction, Type: "conversion.completed", Publisher: "pub_1", Data: data}
@@ -127,10 +127,10 @@ func send(t *testing.T, s *server, one client.Event) []client.AcceptedDelivery {
 
 // newOrdered makes an endpoint whose deliveries go one after another by user, at a
 // receiver that fails now and then, and one of the same events without order.
-func newOrdered(t *testing.T, s *server, hangsAt int) (*rows, *receiver) {
+func newOrdered(t *testing.T, s *server, hangsAt int) (*groups, *receiver) {
 	t.Helper()
 	ordered, plain := newReceiver(t, "besitos"), newReceiver(t, "besitos")
-	r := &rows{ended: map[string]int{}, times: map[string]int{}, gone: make(chan struct{}), mayFail: 3}
+	r := &groups{ended: map[string]int{}, times: map[string]int{}, gone: make(chan struct{}), mayFail: 3}
 	r.hangs = func(_ string, number int) bool { return number == hangsAt }
 	r.status = func(key string, number, times int) int {
 		if key == "k1" && number == 5 || (number+int(key[len(key)-1]))%7 == 3 && times == 1 {
@@ -173,7 +173,7 @@ func TestOrderHoldsThroughKill9(t *testing.T) {
 	warm := 0
 	eventually(t, soon, "the endpoints to be known", func() bool {
 		warm++
-		return len(send(t, apis[1], inRow(fmt.Sprintf("warm%d", warm), 0))) == 2
+		return len(send(t, apis[1], inGroup(fmt.Sprintf("warm%d", warm), 0))) == 2
 	})
 
 	// The first ones come in one call, the others one by one, from either API.
@@ -181,7 +181,7 @@ func TestOrderHoldsThroughKill9(t *testing.T) {
 	var batch []client.Event
 	for number := range first {
 		for key := range keys {
-			batch = append(batch, inRow(fmt.Sprintf("k%d", key), number))
+			batch = append(batch, inGroup(fmt.Sprintf("k%d", key), number))
 		}
 	}
 	if _, err := apis[1].SendBatch(t.Context(), batch); err != nil {
@@ -191,13 +191,13 @@ func TestOrderHoldsThroughKill9(t *testing.T) {
 	for key := range keys {
 		group.Go(func() {
 			for number := first; number < each; number++ {
-				if _, err := apis[(key+number)%2].SendEvent(t.Context(), inRow(fmt.Sprintf("k%d", key), number)); err != nil {
+				if _, err := apis[(key+number)%2].SendEvent(t.Context(), inGroup(fmt.Sprintf("k%d", key), number)); err != nil {
 					t.Errorf("send: %v", err)
 				}
 			}
 		})
 	}
-	eventually(t, soon, "each row to have an attempt under way", func() bool { return r.standing() == keys })
+	eventually(t, soon, "each group to have an attempt under way", func() bool { return r.inProgress() == keys })
 	doomed.kill()
 	// What the dead worker had would be its own for the time of its lease.
 	if err := f.redis.Client().FlushAll(t.Context()).Err(); err != nil {
@@ -207,7 +207,7 @@ func TestOrderHoldsThroughKill9(t *testing.T) {
 	f.start("worker")
 	group.Wait()
 
-	eventually(t, soon, "every row to be through, or one to be out of order", func() bool {
+	eventually(t, soon, "every group to be through, or one to be out of order", func() bool {
 		if r.outOfOrder() > 0 {
 			return true
 		}
@@ -226,19 +226,19 @@ func TestOrderHoldsThroughKill9(t *testing.T) {
 	checkBeside(t, apis, r, plain, each)
 }
 
-// checkBeside has a row stand, and looks what goes on beside it.
-func checkBeside(t *testing.T, apis []*server, r *rows, plain *receiver, number int) {
+// checkBeside holds a group, and checks what goes on beside it.
+func checkBeside(t *testing.T, apis []*server, r *groups, plain *receiver, number int) {
 	t.Helper()
 	r.mu.Lock()
 	r.gone = make(chan struct{})
 	r.hangs = func(key string, at int) bool { return key == "k0" && at == number }
 	r.mu.Unlock()
 	came, _ := plain.seen()
-	send(t, apis[0], inRow("k0", number))
-	waits := send(t, apis[1], inRow("k0", number+1))
-	send(t, apis[0], inRow("k1", number))
+	send(t, apis[0], inGroup("k0", number))
+	waits := send(t, apis[1], inGroup("k0", number+1))
+	send(t, apis[0], inGroup("k1", number))
 	plain.waitFor(t, came+3, soon)
-	eventually(t, soon, "the other row to go on", func() bool { return r.through("k1") == number+1 })
+	eventually(t, soon, "the other group to go on", func() bool { return r.through("k1") == number+1 })
 	ordered := 0
 	for _, delivery := range waits {
 		now, err := apis[0].GetDelivery(t.Context(), delivery.ID)
@@ -253,6 +253,6 @@ func checkBeside(t *testing.T, apis []*server, r *rows, plain *receiver, number 
 		t.Errorf("%d deliveries of the event behind the one that stands are ordered", ordered)
 	}
 	close(r.gone)
-	eventually(t, soon, "the row that stood to go on", func() bool { return r.through("k0") == number+2 })
+	eventually(t, soon, "the held group to go on", func() bool { return r.through("k0") == number+2 })
 	r.check(t)
 }

@@ -54,9 +54,9 @@ func (h *hosts) open(t *testing.T) {
 }
 
 // Guarantee: when the receivers of many publishers cannot be reached, the fault is
-// ours: deliveries are held and use up no attempt, an operator is told once that
+// ours: deliveries are held and use up no attempt, an operator is alerted once that
 // nothing can be sent and once that it can, and then they are delivered.
-func TestAnOutageOfOursIsToldOnce(t *testing.T) {
+func TestAnOutageOfOursIsAlertedOnce(t *testing.T) {
 	t.Parallel()
 	s := start(t, t.TempDir(), "--health-listen", "127.0.0.1:0")
 	away := newHosts(t, 8)

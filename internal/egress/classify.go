@@ -65,7 +65,7 @@ func exchangeFailure(err error, exchange *exchange) *Failure {
 	}
 }
 
-// unreachable tells whether a connection failed for the lack of a route. IPv6
+// unreachable reports whether a connection failed for the lack of a route. IPv6
 // says that no address is available when the host has none to send from.
 func unreachable(err error, source netip.Addr) bool {
 	return errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EHOSTUNREACH) ||

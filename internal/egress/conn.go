@@ -38,7 +38,7 @@ func (c *conn) note(err error) {
 	}
 }
 
-// idle tells whether a kept connection can be used again: it is open, and the
+// idle reports whether a kept connection can be used again: it is open, and the
 // peer has said nothing unasked, such as that it closes it.
 func (c *conn) idle() bool { return !c.ended.Load() && !readable(c.Conn) }
 

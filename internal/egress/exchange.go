@@ -81,13 +81,13 @@ func (e *exchange) gotConn(info httptrace.GotConnInfo) {
 
 func (e *exchange) repeats() bool { return !e.multiplexed && e.maySent() }
 
-// maySent tells whether any byte of the request may have left this host. On a
+// maySent reports whether any byte of the request may have left this host. On a
 // shared HTTP/2 connection another request's bytes count too.
 func (e *exchange) maySent() bool {
 	return e.sent || e.conn != nil && e.conn.writes.Load() > e.before
 }
 
-// lost tells whether a request failed because it was given to a kept connection
+// lost reports whether a request failed because it was given to a kept connection
 // that ended before any byte of an answer: the receiver closed it, most likely
 // before it saw the request. On HTTP/2 a failure may be that of the one request
 // alone. An error of the dial means that there was no such connection any more.

@@ -11,7 +11,7 @@ import (
 // MoveSource stands for an address that was taken from the host after the start.
 func (c *Client) MoveSource(addr netip.Addr) { c.source4 = addr }
 
-// Readable tells whether a read would not block.
+// Readable reports whether a read would not block.
 func Readable(c net.Conn) bool { return readable(c) }
 
 // NewSystemResolver is the default resolver over sockets of the test's.
@@ -24,7 +24,7 @@ func SourceFailure(ctx context.Context, addr netip.Addr, err error) *Failure {
 	return sourceFailure(ctx, addr, err)
 }
 
-// LostOn tells whether a request counts as lost with a kept connection when the
+// LostOn reports whether a request counts as lost with a kept connection when the
 // transport comes with these connections, one after the other, and each ends
 // before any byte of an answer.
 func LostOn(offers ...httptrace.GotConnInfo) bool {

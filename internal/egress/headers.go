@@ -61,7 +61,7 @@ func refuseHeader(name, canonical string, values []string) string {
 	}
 }
 
-// ofConnection tells whether net/http or a hop on the way owns the header.
+// ofConnection reports whether net/http or a hop on the way owns the header.
 func ofConnection(canonical string) bool {
 	switch canonical {
 	case "Connection", "Content-Length", "Expect", "Host", "Http2-Settings", "Keep-Alive",

@@ -55,7 +55,7 @@ func (o *own) take(listed []netip.Addr) {
 	}
 }
 
-// hadFamilyOf tells whether this host can be expected to reach such an address:
+// hadFamilyOf reports whether this host can be expected to reach such an address:
 // it has or had one of that family, or none at all since it started.
 func (o *own) hadFamilyOf(addr netip.Addr) bool {
 	o.addresses()

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// readable tells whether a read would not block: there are bytes, the end or an
+// readable reports whether a read would not block: there are bytes, the end or an
 // error. It takes nothing from the socket and may run beside a read.
 func readable(c net.Conn) bool {
 	socket, ok := c.(syscall.Conn)

@@ -87,7 +87,7 @@ func (s *systemResolver) explain(ctx context.Context, err error, before int64) e
 	return err
 }
 
-// root tells whether the servers know the root.
+// root reports whether the servers know the root.
 func (s *systemResolver) root(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, probePatience)
 	defer cancel()

@@ -34,7 +34,7 @@ const bodyPatience = time.Second
 
 // Result is what came of a request.
 type Result struct {
-	// Sent tells whether anything may have reached the receiver.
+	// Sent reports whether anything may have reached the receiver.
 	Sent bool
 	// StatusCode and Header are set when Failure is nil.
 	StatusCode int

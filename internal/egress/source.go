@@ -28,7 +28,7 @@ func (c *Client) useSources(addresses []netip.Addr) error {
 	return nil
 }
 
-// Available tells whether every source address is on this host now, by asking
+// Available reports whether every source address is on this host now, by asking
 // the system each time: an error is the system's word that one is not. Without
 // source addresses there is nothing to miss.
 func (c *Client) Available(ctx context.Context) error {

@@ -187,7 +187,7 @@ func validName(name string) bool {
 	return true
 }
 
-// validPunycode tells whether the labels that are written in punycode (RFC 3492)
+// validPunycode reports whether the labels that are written in punycode (RFC 3492)
 // can be read.
 func validPunycode(name string) bool {
 	for label := range strings.SplitSeq(name, ".") {
@@ -201,7 +201,7 @@ func validPunycode(name string) bool {
 	return true
 }
 
-// numeric tells whether a resolver might read the name as an IPv4 address: its
+// numeric reports whether a resolver might read the name as an IPv4 address: its
 // last label is a number, decimal, octal or hexadecimal (WHATWG URL, "ends in a
 // number"). No top-level domain is.
 func numeric(name string) bool {

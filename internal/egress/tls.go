@@ -22,7 +22,7 @@ const (
 	alertCertificateRequired  tls.AlertError = 116
 )
 
-// IsTLS tells whether a code is that of a failure of TLS.
+// IsTLS reports whether a code is that of a failure of TLS.
 func IsTLS(code string) bool { return strings.HasPrefix(code, "tls_") }
 
 // handshake makes a connection secure, with the name in the URL, whatever

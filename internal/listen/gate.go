@@ -18,13 +18,13 @@ type gate struct {
 	write             time.Duration
 	logger            *slog.Logger
 
-	mu      sync.Mutex
-	open    map[*conn]struct{}
-	clients map[netip.Prefix]*client
-	waiting list.List // of *conn without a request, the longest waiting first
-	counts  Stats
-	told    time.Time // when a refusal was logged last
-	untold  int64     // refusals since
+	mu       sync.Mutex
+	open     map[*conn]struct{}
+	clients  map[netip.Prefix]*client
+	waiting  list.List // of *conn without a request, the longest waiting first
+	counts   Stats
+	logged   time.Time // when a refusal was logged last
+	unlogged int64     // refusals since
 }
 
 // client is one address and its connections.
@@ -55,7 +55,7 @@ func (g *gate) Accept() (net.Conn, error) {
 		if refused == "" {
 			return c, nil
 		}
-		g.tell(c, refused)
+		g.logRefused(c, refused)
 		refuse(accepted)
 	}
 }
@@ -181,17 +181,17 @@ func (g *gate) stats() Stats {
 	return counts
 }
 
-// tellEvery is how often refused connections are logged at most.
-const tellEvery = time.Minute
+// logEvery is how often refused connections are logged at most.
+const logEvery = time.Minute
 
-// tell logs that connections are refused.
-func (g *gate) tell(c *conn, limit string) {
+// logRefused logs that connections are refused.
+func (g *gate) logRefused(c *conn, limit string) {
 	g.mu.Lock()
-	g.untold++
-	count := g.untold
-	due := time.Since(g.told) >= tellEvery
+	g.unlogged++
+	count := g.unlogged
+	due := time.Since(g.logged) >= logEvery
 	if due {
-		g.told, g.untold = time.Now(), 0
+		g.logged, g.unlogged = time.Now(), 0
 	}
 	g.mu.Unlock()
 	if due {

@@ -14,8 +14,8 @@ func block(endpointID, cause string, at time.Time) postback.Block {
 }
 
 // Each process finds the same cause with each of its attempts: operators are
-// told once, and again the next day if it lasts.
-func TestABlockedEndpointIsToldOnceForEachCause(t *testing.T) {
+// alerted once, and again the next day if it lasts.
+func TestABlockedEndpointIsAlertedOnceForEachCause(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	one, other := b.process(t), b.process(t)
@@ -35,14 +35,14 @@ func TestABlockedEndpointIsToldOnceForEachCause(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if told := len(b.told(t)); told != step.want {
-			t.Errorf("step %d: told %d times, want %d", i, told, step.want)
+		if sent := len(b.sent(t)); sent != step.want {
+			t.Errorf("step %d: sent %d times, want %d", i, sent, step.want)
 		}
 	}
-	b.expectTold(t, map[string]int{postback.NoticeBlocked: 3})
+	b.expectSent(t, map[string]int{postback.NoticeBlocked: 3})
 	data := keysOf(t, b.dataOf(t, postback.NoticeBlocked))
 	if data["cause"] != "secret_sealed" || data["message"] == "" || data["host"] != "publisher.example.com:8443" || data["publisher"] != b.endpoint.Publisher {
-		t.Errorf("told was %v", data)
+		t.Errorf("the data is %v", data)
 	}
 }
 
@@ -62,12 +62,12 @@ func TestABlockedEndpointIsNoted(t *testing.T) {
 	}
 }
 
-// While the ledger is away nobody is told, and the caller learns that.
-func TestABlockThatCannotBeToldFails(t *testing.T) {
+// While the ledger is away nobody is alerted, and the caller learns that.
+func TestABlockThatCannotBeRecordedFails(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.intake.away.Store(true)
 	if err := b.process(t).Blocked(t.Context(), block(b.endpoint.ID, "secret_sealed", storetest.Noon())); err == nil {
-		t.Error("it was told")
+		t.Error("no error though the ledger is away")
 	}
 }

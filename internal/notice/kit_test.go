@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var errAway = errors.New("it is away")
 
-// ledger is a real one that may fail to forget what was told, as one does whose
+// ledger is a real one that may fail to forget what was sent, as one does whose
 // process is killed before.
 type ledger struct {
 	*sqlite.Ledger
@@ -145,8 +145,8 @@ func (b *bench) die(t *testing.T, endpointID string, reason postback.Reason, at 
 	return item.Deliveries[0].ID
 }
 
-// told are the events that operators were told, the newest first.
-func (b *bench) told(t *testing.T) []postback.Event {
+// sent are the events that operators were sent, the newest first.
+func (b *bench) sent(t *testing.T) []postback.Event {
 	t.Helper()
 	events, _, err := b.Ledger.Events(t.Context(), postback.EventFilter{Publisher: postback.Operator}, postback.Page{Limit: 1000})
 	if err != nil {
@@ -155,12 +155,12 @@ func (b *bench) told(t *testing.T) []postback.Event {
 	return events
 }
 
-// expectTold checks how often each type was told, as events with a delivery and
+// expectSent checks how often each type was sent, as events with a delivery and
 // in the log.
-func (b *bench) expectTold(t *testing.T, want map[string]int) {
+func (b *bench) expectSent(t *testing.T, want map[string]int) {
 	t.Helper()
 	got := map[string]int{}
-	for _, event := range b.told(t) {
+	for _, event := range b.sent(t) {
 		got[event.Type]++
 		_, deliveries, err := b.Ledger.Event(t.Context(), event.ID)
 		if err != nil || len(deliveries) != 1 || deliveries[0].EndpointID != b.operator.ID {
@@ -169,7 +169,7 @@ func (b *bench) expectTold(t *testing.T, want map[string]int) {
 	}
 	for _, eventType := range postback.NoticeTypes() {
 		if got[eventType] != want[eventType] {
-			t.Errorf("%s was told %d times, want %d", eventType, got[eventType], want[eventType])
+			t.Errorf("%s was sent %d times, want %d", eventType, got[eventType], want[eventType])
 		}
 		if lines := len(b.Logs.With(lineOf(eventType))); lines != want[eventType] {
 			t.Errorf("%s is in the log %d times, want %d", eventType, lines, want[eventType])
@@ -190,10 +190,10 @@ func lineOf(eventType string) string {
 	}[eventType]
 }
 
-// dataOf is the data of the event of a type that was told last.
+// dataOf is the data of the event of a type that was sent last.
 func (b *bench) dataOf(t *testing.T, eventType string) string {
 	t.Helper()
-	for _, event := range b.told(t) {
+	for _, event := range b.sent(t) {
 		if event.Type == eventType {
 			whole, _, err := b.Ledger.Event(t.Context(), event.ID)
 			if err != nil {
@@ -202,7 +202,7 @@ func (b *bench) dataOf(t *testing.T, eventType string) string {
 			return string(whole.Data)
 		}
 	}
-	t.Fatalf("no %s was told", eventType)
+	t.Fatalf("no %s was sent", eventType)
 	return ""
 }
 

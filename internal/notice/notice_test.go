@@ -38,11 +38,11 @@ func TestSeveralProcessesTellOnce(t *testing.T) {
 		})
 	}
 	group.Wait()
-	b.expectTold(t, map[string]int{
+	b.expectSent(t, map[string]int{
 		postback.NoticeFailing: 2, postback.NoticeRecovered: 1, postback.NoticeDisabled: 1, postback.NoticeDead: 1,
 	})
 	if left, err := b.Ledger.Notices(t.Context(), 10); err != nil || len(left) != 0 {
-		t.Errorf("%d are not told, %v", len(left), err)
+		t.Errorf("%d are not sent, %v", len(left), err)
 	}
 }
 
@@ -56,7 +56,7 @@ func TestALookTellsAll(t *testing.T) {
 		b.fail(t, one.ID)
 	}
 	look(t, b.process(t), storetest.Noon())
-	b.expectTold(t, map[string]int{postback.NoticeFailing: endpoints})
+	b.expectSent(t, map[string]int{postback.NoticeFailing: endpoints})
 }
 
 // A process is killed after its event was accepted: the next one tells the same
@@ -71,8 +71,8 @@ func TestAKillBeforeItIsForgottenTellsNothingTwice(t *testing.T) {
 			t.Fatal("a notice that is not forgotten is no error")
 		}
 	}
-	if told := len(b.told(t)); told != 1 || len(b.Logs.With(lineOf(postback.NoticeFailing))) != 0 {
-		t.Errorf("%d events were told", told)
+	if sent := len(b.sent(t)); sent != 1 || len(b.Logs.With(lineOf(postback.NoticeFailing))) != 0 {
+		t.Errorf("%d events were sent", sent)
 	}
 	// Meanwhile the endpoint has moved.
 	moved := "https://elsewhere.example.com/postback"
@@ -81,13 +81,13 @@ func TestAKillBeforeItIsForgottenTellsNothingTwice(t *testing.T) {
 	}
 	b.ledger.forgets.Store(true)
 	look(t, b.process(t), storetest.Noon())
-	b.expectTold(t, map[string]int{postback.NoticeFailing: 1})
+	b.expectSent(t, map[string]int{postback.NoticeFailing: 1})
 	if data := b.dataOf(t, postback.NoticeFailing); !strings.Contains(data, "publisher.example.com") || strings.Contains(b.Logs.String(), "cannot carry") {
 		t.Errorf("the event says %s, the log %s", data, b.Logs)
 	}
 }
 
-func TestWhatCannotBeToldIsToldLater(t *testing.T) {
+func TestWhatCannotBeSentIsSentLater(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.fail(t, b.endpoint.ID)
@@ -96,14 +96,14 @@ func TestWhatCannotBeToldIsToldLater(t *testing.T) {
 	if err := notifier.Look(t.Context(), storetest.Noon()); err == nil {
 		t.Error("an event that was not accepted is no error")
 	}
-	b.expectTold(t, nil)
+	b.expectSent(t, nil)
 	b.intake.away.Store(false)
 	look(t, notifier, storetest.Noon())
-	b.expectTold(t, map[string]int{postback.NoticeFailing: 1})
+	b.expectSent(t, map[string]int{postback.NoticeFailing: 1})
 }
 
 // An outage of our own way out is about no endpoint.
-func TestAnOutageIsTold(t *testing.T) {
+func TestAnOutageIsSent(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	outage := postback.Outage{
@@ -117,14 +117,14 @@ func TestAnOutageIsTold(t *testing.T) {
 		}
 	}
 	look(t, b.process(t), storetest.After(10*time.Second))
-	b.expectTold(t, map[string]int{postback.NoticeDown: 1})
+	b.expectSent(t, map[string]int{postback.NoticeDown: 1})
 	for _, process := range []string{"worker-1", "worker-2"} {
 		if err := b.Ledger.EndOutage(t.Context(), process, storetest.After(time.Hour)); err != nil {
 			t.Fatal(err)
 		}
 		look(t, b.process(t), storetest.After(time.Hour))
 	}
-	b.expectTold(t, map[string]int{postback.NoticeDown: 1, postback.NoticeUp: 1})
+	b.expectSent(t, map[string]int{postback.NoticeDown: 1, postback.NoticeUp: 1})
 	says := `{"process":"worker-1","reason":"egress_proxy","message":"the egress proxy hung up",` +
 		`"at":"2026-01-31T12:00:05.123Z","since":"2026-01-31T12:00:00.123Z","held_deliveries":3,"held_endpoints":2}`
 	for eventType, want := range map[string]string{
@@ -150,14 +150,14 @@ func TestWhatIsRefusedIsLogged(t *testing.T) {
 	if lines := b.Logs.With("no operator endpoint can carry an alert"); len(lines) != 1 || lines[0]["level"] != "ERROR" {
 		t.Errorf("the log says %v", lines)
 	}
-	if len(b.told(t)) != 0 || len(b.Logs.With(lineOf(postback.NoticeFailing))) != 1 {
-		t.Error("it was told again, or is not in the log")
+	if len(b.sent(t)) != 0 || len(b.Logs.With(lineOf(postback.NoticeFailing))) != 1 {
+		t.Error("it was sent again, or is not in the log")
 	}
 }
 
-// FailureStreak with an operator's endpoint makes no event: that would be sent to
+// A failure of an operator's endpoint makes no event: that would be sent to
 // it, fail, and make the next one.
-func TestAnOperatorsEndpointIsNotToldOfItself(t *testing.T) {
+func TestAnOperatorsEndpointGetsNoAlertsOfItself(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.fail(t, b.operator.ID)
@@ -170,8 +170,8 @@ func TestAnOperatorsEndpointIsNotToldOfItself(t *testing.T) {
 	if err := b.process(t).Blocked(t.Context(), block(b.operator.ID, "secret_sealed", storetest.Noon())); err != nil {
 		t.Fatal(err)
 	}
-	if told := b.told(t); len(told) != 0 {
-		t.Errorf("operators were told %+v", told)
+	if sent := b.sent(t); len(sent) != 0 {
+		t.Errorf("operators were sent %+v", sent)
 	}
 	for _, eventType := range []string{
 		postback.NoticeFailing, postback.NoticeRecovered, postback.NoticeDisabled, postback.NoticeDead, postback.NoticeBlocked,
@@ -182,8 +182,8 @@ func TestAnOperatorsEndpointIsNotToldOfItself(t *testing.T) {
 	}
 }
 
-// Dead letters are told together, once their window is over.
-func TestDeadLettersAreToldTogether(t *testing.T) {
+// Dead letters are sent together, once their window is over.
+func TestDeadLettersAreSentTogether(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	other := b.Create(t, postback.EndpointSpec{Scheme: "besitos", EndpointSettings: postback.EndpointSettings{URL: "https://publisher.example.com/other"}})
@@ -195,16 +195,16 @@ func TestDeadLettersAreToldTogether(t *testing.T) {
 	b.die(t, other.ID, postback.ReasonMaxAge, begin.Add(30*time.Second))
 	for _, step := range []struct {
 		after time.Duration
-		told  int
+		sent  int
 	}{{30 * time.Second, 0}, {59 * time.Second, 0}, {time.Minute, 2}, {2 * time.Minute, 2}} {
 		look(t, notifier, begin.Add(step.after))
-		if told := len(b.told(t)); told != step.told {
-			t.Errorf("%d events after %s, want %d", told, step.after, step.told)
+		if sent := len(b.sent(t)); sent != step.sent {
+			t.Errorf("%d events after %s, want %d", sent, step.after, step.sent)
 		}
 	}
 	b.die(t, b.endpoint.ID, postback.ReasonStopped, begin.Add(2*time.Minute))
 	look(t, notifier, begin.Add(3*time.Minute))
-	b.expectTold(t, map[string]int{postback.NoticeDead: 3})
+	b.expectSent(t, map[string]int{postback.NoticeDead: 3})
 }
 
 func TestWhatAnEventSays(t *testing.T) {
@@ -253,7 +253,7 @@ func (b *bench) expectExample(t *testing.T, eventType, data string) {
 	}
 }
 
-func TestNothingOfAURLIsToldButItsHost(t *testing.T) {
+func TestNothingOfAURLIsSentButItsHost(t *testing.T) {
 	t.Parallel()
 	for rawURL, want := range map[string]string{
 		"https://publisher.example.com/a/b?key=s3cret#part":     "publisher.example.com",
@@ -264,7 +264,7 @@ func TestNothingOfAURLIsToldButItsHost(t *testing.T) {
 		"": "",
 	} {
 		if got := postback.HostOf(rawURL); got != want {
-			t.Errorf("of %s it is told %q, want %q", rawURL, got, want)
+			t.Errorf("%s: got %q, want %q", rawURL, got, want)
 		}
 	}
 }

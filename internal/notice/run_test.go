@@ -55,7 +55,7 @@ func (m *mute) Accept(context.Context, []postback.Event) ([]postback.Acceptance,
 }
 
 // It looks each second, sums up once for each window, and says once of an outage
-// that nothing is told.
+// that nothing is sent.
 func TestRunning(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -19,9 +19,9 @@ func (b *bench) stray(t *testing.T, publisher, id string, at time.Time) {
 	}
 }
 
-// Events that reached nobody are told together, once by all processes, and a
+// Events that reached nobody are sent together, once by all processes, and a
 // process that starts later tells what the one before it did not.
-func TestEventsThatReachedNobodyAreToldTogether(t *testing.T) {
+func TestEventsThatReachedNobodyAreSentTogether(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	begin := storetest.Noon().Truncate(5 * time.Minute)
@@ -34,11 +34,11 @@ func TestEventsThatReachedNobodyAreToldTogether(t *testing.T) {
 	b.stray(t, "pub_l", "conv-next", begin.Add(5*time.Minute))
 	for _, step := range []struct {
 		after time.Duration
-		told  int
+		sent  int
 	}{{5 * time.Minute, 0}, {6*time.Minute - time.Second, 0}, {6 * time.Minute, 1}, {7 * time.Minute, 1}} {
 		look(t, first, begin.Add(step.after))
 		look(t, second, begin.Add(step.after))
-		b.expectTold(t, map[string]int{postback.NoticeUnmatched: step.told})
+		b.expectSent(t, map[string]int{postback.NoticeUnmatched: step.sent})
 	}
 	at := begin.Format("2006-01-02T15:04")
 	got := b.dataOf(t, postback.NoticeUnmatched)
@@ -51,13 +51,13 @@ func TestEventsThatReachedNobodyAreToldTogether(t *testing.T) {
 	b.expectExample(t, postback.NoticeUnmatched, got)
 
 	look(t, b.process(t), begin.Add(40*time.Minute))
-	b.expectTold(t, map[string]int{postback.NoticeUnmatched: 2})
+	b.expectSent(t, map[string]int{postback.NoticeUnmatched: 2})
 	look(t, b.process(t), begin.Add(3*time.Hour))
-	b.expectTold(t, map[string]int{postback.NoticeUnmatched: 2})
+	b.expectSent(t, map[string]int{postback.NoticeUnmatched: 2})
 }
 
 // With many publishers the worst are named; and that an operator has no endpoint
-// for what it is told is told nobody.
+// for an alert is alerted to nobody.
 func TestManyPublishersAreCounted(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

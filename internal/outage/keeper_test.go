@@ -73,8 +73,8 @@ func (p *process) look(t *testing.T, seconds int) {
 	}
 }
 
-// expectTold checks which notices there are.
-func expectTold(t *testing.T, ledger *ledger, want ...string) []postback.Notice {
+// expectAlerts checks which notices there are.
+func expectAlerts(t *testing.T, ledger *ledger, want ...string) []postback.Notice {
 	t.Helper()
 	found, err := ledger.Notices(t.Context(), 100)
 	if err != nil {
@@ -90,7 +90,7 @@ func expectTold(t *testing.T, ledger *ledger, want ...string) []postback.Notice 
 	return found
 }
 
-func TestAnOutageIsToldOnceByAllProcesses(t *testing.T) {
+func TestAnOutageIsAlertedOnceByAllProcesses(t *testing.T) {
 	t.Parallel()
 	shared := &ledger{Ledger: testkit.NewParts(t).Ledger}
 	a, b := newProcess(t, "a", shared), newProcess(t, "b", shared)
@@ -105,7 +105,7 @@ func TestAnOutageIsToldOnceByAllProcesses(t *testing.T) {
 		a.look(t, 1)
 		b.look(t, 1)
 	}
-	down := expectTold(t, shared, postback.NoticeDown)[0].Outage
+	down := expectAlerts(t, shared, postback.NoticeDown)[0].Outage
 	if down.Process != "a" || down.Reason != "egress_address_unavailable" || down.Message != "it is gone" {
 		t.Errorf("it says %+v", down)
 	}
@@ -115,10 +115,10 @@ func TestAnOutageIsToldOnceByAllProcesses(t *testing.T) {
 	a.missing = nil
 	a.look(t, 100)
 	b.look(t, 100)
-	expectTold(t, shared, postback.NoticeDown)
+	expectAlerts(t, shared, postback.NoticeDown)
 	b.missing = nil
 	b.look(t, 100)
-	expectTold(t, shared, postback.NoticeDown, postback.NoticeUp)
+	expectAlerts(t, shared, postback.NoticeDown, postback.NoticeUp)
 }
 
 // A process that was killed in its outage is gone from it after a while.
@@ -130,12 +130,12 @@ func TestAProcessThatIsGoneEndsItsOutage(t *testing.T) {
 	a.look(t, 5)
 	b.now = a.now
 	b.look(t, 100)
-	expectTold(t, shared, postback.NoticeDown)
+	expectAlerts(t, shared, postback.NoticeDown)
 	b.look(t, 40)
-	expectTold(t, shared, postback.NoticeDown, postback.NoticeUp)
+	expectAlerts(t, shared, postback.NoticeDown, postback.NoticeUp)
 }
 
-func TestALedgerThatIsAwayIsToldLater(t *testing.T) {
+func TestAnOutageIsAlertedLaterWhenTheLedgerWasAway(t *testing.T) {
 	t.Parallel()
 	shared := &ledger{Ledger: testkit.NewParts(t).Ledger, away: true}
 	a := newProcess(t, "a", shared)
@@ -145,7 +145,7 @@ func TestALedgerThatIsAwayIsToldLater(t *testing.T) {
 	}
 	shared.away = false
 	a.look(t, 1)
-	expectTold(t, shared, postback.NoticeDown)
+	expectAlerts(t, shared, postback.NoticeDown)
 }
 
 func TestAPartIsMissing(t *testing.T) {

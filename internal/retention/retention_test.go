@@ -202,7 +202,7 @@ func TestPassesVary(t *testing.T) {
 	}
 }
 
-func TestPassesAsOftenAsToldTo(t *testing.T) {
+func TestPassesAsOftenAsSet(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := &ledger{}

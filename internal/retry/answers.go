@@ -35,18 +35,18 @@ func Classes() []string {
 	}
 }
 
-// Wants tells whether the policy tries again after a failure of these classes.
+// Wants reports whether the policy tries again after a failure of these classes.
 func Wants(policy postback.RetryPolicy, classes ...string) bool {
 	return len(policy.On) == 0 || slices.ContainsFunc(classes, func(class string) bool { return slices.Contains(policy.On, class) })
 }
 
-// WantsStatus tells whether the policy tries again after an answer that is no
+// WantsStatus reports whether the policy tries again after an answer that is no
 // success.
 func WantsStatus(policy postback.RetryPolicy, status int) bool {
 	return len(policy.On) == 0 || Wants(policy, strconv.Itoa(status), strconv.Itoa(status/100)+"xx")
 }
 
-// Names tells whether the policy says by its number what follows a status.
+// Names reports whether the policy says by its number what follows a status.
 func Names(policy postback.RetryPolicy, status int) bool {
 	return slices.Contains(policy.StopOn, status) || slices.Contains(policy.On, strconv.Itoa(status))
 }

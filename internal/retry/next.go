@@ -47,7 +47,7 @@ func Next(
 	return delay, Again
 }
 
-// Expired tells whether an attempt that starts at the given time is past the
+// Expired reports whether an attempt that starts at the given time is past the
 // policy's MaxAge, counted from openedAt. Without a MaxAge nothing is.
 func Expired(policy postback.RetryPolicy, openedAt, start time.Time) bool {
 	return policy.MaxAge > 0 && start.After(openedAt.Add(time.Duration(policy.MaxAge)))

@@ -67,7 +67,7 @@ func Complete(policy, promised postback.RetryPolicy) postback.RetryPolicy {
 	return policy
 }
 
-// curved tells whether a value is set that only a curve has.
+// curved reports whether a value is set that only a curve has.
 func curved(policy postback.RetryPolicy) bool {
 	return policy.Initial != 0 || policy.Multiplier != 0 || policy.MaxInterval != 0 || policy.MaxAttempts != 0
 }

@@ -136,7 +136,7 @@ func (c *Catalogue) Example(name, eventType string) json.RawMessage {
 	return definition.Example(eventType)
 }
 
-// AllowsOverlap says whether a scheme's requests have room for a signature with
+// AllowsOverlap reports whether a scheme's requests have room for a signature with
 // every active secret. It is false for an unknown scheme.
 func (c *Catalogue) AllowsOverlap(name string) bool {
 	definition, err := c.Define(name)

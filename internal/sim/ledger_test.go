@@ -187,7 +187,7 @@ func (g gated) Release(ctx context.Context, endpointID string, at time.Time, win
 
 // MendGroups mends what a fault left behind, and there must be none.
 func (g gated) MendGroups(ctx context.Context, endpointID string, at time.Time, limit int) (int, error) {
-	return counted(ctx, g, true, "mend rows of "+g.world.names.of(endpointID), func(ctx context.Context) (int, error) {
+	return counted(ctx, g, true, "mend groups of "+g.world.names.of(endpointID), func(ctx context.Context) (int, error) {
 		n, err := g.Ledger.MendGroups(ctx, endpointID, at, limit)
 		if n > 0 {
 			g.world.model.breaks("%d ordering groups of %s had to be mended", n, g.world.names.of(endpointID))

@@ -103,7 +103,7 @@ type moody struct{ err error }
 func (m *moody) ExportSpans(context.Context, []sdktrace.ReadOnlySpan) error { return m.err }
 func (m *moody) Shutdown(context.Context) error                             { return nil }
 
-func TestAnOutageOfTheCollectorIsToldOnce(t *testing.T) {
+func TestAnOutageOfTheCollectorIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	var log journal
 	exporter := &moody{}

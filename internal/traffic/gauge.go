@@ -51,7 +51,7 @@ func Gauge(meter metric.Meter, ledger Backlog, logger *slog.Logger) error {
 	g := &gauge{ledger: ledger, logger: logger}
 	_, err = meter.RegisterCallback(func(ctx context.Context, observer metric.Observer) error {
 		if counted := g.count(ctx); counted != nil {
-			tell(observer, waiting, *counted)
+			observe(observer, waiting, *counted)
 		}
 		return nil
 	}, waiting)
@@ -61,7 +61,7 @@ func Gauge(meter metric.Meter, ledger Backlog, logger *slog.Logger) error {
 	return nil
 }
 
-func tell(observer metric.Observer, gauge metric.Int64Observable, waiting postback.Waiting) {
+func observe(observer metric.Observer, gauge metric.Int64Observable, waiting postback.Waiting) {
 	observe := func(count int, state postback.State, reason postback.Reason) {
 		observer.ObserveInt64(gauge, int64(count), metric.WithAttributes(
 			attribute.String("state", string(state)), attribute.String("reason", string(reason))))

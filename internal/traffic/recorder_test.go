@@ -59,9 +59,9 @@ func TestCountsAreInTheLedgerTenSecondsLater(t *testing.T) {
 	})
 }
 
-// TestALedgerThatIsSlowIsToldLessOften lets each write take a while: a hundredth
+// TestALedgerThatIsSlowIsWrittenLessOften lets each write take a while: a hundredth
 // of the time is spent on them, but none waits for more than ten seconds.
-func TestALedgerThatIsSlowIsToldLessOften(t *testing.T) {
+func TestALedgerThatIsSlowIsWrittenLessOften(t *testing.T) {
 	t.Parallel()
 	const span = 10 * time.Minute
 	for takes, want := range map[time.Duration]int{

@@ -17,7 +17,7 @@ import (
 // one transaction and one round trip. Ids that are there already are left out,
 // with all that belongs to them. Ids are written in their order, so that groups
 // of several processes that hold the same ones wait for each other and not in a
-// circle. Events whose deliveries stand in rows ($34) are written as they came
+// circle. Events whose deliveries are in ordering groups ($34) are written as they came
 // instead: their seq is the order in which the rows go.
 const acceptEvents = `WITH
 	e AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::timestamptz[], $6::timestamptz[],
@@ -69,7 +69,7 @@ func (l *Ledger) Accept(ctx context.Context, items []postback.Acceptance) ([]pos
 		return nil, nil
 	}
 	by := l.intake
-	if len(inRows(items)) > 0 {
+	if len(orderedOf(items)) > 0 {
 		by = l.ordered
 	}
 	answers, err := by.do(ctx, items, sizeOf(items))
@@ -121,11 +121,11 @@ type fresh map[string]int64
 // writeEvents returns the ids that were not there before.
 func (l *Ledger) writeEvents(ctx context.Context, items []postback.Acceptance) (written fresh, err error) {
 	unknown := l.types.unknown(items)
-	if coming := inRows(items); len(coming) == 0 {
+	if coming := orderedOf(items); len(coming) == 0 {
 		written, err = insertEvents(ctx, l.pool, items, unknown, false)
 	} else {
 		err = l.transact(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
-			written, err = insertInRows(ctx, tx, items, unknown, coming)
+			written, err = insertOrdered(ctx, tx, items, unknown, coming)
 			return err
 		})
 	}

@@ -76,7 +76,7 @@ func badURL() error {
 // explain says what to do about an error that a ledger cannot be opened or
 // changed for; other errors stay as they are.
 func explain(config *pgx.ConnConfig, err error) error {
-	if _, told := errors.AsType[*postback.Error](err); told {
+	if _, known := errors.AsType[*postback.Error](err); known {
 		return err
 	}
 	place := hostsOf(config)

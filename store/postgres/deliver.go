@@ -59,7 +59,7 @@ func deliver(ctx context.Context, tx pgx.Tx, eventID string, deliveries []postba
 	if len(added[0].Deliveries) == 0 {
 		return nil, nil
 	}
-	coming := inRows(added)
+	coming := orderedOf(added)
 	for _, one := range coming {
 		wait(one.Delivery)
 	}

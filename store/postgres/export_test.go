@@ -121,7 +121,7 @@ func QueueStatements(at time.Time) map[string]Statement {
 		"cancel":  {waitingDeliveries, []any{"ep_1", "", 100}},
 		"next":    {nextHeads, []any{[]string{"ep_1"}, []string{"tx-1"}}},
 		"ordered": {orderedEndpoints, nil},
-		"stuck":   {stuckRows, []any{"ep_1", 100}},
+		"stuck":   {stuckGroups, []any{"ep_1", 100}},
 		"waiting": {waitingOf, []any{"ep_1", 100, []string{"paused"}}},
 		"oldest":  {waitingOldest, []any{"ep_1"}},
 		"all":     {waitingAll, nil},

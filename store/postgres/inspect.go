@@ -86,9 +86,9 @@ func inspect(ctx context.Context, db *pgx.Conn) (State, error) {
 // clockAhead compares the server's clock with ours in the middle of the call.
 func clockAhead(ctx context.Context, db *pgx.Conn) (time.Duration, error) {
 	asked := time.Now()
-	told, err := single(ctx, db, "clock", one[time.Time], readClock)
+	ledgerNow, err := single(ctx, db, "clock", one[time.Time], readClock)
 	if err != nil {
 		return 0, err
 	}
-	return told.Sub(asked.Add(time.Since(asked) / 2)), nil
+	return ledgerNow.Sub(asked.Add(time.Since(asked) / 2)), nil
 }

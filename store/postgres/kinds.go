@@ -18,7 +18,7 @@ const (
 // never.
 const kindsSpan = `SELECT coalesce(min(k.first), ''), coalesce(max(k.last), '') FROM kinds k `
 
-// ownedAlone says whether an endpoint never had another publisher.
+// ownedAlone reports whether an endpoint never had another publisher.
 const ownedAlone = `SELECT NOT EXISTS (SELECT FROM kinds k WHERE k.endpoint_id = $1 AND k.publisher <> $2)`
 
 // withoutOwner leaves the publisher out of a filter whose endpoint has no other:

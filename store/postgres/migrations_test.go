@@ -190,9 +190,9 @@ func migrationText(t *testing.T, version int, replaced []string) string {
 	return string(text)
 }
 
-// oldRows fills a ledger of the first schema: rows of one endpoint that wait in
+// oldGroups fills a ledger of the first schema: rows of one endpoint that wait in
 // order, of which the ids say the contrary, and many more that ended.
-const oldRows = `
+const oldGroups = `
 	INSERT INTO deliveries (id, event_id, event_at, event_seq, event_type, publisher, endpoint_id, reference, state, reason, test, generation,
 		attempts, attempts_before, last_status_code, last_error, created_at, opened_at)
 	SELECT 'dlv_' || to_char(1000000 - n, 'FM0000000'), 'evt_' || n, now(), n, 'conversion.completed', 'pub_1', 'ep_' || n % 50, '',
@@ -210,7 +210,7 @@ func TestMigrateBesideOthers(t *testing.T) {
 	if err := postgres.MigrateTo(t.Context(), options(at), 1); err != nil {
 		t.Fatal(err)
 	}
-	server.Exec(t, at, oldRows)
+	server.Exec(t, at, oldGroups)
 	conn, err := pgx.Connect(t.Context(), at)
 	if err != nil {
 		t.Fatal(err)
@@ -253,7 +253,7 @@ func TestMigrateKeepsOrder(t *testing.T) {
 	if err := postgres.MigrateTo(t.Context(), options(at), 1); err != nil {
 		t.Fatal(err)
 	}
-	server.Exec(t, at, oldRows)
+	server.Exec(t, at, oldGroups)
 	if err := postgres.MigrateTo(t.Context(), options(at), 5); err != nil {
 		t.Fatal(err)
 	}

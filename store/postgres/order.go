@@ -12,23 +12,23 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-// Deliveries of a row go one after another, in the order of their events' seq:
-// its head may go, the others are parked as ordered. Whoever adds to a row or
+// Deliveries of an ordering group go one after another, in the order of their events' seq:
+// its head may go, the others are parked as ordered. Whoever adds to a group or
 // ends its head holds the head's place in order_heads until the commit, and ends
 // look for the next one in a statement of their own, after they have that place:
 // so none is overlooked that is being accepted at the same moment.
 //
 // Places are locked before deliveries wherever both are, and in their order. A
-// row that has no place yet is given one without a head, which is as good as none.
+// group that has no place yet is given one without a head, which is as good as none.
 const (
 	// lockHeads takes the places of those deliveries that stand at the head.
 	lockHeads = `SELECT delivery_id FROM order_heads WHERE delivery_id = ANY($1) ORDER BY endpoint_id, order_key FOR UPDATE`
-	// reserveRows takes the places of the rows that deliveries belong to.
-	reserveRows = `INSERT INTO order_heads (endpoint_id, order_key, delivery_id)
+	// reserveGroups takes the places of the groups that deliveries belong to.
+	reserveGroups = `INSERT INTO order_heads (endpoint_id, order_key, delivery_id)
 		SELECT d.endpoint_id, d.order_key, '?' || pg_backend_pid() || '.' || min(d.id)
 		FROM deliveries d WHERE d.id = ANY($1) AND d.order_key <> '' GROUP BY 1, 2 ORDER BY 1, 2
 		ON CONFLICT (endpoint_id, order_key) DO UPDATE SET delivery_id = order_heads.delivery_id`
-	// takeHeads puts deliveries at the head of rows that have none, and takes the
+	// takeHeads puts deliveries at the head of groups that have none, and takes the
 	// places of the others as they are.
 	takeHeads = `INSERT INTO order_heads (endpoint_id, order_key, delivery_id)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) u (endpoint_id, order_key, id)
@@ -37,7 +37,7 @@ const (
 		SET delivery_id = CASE WHEN order_heads.delivery_id LIKE '?%' THEN excluded.delivery_id ELSE order_heads.delivery_id END
 		RETURNING delivery_id`
 	dropHeads = `DELETE FROM order_heads WHERE delivery_id = ANY($1) RETURNING endpoint_id, order_key, delivery_id`
-	// nextHeads are the next of rows, each with the reason of those of its endpoint
+	// nextHeads are the next of groups, each with the reason of those of its endpoint
 	// that are parked, if any are.
 	nextHeads = `SELECT n.id, coalesce((SELECT p.reason FROM waiting p
 			WHERE p.endpoint_id = k.endpoint_id AND p.state = 'parked' AND p.reason <> 'ordered' ORDER BY p.id LIMIT 1), '')
@@ -61,18 +61,18 @@ type transaction interface {
 	SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchResults
 }
 
-// row names deliveries that go one after another.
-type row struct{ endpointID, orderKey string }
+// orderingGroup names deliveries that go one after another.
+type orderingGroup struct{ endpointID, orderKey string }
 
-// head is the delivery of a row that may go.
+// head is the delivery of an ordering group that may go.
 type head struct {
-	row
+	orderingGroup
 	id string
 }
 
 func headDest(h *head) []any { return []any{&h.endpointID, &h.orderKey, &h.id} }
 
-func rowOf(s *lockedDelivery) row { return row{s.endpointID, s.orderKey} }
+func groupOf(s *lockedDelivery) orderingGroup { return orderingGroup{s.endpointID, s.orderKey} }
 
 // OrderedEndpoints lists the ids of the endpoints that have deliveries parked as
 // ordered.
@@ -86,16 +86,16 @@ func (l *Ledger) OrderedEndpoints(ctx context.Context) ([]string, error) {
 	return ids, nil
 }
 
-// lineUp puts deliveries that are about to wait into their rows, and returns
-// those that stand at the head. Others of their rows wait for them then.
+// lineUp puts deliveries that are about to wait into their groups, and returns
+// those that stand at the head. Others of their groups wait for them then.
 func lineUp(ctx context.Context, tx transaction, coming []*lockedDelivery) ([]*lockedDelivery, error) {
 	if len(coming) == 0 {
 		return nil, nil
 	}
-	first := map[row]*lockedDelivery{}
+	first := map[orderingGroup]*lockedDelivery{}
 	for _, s := range coming {
-		if known := first[rowOf(s)]; known == nil || s.eventSeq < known.eventSeq {
-			first[rowOf(s)] = s
+		if known := first[groupOf(s)]; known == nil || s.eventSeq < known.eventSeq {
+			first[groupOf(s)] = s
 		}
 	}
 	places, byID := make([]head, 0, len(first)), make(map[string]*lockedDelivery, len(first))
@@ -135,67 +135,67 @@ func endedHeads(all map[string]*lockedDelivery) []*lockedDelivery {
 	return ended
 }
 
-// passOn lets the next of their rows go, now that deliveries have ended.
+// passOn lets the next of their groups go, now that deliveries have ended.
 func passOn(ctx context.Context, tx transaction, ended []*lockedDelivery) error {
 	at := make(map[string]time.Time, len(ended))
 	for _, s := range ended {
 		at[s.id] = s.completedAt
 	}
-	left, err := leaveRows(ctx, tx, ended)
+	left, err := leaveGroups(ctx, tx, ended)
 	if err != nil {
 		return err
 	}
-	since := make(map[row]time.Time, len(left))
+	since := make(map[orderingGroup]time.Time, len(left))
 	for _, h := range left {
-		since[h.row] = at[h.id]
+		since[h.orderingGroup] = at[h.id]
 	}
 	return goOn(ctx, tx, since)
 }
 
-// goOn lets the next of rows without a head go, due since a time.
-func goOn(ctx context.Context, tx transaction, since map[row]time.Time) error {
+// goOn lets the next of groups without a head go, due since a time.
+func goOn(ctx context.Context, tx transaction, since map[orderingGroup]time.Time) error {
 	for len(since) > 0 {
-		rows := make([]head, 0, len(since))
-		for r := range since {
-			rows = append(rows, head{row: r})
+		groups := make([]head, 0, len(since))
+		for group := range since {
+			groups = append(groups, head{orderingGroup: group})
 		}
-		next, err := collect(ctx, tx, func(n *next) []any { return []any{&n.id, &n.behind} }, nextHeads, headArgs(rows)[:2]...)
+		next, err := collect(ctx, tx, func(n *next) []any { return []any{&n.id, &n.behind} }, nextHeads, headArgs(groups)[:2]...)
 		if err != nil {
-			return fmt.Errorf("find next of rows: %w", err)
+			return fmt.Errorf("find next of groups: %w", err)
 		}
 		if len(next) == 0 {
 			return nil
 		}
 		if err := moveUp(ctx, tx, next, since); err != nil {
-			return fmt.Errorf("move up in rows: %w", err)
+			return fmt.Errorf("move up in groups: %w", err)
 		}
 	}
 	return nil
 }
 
-// leaveRows removes the places of deliveries that ended, where they had them.
-func leaveRows(ctx context.Context, tx transaction, ended []*lockedDelivery) ([]head, error) {
+// leaveGroups removes the places of deliveries that ended, where they had them.
+func leaveGroups(ctx context.Context, tx transaction, ended []*lockedDelivery) ([]head, error) {
 	if len(ended) == 0 {
 		return nil, nil
 	}
 	left, err := collect(ctx, tx, headDest, dropHeads, texts(ended, func(s *lockedDelivery) string { return s.id }))
 	if err != nil {
-		return nil, fmt.Errorf("leave rows: %w", err)
+		return nil, fmt.Errorf("leave groups: %w", err)
 	}
 	return left, nil
 }
 
-// next is the next of a row.
+// next is the next of an ordering group.
 type next struct {
 	id     string
 	behind postback.Reason // of those of its endpoint that are parked; empty when none are
 }
 
-// moveUp puts deliveries at the head of their rows, and takes those rows off the
+// moveUp puts deliveries at the head of their groups, and takes those groups off the
 // list. They are due, unless others of their endpoint are parked: then they wait
-// with those, or rows that are long would let no other through. One that others
-// ended meanwhile leaves its row on the list.
-func moveUp(ctx context.Context, tx transaction, all []next, since map[row]time.Time) error {
+// with those, or groups that are long would let no other through. One that others
+// ended meanwhile leaves its group on the list.
+func moveUp(ctx context.Context, tx transaction, all []next, since map[orderingGroup]time.Time) error {
 	behind := make(map[string]postback.Reason, len(all))
 	for _, n := range all {
 		behind[n.id] = n.behind
@@ -205,13 +205,13 @@ func moveUp(ctx context.Context, tx transaction, all []next, since map[row]time.
 		if s.state != postback.Parked || s.reason != postback.ReasonOrdered {
 			return false
 		}
-		heads = append(heads, head{rowOf(s), s.id})
+		heads = append(heads, head{groupOf(s), s.id})
 		if reason := behind[s.id]; reason != "" {
 			s.become(postback.Parked, reason)
 		} else {
-			s.release(since[rowOf(s)])
+			s.release(since[groupOf(s)])
 		}
-		delete(since, rowOf(s))
+		delete(since, groupOf(s))
 		return true
 	})
 	if err != nil || len(heads) == 0 {

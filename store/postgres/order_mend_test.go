@@ -20,8 +20,8 @@ const stumble = `CREATE SEQUENCE stumbles;
 	END $$;
 	CREATE TRIGGER stumble BEFORE %s FOR EACH ROW EXECUTE FUNCTION stumble()`
 
-// acceptRow accepts events whose deliveries stand in one row.
-func acceptRow(t *testing.T, ledger *postgres.Ledger, ids ...string) []postback.Delivery {
+// acceptGroup accepts events whose deliveries stand in one group.
+func acceptGroup(t *testing.T, ledger *postgres.Ledger, ids ...string) []postback.Delivery {
 	t.Helper()
 	items := make([]postback.Acceptance, len(ids))
 	for i, id := range ids {
@@ -61,7 +61,7 @@ func wantStates(t *testing.T, ledger *postgres.Ledger, deliveries []postback.Del
 	}
 }
 
-// TestOrderAfterFailedTries checks that a row begins as it should however often
+// TestOrderAfterFailedTries checks that a group begins as it should however often
 // its insert is tried, and wherever a try fails.
 func TestOrderAfterFailedTries(t *testing.T) {
 	t.Parallel()
@@ -72,26 +72,26 @@ func TestOrderAfterFailedTries(t *testing.T) {
 				url := database(t)
 				ledger := open(t, url)
 				server.Exec(t, url, fmt.Sprintf(stumble, 6, code, at))
-				row := acceptRow(t, ledger, "evt_1", "evt_2")
-				wantStates(t, ledger, row, "pending", "parkedordered")
-				if row[0].State != postback.Pending || row[1].Reason != postback.ReasonOrdered {
-					t.Errorf("the answer is %s and %s", row[0].State, row[1].Reason)
+				group := acceptGroup(t, ledger, "evt_1", "evt_2")
+				wantStates(t, ledger, group, "pending", "parkedordered")
+				if group[0].State != postback.Pending || group[1].Reason != postback.ReasonOrdered {
+					t.Errorf("the answer is %s and %s", group[0].State, group[1].Reason)
 				}
 			})
 		}
 	}
 }
 
-// TestOrderAfterAnothersFault checks rows whose insert failed with a group, for
+// TestOrderAfterAnothersFault checks groups whose insert failed with a group, for
 // what another caller's work held, and is tried alone.
 func TestOrderAfterAnothersFault(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	ledger := open(t, url)
-	row := acceptRow(t, ledger, "evt_1")
+	group := acceptGroup(t, ledger, "evt_1")
 	good, bad := storetest.Acceptance(storetest.Event("evt_2"), "ep_1"), storetest.Acceptance(storetest.Event("evt_3"), "ep_1")
 	good.Deliveries[0].OrderKey, bad.Deliveries[0].OrderKey = "tx-2", "tx-3"
-	bad.Deliveries[0].ID = row[0].ID // is there already
+	bad.Deliveries[0].ID = group[0].ID // is there already
 	errs := postgres.AcceptTogether(t.Context(), ledger, good, bad)
 	if errs[0] != nil || errs[1] == nil {
 		t.Fatalf("answers are %v", errs)
@@ -99,7 +99,7 @@ func TestOrderAfterAnothersFault(t *testing.T) {
 	wantStates(t, ledger, good.Deliveries, "pending")
 }
 
-// broken are the ways in which a row can wait for nobody.
+// broken are the ways in which a group can wait for nobody.
 func broken() map[string]string {
 	return map[string]string{
 		"a head that waits for itself": `UPDATE waiting SET state = 'parked', reason = 'ordered', next_attempt_at = NULL, sweep_at = NULL
@@ -113,18 +113,18 @@ func broken() map[string]string {
 	}
 }
 
-// TestMendRows checks that a row in which all wait for nobody goes on, and that
+// TestMendGroups checks that a group in which all wait for nobody goes on, and that
 // others stay as they are.
-func TestMendRows(t *testing.T) {
+func TestMendGroups(t *testing.T) {
 	t.Parallel()
 	for name, statements := range broken() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			url := database(t)
 			ledger := open(t, url)
-			row := acceptRow(t, ledger, "evt_1", "evt_2", "evt_3")
+			group := acceptGroup(t, ledger, "evt_1", "evt_2", "evt_3")
 			if n, err := ledger.MendGroups(t.Context(), "ep_1", time.Now(), 10); n != 0 || err != nil {
-				t.Fatalf("%d rows mended though none is stuck, %v", n, err)
+				t.Fatalf("%d groups mended though none is stuck, %v", n, err)
 			}
 			server.Exec(t, url, statements)
 			first := 1
@@ -132,16 +132,16 @@ func TestMendRows(t *testing.T) {
 				first = 0
 			} else if name != "a head that has ended" {
 				// Two would go at once if the one that was at the head went on.
-				if err := ledger.Record(t.Context(), storetest.Succeed(row[0].Ref())); err != nil {
+				if err := ledger.Record(t.Context(), storetest.Succeed(group[0].Ref())); err != nil {
 					t.Fatal(err)
 				}
 			}
 			for want := 1; want >= 0; want-- {
 				if n, err := ledger.MendGroups(t.Context(), "ep_1", time.Now(), 10); n != want || err != nil {
-					t.Fatalf("%d rows mended, want %d, %v", n, want, err)
+					t.Fatalf("%d groups mended, want %d, %v", n, want, err)
 				}
 			}
-			for _, d := range row[first:] {
+			for _, d := range group[first:] {
 				wantStates(t, ledger, []postback.Delivery{d}, "pending")
 				if err := ledger.Record(t.Context(), storetest.Succeed(d.Ref())); err != nil {
 					t.Fatal(err)

@@ -32,7 +32,7 @@ func (l *Ledger) Cancel(ctx context.Context, endpointID string, reason postback.
 			return true
 		},
 		follow: func(ctx context.Context, tx transaction, ended []*lockedDelivery) error {
-			_, err := leaveRows(ctx, tx, ended)
+			_, err := leaveGroups(ctx, tx, ended)
 			return err
 		},
 	}, waitingDeliveries, endpointID, limit)
@@ -83,7 +83,7 @@ func (s *steps) came(endpointID string, ids []string) {
 // ending is how deliveries end without an attempt.
 type ending struct {
 	end    func(*lockedDelivery) bool                                  // false: it stays as it is
-	follow func(context.Context, transaction, []*lockedDelivery) error // for those that stood in rows
+	follow func(context.Context, transaction, []*lockedDelivery) error // for those that were in ordering groups
 }
 
 // endSome ends deliveries of an endpoint that a query picks, from where the step
@@ -115,26 +115,26 @@ func (l *Ledger) endSome(ctx context.Context, doing string, steps *steps, how en
 }
 
 // endIn ends deliveries once they are locked, and before them the places of
-// those that stand at the head of a row. One that came to stand there in between
+// those that stand at the head of an ordering group. One that came to stand there in between
 // is left for the next step.
 func (e ending) endIn(ctx context.Context, tx transaction, ids []string) (ended int, err error) {
 	heads, err := collect(ctx, tx, one[string], lockHeads, ids)
 	if err != nil {
-		return 0, fmt.Errorf("lock rows: %w", err)
+		return 0, fmt.Errorf("lock ordering groups: %w", err)
 	}
-	var inRows []*lockedDelivery
+	var ordered []*lockedDelivery
 	err = relocateIn(ctx, tx, ids, func(s *lockedDelivery) bool {
 		movedUp := s.orderKey != "" && s.reason != postback.ReasonOrdered && !slices.Contains(heads, s.id)
 		if movedUp || !e.end(s) {
 			return false
 		}
 		if ended++; s.orderKey != "" {
-			inRows = append(inRows, s)
+			ordered = append(ordered, s)
 		}
 		return true
 	})
 	if err != nil {
 		return 0, err
 	}
-	return ended, e.follow(ctx, tx, inRows)
+	return ended, e.follow(ctx, tx, ordered)
 }

@@ -119,7 +119,7 @@ func reopenAll(ctx context.Context, tx pgx.Tx, ended []*lockedDelivery, at, swee
 // lockEnded locks deliveries that may be reopened, and before them the rows that
 // they would stand in.
 func lockEnded(ctx context.Context, tx pgx.Tx, ids []string) (map[string]*lockedDelivery, error) {
-	if _, err := tx.Exec(ctx, reserveRows, texts(ids, func(id string) string { return id })); err != nil {
+	if _, err := tx.Exec(ctx, reserveGroups, texts(ids, func(id string) string { return id })); err != nil {
 		return nil, fmt.Errorf("lock rows: %w", err)
 	}
 	return lockIn(ctx, tx, ids)

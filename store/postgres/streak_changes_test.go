@@ -17,25 +17,25 @@ func note(t *testing.T, ledger *postgres.Ledger, endpointID string) {
 	}
 }
 
-func streaksSince(t *testing.T, ledger *postgres.Ledger, mark int64) (told map[string]bool, next int64) {
+func streaksSince(t *testing.T, ledger *postgres.Ledger, mark int64) (changed map[string]bool, next int64) {
 	t.Helper()
 	changes, err := ledger.StreaksSince(t.Context(), mark)
 	if err != nil {
 		t.Fatal(err)
 	}
-	told = map[string]bool{}
+	changed = map[string]bool{}
 	for _, one := range changes.Changed {
-		told[one.EndpointID] = true
+		changed[one.EndpointID] = true
 	}
 	for _, id := range changes.Ended {
-		told[id] = true
+		changed[id] = true
 	}
-	return told, changes.Mark
+	return changed, changes.Mark
 }
 
-// A change that was made before a look and is committed after it is told by the
+// A change that was made before a look and is committed after it is reported by the
 // next, whatever others did meanwhile.
-func TestAChangeThatCommitsLateIsTold(t *testing.T) {
+func TestAChangeThatCommitsLateIsReported(t *testing.T) {
 	t.Parallel()
 	at := database(t)
 	ledger := open(t, at)
@@ -43,9 +43,9 @@ func TestAChangeThatCommitsLateIsTold(t *testing.T) {
 	_, mark := streaksSince(t, ledger, 0)
 	// The mark is before what is under way in the server's other databases, too.
 	testkit.Eventually(t, "nobody else's transaction to be older", func() bool {
-		told, next := streaksSince(t, ledger, mark)
+		changed, next := streaksSince(t, ledger, mark)
 		mark = next
-		return len(told) == 0
+		return len(changed) == 0
 	})
 	commit, err := postgres.HoldStreak(t.Context(), ledger, "ep_1")
 	if err != nil {
@@ -54,17 +54,17 @@ func TestAChangeThatCommitsLateIsTold(t *testing.T) {
 	t.Cleanup(func() { _ = commit() }) // or the ledger could not be closed
 	for i := range 5 {                 // transactions that begin later and commit sooner
 		note(t, ledger, fmt.Sprintf("ep_2%d", i))
-		told, next := streaksSince(t, ledger, mark)
-		if told["ep_1"] || !told[fmt.Sprintf("ep_2%d", i)] {
-			t.Fatalf("told of %v before the commit", told)
+		changed, next := streaksSince(t, ledger, mark)
+		if changed["ep_1"] || !changed[fmt.Sprintf("ep_2%d", i)] {
+			t.Fatalf("changes of %v before the commit", changed)
 		}
 		mark = next
 	}
 	if err := commit(); err != nil {
 		t.Fatal(err)
 	}
-	if told, _ := streaksSince(t, ledger, mark); !told["ep_1"] {
-		t.Errorf("told of %v after the commit", told)
+	if changed, _ := streaksSince(t, ledger, mark); !changed["ep_1"] {
+		t.Errorf("changes of %v after the commit", changed)
 	}
 }
 
@@ -80,13 +80,13 @@ func TestALookForChangesIsCheap(t *testing.T) {
 			SELECT 'ep_' || n, now(), now(), 1, 'timeout', 0 FROM generate_series(1, 3000) n
 			ON CONFLICT (endpoint_id) DO UPDATE SET failures = troubles.failures + 1`)
 	}
-	told, mark := streaksSince(t, ledger, 0)
-	if len(told) != 3000 {
-		t.Fatalf("told of %d streaks", len(told))
+	changed, mark := streaksSince(t, ledger, 0)
+	if len(changed) != 3000 {
+		t.Fatalf("changes of %d streaks", len(changed))
 	}
 	testkit.Eventually(t, "older transactions of other tests end", func() bool {
-		told, mark = streaksSince(t, ledger, mark)
-		return len(told) == 0
+		changed, mark = streaksSince(t, ledger, mark)
+		return len(changed) == 0
 	})
 	if pages := buffers(t, ledger, postgres.ChangesSince(mark)); pages > 10 {
 		t.Errorf("a look for changes reads %d pages", pages)
@@ -108,11 +108,11 @@ func TestAMarkThatIsAhead(t *testing.T) {
 	if err != nil || !changes.All || len(changes.Changed) != 1 || changes.Mark >= 8_000_000_000_000_000 {
 		t.Errorf("got %+v, %v", changes, err)
 	}
-	if told, _ := streaksSince(t, ledger, changes.Mark); told["ep_1"] {
-		t.Error("what another server wrote is told each time")
+	if changed, _ := streaksSince(t, ledger, changes.Mark); changed["ep_1"] {
+		t.Error("what another server wrote is reported each time")
 	}
 	note(t, ledger, "ep_1")
-	if told, _ := streaksSince(t, ledger, changes.Mark); !told["ep_1"] {
-		t.Error("what changed since is not told")
+	if changed, _ := streaksSince(t, ledger, changes.Mark); !changed["ep_1"] {
+		t.Error("what changed since is not reported")
 	}
 }

@@ -41,8 +41,8 @@ const (
 const released = `reason = '', probe = 0, next_attempt_at = ?1, sweep_at = ?1,
 	state = CASE WHEN attempts = attempts_before THEN 'pending' ELSE 'retrying' END`
 
-// lineUp puts a delivery that is about to wait at the end of its row, if it is
-// one of a row: it is parked unless it stands at the head.
+// lineUp puts a delivery that is about to wait at the end of its group, if it is
+// one of an ordering group: it is parked unless it stands at the head.
 func lineUp(ctx context.Context, db *session, d *postback.Delivery) error {
 	if d.OrderKey == "" || d.State.Ended() {
 		return nil
@@ -68,14 +68,14 @@ func lineUpAgain(ctx context.Context, db *session, deliveryID string) error {
 	return nil
 }
 
-// row names deliveries that go one after another.
-type row struct{ endpointID, orderKey string }
+// orderingGroup names deliveries that go one after another.
+type orderingGroup struct{ endpointID, orderKey string }
 
-// passOn lets the next of a row go, now that its head has ended.
+// passOn lets the next of an ordering group go, now that its head has ended.
 func passOn(ctx context.Context, db *session, deliveryID string, at time.Time) error {
-	left, err := collect(ctx, db, func(r *row) []any { return []any{&r.endpointID, &r.orderKey} }, dropHead, deliveryID)
+	left, err := collect(ctx, db, func(group *orderingGroup) []any { return []any{&group.endpointID, &group.orderKey} }, dropHead, deliveryID)
 	if err != nil {
-		return fmt.Errorf("leave row: %w", err)
+		return fmt.Errorf("leave group: %w", err)
 	}
 	for _, one := range left {
 		if err := goOn(ctx, db, one, at); err != nil {
@@ -85,28 +85,28 @@ func passOn(ctx context.Context, db *session, deliveryID string, at time.Time) e
 	return nil
 }
 
-// goOn lets the next of a row without a head go.
-func goOn(ctx context.Context, db *session, r row, at time.Time) error {
-	next, err := collect(ctx, db, func(id *string) []any { return []any{id} }, nextHead, r.endpointID, r.orderKey)
+// goOn lets the next of an ordering group without a head go.
+func goOn(ctx context.Context, db *session, group orderingGroup, at time.Time) error {
+	next, err := collect(ctx, db, func(id *string) []any { return []any{id} }, nextHead, group.endpointID, group.orderKey)
 	if err != nil {
-		return fmt.Errorf("find next of row: %w", err)
+		return fmt.Errorf("find next of group: %w", err)
 	}
 	for _, id := range next {
-		if err := moveToHead(ctx, db, r, id, at); err != nil {
-			return fmt.Errorf("move up in row: %w", err)
+		if err := moveToHead(ctx, db, group, id, at); err != nil {
+			return fmt.Errorf("move up in group: %w", err)
 		}
 	}
 	return nil
 }
 
-// moveToHead puts a delivery at the head of its row. It is due, unless others of
-// its endpoint are parked: then it waits with those, or rows that are long would
+// moveToHead puts a delivery at the head of its group. It is due, unless others of
+// its endpoint are parked: then it waits with those, or groups that are long would
 // let no other through.
-func moveToHead(ctx context.Context, db *session, r row, deliveryID string, at time.Time) error {
-	if _, err := db.exec(ctx, takeHead, r.endpointID, r.orderKey, deliveryID); err != nil {
+func moveToHead(ctx context.Context, db *session, group orderingGroup, deliveryID string, at time.Time) error {
+	if _, err := db.exec(ctx, takeHead, group.endpointID, group.orderKey, deliveryID); err != nil {
 		return err
 	}
-	waits, err := db.exec(ctx, moveBehind, r.endpointID, deliveryID)
+	waits, err := db.exec(ctx, moveBehind, group.endpointID, deliveryID)
 	if err != nil || waits > 0 {
 		return err
 	}

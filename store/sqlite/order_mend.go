@@ -7,11 +7,11 @@ import (
 )
 
 const (
-	// stuckRows are those rows of an endpoint that have deliveries parked as ordered
+	// stuckGroups are those groups of an endpoint that have deliveries parked as ordered
 	// and nobody at the head who will let them go: no head at all, one that does not
-	// wait any more, or one that waits for itself. It steps from one row to the next
+	// wait any more, or one that waits for itself. It steps from one group to the next
 	// in the index.
-	stuckRows = `WITH RECURSIVE keys (key) AS (
+	stuckGroups = `WITH RECURSIVE keys (key) AS (
 			SELECT min(order_key) FROM deliveries INDEXED BY deliveries_ordered WHERE endpoint_id = ?1 AND reason = 'ordered'
 			UNION ALL
 			SELECT (SELECT min(order_key) FROM deliveries INDEXED BY deliveries_ordered
@@ -21,10 +21,10 @@ const (
 			SELECT 1 FROM order_heads h JOIN deliveries d ON d.id = h.delivery
 			WHERE h.endpoint_id = ?1 AND h.order_key = keys.key AND d.reason <> 'ordered' AND d.state IN ('pending', 'retrying', 'parked'))
 		LIMIT ?2`
-	vacateRow = `DELETE FROM order_heads WHERE endpoint_id = ? AND order_key = ?`
+	vacateGroup = `DELETE FROM order_heads WHERE endpoint_id = ? AND order_key = ?`
 )
 
-// MendGroups lets the next go of rows of an endpoint in which all wait for somebody
+// MendGroups lets the next go of groups of an endpoint in which all wait for somebody
 // who will not end.
 func (l *Ledger) MendGroups(ctx context.Context, endpointID string, at time.Time, limit int) (int, error) {
 	stuck, err := readStuck(ctx, l.reads, endpointID, limit)
@@ -37,8 +37,8 @@ func (l *Ledger) MendGroups(ctx context.Context, endpointID string, at time.Time
 			return 0, err
 		}
 		for _, key := range stuck {
-			if err := mend(ctx, db, row{endpointID, key}, at); err != nil {
-				return 0, fmt.Errorf("mend row: %w", err)
+			if err := mend(ctx, db, orderingGroup{endpointID, key}, at); err != nil {
+				return 0, fmt.Errorf("mend group: %w", err)
 			}
 		}
 		return len(stuck), nil
@@ -46,16 +46,16 @@ func (l *Ledger) MendGroups(ctx context.Context, endpointID string, at time.Time
 }
 
 func readStuck(ctx context.Context, db querier, endpointID string, limit int) ([]string, error) {
-	stuck, err := collect(ctx, db, func(key *string) []any { return []any{key} }, stuckRows, endpointID, limit)
+	stuck, err := collect(ctx, db, func(key *string) []any { return []any{key} }, stuckGroups, endpointID, limit)
 	if err != nil {
-		return nil, fmt.Errorf("look for rows that are stuck: %w", err)
+		return nil, fmt.Errorf("look for groups that are stuck: %w", err)
 	}
 	return stuck, nil
 }
 
-func mend(ctx context.Context, db *session, r row, at time.Time) error {
-	if _, err := db.exec(ctx, vacateRow, r.endpointID, r.orderKey); err != nil {
-		return fmt.Errorf("vacate row: %w", err)
+func mend(ctx context.Context, db *session, group orderingGroup, at time.Time) error {
+	if _, err := db.exec(ctx, vacateGroup, group.endpointID, group.orderKey); err != nil {
+		return fmt.Errorf("vacate group: %w", err)
 	}
-	return goOn(ctx, db, r, at)
+	return goOn(ctx, db, group, at)
 }

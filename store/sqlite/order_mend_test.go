@@ -12,7 +12,7 @@ import (
 	"github.com/waybillhq/waybill/store/storetest"
 )
 
-// broken are the ways in which a row can wait for nobody.
+// broken are the ways in which a group can wait for nobody.
 func broken() map[string]string {
 	return map[string]string{
 		"a head that waits for itself": `UPDATE deliveries SET state = 'parked', reason = 'ordered', next_attempt_at = NULL, sweep_at = NULL`,
@@ -22,9 +22,9 @@ func broken() map[string]string {
 	}
 }
 
-// TestMendRows checks that a row in which all wait for nobody goes on, and that
+// TestMendGroups checks that a group in which all wait for nobody goes on, and that
 // others stay as they are.
-func TestMendRows(t *testing.T) {
+func TestMendGroups(t *testing.T) {
 	t.Parallel()
 	for name, statement := range broken() {
 		t.Run(name, func(t *testing.T) {
@@ -35,26 +35,26 @@ func TestMendRows(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = ledger.Close() })
-			var row []postback.Delivery
+			var group []postback.Delivery
 			for i := range 3 {
 				item := storetest.Acceptance(storetest.Event(fmt.Sprintf("evt_%d", i)), "ep_1")
 				item.Deliveries[0].OrderKey = "tx-1"
 				if _, err := ledger.Accept(t.Context(), []postback.Acceptance{item}); err != nil {
 					t.Fatal(err)
 				}
-				row = append(row, item.Deliveries[0])
+				group = append(group, item.Deliveries[0])
 			}
 			mend(t, ledger, 0)
 			edit(t, path, statement)
 			if name == "a head that is not there" || name == "no place" {
-				end(t, ledger, row[0])
+				end(t, ledger, group[0])
 			}
 			mend(t, ledger, 1)
 			mend(t, ledger, 0)
 			if name != "a head that waits for itself" {
-				row = row[1:]
+				group = group[1:]
 			}
-			for _, d := range row {
+			for _, d := range group {
 				end(t, ledger, d)
 			}
 		})
@@ -64,7 +64,7 @@ func TestMendRows(t *testing.T) {
 func mend(t *testing.T, ledger *sqlite.Ledger, want int) {
 	t.Helper()
 	if n, err := ledger.MendGroups(t.Context(), "ep_1", time.Now(), 10); n != want || err != nil {
-		t.Fatalf("%d rows mended, want %d, %v", n, want, err)
+		t.Fatalf("%d groups mended, want %d, %v", n, want, err)
 	}
 }
 

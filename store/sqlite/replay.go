@@ -14,7 +14,7 @@ const (
 	reopen = `UPDATE deliveries SET state = 'pending', reason = '', generation = generation + 1,
 		attempts_before = attempts, opened_at = ?, next_attempt_at = ?, sweep_at = ?, completed_at = NULL,
 		ended_state = state, ended_reason = reason, ended_at = completed_at WHERE id = ?`
-	readStanding = `SELECT d.state, d.generation, d.endpoint_id,
+	readEnded = `SELECT d.state, d.generation, d.endpoint_id,
 		EXISTS (SELECT 1 FROM endpoints p WHERE p.id = d.endpoint_id AND p.state = 'deleted') FROM deliveries d WHERE d.id = ?`
 	// unsent chooses what holds for a delivery that a replay opened and for which
 	// nothing was sent.
@@ -24,20 +24,20 @@ const (
 		WHERE id = ? AND ended_state IS NOT NULL AND attempts = attempts_before`
 )
 
-// standing is where a delivery stands that is to be reopened.
-type standing struct {
+// endedDelivery is a delivery that is to be reopened.
+type endedDelivery struct {
 	state      postback.State
 	generation int
 	endpointID string
 	deleted    bool // its endpoint
 }
 
-func standingDest(s *standing) []any {
-	return []any{&s.state, &s.generation, &s.endpointID, &s.deleted}
+func endedDest(e *endedDelivery) []any {
+	return []any{&e.state, &e.generation, &e.endpointID, &e.deleted}
 }
 
-func (s standing) refuse(id string) error {
-	return store.RefuseReplay(id, s.state, s.endpointID, s.deleted) //nolint:wrapcheck // a domain error
+func (e endedDelivery) refuse(id string) error {
+	return store.RefuseReplay(id, e.state, e.endpointID, e.deleted) //nolint:wrapcheck // a domain error
 }
 
 // Reopen opens the next generation of ended deliveries and answers for each id.
@@ -60,7 +60,7 @@ func (l *Ledger) Reopen(ctx context.Context, ids []string, at, sweepAt time.Time
 }
 
 func reopenOne(ctx context.Context, db *session, id string, at, sweepAt time.Time) (postback.Due, error) {
-	before, err := single(ctx, db, "delivery", standingDest, readStanding, id)
+	before, err := single(ctx, db, "delivery", endedDest, readEnded, id)
 	if err != nil {
 		return postback.Due{}, err
 	}

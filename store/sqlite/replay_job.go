@@ -224,7 +224,7 @@ func reopenItems(ctx context.Context, db *session, job *postback.ReplayJob, limi
 
 // reopenItem reopens one delivery of a snapshot if it can be, and counts it.
 func reopenItem(ctx context.Context, db *session, job *postback.ReplayJob, item replayItem, at time.Time) error {
-	before, err := single(ctx, db, "delivery", standingDest, readStanding, item.delivery)
+	before, err := single(ctx, db, "delivery", endedDest, readEnded, item.delivery)
 	if err != nil && postback.CodeOf(err) != postback.CodeNotFound {
 		return err
 	}

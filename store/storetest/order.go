@@ -12,11 +12,11 @@ import (
 
 func orderTests() []test {
 	return []test{
-		{"lets the first of a row go and parks the others", orderParks},
+		{"lets the first of an ordering group go and parks the others", orderParks},
 		{"lets the next go when the one before has ended, however it ended", orderPasses},
-		{"keeps rows of other keys and endpoints apart", orderApart},
-		{"holds the row while its head is retried or parked", orderHolds},
-		{"takes a replayed delivery into the row", orderReplays},
+		{"keeps groups of other keys and endpoints apart", orderApart},
+		{"holds the group while its head is retried or parked", orderHolds},
+		{"takes a replayed delivery into the group", orderReplays},
 		{"goes on behind one that expired or was cancelled", orderExpires},
 		{"lines up what comes in one call", orderInOneCall},
 		{"is not held up by an event that was accepted before", orderRepeats},
@@ -36,8 +36,8 @@ func orderTests() []test {
 	}
 }
 
-// inRow accepts an event whose delivery to an endpoint has an order key.
-func (k kit) inRow(endpointID, key string, after time.Duration) postback.Delivery {
+// inGroup accepts an event whose delivery to an endpoint has an order key.
+func (k kit) inGroup(endpointID, key string, after time.Duration) postback.Delivery {
 	k.Helper()
 	event := Event(NewID("evt", After(after)))
 	event.AcceptedAt = After(after)
@@ -67,7 +67,7 @@ func (k kit) states(deliveries ...postback.Delivery) string {
 }
 
 func orderParks(k kit) {
-	first, second := k.inRow("ep_1", "tx-1", 0), k.inRow("ep_1", "tx-1", time.Second)
+	first, second := k.inGroup("ep_1", "tx-1", 0), k.inGroup("ep_1", "tx-1", time.Second)
 	same(k, "states", k.states(first, second), "pending parked:ordered ")
 	same(k, "times of the one that waits", [2]time.Time{second.NextAttemptAt, second.SweepAt}, [2]time.Time{})
 	claimed, err := k.Claim(k.ctx(), postback.Claim{Now: After(time.Hour), Next: After(2 * time.Hour), Limit: 10})
@@ -81,7 +81,7 @@ func orderParks(k kit) {
 func orderPasses(k kit) {
 	var all []postback.Delivery
 	for i := range 4 {
-		all = append(all, k.inRow("ep_1", "tx-1", time.Duration(i)*time.Second))
+		all = append(all, k.inGroup("ep_1", "tx-1", time.Duration(i)*time.Second))
 	}
 	for i, end := range []func(postback.Ref) postback.Transition{Succeed, DeadLetter, func(ref postback.Ref) postback.Transition {
 		return postback.Transition{Ref: ref, To: postback.Cancelled, Reason: postback.ReasonEndpointDeleted, At: After(time.Minute)}
@@ -95,21 +95,21 @@ func orderPasses(k kit) {
 		}
 	}
 	k.record(Succeed(all[3].Ref()))
-	same(k, "a later one", k.states(k.inRow("ep_1", "tx-1", time.Hour)), "pending ")
+	same(k, "a later one", k.states(k.inGroup("ep_1", "tx-1", time.Hour)), "pending ")
 }
 
 func orderApart(k kit) {
 	same(k, "states", k.states(
-		k.inRow("ep_1", "tx-1", 0), k.inRow("ep_1", "tx-2", 0), k.inRow("ep_2", "tx-1", 0), k.inRow("ep_1", "", 0), k.inRow("ep_1", "", 0),
+		k.inGroup("ep_1", "tx-1", 0), k.inGroup("ep_1", "tx-2", 0), k.inGroup("ep_2", "tx-1", 0), k.inGroup("ep_1", "", 0), k.inGroup("ep_1", "", 0),
 	), "pending pending pending pending pending ")
 }
 
 func orderHolds(k kit) {
-	head, next := k.inRow("ep_1", "tx-1", 0), k.inRow("ep_1", "tx-1", time.Second)
+	head, next := k.inGroup("ep_1", "tx-1", 0), k.inGroup("ep_1", "tx-1", time.Second)
 	head = k.record(Retry(head.Ref()))
 	same(k, "states", k.states(head, next), "retrying parked:ordered ")
 	k.record(Park(head.Ref()))
-	last := k.inRow("ep_1", "tx-1", 2*time.Second)
+	last := k.inGroup("ep_1", "tx-1", 2*time.Second)
 	same(k, "states", k.states(head, next, last), "parked:paused parked:ordered parked:ordered ")
 	n, err := k.Release(k.ctx(), "ep_1", After(time.Hour), 10, 10)
 	k.must(err)
@@ -119,9 +119,9 @@ func orderHolds(k kit) {
 }
 
 func orderReplays(k kit) {
-	dead := k.inRow("ep_1", "tx-1", 0)
+	dead := k.inGroup("ep_1", "tx-1", 0)
 	k.record(DeadLetter(dead.Ref()))
-	head, waits := k.inRow("ep_1", "tx-1", time.Second), k.inRow("ep_1", "tx-1", 2*time.Second)
+	head, waits := k.inGroup("ep_1", "tx-1", time.Second), k.inGroup("ep_1", "tx-1", 2*time.Second)
 	answers, err := k.Reopen(k.ctx(), []string{dead.ID}, After(time.Hour), After(time.Hour))
 	k.must(err)
 	k.must(answers[0].Err)
@@ -140,7 +140,7 @@ func orderReplays(k kit) {
 }
 
 func orderExpires(k kit) {
-	head, next, last := k.inRow("ep_1", "tx-1", 0), k.inRow("ep_1", "tx-1", time.Minute), k.inRow("ep_1", "tx-1", 2*time.Minute)
+	head, next, last := k.inGroup("ep_1", "tx-1", 0), k.inGroup("ep_1", "tx-1", time.Minute), k.inGroup("ep_1", "tx-1", 2*time.Minute)
 	k.record(Park(head.Ref()))
 	n, err := k.Expire(k.ctx(), "ep_1", After(time.Second), After(time.Hour), 10)
 	k.must(err)
@@ -149,7 +149,7 @@ func orderExpires(k kit) {
 	n, err = k.Cancel(k.ctx(), "ep_1", postback.ReasonEndpointDeleted, After(time.Hour), 10)
 	k.must(err)
 	same(k, "cancelled", n, 2)
-	same(k, "a later one", k.states(k.inRow("ep_1", "tx-1", time.Hour)), "pending ")
+	same(k, "a later one", k.states(k.inGroup("ep_1", "tx-1", time.Hour)), "pending ")
 }
 
 func orderInOneCall(k kit) {
@@ -176,7 +176,7 @@ func orderInOneCall(k kit) {
 }
 
 func orderRepeats(k kit) {
-	first := k.inRow("ep_1", "tx-1", 0)
+	first := k.inGroup("ep_1", "tx-1", 0)
 	k.record(Succeed(first.Ref()))
 	again, fresh := Acceptance(Event(first.EventID), "ep_1"), Acceptance(Event("evt_new"), "ep_1")
 	again.Event.AcceptedAt = After(time.Hour)
@@ -185,7 +185,7 @@ func orderRepeats(k kit) {
 	k.must(err)
 	same(k, "repeat", answers[0].Duplicate && answers[0].Deliveries[0].ID == first.ID, true)
 	same(k, "states", k.states(answers[1].Deliveries[0]), "pending ")
-	waits := k.inRow("ep_1", "tx-1", time.Hour)
+	waits := k.inGroup("ep_1", "tx-1", time.Hour)
 	k.record(Succeed(answers[1].Deliveries[0].Ref()))
 	same(k, "states", k.states(waits), "pending ")
 }
@@ -204,7 +204,7 @@ func orderConcurrent(k kit) {
 		for _, due := range claimed {
 			mu.Lock()
 			if under++; under > 1 {
-				k.Errorf("%d of one row may go at once", under)
+				k.Errorf("%d of one group may go at once", under)
 			}
 			ended = append(ended, due.Delivery.ID)
 			under--

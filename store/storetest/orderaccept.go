@@ -7,9 +7,9 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-// acceptRow accepts events, made at the given times, in one call, each with a
-// delivery of the row "tx-1" of endpoint "ep_1", and returns the deliveries.
-func (k kit) acceptRow(ids []string, made ...time.Duration) []postback.Delivery {
+// acceptGroup accepts events, made at the given times, in one call, each with a
+// delivery of the group "tx-1" of endpoint "ep_1", and returns the deliveries.
+func (k kit) acceptGroup(ids []string, made ...time.Duration) []postback.Delivery {
 	k.Helper()
 	var items []postback.Acceptance
 	for i, id := range ids {
@@ -50,7 +50,7 @@ func (k kit) goes() []string {
 func orderByClocks(k kit) {
 	var want []string
 	for i, clock := range []time.Duration{0, time.Hour, -time.Hour, time.Minute, -2 * time.Hour, 0} {
-		want = append(want, ids(k.acceptRow([]string{fmt.Sprintf("evt_%d", i)}, clock))...)
+		want = append(want, ids(k.acceptGroup([]string{fmt.Sprintf("evt_%d", i)}, clock))...)
 	}
 	same(k, "order", k.goes(), want)
 }
@@ -66,29 +66,29 @@ func orderByItems(k kit) {
 			names = append(names, fmt.Sprintf("evt_%03d_%d", count-i, call))
 			made = append(made, time.Duration(-i)*time.Second)
 		}
-		want = append(want, ids(k.acceptRow(names, made...))...)
+		want = append(want, ids(k.acceptGroup(names, made...))...)
 	}
 	same(k, "order", k.goes(), want)
 }
 
 // orderByReplays reopens what was accepted against the order of its ids.
 func orderByReplays(k kit) {
-	row := k.acceptRow([]string{"evt_3", "evt_2", "evt_1", "evt_0"}, 0, -time.Second, -2*time.Second, -3*time.Second)
+	group := k.acceptGroup([]string{"evt_3", "evt_2", "evt_1", "evt_0"}, 0, -time.Second, -2*time.Second, -3*time.Second)
 	k.goes()
-	reopened, err := k.Reopen(k.ctx(), ids(row), After(time.Hour), After(time.Hour))
+	reopened, err := k.Reopen(k.ctx(), ids(group), After(time.Hour), After(time.Hour))
 	k.must(err)
 	for _, one := range reopened {
 		k.must(one.Err)
 	}
-	same(k, "states", k.states(row...), "pending parked:ordered parked:ordered parked:ordered ")
-	same(k, "order", k.goes(), ids(row))
+	same(k, "states", k.states(group...), "pending parked:ordered parked:ordered parked:ordered ")
+	same(k, "order", k.goes(), ids(group))
 }
 
 // orderReopensNothing asks for replays of what is not to be replayed: it leaves
-// no row behind.
+// no group behind.
 func orderReopensNothing(k kit) {
-	head, next := k.inRow("ep_1", "tx-1", 0), k.inRow("ep_1", "tx-1", time.Second)
-	other := k.inRow("ep_1", "tx-2", 0)
+	head, next := k.inGroup("ep_1", "tx-1", 0), k.inGroup("ep_1", "tx-1", time.Second)
+	other := k.inGroup("ep_1", "tx-2", 0)
 	k.record(Succeed(other.Ref()))
 	answers, err := k.Reopen(k.ctx(), []string{head.ID, next.ID, other.ID, other.ID, "dlv_unknown"}, After(time.Hour), After(time.Hour))
 	k.must(err)
@@ -103,12 +103,12 @@ func orderReopensNothing(k kit) {
 	k.record(Succeed(head.Ref()))
 	k.record(Succeed(k.stored(next.ID).Ref()))
 	k.record(DeadLetter(k.stored(other.ID).Ref()))
-	same(k, "later ones", k.states(k.inRow("ep_1", "tx-1", time.Hour), k.inRow("ep_1", "tx-2", time.Hour)), "pending pending ")
+	same(k, "later ones", k.states(k.inGroup("ep_1", "tx-1", time.Hour), k.inGroup("ep_1", "tx-2", time.Hour)), "pending pending ")
 }
 
 // orderSkipped has a job that skips what was replayed and ended meanwhile.
 func orderSkipped(k kit) {
-	dead := k.inRow("ep_1", "tx-1", 0)
+	dead := k.inGroup("ep_1", "tx-1", 0)
 	k.record(DeadLetter(dead.Ref()))
 	k.replay("rpl_1")
 	k.collect("rpl_1", 10)
@@ -118,7 +118,7 @@ func orderSkipped(k kit) {
 	job, err := k.AdvanceReplay(k.ctx(), "rpl_1", 0, 10, After(time.Hour))
 	k.must(err)
 	same(k, "skipped", job.Skipped, 1)
-	head, next := k.inRow("ep_1", "tx-1", time.Hour), k.inRow("ep_1", "tx-1", time.Hour)
+	head, next := k.inGroup("ep_1", "tx-1", time.Hour), k.inGroup("ep_1", "tx-1", time.Hour)
 	same(k, "states", k.states(dead, head, next), "succeeded pending parked:ordered ")
 	k.record(Succeed(head.Ref()))
 	same(k, "states", k.states(next), "pending ")

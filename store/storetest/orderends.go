@@ -9,8 +9,8 @@ import (
 // orderAges has deliveries that wait behind one that is retried: they get old
 // all the same, and are found though nothing else is parked.
 func orderAges(k kit) {
-	head, old, young := k.inRow("ep_1", "tx-1", 0), k.inRow("ep_1", "tx-1", time.Minute), k.inRow("ep_1", "tx-1", time.Hour)
-	k.inRow("ep_2", "tx-1", 0)
+	head, old, young := k.inGroup("ep_1", "tx-1", 0), k.inGroup("ep_1", "tx-1", time.Minute), k.inGroup("ep_1", "tx-1", time.Hour)
+	k.inGroup("ep_2", "tx-1", 0)
 	k.record(Retry(head.Ref()))
 	for _, list := range []struct {
 		what string
@@ -41,12 +41,12 @@ func orderAges(k kit) {
 	same(k, "endpoints with ordered ones", len(listed), 0)
 }
 
-// orderCancelled takes long rows away in steps: what is left in between is found
+// orderCancelled takes long groups away in steps: what is left in between is found
 // and ended too.
 func orderCancelled(k kit) {
 	var all []postback.Delivery
 	for i := range 5 {
-		all = append(all, k.inRow("ep_1", "tx-1", time.Duration(i)*time.Second))
+		all = append(all, k.inGroup("ep_1", "tx-1", time.Duration(i)*time.Second))
 	}
 	for left := len(all); left > 0; left -= 2 {
 		listed, err := k.OrderedEndpoints(k.ctx())
@@ -59,19 +59,19 @@ func orderCancelled(k kit) {
 		same(k, "cancelled", n, min(2, left))
 	}
 	same(k, "states", k.states(all...), "cancelled cancelled cancelled cancelled cancelled ")
-	same(k, "a later one", k.states(k.inRow("ep_1", "tx-1", time.Hour)), "pending ")
+	same(k, "a later one", k.states(k.inGroup("ep_1", "tx-1", time.Hour)), "pending ")
 }
 
-// orderProbed has an open circuit: what waits in a row is no probe, however old
+// orderProbed has an open circuit: what waits in a group is no probe, however old
 // it is.
 func orderProbed(k kit) {
-	k.inRow("ep_1", "tx-1", 0)
-	waits := k.inRow("ep_1", "tx-1", time.Second)
+	k.inGroup("ep_1", "tx-1", 0)
+	waits := k.inGroup("ep_1", "tx-1", time.Second)
 	streak := k.open("ep_1")
 	sent, err := k.Probe(k.ctx(), streak, After(time.Hour), After(2*time.Hour))
 	k.must(err)
 	same(k, "sent", sent, false)
-	other := k.inRow("ep_1", "tx-2", time.Minute)
+	other := k.inGroup("ep_1", "tx-2", time.Minute)
 	move := Park(other.Ref())
 	move.Reason = postback.ReasonCircuitOpen
 	k.record(move)
@@ -85,7 +85,7 @@ func orderProbed(k kit) {
 // orderJoins has an endpoint that has others parked: who moves up waits with
 // those, and the oldest of all goes first.
 func orderJoins(k kit) {
-	head, next := k.inRow("ep_1", "tx-1", 0), k.inRow("ep_1", "tx-1", 2*time.Minute)
+	head, next := k.inGroup("ep_1", "tx-1", 0), k.inGroup("ep_1", "tx-1", 2*time.Minute)
 	parked := k.parked("ep_1", postback.ReasonOverLimit, After(time.Minute))
 	k.parked("ep_2", postback.ReasonPaused, Noon())
 	k.record(Succeed(head.Ref()))
@@ -95,7 +95,7 @@ func orderJoins(k kit) {
 	k.must(err)
 	same(k, "released", n, 1)
 	same(k, "states", k.states(next, parked), "parked:over_limit pending ")
-	behind := k.inRow("ep_1", "tx-1", time.Hour)
+	behind := k.inGroup("ep_1", "tx-1", time.Hour)
 	n, err = k.Release(k.ctx(), "ep_1", After(time.Hour), 2, 100)
 	k.must(err)
 	same(k, "released", n, 1)
@@ -104,20 +104,20 @@ func orderJoins(k kit) {
 	same(k, "states", k.states(behind), "pending ")
 }
 
-// orderSucceedsParked has the head of a row parked while its attempt is in
+// orderSucceedsParked has the head of an ordering group parked while its attempt is in
 // flight: the success of that passes the turn on.
 func orderSucceedsParked(k kit) {
-	head, next := k.inRow("ep_1", "tx-1", 0), k.inRow("ep_1", "tx-1", time.Minute)
+	head, next := k.inGroup("ep_1", "tx-1", 0), k.inGroup("ep_1", "tx-1", time.Minute)
 	k.record(Park(head.Ref()))
 	k.record(Succeed(head.Ref()))
 	same(k, "states", k.states(head, next), "succeeded pending ")
 }
 
-// orderMended looks for what is stuck in rows that are not, wherever their heads
+// orderMended looks for what is stuck in groups that are not, wherever their heads
 // stand.
 func orderMended(k kit) {
-	head, second := k.inRow("ep_1", "tx-1", 0), k.inRow("ep_1", "tx-1", time.Minute)
-	k.inRow("ep_2", "tx-1", 0)
+	head, second := k.inGroup("ep_1", "tx-1", 0), k.inGroup("ep_1", "tx-1", time.Minute)
+	k.inGroup("ep_2", "tx-1", 0)
 	for _, move := range []func(postback.Ref) postback.Transition{nil, Retry, Park} {
 		if move != nil {
 			head = k.record(move(head.Ref()))

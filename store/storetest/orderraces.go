@@ -10,7 +10,7 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-// crowd is a few who all do something with the same rows at once.
+// crowd is a few who all do something with the same groups at once.
 type crowd struct {
 	kit
 
@@ -18,8 +18,8 @@ type crowd struct {
 	made []string // ids of deliveries
 }
 
-// orderRaces has rows of which everything happens at once: nothing fails, each
-// row that has any waiting has one head, and in the end everything has ended.
+// orderRaces has groups of which everything happens at once: nothing fails, each
+// group that has any waiting has one head, and in the end everything has ended.
 func orderRaces(k kit) {
 	c := &crowd{kit: k}
 	together(8, func(i int) {
@@ -40,7 +40,7 @@ func orderRaces(k kit) {
 		k.must(err)
 		c.finish(Succeed)
 	}
-	k.Error("rows have stalled")
+	k.Error("groups have stalled")
 }
 
 func waitingOnes() postback.DeliveryFilter {
@@ -65,7 +65,7 @@ func (c *crowd) checkHeads() {
 	}
 	for key, count := range heads {
 		if key != "" && count != 1 {
-			c.Errorf("the row %s has %d heads", key, count)
+			c.Errorf("the group %s has %d heads", key, count)
 		}
 	}
 }
@@ -76,7 +76,7 @@ func (c *crowd) check(doing string, err error) {
 	}
 }
 
-// accept accepts events of a few rows, and one of none, in any order.
+// accept accepts events of a few groups, and one of none, in any order.
 func (c *crowd) accept(random *rand.Rand) {
 	var items []postback.Acceptance
 	for _, key := range random.Perm(6) {

@@ -217,7 +217,7 @@ type follower struct {
 }
 
 // look reads what changed, and returns which endpoints had changed.
-func (f *follower) look() (told []string) {
+func (f *follower) look() (changed []string) {
 	f.k.Helper()
 	changes, err := f.k.StreaksSince(f.k.ctx(), f.mark)
 	f.k.must(err)
@@ -226,23 +226,23 @@ func (f *follower) look() (told []string) {
 	}
 	for _, one := range changes.Changed {
 		f.known[one.EndpointID] = one
-		told = append(told, one.EndpointID)
+		changed = append(changed, one.EndpointID)
 	}
 	for _, id := range changes.Ended {
 		delete(f.known, id)
-		told = append(told, id)
+		changed = append(changed, id)
 	}
 	f.mark = changes.Mark
-	return told
+	return changed
 }
 
-// expect checks that the next look tells of some endpoints, and that the follower
+// expect checks that the next look reports some endpoints, and that the follower
 // knows then what the ledger has.
 func (f *follower) expect(ids ...string) {
 	f.k.Helper()
-	told := f.look()
+	changed := f.look()
 	for _, id := range ids {
-		same(f.k, "told of "+id, slices.Contains(told, id), true)
+		same(f.k, "change of "+id, slices.Contains(changed, id), true)
 	}
 	all, err := f.k.FailureStreaks(f.k.ctx())
 	f.k.must(err)

@@ -10,15 +10,15 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-// comer is a new delivery that stands in a row, and how it stands when it is at
+// comer is a new delivery that is in an ordering group, and how it stands when it is at
 // the head.
 type comer struct {
 	*postback.Delivery
 	first postback.Delivery
 }
 
-// inRows are those deliveries of some items that stand in a row, in their order.
-func inRows(items []postback.Acceptance) []comer {
+// orderedOf are those deliveries of some items that are in an ordering group, in their order.
+func orderedOf(items []postback.Acceptance) []comer {
 	var found []comer
 	for _, item := range items {
 		for i := range item.Deliveries {
@@ -35,18 +35,18 @@ func inRows(items []postback.Acceptance) []comer {
 func detach(items []postback.Acceptance) []postback.Acceptance {
 	items = slices.Clone(items)
 	for i := range items {
-		if len(inRows(items[i:i+1])) > 0 {
+		if len(orderedOf(items[i:i+1])) > 0 {
 			items[i].Deliveries = slices.Clone(items[i].Deliveries)
 		}
 	}
 	return items
 }
 
-// insertInRows writes events some of whose deliveries stand in rows. These are
+// insertOrdered writes events some of whose deliveries are in ordering groups. These are
 // written as waiting for others, and the heads of their groups released then: only
 // when it is written does it show whether an event was there before, and none of
-// its deliveries may head a row.
-func insertInRows(ctx context.Context, tx pgx.Tx, items []postback.Acceptance, unknown []string, all []comer) (fresh, error) {
+// its deliveries may head a group.
+func insertOrdered(ctx context.Context, tx pgx.Tx, items []postback.Acceptance, unknown []string, all []comer) (fresh, error) {
 	for _, one := range all {
 		wait(one.Delivery)
 	}
