@@ -1,6 +1,7 @@
 package store
 
 import (
+	"database/sql/driver"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -65,4 +66,32 @@ func (d decoded) decode(text string) error {
 		return fmt.Errorf("decode %T: %w", d.into, err)
 	}
 	return nil
+}
+
+// AsJSON writes a value as JSON text, for columns that nobody searches.
+func AsJSON(value any) driver.Valuer { return written{value} }
+
+type written struct{ value any }
+
+// Value implements driver.Valuer.
+func (w written) Value() (driver.Value, error) { return encode(w.value) }
+
+// TextsOf are values as JSON text, for a column of several rows.
+func TextsOf[T any](values []T) ([]string, error) {
+	texts := make([]string, len(values))
+	for i, value := range values {
+		var err error
+		if texts[i], err = encode(value); err != nil {
+			return nil, err
+		}
+	}
+	return texts, nil
+}
+
+func encode(value any) (string, error) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return "", fmt.Errorf("encode %T: %w", value, err)
+	}
+	return string(text), nil
 }

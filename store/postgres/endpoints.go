@@ -55,12 +55,9 @@ func (l *Ledger) AddEndpoint(ctx context.Context, endpoint postback.Endpoint, mo
 // saveEndpoint writes an endpoint if the check, which is made when no other one
 // is being written, lets it.
 func (l *Ledger) saveEndpoint(ctx context.Context, endpoint postback.Endpoint, check func(context.Context, pgx.Tx) error) (postback.Endpoint, error) {
-	query, args, err := endpointStatement(endpoint)
-	if err != nil {
-		return endpoint, err
-	}
+	query, args := endpointStatement(endpoint)
 	saved := endpoint
-	err = l.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
+	err := l.transact(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
 		if args[revisionPlace], err = single(ctx, tx, "revision", one[int64], nextRevision); err != nil {
 			return err
 		}
@@ -105,19 +102,15 @@ func stateOf(ctx context.Context, tx pgx.Tx, id string) (postback.EndpointState,
 // revisionPlace is where the new revision is among a statement's arguments.
 const revisionPlace = 9
 
-func endpointStatement(e postback.Endpoint) (string, []any, error) {
-	settings, err := encode(e.EndpointSettings)
-	if err != nil {
-		return "", nil, err
-	}
+func endpointStatement(e postback.Endpoint) (string, []any) {
 	args := []any{
-		clean(e.Publisher), e.Scheme, settings, string(e.State), clean(e.DisabledReason), moment(e.DisabledAt),
+		clean(e.Publisher), e.Scheme, store.AsJSON(e.EndpointSettings), string(e.State), clean(e.DisabledReason), moment(e.DisabledAt),
 		moment(e.CreatedAt), moment(e.UpdatedAt), e.ID, nil,
 	}
 	if e.Revision == 0 {
-		return insertEndpoint, args, nil
+		return insertEndpoint, args
 	}
-	return updateEndpoint, append(args, e.Revision), nil
+	return updateEndpoint, append(args, e.Revision)
 }
 
 // refuseEndpoint says why an endpoint was not written.

@@ -79,16 +79,16 @@ func attemptsUpTo(ctx context.Context, db querier, deliveries []deliveryRow, siz
 	found := map[string][]postback.Attempt{}
 	last := ""
 	for rows.Next() {
-		var row attemptRow
-		if err := rows.Scan(attemptDest(&row)...); err != nil {
+		var row store.AttemptRow
+		if err := rows.Scan(store.AttemptDest(&row)...); err != nil {
 			return nil, 0, fmt.Errorf("read attempts: %w", err)
 		}
 		if size <= 0 && row.DeliveryID != last {
 			return found, placeOf(deliveries, last) + 1, nil
 		}
 		last = row.DeliveryID
-		found[last] = append(found[last], row.attempt())
-		size -= store.HistorySize(row.Attempt) + len(row.responseBody) + len(row.requestBody)
+		found[last] = append(found[last], row.Whole())
+		size -= store.HistorySize(row.Attempt) + len(row.ResponseBody) + len(row.RequestBody)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, 0, fmt.Errorf("read attempts: %w", err)

@@ -102,13 +102,6 @@ func (s *lockedDelivery) follow(m postback.Transition) {
 	}
 }
 
-func errorOf(a postback.Attempt) postback.AttemptError {
-	if a.Error == nil {
-		return postback.AttemptError{}
-	}
-	return *a.Error
-}
-
 // movesBatch writes where deliveries stand now, and their attempts.
 func movesBatch(ids []string, locked map[string]*lockedDelivery, attempts []postback.Attempt) (*pgx.Batch, error) {
 	changed, planned, ended := sortOut(ids, locked)

@@ -58,11 +58,7 @@ func (l *Ledger) SumDeadLetters(ctx context.Context, before time.Time) error {
 		}
 		batch := &pgx.Batch{}
 		for _, n := range store.Sum(taken) {
-			dead, err := encode(n.Dead)
-			if err != nil {
-				return err
-			}
-			batch.Queue(noteDead, n.Type, n.EndpointID, n.At, n.Since, n.Count, dead)
+			batch.Queue(noteDead, n.Type, n.EndpointID, n.At, n.Since, n.Count, store.AsJSON(n.Dead))
 		}
 		return tx.SendBatch(ctx, batch).Close()
 	})
@@ -101,12 +97,9 @@ func queueDeadLetters(batch *pgx.Batch, ended []lockedDelivery) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	deliveries := make([]string, len(rows))
-	for i, row := range rows {
-		var err error
-		if deliveries[i], err = encode(row.Deliveries); err != nil {
-			return err
-		}
+	deliveries, err := store.TextsOf(column(rows, func(d postback.DeadLetters) []string { return d.Deliveries }))
+	if err != nil {
+		return fmt.Errorf("note dead letters: %w", err)
 	}
 	batch.Queue(insertDeadLetters,
 		texts(rows, func(d postback.DeadLetters) string { return d.EndpointID }),

@@ -91,10 +91,6 @@ func (l *Ledger) Outages(ctx context.Context) ([]postback.Outage, error) {
 }
 
 func writeOutageNotice(ctx context.Context, tx pgx.Tx, notice postback.Notice) error {
-	outage, err := encode(notice.Outage)
-	if err != nil {
-		return err
-	}
-	_, err = tx.Exec(ctx, tellOutage, notice.Type, notice.At, notice.Since, outage)
+	_, err := tx.Exec(ctx, tellOutage, notice.Type, notice.At, notice.Since, store.AsJSON(notice.Outage))
 	return err //nolint:wrapcheck // callers say what they were doing
 }

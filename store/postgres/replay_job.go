@@ -51,25 +51,13 @@ func replayDest(r *replayRow) []any { return append(store.ReplayDest(&r.ReplayJo
 
 // CreateReplay writes a new job, unless as many of the publisher's run as may.
 func (l *Ledger) CreateReplay(ctx context.Context, job postback.ReplayJob, most int) error {
-	filter, err := encode(job.Filter)
-	if err != nil {
-		return err
-	}
-	skips, err := encode(job.Skips)
-	if err != nil {
-		return err
-	}
-	groups, err := encode(job.Groups)
-	if err != nil {
-		return err
-	}
 	publisher := clean(job.Filter.Publisher)
-	err = l.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
+	err := l.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		if err := roomForReplay(ctx, tx, publisher, most); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, insertReplay, job.ID, filter, publisher, job.Rate, job.DryRun, string(job.State),
-			job.Matched, job.Collected, job.Replayed, job.Skipped, skips, groups, moment(job.CreatedAt), moment(job.EndedAt))
+		_, err := tx.Exec(ctx, insertReplay, job.ID, store.AsJSON(job.Filter), publisher, job.Rate, job.DryRun, string(job.State),
+			job.Matched, job.Collected, job.Replayed, job.Skipped, store.AsJSON(job.Skips), store.AsJSON(job.Groups), moment(job.CreatedAt), moment(job.EndedAt))
 		return err //nolint:wrapcheck // wrapped below
 	})
 	if err != nil {
@@ -176,11 +164,7 @@ func (l *Ledger) AdvanceReplay(ctx context.Context, id string, handled, limit in
 
 // countIn writes what a job has handled.
 func countIn(ctx context.Context, tx pgx.Tx, job postback.ReplayJob) error {
-	skips, err := encode(job.Skips)
-	if err != nil {
-		return err
-	}
-	if _, err := tx.Exec(ctx, countReplay, job.ID, job.Replayed, job.Skipped, skips, string(job.State), moment(job.EndedAt)); err != nil {
+	if _, err := tx.Exec(ctx, countReplay, job.ID, job.Replayed, job.Skipped, store.AsJSON(job.Skips), string(job.State), moment(job.EndedAt)); err != nil {
 		return fmt.Errorf("count replayed: %w", err)
 	}
 	return nil

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -104,15 +103,6 @@ func moment(at time.Time) *time.Time {
 		return nil
 	}
 	return &at
-}
-
-// encode is a value as JSON text, for columns that nobody searches.
-func encode(value any) (string, error) {
-	text, err := json.Marshal(value)
-	if err != nil {
-		return "", fmt.Errorf("encode %T: %w", value, err)
-	}
-	return string(text), nil
 }
 
 const deliveryColumns = `d.id, d.event_id, d.event_type, d.publisher, d.endpoint_id, d.reference, d.order_key, d.state, d.reason, d.test, coalesce(w.probe, false),

@@ -24,13 +24,13 @@ const (
 // SaveCounts writes what a process counted, in place of what it wrote before
 // for the same slots and endpoints.
 func (l *Ledger) SaveCounts(ctx context.Context, process string, counted []postback.AttemptCounts) error {
-	errors, err := jsons(counted, func(t postback.AttemptCounts) map[string]int { return t.Errors })
+	errors, err := store.TextsOf(column(counted, func(t postback.AttemptCounts) map[string]int { return t.Errors }))
 	if err != nil {
-		return err
+		return fmt.Errorf("save traffic: %w", err)
 	}
-	latencies, err := jsons(counted, func(t postback.AttemptCounts) map[int]int { return t.Latencies })
+	latencies, err := store.TextsOf(column(counted, func(t postback.AttemptCounts) map[int]int { return t.Latencies }))
 	if err != nil {
-		return err
+		return fmt.Errorf("save traffic: %w", err)
 	}
 	_, err = l.change(ctx, "save traffic", saveCounts, process,
 		texts(counted, func(t postback.AttemptCounts) string { return t.EndpointID }),
@@ -41,19 +41,6 @@ func (l *Ledger) SaveCounts(ctx context.Context, process string, counted []postb
 		times(counted, func(t postback.AttemptCounts) time.Time { return t.LastAttemptAt }),
 		times(counted, func(t postback.AttemptCounts) time.Time { return t.LastSuccessAt }))
 	return err
-}
-
-// jsons makes a column of JSON.
-func jsons[Row, T any](rows []Row, of func(Row) T) ([]string, error) {
-	values := make([]string, len(rows))
-	for i, row := range rows {
-		text, err := encode(of(row))
-		if err != nil {
-			return nil, err
-		}
-		values[i] = clean(text)
-	}
-	return values, nil
 }
 
 // Counts lists what all processes counted for an endpoint in the given slots.

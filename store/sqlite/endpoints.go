@@ -51,10 +51,7 @@ func (l *Ledger) AddEndpoint(ctx context.Context, endpoint postback.Endpoint, mo
 
 // saveEndpoint writes an endpoint if the check lets it.
 func (l *Ledger) saveEndpoint(ctx context.Context, endpoint postback.Endpoint, check func(context.Context, *session) error) (postback.Endpoint, error) {
-	query, args, err := endpointStatement(endpoint)
-	if err != nil {
-		return endpoint, err
-	}
+	query, args := endpointStatement(endpoint)
 	return write(ctx, l.writer, 1+len(endpoint.Secrets), func(ctx context.Context, db *session) (postback.Endpoint, error) {
 		if err := requireScheme(ctx, db, endpoint); err != nil {
 			return endpoint, err
@@ -92,19 +89,15 @@ func stateOf(ctx context.Context, db *session, id string) (postback.EndpointStat
 	return found[0], nil
 }
 
-func endpointStatement(e postback.Endpoint) (string, []any, error) {
-	settings, err := encode(e.EndpointSettings)
-	if err != nil {
-		return "", nil, err
-	}
+func endpointStatement(e postback.Endpoint) (string, []any) {
 	args := []any{
-		e.Publisher, e.Scheme, settings, string(e.State), e.DisabledReason, micros(e.DisabledAt),
+		e.Publisher, e.Scheme, store.AsJSON(e.EndpointSettings), string(e.State), e.DisabledReason, micros(e.DisabledAt),
 		micros(e.CreatedAt), micros(e.UpdatedAt), e.ID,
 	}
 	if e.Revision == 0 {
-		return insertEndpoint, args, nil
+		return insertEndpoint, args
 	}
-	return updateEndpoint, append(args, e.Revision), nil
+	return updateEndpoint, append(args, e.Revision)
 }
 
 // refuseEndpoint says why an endpoint was not written.
@@ -119,11 +112,8 @@ func refuseEndpoint(ctx context.Context, db *session, endpoint postback.Endpoint
 }
 
 func replaceSecrets(ctx context.Context, db *session, endpoint postback.Endpoint) error {
-	kept, err := encode(unwrap(endpoint.Secrets, func(s postback.SealedSecret) int { return s.Version }))
-	if err != nil {
-		return err
-	}
-	if _, err := db.exec(ctx, deleteSecrets, endpoint.ID, kept); err != nil {
+	kept := unwrap(endpoint.Secrets, func(s postback.SealedSecret) int { return s.Version })
+	if _, err := db.exec(ctx, deleteSecrets, endpoint.ID, store.AsJSON(kept)); err != nil {
 		return fmt.Errorf("replace secrets: %w", err)
 	}
 	for _, secret := range endpoint.Secrets {
@@ -212,11 +202,8 @@ func readEndpoints(ctx context.Context, db querier, where string, args ...any) (
 	if err != nil {
 		return nil, fmt.Errorf("read endpoints: %w", err)
 	}
-	ids, err := encode(unwrap(rows, func(r store.EndpointRow) string { return r.ID }))
-	if err != nil {
-		return nil, err
-	}
-	secrets, err := collect(ctx, db, store.SecretDest, selectSecrets, ids)
+	ids := unwrap(rows, func(r store.EndpointRow) string { return r.ID })
+	secrets, err := collect(ctx, db, store.SecretDest, selectSecrets, store.AsJSON(ids))
 	if err != nil {
 		return nil, fmt.Errorf("read secrets: %w", err)
 	}

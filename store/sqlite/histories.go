@@ -69,6 +69,6 @@ func readAttempts(ctx context.Context, statement *sql.Stmt, delivery int64) ([]p
 	if err != nil {
 		return nil, err //nolint:wrapcheck // readHistories says what it was reading
 	}
-	attempts, err := scanAll(rows, attemptDest)
-	return unwrap(attempts, attemptRow.attempt), err
+	attempts, err := scanAll(rows, store.AttemptDest)
+	return unwrap(attempts, store.AttemptRow.Whole), err
 }

@@ -84,11 +84,11 @@ func (l *Ledger) Delivery(ctx context.Context, id string) (delivery postback.Del
 			return err
 		}
 		const query = `SELECT ` + attemptColumns + ` FROM deliveries d JOIN attempts a ON a.delivery = d.seq WHERE d.id = ? ORDER BY a.seq`
-		rows, err := collect(ctx, db, attemptDest, query, id)
+		rows, err := collect(ctx, db, store.AttemptDest, query, id)
 		if err != nil {
 			return fmt.Errorf("read attempts: %w", err)
 		}
-		attempts = unwrap(rows, attemptRow.attempt)
+		attempts = unwrap(rows, store.AttemptRow.Whole)
 		return nil
 	})
 	return delivery, attempts, err

@@ -51,11 +51,7 @@ func (l *Ledger) SumDeadLetters(ctx context.Context, before time.Time) error {
 			return 0, fmt.Errorf("sum dead letters up: %w", err)
 		}
 		for _, n := range store.Sum(taken) {
-			dead, err := encode(n.Dead)
-			if err != nil {
-				return 0, err
-			}
-			if _, err := db.exec(ctx, noteDead, n.Type, n.EndpointID, micros(n.At), micros(n.Since), n.Count, dead); err != nil {
+			if _, err := db.exec(ctx, noteDead, n.Type, n.EndpointID, micros(n.At), micros(n.Since), n.Count, store.AsJSON(n.Dead)); err != nil {
 				return 0, fmt.Errorf("note dead letters: %w", err)
 			}
 		}

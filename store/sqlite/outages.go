@@ -74,10 +74,6 @@ func (l *Ledger) Outages(ctx context.Context) ([]postback.Outage, error) {
 }
 
 func writeOutageNotice(ctx context.Context, db *session, notice postback.Notice) error {
-	outage, err := encode(notice.Outage)
-	if err != nil {
-		return err
-	}
-	_, err = db.exec(ctx, tellOutage, notice.Type, micros(notice.At), micros(notice.Since), outage)
+	_, err := db.exec(ctx, tellOutage, notice.Type, micros(notice.At), micros(notice.Since), store.AsJSON(notice.Outage))
 	return err
 }

@@ -148,41 +148,16 @@ func sources(move postback.Transition) []any {
 	return places
 }
 
-func errorOf(a postback.Attempt) postback.AttemptError {
-	if a.Error == nil {
-		return postback.AttemptError{}
-	}
-	return *a.Error
-}
-
-// attemptArgs are the arguments of insertAttempt. Bodies are kept as the bytes
-// they are, beside the JSON of the rest.
-func attemptArgs(a postback.Attempt) ([]any, error) {
-	request := a.Request
-	request.Body = nil
-	requestText, err := encode(request)
+// attemptArgs are the arguments of insertAttempt.
+func attemptArgs(attempt postback.Attempt) ([]any, error) {
+	a, err := store.TakeApart(attempt)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("write attempt: %w", err)
 	}
-	var responseText, notes any
-	var responseBody []byte
-	if a.Response != nil {
-		response := *a.Response
-		responseBody, response.Body = response.Body, nil
-		if responseText, err = encode(response); err != nil {
-			return nil, err
-		}
-	}
-	if len(a.Notes) > 0 {
-		if notes, err = encode(a.Notes); err != nil {
-			return nil, err
-		}
-	}
-	failure := errorOf(a)
 	return []any{
 		a.DeliveryID, a.Generation, a.Number, string(a.Trigger), micros(a.StartedAt), int64(a.Duration / time.Nanosecond),
-		string(a.Outcome), a.StatusCode, failure.Code, strings.ToValidUTF8(failure.Message, "\uFFFD"),
-		requestText, a.Request.Body, responseText, responseBody,
-		a.SourceIP, a.TraceID, a.SecretVersion, notes,
+		string(a.Outcome), a.StatusCode, a.Failure.Code, strings.ToValidUTF8(a.Failure.Message, "\uFFFD"),
+		a.RequestText, a.RequestBody, a.ResponseText, a.ResponseBody,
+		a.SourceIP, a.TraceID, a.SecretVersion, a.NotesText,
 	}, nil
 }

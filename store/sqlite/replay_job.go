@@ -47,19 +47,7 @@ func readReplay(ctx context.Context, db querier, id string) (replayRow, error) {
 
 // CreateReplay writes a new job, unless as many of the publisher's run as may.
 func (l *Ledger) CreateReplay(ctx context.Context, job postback.ReplayJob, most int) error {
-	filter, err := encode(job.Filter)
-	if err != nil {
-		return err
-	}
-	skips, err := encode(job.Skips)
-	if err != nil {
-		return err
-	}
-	groups, err := encode(job.Groups)
-	if err != nil {
-		return err
-	}
-	_, err = write(ctx, l.writer, 1, func(ctx context.Context, db *session) (int64, error) {
+	_, err := write(ctx, l.writer, 1, func(ctx context.Context, db *session) (int64, error) {
 		if most > 0 {
 			running, err := countRows(ctx, db, countRunning, job.Filter.Publisher)
 			if err != nil {
@@ -69,8 +57,8 @@ func (l *Ledger) CreateReplay(ctx context.Context, job postback.ReplayJob, most 
 				return 0, err //nolint:wrapcheck // a domain error
 			}
 		}
-		return db.exec(ctx, insertReplay, job.ID, filter, job.Rate, job.DryRun, string(job.State),
-			job.Matched, job.Collected, job.Replayed, job.Skipped, skips, groups, micros(job.CreatedAt), micros(job.EndedAt))
+		return db.exec(ctx, insertReplay, job.ID, store.AsJSON(job.Filter), job.Rate, job.DryRun, string(job.State),
+			job.Matched, job.Collected, job.Replayed, job.Skipped, store.AsJSON(job.Skips), store.AsJSON(job.Groups), micros(job.CreatedAt), micros(job.EndedAt))
 	})
 	if err != nil {
 		return fmt.Errorf("write replay: %w", err)
@@ -185,11 +173,7 @@ func (l *Ledger) AdvanceReplay(ctx context.Context, id string, handled, limit in
 
 // countIn writes what a job has handled.
 func countIn(ctx context.Context, db *session, job postback.ReplayJob) error {
-	skips, err := encode(job.Skips)
-	if err != nil {
-		return err
-	}
-	if _, err := db.exec(ctx, countReplay, job.Replayed, job.Skipped, skips, string(job.State), micros(job.EndedAt), job.ID); err != nil {
+	if _, err := db.exec(ctx, countReplay, job.Replayed, job.Skipped, store.AsJSON(job.Skips), string(job.State), micros(job.EndedAt), job.ID); err != nil {
 		return fmt.Errorf("count replayed: %w", err)
 	}
 	return nil

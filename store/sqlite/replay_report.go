@@ -51,7 +51,7 @@ func (l *Ledger) ReplayOutcomes(ctx context.Context, id string) (postback.Replay
 func (l *Ledger) GroupDeliveries(ctx context.Context, filter postback.DeliveryFilter) ([]postback.DeliveryGroup, error) {
 	var counts []postback.DeliveryGroup
 	var deleted []string
-	err := l.search(ctx, func(ctx context.Context, db *sql.Tx) error {
+	err := l.search(ctx, func(ctx context.Context, db *sql.Tx) (err error) {
 		for _, state := range statesOf(filter) {
 			index, where := deliveryQuery(filter, state)
 			query := `SELECT d.endpoint_id, d.state, d.reason, count(*) FROM deliveries d INDEXED BY ` + index + ` ` + where.sql() + ` GROUP BY 1, 2, 3`
@@ -61,11 +61,7 @@ func (l *Ledger) GroupDeliveries(ctx context.Context, filter postback.DeliveryFi
 			}
 			counts = append(counts, found...)
 		}
-		ids, err := encode(store.EndpointsOf(counts))
-		if err != nil {
-			return err
-		}
-		deleted, err = collect(ctx, db, func(id *string) []any { return []any{id} }, deletedAmong, ids)
+		deleted, err = collect(ctx, db, func(id *string) []any { return []any{id} }, deletedAmong, store.AsJSON(store.EndpointsOf(counts)))
 		return err
 	})
 	if err != nil {

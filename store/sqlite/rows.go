@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -69,56 +68,10 @@ func micros(at time.Time) any {
 	return at.UnixMicro()
 }
 
-// encode is a value as JSON text, for columns that nobody searches.
-func encode(value any) (string, error) {
-	text, err := json.Marshal(value)
-	if err != nil {
-		return "", fmt.Errorf("encode %T: %w", value, err)
-	}
-	return string(text), nil
-}
-
 const deliveryColumns = `d.id, d.event_id, d.event_type, d.publisher, d.endpoint_id, d.reference, d.order_key, d.state, d.reason, d.test, d.probe,
 	d.generation, d.attempts, d.attempts_before, d.last_status_code, d.last_error,
 	d.created_at, d.opened_at, d.next_attempt_at, d.completed_at, d.sweep_at`
 
 const dueColumns = deliveryColumns + `, ` + store.EventColumns
 
-const attemptColumns = `d.id, a.generation, a.number, a.trigger, a.started_at, a.duration, a.outcome, a.status_code,
-	a.error_code, a.error_message, a.request, a.request_body, a.response, a.response_body,
-	a.source_ip, a.trace_id, a.secret_version, a.notes`
-
-// attemptRow is an attempt with the parts that are stored in two columns.
-type attemptRow struct {
-	postback.Attempt
-	failure      postback.AttemptError
-	requestBody  []byte
-	responseBody []byte
-}
-
-func attemptDest(r *attemptRow) []any {
-	return []any{
-		&r.DeliveryID, &r.Generation, &r.Number, &r.Trigger,
-		store.At(&r.StartedAt),
-		&r.Duration, &r.Outcome, &r.StatusCode,
-		&r.failure.Code, &r.failure.Message,
-		store.JSON(&r.Request),
-		&r.requestBody,
-		store.JSON(&r.Response),
-		&r.responseBody,
-		&r.SourceIP, &r.TraceID, &r.SecretVersion,
-		store.JSON(&r.Notes),
-	}
-}
-
-// attempt puts the two halves together.
-func (r attemptRow) attempt() postback.Attempt {
-	if r.failure.Code != "" {
-		r.Error = &r.failure
-	}
-	r.Request.Body = r.requestBody
-	if r.Response != nil {
-		r.Response.Body = r.responseBody
-	}
-	return r.Attempt
-}
+const attemptColumns = `d.id, ` + store.AttemptColumns

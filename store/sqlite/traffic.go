@@ -32,15 +32,7 @@ func (l *Ledger) SaveCounts(ctx context.Context, process string, counted []postb
 }
 
 func saveOne(ctx context.Context, db *session, process string, t postback.AttemptCounts) error {
-	errors, err := encode(t.Errors)
-	if err != nil {
-		return err
-	}
-	latencies, err := encode(t.Latencies)
-	if err != nil {
-		return err
-	}
-	_, err = db.exec(ctx, saveCounts, process, t.EndpointID, micros(t.Slot), t.Attempts, t.Succeeded, errors, latencies,
+	_, err := db.exec(ctx, saveCounts, process, t.EndpointID, micros(t.Slot), t.Attempts, t.Succeeded, store.AsJSON(t.Errors), store.AsJSON(t.Latencies),
 		micros(t.LastAttemptAt), micros(t.LastSuccessAt))
 	return err
 }
@@ -51,11 +43,7 @@ func (l *Ledger) Counts(ctx context.Context, endpointID string, slots []time.Tim
 	for i, slot := range slots {
 		began[i] = slot.UnixMicro()
 	}
-	list, err := encode(began)
-	if err != nil {
-		return nil, err
-	}
-	found, err := collect(ctx, l.reads, store.CountDest, listCounts, list, endpointID)
+	found, err := collect(ctx, l.reads, store.CountDest, listCounts, store.AsJSON(began), endpointID)
 	if err != nil {
 		return nil, fmt.Errorf("read traffic: %w", err)
 	}
