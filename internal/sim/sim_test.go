@@ -19,9 +19,6 @@ func TestMain(m *testing.M) {
 	flag.Int("sim.postgres", 2, "run so many seeds over PostgreSQL")
 	flag.Bool("sim.apart", true, "run seeds in processes of their own, one for each core")
 	flag.Parse()
-	if err := aloneWithFiles(); err != nil {
-		panic(err)
-	}
 	code := server.Around(m).Run()
 	if err := goleak.Find(); code == 0 && err != nil {
 		fmt.Fprintln(os.Stderr, err)
