@@ -29,7 +29,10 @@ const (
 		WHERE endpoint_id = ?2 AND version = ?3 AND (last_used_at IS NULL OR last_used_at < ?1)`
 )
 
-const selectEndpoints = `SELECT ` + store.EndpointColumns + ` FROM endpoints p `
+const (
+	selectEndpoints = `SELECT ` + store.EndpointColumns + ` FROM endpoints p `
+	latestRevision  = `SELECT coalesce(max(revision), 0) FROM endpoints`
+)
 
 // SaveEndpoint writes a new endpoint (Revision 0) or a changed one, whose
 // Revision must be the stored one (else CodeConflict), together with its
@@ -163,8 +166,12 @@ func readEndpoint(ctx context.Context, db querier, id string) (postback.Endpoint
 // EndpointsSince returns every endpoint, deleted ones too, whose Revision is
 // greater, in order of Revision.
 func (l *Ledger) EndpointsSince(ctx context.Context, revision int64) ([]postback.Endpoint, error) {
+	latest, err := single(ctx, l.reads, "revision", func(n *int64) []any { return []any{n} }, latestRevision)
+	if err != nil || latest <= revision {
+		return nil, err // as a rule: every process asks all the time
+	}
 	var rows []store.EndpointRow
-	err := l.snapshot(ctx, func(db querier) (err error) {
+	err = l.snapshot(ctx, func(db querier) (err error) {
 		rows, err = readEndpoints(ctx, db, `WHERE p.revision > ? ORDER BY p.revision`, revision)
 		return err
 	})
