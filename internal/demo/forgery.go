@@ -1,15 +1,11 @@
 package demo
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
-	"time"
-
-	"github.com/waybillhq/waybill/signer"
 )
 
 // forgedTransaction is in every request that did not come from Waybill.
@@ -21,17 +17,12 @@ func (s *story) forge(ctx context.Context) error {
 	s.screen.step("Forge a request",
 		"Does a signature matter? These requests do not come from Waybill; whoever sends them would",
 		"like to be paid, but has no secret.")
+	target := s.cast.get(besitos).url + "/postback?transaction_id=" + forgedTransaction + "&verifier=" + strings.Repeat("0", 64)
+	s.screen.shell("curl '" + target + "'")
+	s.screen.receiptHeader()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	for i, name := range []string{besitos, bitlabs, simpleswap} {
-		forged, err := forgery(s.cast.get(name))
-		if err != nil {
-			return err
-		}
-		if i == 0 {
-			s.screen.shell("curl '" + forged.URL + "'")
-			s.screen.receiptHeader()
-		}
-		answer, err := forgeTo(ctx, client, forged)
+	for _, name := range []string{besitos, bitlabs, simpleswap} {
+		answer, err := forgeTo(ctx, client, s.cast.get(name))
 		if err != nil {
 			return err
 		}
@@ -40,26 +31,20 @@ func (s *story) forge(ctx context.Context) error {
 	return nil
 }
 
-// forgery is what somebody sends who knows all of a receiver but its secret.
-func forgery(r *receiver) (signer.Request, error) {
-	scheme, err := signer.Define(r.scheme)
-	if err != nil {
-		return signer.Request{}, fmt.Errorf("forge request: %w", err)
-	}
-	message := signer.Message{
-		ID: strings.Repeat("0", 32), Type: scheme.EventType(),
-		Data: []byte(`{"status":"finished","` + scheme.Declaration().Reference + `":"` + forgedTransaction + `"}`),
-	}
-	forged, err := scheme.Sign(signer.Target{URL: r.url + r.path}, message, []string{"a-guess"}, time.Time{})
-	if err != nil {
-		return signer.Request{}, fmt.Errorf("forge request: %w", err)
-	}
-	return forged, nil
-}
-
 // forgeTo gives the status that the receiver answered.
-func forgeTo(ctx context.Context, client *http.Client, forged signer.Request) (answer int, err error) {
-	request, err := http.NewRequestWithContext(ctx, forged.Method, forged.URL, bytes.NewReader(forged.Body))
+func forgeTo(ctx context.Context, client *http.Client, r *receiver) (answer int, err error) {
+	method, target, body := http.MethodGet, r.url+r.path, ""
+	switch r.scheme {
+	case besitos:
+		target += "?transaction_id=" + forgedTransaction + "&verifier=" + strings.Repeat("0", 64)
+	case bitlabs:
+		target = r.url + "/callback?tx=" + forgedTransaction + "&hash=" + strings.Repeat("0", 40)
+	default:
+		method = http.MethodPost
+		body = fmt.Sprintf(`{"messageId":%q,"publicId":%q,"status":"finished","verifyToken":%q}`,
+			strings.Repeat("0", 32), forgedTransaction, strings.Repeat("0", 40))
+	}
+	request, err := http.NewRequestWithContext(ctx, method, target, strings.NewReader(body))
 	if err != nil {
 		return 0, fmt.Errorf("make forged request: %w", err)
 	}
