@@ -7,6 +7,7 @@ package compile
 
 import (
 	"cmp"
+	"math"
 	"net/http"
 	"net/textproto"
 	"slices"
@@ -14,7 +15,6 @@ import (
 	"time"
 
 	"github.com/waybillhq/waybill/signer/internal/declare"
-	"github.com/waybillhq/waybill/signer/internal/formula"
 	"github.com/waybillhq/waybill/signer/internal/percent"
 	"github.com/waybillhq/waybill/signer/internal/refusal"
 )
@@ -144,40 +144,6 @@ func checkHeaderName(path, name string) error {
 	return refusal.Wrong(path, "%s is not the scheme's to set", name)
 }
 
-// added checks a value that is sent besides the data.
-func (c *compiler) added(path string, a *declare.Added) (Added, error) {
-	if a.Name == "" {
-		return Added{}, refusal.Wrong(path+".name", "is required")
-	}
-	if a.Value == "" {
-		return Added{}, refusal.Wrong(path+".value", "is required")
-	}
-	kind, err := oneOf(path+".value", a.Value, declare.PartLiteral, declare.PartMessageID, declare.PartEventType, declare.PartTimestamp)
-	if err != nil {
-		return Added{}, err
-	}
-	made, err := compileValue(path, kind, a.Text, a.Format, a.Zone, a.Of)
-	return Added{Name: a.Name, Value: made}, err
-}
-
-func compileValue(path, kind, text, format, zone, of string) (formula.Value, error) {
-	made := formula.Value{Kind: kind, Text: text}
-	if kind != declare.PartLiteral && text != "" {
-		return made, refusal.Wrong(path+".text", "has no meaning with %s", kind)
-	}
-	for i := range len(text) {
-		if text[i] < ' ' || text[i] == 0x7f {
-			return made, refusal.Wrong(path+".text", "must not hold control characters")
-		}
-	}
-	if kind != declare.PartTimestamp {
-		return made, onlyFor(path, kind, setting{"format", format != ""}, setting{"zone", zone != ""}, setting{"of", of != ""})
-	}
-	var err error
-	made.Stamp, err = compileStamp(path, format, zone, of)
-	return made, err
-}
-
 func (c *compiler) lints() error {
 	for i := range c.declaration.Warnings {
 		l := c.declaration.Warnings[i]
@@ -222,4 +188,36 @@ func (c *compiler) tolerance() error {
 	}
 	c.d.Tolerance = tolerance
 	return nil
+}
+
+// retries reads the delays that the network promises, and checks its backoff.
+func (c *compiler) retries() error {
+	for i, text := range c.declaration.Retry {
+		delay, err := time.ParseDuration(text)
+		if err != nil || delay <= 0 {
+			return refusal.Wrong(refusal.At("retry", i), "must be a duration such as 30s")
+		}
+		c.d.Retry = append(c.d.Retry, delay)
+	}
+	b := c.declaration.Backoff
+	if b == nil {
+		return nil
+	}
+	first, longest := b.Delays()
+	switch {
+	case len(c.d.Retry) > 0:
+		return refusal.Wrong("backoff", "and retry are both given: declare the delays or how they grow")
+	case first <= 0:
+		return refusal.Wrong("backoff.initial", "must be a duration such as 30s")
+	case longest < first:
+		return refusal.Wrong("backoff.max_interval", "must be a duration, not shorter than initial (%s)", first)
+	case !(b.Multiplier >= 1) || math.IsInf(b.Multiplier, 0):
+		return refusal.Wrong("backoff.multiplier", "must be a number of at least 1")
+	case b.MaxAttempts < 1:
+		return refusal.Wrong("backoff.max_attempts", "must be at least 1")
+	case !(b.Jitter >= 0 && b.Jitter <= 1):
+		return refusal.Wrong("backoff.jitter", "must be between 0 and 1")
+	default:
+		return nil
+	}
 }

@@ -9,6 +9,40 @@ import (
 	"github.com/waybillhq/waybill/signer/internal/refusal"
 )
 
+// added checks a value that is sent besides the data.
+func (c *compiler) added(path string, a *declare.Added) (Added, error) {
+	if a.Name == "" {
+		return Added{}, refusal.Wrong(path+".name", "is required")
+	}
+	if a.Value == "" {
+		return Added{}, refusal.Wrong(path+".value", "is required")
+	}
+	kind, err := oneOf(path+".value", a.Value, declare.PartLiteral, declare.PartMessageID, declare.PartEventType, declare.PartTimestamp)
+	if err != nil {
+		return Added{}, err
+	}
+	made, err := compileValue(path, kind, a.Text, a.Format, a.Zone, a.Of)
+	return Added{Name: a.Name, Value: made}, err
+}
+
+func compileValue(path, kind, text, format, zone, of string) (formula.Value, error) {
+	made := formula.Value{Kind: kind, Text: text}
+	if kind != declare.PartLiteral && text != "" {
+		return made, refusal.Wrong(path+".text", "has no meaning with %s", kind)
+	}
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] == 0x7f {
+			return made, refusal.Wrong(path+".text", "must not hold control characters")
+		}
+	}
+	if kind != declare.PartTimestamp {
+		return made, onlyFor(path, kind, setting{"format", format != ""}, setting{"zone", zone != ""}, setting{"of", of != ""})
+	}
+	var err error
+	made.Stamp, err = compileStamp(path, format, zone, of)
+	return made, err
+}
+
 // compileStamp checks format, zone and origin of a timestamp. It proves a
 // layout with a time that has no two equal elements.
 func compileStamp(path, format, zone, of string) (formula.Stamp, error) {
