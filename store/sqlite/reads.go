@@ -46,7 +46,7 @@ func (r *reads) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 	}
 	kept := r.kept(query, statement)
 	if kept != statement {
-		err = statement.Close() // another caller was faster
+		err = statement.Close() //nolint:sqlclosecheck // at once: another caller was faster
 	}
 	return kept, err //nolint:wrapcheck // callers say what they were doing
 }
