@@ -57,7 +57,7 @@ func (s *server) authorize(r *http.Request, roles []postback.Role) error {
 		return postback.Failure(postback.CodeForbidden, "a key with the role %s may not do this", caller.Role)
 	}
 	if caller.Role == postback.RolePublisher && caller.Publisher == "" {
-		return postback.Failure(postback.CodeForbidden, "this publisher's key names no publisher; make a new one")
+		return postback.Failure(postback.CodeForbidden, "this publisher's key names no publisher; create a new one")
 	}
 	return s.pace(r, caller)
 }
@@ -75,7 +75,7 @@ func (s *server) pace(r *http.Request, caller postback.APIKey) error {
 		return nil
 	}
 	refused := problemOf(r.Context(), postback.Failure(postback.CodeTooManyRequests,
-		"this key makes more than %d requests a second (--max-requests-per-key); send events in batches, or wait", s.Pace.PerSecond()))
+		"this key sends more than %d requests a second (--max-requests-per-key); send events in batches, or wait", s.Pace.PerSecond()))
 	refused.RetryAfter = wait
 	return refused
 }

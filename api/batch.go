@@ -134,10 +134,10 @@ func splitBatch(contentType string, body []byte) ([]batchPart, error) {
 		return nil, fmt.Errorf("read batch: %w", explainMany(body, err))
 	}
 	if len(parts) == 0 {
-		return nil, postback.Invalid("events", postback.CodeInvalid, "holds no event; send 1 to %d", postback.MaxBatch)
+		return nil, postback.Invalid("events", postback.CodeInvalid, "has no events; send 1 to %d", postback.MaxBatch)
 	}
 	if len(parts) > postback.MaxBatch {
-		return nil, postback.Invalid("events", postback.CodeTooLarge, "holds %d events; send %d at most", len(parts), postback.MaxBatch)
+		return nil, postback.Invalid("events", postback.CodeTooLarge, "has %d events; send at most %d", len(parts), postback.MaxBatch)
 	}
 	return parts, nil
 }

@@ -45,5 +45,5 @@ func unzip(body []byte, limit int64) ([]byte, error) {
 }
 
 func tooLarge(limit int64) error {
-	return postback.Failure(postback.CodeTooLarge, "the body may be %d bytes at most", limit)
+	return postback.Failure(postback.CodeTooLarge, "the body is too large: send at most %d bytes", limit)
 }

@@ -15,7 +15,7 @@ import (
 type endpointBody struct {
 	Publisher string `json:"publisher,omitempty" maxLength:"200" doc:"Required, but of a publisher's key, which makes its own; @operator: for alerts"`
 	Scheme    string `json:"scheme" example:"besitos"`
-	Secret    string `json:"secret,omitempty" minLength:"1" maxLength:"1024" writeOnly:"true" doc:"Left out: one is made in the network's form"`
+	Secret    string `json:"secret,omitempty" minLength:"1" maxLength:"1024" writeOnly:"true" doc:"Left out: generated in the network's form"`
 	postback.EndpointSettings
 }
 

@@ -186,7 +186,7 @@ func (s *server) toggle(ctx context.Context, id string, act func(context.Context
 type rotateInput struct {
 	IDInput
 	Body *struct {
-		Secret  string `json:"secret,omitempty" minLength:"1" maxLength:"1024" writeOnly:"true" doc:"Left out: one is made in the network's form"`
+		Secret  string `json:"secret,omitempty" minLength:"1" maxLength:"1024" writeOnly:"true" doc:"Left out: generated in the network's form"`
 		At      string `json:"at,omitempty" format:"date-time" doc:"From when it signs; left out: at once"`
 		Overlap string `json:"overlap,omitempty" example:"24h" doc:"How long the secret before signs beside it, in schemes that carry several signatures"`
 		Replace bool   `json:"replace,omitempty" doc:"Replace a rotation that is planned for later; without it, one is a conflict"`
@@ -202,7 +202,7 @@ func (i *rotateInput) rotation() (postback.Rotation, error) {
 	var err error
 	if i.Body.At != "" {
 		if rotation.At, err = time.Parse(time.RFC3339, i.Body.At); err != nil {
-			return rotation, postback.Invalid("at", postback.CodeInvalid, `write an RFC 3339 time such as "2026-01-31T12:00:00Z"`)
+			return rotation, postback.Invalid("at", postback.CodeInvalid, `use an RFC 3339 time such as "2026-01-31T12:00:00Z"`)
 		}
 	}
 	if i.Body.Overlap != "" {

@@ -15,7 +15,7 @@ import (
 
 // eventBody documents what postback.ParseEvent reads.
 type eventBody struct {
-	ID         string         `json:"id,omitempty" maxLength:"200" doc:"The producer's id; a repeat of it is a duplicate. One is made when it is left out"`
+	ID         string         `json:"id,omitempty" maxLength:"200" doc:"The producer's id; a repeat of it is a duplicate. Left out: generated"`
 	Type       string         `json:"type" example:"conversion.completed"`
 	Publisher  string         `json:"publisher" maxLength:"200"`
 	Data       map[string]any `json:"data" doc:"Kept as it is written: 1.50 stays 1.50"`

@@ -188,7 +188,7 @@ func (s *server) unrouted(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if allowed == "" {
-		s.fail(w, r, postback.Failure(postback.CodeNotFound, "there is no such call; GET /openapi.json lists all"))
+		s.fail(w, r, postback.Failure(postback.CodeNotFound, "path not found; GET /openapi.json lists all"))
 		return
 	}
 	w.Header().Set("Allow", allowed)

@@ -90,7 +90,7 @@ func (s *server) checkReplayed(ctx context.Context, id string) error {
 	}
 	endpoint, err := s.EndpointReader.Endpoint(ctx, id)
 	if postback.CodeOf(err) == postback.CodeNotFound || err == nil && !mayTouch(ctx, endpoint.Publisher) {
-		return postback.Invalid("filter.endpoint", postback.CodeNotFound, "there is no endpoint %.60q", id)
+		return postback.Invalid("filter.endpoint", postback.CodeNotFound, "endpoint %.60q not found", id)
 	}
 	if err != nil {
 		return fmt.Errorf("get endpoint: %w", err)

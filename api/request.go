@@ -33,7 +33,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		if _, exceeded := errors.AsType[*http.MaxBytesError](err); exceeded {
 			return nil, tooLarge(limit)
 		}
-		return nil, postback.Failure(postback.CodeIncompleteBody, "the body did not arrive whole (%d of %s bytes); send the request again", body.Len(), announced(r))
+		return nil, postback.Failure(postback.CodeIncompleteBody, "the body is incomplete (%d of %s bytes); send the request again", body.Len(), announced(r))
 	}
 	return decodeBody(r, body.Bytes(), limit)
 }
@@ -54,7 +54,7 @@ func checkQuery(r *http.Request, op *huma.Operation) error {
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return postback.Failure(postback.CodeInvalid, "the query is not percent-encoded as it must be")
+		return postback.Failure(postback.CodeInvalid, "invalid query: use percent-encoding")
 	}
 	names := make([]string, 0, len(query))
 	for name := range query {

@@ -56,7 +56,7 @@ func WithUserAgent(agent string) Option {
 func New(baseURL, key string, opts ...Option) (*Client, error) {
 	parsed, err := url.Parse(baseURL)
 	if err != nil || (parsed.Scheme != "http" && parsed.Scheme != "https") || parsed.Hostname() == "" {
-		return nil, errors.New("the base URL must be http:// or https:// and a host")
+		return nil, errors.New("invalid base URL: use http:// or https:// and a host")
 	}
 	if parsed.User != nil || parsed.RawQuery != "" || parsed.Fragment != "" {
 		return nil, errors.New("the base URL must have no user, query or fragment")

@@ -14,7 +14,7 @@ import (
 type EndpointSpec struct {
 	Publisher string `json:"publisher,omitempty"`
 	Scheme    string `json:"scheme"`
-	Secret    string `json:"secret,omitempty"` // empty: one is made
+	Secret    string `json:"secret,omitempty"` // empty: generated
 	postback.EndpointSettings
 }
 
@@ -47,10 +47,10 @@ type SecretTimes struct {
 
 // Rotation asks for another secret.
 type Rotation struct {
-	Secret  string            `json:"secret,omitempty"`  // empty: one is made
+	Secret  string            `json:"secret,omitempty"`  // empty: generated
 	At      Time              `json:"at,omitzero"`       // from when it signs; zero: at once
 	Overlap postback.Duration `json:"overlap,omitempty"` // how long the one before signs too
-	Replace bool              `json:"replace,omitempty"` // replace a rotation that is planned for later
+	Replace bool              `json:"replace,omitempty"` // discard a rotation that is planned for later
 }
 
 // EndpointResult is an endpoint that was made or changed. Secret is there

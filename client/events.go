@@ -13,7 +13,7 @@ import (
 
 // Event is what happened, as a producer sends it.
 type Event struct {
-	ID         string          `json:"id,omitempty"` // empty: one is made, and a repeat is not recognised
+	ID         string          `json:"id,omitempty"` // empty: generated, and a repeat is not recognised
 	Type       string          `json:"type"`
 	Publisher  string          `json:"publisher"`
 	Data       json.RawMessage `json:"data"` // a JSON object; its numbers keep their spelling

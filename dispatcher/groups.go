@@ -66,7 +66,7 @@ func (d *Dispatcher) lookAfterGroupsOf(ctx context.Context, id string, mend bool
 func (d *Dispatcher) mendGroups(ctx context.Context, id string) error {
 	mended, err := d.Groups.MendGroups(ctx, id, d.now(), step)
 	if mended > 0 {
-		d.Logger.WarnContext(ctx, "ordering groups waited for nobody; they go on",
+		d.Logger.WarnContext(ctx, "stuck ordering groups released",
 			slog.String("endpoint_id", id), slog.Int("groups", mended))
 	}
 	return err //nolint:wrapcheck // lookAfterGroups says what it was doing

@@ -223,7 +223,7 @@ func TestRowsAreMended(t *testing.T) {
 	if want := []string{endpoint.ID, endpoint.ID}; !slices.Equal(store.looked, want) {
 		t.Errorf("looked at %v, want %v", store.looked, want)
 	}
-	if !strings.Contains(log.String(), "ordering groups waited for nobody") || !strings.Contains(log.String(), endpoint.ID) {
+	if !strings.Contains(log.String(), "stuck ordering groups released") || !strings.Contains(log.String(), endpoint.ID) {
 		t.Errorf("the log says %q", log.String())
 	}
 }

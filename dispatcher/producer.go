@@ -20,7 +20,7 @@ type Producer struct{ queue *task.Queue }
 
 // Produced is an event to submit, as POST /v1/events takes it.
 type Produced struct {
-	ID         string          `json:"id"` // empty: one is made
+	ID         string          `json:"id"` // empty: generated
 	Type       string          `json:"type"`
 	Publisher  string          `json:"publisher"`
 	Data       json.RawMessage `json:"data"`

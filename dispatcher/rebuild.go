@@ -99,7 +99,7 @@ func (d *Dispatcher) logRebuild(ctx context.Context, wasEmpty bool, total int) {
 	if !d.Embedded {
 		log = log.With(slog.Bool("redis_was_empty", wasEmpty))
 	}
-	log.InfoContext(ctx, "filling the queue again from the ledger")
+	log.InfoContext(ctx, "queue refill started")
 }
 
 // requeue makes everything due again that was queued until then. What is claimed

@@ -7,7 +7,7 @@ import (
 	"github.com/waybillhq/waybill/dispatcher"
 )
 
-const filling = "filling the queue again from the ledger"
+const filling = "queue refill started"
 
 // lease lets one process at a time fill the queue, as the real one does.
 func (b *bench) lease(length time.Duration) func() (bool, time.Duration) {

@@ -91,7 +91,7 @@ func (d *Dispatcher) firstPart(ctx context.Context, job postback.ReplayJob) post
 	defer cancel()
 	collected, err := d.ReplayJobs.CollectReplay(ctx, job.ID, step, job.CreatedAt)
 	if err != nil {
-		d.Logger.InfoContext(ctx, "replay is collected later", slog.String("replay", job.ID), slog.Any("error", err))
+		d.Logger.InfoContext(ctx, "replay collection postponed", slog.String("replay", job.ID), slog.Any("error", err))
 		return job
 	}
 	return collected

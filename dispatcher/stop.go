@@ -30,6 +30,6 @@ func (d *Dispatcher) leaveToOthers(ctx context.Context) {
 		return
 	}
 	if _, err := d.requeue(ctx, d.now()); err != nil {
-		d.Logger.WarnContext(ctx, "deliveries that are not queued wait until the grace is over", slog.Any("error", err))
+		d.Logger.WarnContext(ctx, "requeue failed, deliveries are delayed", slog.Any("error", err))
 	}
 }

@@ -191,7 +191,7 @@ func TestAWipedQueueIsFilledAgain(t *testing.T) {
 	if err != nil || b.queue.epoch != identity {
 		t.Errorf("the queue has the epoch %q, %v, want %q", b.queue.epoch, err, identity)
 	}
-	if lines := b.Logs.With("filling the queue again from the ledger"); len(lines) != 2 || lines[1]["deliveries"] != 500.0 {
+	if lines := b.Logs.With("queue refill started"); len(lines) != 2 || lines[1]["deliveries"] != 500.0 {
 		t.Errorf("logged %v", lines)
 	}
 }

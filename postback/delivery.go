@@ -187,7 +187,7 @@ type Claim struct {
 	Except    map[string]bool // endpoints of which none is claimed
 }
 
-// Acceptance is an event with the deliveries made for it: what the ledger is
+// Acceptance is an event with the deliveries created for it: what the ledger is
 // asked to write, and how it answered.
 type Acceptance struct {
 	Event      Event

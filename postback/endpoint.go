@@ -104,6 +104,6 @@ func (e Endpoint) SecretsAt(at time.Time) []SealedSecret {
 type EndpointSpec struct {
 	Publisher string
 	Scheme    string
-	Secret    Secret // empty: one is made in the network's form
+	Secret    Secret // empty: generated in the network's form
 	EndpointSettings
 }

@@ -57,7 +57,7 @@ func ParseEvent(text []byte) (Event, error) { return ParseEventPart(text, Part{}
 // ParseEventPart reads an event that was sent as a part of a body.
 func ParseEventPart(text []byte, part Part) (Event, error) {
 	if len(text) > MaxEventBytes {
-		return Event{}, Failure(CodeTooLarge, "an event may be %d bytes of JSON at most; this one is %d", MaxEventBytes, len(text))
+		return Event{}, Failure(CodeTooLarge, "the event is too large: send at most %d bytes of JSON, not %d", MaxEventBytes, len(text))
 	}
 	var wire struct {
 		ID         *string         `json:"id"`

@@ -59,7 +59,7 @@ func (p RetryPolicy) CheckGiven(given func(member string) bool) error {
 	case given("jitter"):
 		return Endless()
 	case len(p.On) == 0 && len(p.StopOn) == 0:
-		return Invalid("retry", CodeInvalid, "says nothing: give a schedule or a curve; for the scheme's own policy leave it out, or make it null in a change")
+		return Invalid("retry", CodeInvalid, "says nothing: give a schedule or a curve; for the scheme's own policy leave it out, or set it to null in a change")
 	default:
 		return nil
 	}

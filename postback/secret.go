@@ -63,7 +63,7 @@ func (s SealedSecret) SignsAt(at time.Time) bool {
 
 // Rotation asks for another secret.
 type Rotation struct {
-	Secret Secret    // empty: one is made in the network's form
+	Secret Secret    // empty: generated in the network's form
 	At     time.Time // from when it signs; zero: at once
 	// Overlap is how long the secret before signs beside it, in schemes that
 	// carry several signatures.

@@ -34,7 +34,7 @@ func (g *goneEndpoints) disable(ctx context.Context, d *delivery) verdict {
 	v := d.verdict
 	err := g.disabler.Disable(ctx, d.endpoint.ID, d.endpoint.Revision, postback.DisabledGone)
 	if err != nil {
-		g.logger.WarnContext(ctx, "an endpoint that is gone was not disabled",
+		g.logger.WarnContext(ctx, "endpoint not disabled after 410",
 			slog.String("endpoint", d.endpoint.ID), slog.Any("error", err))
 		v.next = tryAgain
 		return v

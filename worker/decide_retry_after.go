@@ -47,7 +47,7 @@ func (h *retryAfterHolds) honour(ctx context.Context, d *delivery) {
 	}
 	if err := h.holder.Hold(ctx, d.endpoint, now, wait); err != nil {
 		h.down.Do(func() {
-			h.logger.WarnContext(ctx, "cannot tell other processes that an endpoint asks to be left alone",
+			h.logger.WarnContext(ctx, "retry-after hold not shared with other processes",
 				slog.String("endpoint", d.endpoint.ID), slog.Any("error", err))
 		})
 	}

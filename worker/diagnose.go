@@ -26,7 +26,7 @@ func (w *Worker) Diagnose(ctx context.Context, endpointID string, attempt postba
 		secret, err := w.sign.secrets.Open(sealed.Sealed, endpoint.ID, sealed.Version)
 		switch {
 		case err != nil: // without it the diagnosis is less sure, but still one
-			w.logger.WarnContext(ctx, "cannot open a secret for a diagnosis", slog.String("endpoint", endpoint.ID), slog.Any("error", err))
+			w.logger.WarnContext(ctx, "secret not opened for a diagnosis", slog.String("endpoint", endpoint.ID), slog.Any("error", err))
 		case sealed.SignsAt(attempt.StartedAt):
 			sent.Signing = append(sent.Signing, secret.Reveal())
 		default:

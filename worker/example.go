@@ -70,7 +70,7 @@ func (w *Worker) admitExample(ctx context.Context, d *delivery) error {
 func (w *Worker) makeExample(endpointID, eventType string) (*delivery, error) {
 	endpoint, known := w.gate.endpoints.Endpoint(endpointID)
 	if !known || endpoint.State == postback.EndpointDeleted {
-		return nil, postback.Failure(postback.CodeNotFound, "there is no endpoint %s", endpointID)
+		return nil, postback.Failure(postback.CodeNotFound, "endpoint %s not found", endpointID)
 	}
 	if endpoint.State == postback.EndpointPaused {
 		return nil, postback.Failure(postback.CodeConflict, "the endpoint is paused; resume it first")

@@ -45,7 +45,7 @@ func (l *rateLimit) wait(ctx context.Context, d *delivery) bool {
 	switch {
 	case err != nil:
 		l.down.Do(func() {
-			l.logger.WarnContext(ctx, "cannot ask for rate limits; deliveries of endpoints that have one wait", slog.Any("error", err))
+			l.logger.WarnContext(ctx, "rate limits unavailable, deliveries of endpoints that have one wait", slog.Any("error", err))
 		})
 		d.putOff(l.now(), limitPause, "")
 	case !taken:

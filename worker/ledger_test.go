@@ -233,7 +233,7 @@ func TestAnAttemptThatComesTooLateIsStillInTheHistory(t *testing.T) {
 	if len(attempts) != 1 || attempts[0].StatusCode != 200 {
 		t.Errorf("the history has %+v, want the attempt that was made", attempts)
 	}
-	if len(b.Logs.With("the delivery moved on meanwhile")) != 1 {
+	if len(b.Logs.With("delivery changed meanwhile, result not applied")) != 1 {
 		t.Error("nothing is logged of it")
 	}
 }

@@ -107,7 +107,7 @@ func TestALimitThatCannotBeAskedForLetsNothingGo(t *testing.T) {
 		t.Error("an example was sent")
 	}
 	b.expectRequests(t, 0)
-	if len(b.Logs.With("cannot ask for rate limits; deliveries of endpoints that have one wait")) == 0 {
+	if len(b.Logs.With("rate limits unavailable, deliveries of endpoints that have one wait")) == 0 {
 		t.Error("the log does not say so")
 	}
 }

@@ -69,7 +69,7 @@ func (s *loadStage) read(ctx context.Context, t task.Attempt) (*delivery, error)
 	case err == nil:
 		return &delivery{Due: &due}, nil
 	case code == postback.CodeConflict, code == postback.CodeNotFound:
-		s.logger.DebugContext(ctx, "dropping a stale task", slog.String("delivery", t.Ref.DeliveryID), slog.Int("attempt", t.Ref.Attempt))
+		s.logger.DebugContext(ctx, "stale task dropped", slog.String("delivery", t.Ref.DeliveryID), slog.Int("attempt", t.Ref.Attempt))
 		return nil, nil //nolint:nilnil // nothing is due, and nothing is wrong
 	default:
 		return nil, fmt.Errorf("read delivery: %w", err)

@@ -49,7 +49,7 @@ func (s *recordStage) write(ctx context.Context, d *delivery) error {
 		s.metrics.moved(ctx, d.move)
 		return nil
 	case code == postback.CodeConflict, code == postback.CodeNotFound:
-		s.logger.WarnContext(ctx, "the delivery moved on meanwhile", slog.String("delivery", d.Delivery.ID),
+		s.logger.WarnContext(ctx, "delivery changed meanwhile, result not applied", slog.String("delivery", d.Delivery.ID),
 			slog.Int("attempt", d.move.Ref.Attempt), slog.Bool("sent", d.move.Attempt != nil))
 		return nil
 	default:

@@ -135,7 +135,7 @@ func (s *server) buildSchemes(ctx context.Context) error {
 		return fmt.Errorf("load schemes: %w", err)
 	}
 	for _, warning := range s.schemes.Warnings() {
-		s.log.WarnContext(ctx, "scheme of the ledger hides another or is unusable",
+		s.log.WarnContext(ctx, "stored scheme hides another, or is unusable",
 			slog.String("scheme", warning.Scheme), slog.Any("error", warning.Err))
 	}
 	s.warnOfMissingSchemes(ctx)
@@ -148,7 +148,7 @@ func (s *server) warnOfMissingSchemes(ctx context.Context) {
 	for _, endpoint := range s.registry.All() {
 		_, err := s.schemes.Define(endpoint.Scheme) //nolint:contextcheck // a look-up, which reads the ledger only for an unknown name
 		if err != nil && endpoint.State != postback.EndpointDeleted {
-			s.log.WarnContext(ctx, "the scheme of an endpoint is missing; its deliveries wait",
+			s.log.WarnContext(ctx, "scheme missing, deliveries of the endpoint wait",
 				slog.String("endpoint", endpoint.ID), slog.String("scheme", endpoint.Scheme))
 		}
 	}
@@ -208,7 +208,7 @@ func (s *server) buildQueue(ctx context.Context) (err error) {
 	s.limits, s.holds = limit.New(s.queue.Scripter()), limit.NewHolds(s.queue.Scripter())
 	s.warnOfRedis(ctx)
 	if ownsQueue(s.cfg) {
-		s.log.WarnContext(ctx, "the queue is in this process: another one on the same ledger, be it only while it replaces this one, sends again what is queued here; set --redis to run several")
+		s.log.WarnContext(ctx, "queue is embedded: a second process on this ledger, even one that replaces this one, would send its deliveries again; set --redis to run several")
 	}
 	epoch, err := s.queue.Epoch(ctx)
 	if err != nil {

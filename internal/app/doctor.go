@@ -109,7 +109,7 @@ func checkAdminKey(cfg config.Config) []Check {
 		return nil
 	}
 	if _, err := keys.ReadText(cfg.AdminKeyFile()); err != nil {
-		return []Check{bad(name, err, "write an API key into the file, or move it away to have one made")}
+		return []Check{bad(name, err, "write an API key into the file, or move it away to have one created")}
 	}
 	return []Check{good(name, "the first start takes it from %s", cfg.AdminKeyFile())}
 }

@@ -50,11 +50,11 @@ func checkFilled(ctx context.Context, cfg config.Config, queue *task.Queue) erro
 func (s *server) warnOfRedis(ctx context.Context) {
 	state, err := s.queue.Describe(ctx)
 	if err != nil {
-		s.log.WarnContext(ctx, "redis does not tell what state it is in", slog.Any("error", err))
+		s.log.WarnContext(ctx, "redis state unknown", slog.Any("error", err))
 		return
 	}
 	for _, risk := range state.Risks() {
-		s.log.WarnContext(ctx, "redis works, with a risk",
+		s.log.WarnContext(ctx, "redis risk found",
 			slog.String("name", risk.Name), slog.String("risk", risk.Detail), slog.String("remedy", risk.Remedy))
 	}
 }

@@ -24,7 +24,7 @@ func (s *server) buildKeyring(ctx context.Context) error {
 	first := len(known) == 0 && len(endpoints) == 0
 	if s.keyring, err = seal.Load(s.cfg.KeyringSource(), first && s.roles.API); errors.Is(err, fs.ErrNotExist) && first {
 		return postback.Failure(seal.CodeForeign,
-			"there is no keyring yet; start the API first, which makes one, and give every process the same")
+			"keyring not found; start the API first, which creates one, and give every process the same")
 	}
 	if err != nil {
 		return fmt.Errorf("load keyring: %w", err)
@@ -98,6 +98,6 @@ func (s *server) ensureAdminKey(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("record admin key: %w", err)
 	}
-	s.log.InfoContext(ctx, "wrote the admin key", slog.String("file", s.cfg.AdminKeyFile()))
+	s.log.InfoContext(ctx, "admin key written", slog.String("file", s.cfg.AdminKeyFile()))
 	return nil
 }

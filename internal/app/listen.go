@@ -23,7 +23,7 @@ func (s *server) listenAPI(ctx context.Context) (*listen.Server, error) {
 	}
 	room := listen.Share(s.cfg.Connections)
 	if room < s.cfg.Connections {
-		s.log.WarnContext(ctx, "this process may open few files and connections; clients get half of them",
+		s.log.WarnContext(ctx, "open file limit is low, clients get half of it",
 			slog.Int("descriptors", listen.Descriptors()), slog.Int("max_connections", room))
 	}
 	return s.listen(ctx, "listen", listen.Options{

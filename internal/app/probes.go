@@ -69,6 +69,6 @@ func (s *server) say(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	if _, err := w.Write([]byte(body)); err != nil {
-		s.log.Debug("a probe went away", slog.Any("error", err))
+		s.log.Debug("probe disconnected", slog.Any("error", err))
 	}
 }

@@ -92,7 +92,7 @@ func (s *server) drain(ctx context.Context, front *front, asked bool) error {
 		select {
 		case <-time.After(s.cfg.DrainDelay):
 		case err := <-front.api.Failed():
-			s.log.WarnContext(ctx, "listening ended early", slog.Any("error", err))
+			s.log.WarnContext(ctx, "listener stopped early", slog.Any("error", err))
 		}
 	}
 	var group sync.WaitGroup

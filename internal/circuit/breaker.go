@@ -94,7 +94,7 @@ func (b *Breaker) Succeeded(ctx context.Context, endpointID string, probe bool, 
 		return
 	}
 	if _, _, err := b.Ledger.Recover(ctx, endpointID, at.Truncate(time.Microsecond)); err != nil {
-		b.Logger.WarnContext(ctx, "cannot record that an endpoint recovered", slog.String("endpoint", endpointID), slog.Any("error", err))
+		b.Logger.WarnContext(ctx, "endpoint recovery not recorded", slog.String("endpoint", endpointID), slog.Any("error", err))
 		return
 	}
 	b.mu.Lock()
@@ -127,7 +127,7 @@ func (b *Breaker) Failed(ctx context.Context, endpointID, code string, at time.T
 	}
 	if err := b.save(ctx, endpointID, code, unsaved, at, open); err != nil {
 		b.restore(endpointID, unsaved)
-		b.Logger.WarnContext(ctx, "cannot record that an endpoint fails", slog.String("endpoint", endpointID), slog.Any("error", err))
+		b.Logger.WarnContext(ctx, "endpoint failure not recorded", slog.String("endpoint", endpointID), slog.Any("error", err))
 	}
 }
 

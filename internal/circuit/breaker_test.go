@@ -155,7 +155,7 @@ func TestTheLedgerIsAway(t *testing.T) {
 		t.Error("the next probe did not close it")
 	}
 	b.expectNotices(t, "ep_1 endpoint.failing: timeout after 20s", "ep_1 endpoint.recovered: timeout after 40s")
-	if logged := b.logs.String(); !strings.Contains(logged, "cannot record that an endpoint fails") || !strings.Contains(logged, errAway.Error()) {
+	if logged := b.logs.String(); !strings.Contains(logged, "endpoint failure not recorded") || !strings.Contains(logged, errAway.Error()) {
 		t.Errorf("the log says %s", logged)
 	}
 }

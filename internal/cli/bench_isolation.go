@@ -64,7 +64,7 @@ delivery is missing, came twice or is forged; a ratio counts only with --max-rat
 func (f *isolationFlags) add(cmd *cobra.Command) {
 	add, plan := cmd.Flags(), &f.plan
 	add.SortFlags = false
-	add.Float64Var(&plan.Rate, "rate", plan.Rate, "`EVENTS` per second for the healthy endpoints together")
+	add.Float64Var(&plan.Rate, "rate", plan.Rate, "`COUNT` of events per second for all healthy endpoints together")
 	add.IntVar(&plan.Endpoints, "endpoints", plan.Endpoints, "`COUNT` of endpoints, three of them bad")
 	add.IntSliceVar(&plan.Shares, "shares", plan.Shares, "`PERCENT` of all traffic that the endpoint that hangs gets, a phase for each")
 	add.StringSliceVar(&plan.Scenarios, "scenarios", plan.Scenarios, "`NAMES` of scenarios, a phase for each: drip, publisher, replay, burst")
@@ -77,7 +77,7 @@ func (f *isolationFlags) add(cmd *cobra.Command) {
 	add.IntVar(&plan.Backlog, "backlog", plan.Backlog, "park this `COUNT` of deliveries for the endpoint that hangs first")
 	add.StringVar(&plan.Scheme, "scheme", plan.Scheme, benchSchemeUsage())
 	durationFlag(add, &plan.Patience, "patience", "time without any delivery after which the rest counts as missing")
-	add.Float64Var(&f.maxRatio, "max-ratio", 0, "fail when a p99 is more than `TIMES` the one of the healthy endpoints alone")
+	add.Float64Var(&f.maxRatio, "max-ratio", 0, "fail when a p99 is more than `FACTOR` times that of the healthy endpoints alone")
 	add.StringVar(&plan.Redis, "redis", "", "`URL` of an empty Redis database for the queue (default: embedded)")
 	add.StringVar(&plan.Database, "database", "", "`URL` of an empty PostgreSQL database for the ledger, with --redis (default: embedded); its tables stay")
 	add.StringVar(&f.profile, "profile", "", "`DIRECTORY` for cpu.pprof and heap.pprof of the engine")

@@ -42,7 +42,7 @@ func (d *dataFlags) read(p *program) (json.RawMessage, error) {
 	source := sourceOf("data", d.data)
 	err = wrongJSON(source, postback.CheckJSON(text))
 	if err != nil && source == "--data" {
-		err = usagef(`%v; write for instance --data '{"user_id":"u1"}'`, err)
+		err = usagef(`%v; for example --data '{"user_id":"u1"}'`, err)
 	}
 	return text, err
 }

@@ -17,7 +17,7 @@ import (
 )
 
 func (p *program) endpointCommand() *cobra.Command {
-	group := p.group("endpoint", "Make, show and change publishers' endpoints",
+	group := p.group("endpoint", "Create, show and change publishers' endpoints",
 		`An endpoint is where and how one publisher wants its events: URL, scheme, secret,
 event types and retry policy.`)
 	group.AddCommand(
@@ -64,12 +64,12 @@ func (p *program) endpointShow() *cobra.Command {
 		Use: "show ENDPOINT", Short: "Show an endpoint and its health",
 		Long: `Show an endpoint and its health: whether it fails and when it is probed, what came
 of the attempts of the last hour (or another window), and what waits for it and why.
-Its secret is never shown again after it was made.`,
+Its secret is shown only when it is created or rotated.`,
 		Example: `  waybill endpoint show ep_0198c0de00007000800000000000ab12
   waybill endpoint show ep_0198c0de00007000800000000000ab12 --window 15m --json`,
 		Args: takes("ENDPOINT"),
 	}
-	durationFlag(cmd.Flags(), &window, "window", "how far back traffic counts: 15m, 1h or 24h")
+	durationFlag(cmd.Flags(), &window, "window", "time window of the attempt counts: 15m, 1h or 24h")
 	jsonFlag(cmd, &asJSON)
 	return p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
 		endpoint, err := c.GetEndpoint(ctx, args[0])

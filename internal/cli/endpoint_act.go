@@ -26,7 +26,7 @@ func (p *program) endpointPause() *cobra.Command {
 func (p *program) endpointResume() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "resume ENDPOINT", Short: "Resume a paused endpoint",
-		Long:    "Resume a paused endpoint: what waited is sent, and new deliveries are sent at once.",
+		Long:    "Resume a paused endpoint: what waited is sent, and so are new deliveries.",
 		Example: "  waybill endpoint resume " + exampleEndpoint,
 		Args:    takes("ENDPOINT"),
 	}
@@ -87,9 +87,9 @@ variable.`,
   waybill endpoint rotate-secret ` + exampleEndpoint + " --secret-file secret.txt",
 		Args: takes("ENDPOINT"),
 	}
-	secret.add(cmd, "that the publisher chose (default: one is made)")
-	cmd.Flags().StringVar(&at, "at", "", "`TIME` from which it signs, 30 days ahead at most: RFC 3339 (2026-01-31T12:00:00Z), or a date in UTC (default: at once)")
-	cmd.Flags().BoolVar(&replace, "replace", false, "replace a rotation that is planned for later")
+	secret.add(cmd, "that the publisher chose (default: generated)")
+	cmd.Flags().StringVar(&at, "at", "", "`TIME` from which it signs, up to 30 days ahead: RFC 3339 (2026-01-31T12:00:00Z), or a date in UTC (default: now)")
+	cmd.Flags().BoolVar(&replace, "replace", false, "discard a rotation that is planned for later")
 	durationFlag(cmd.Flags(), &overlap, "overlap", "how long the secret before signs beside it, 30d at most, where the scheme allows it")
 	jsonFlag(cmd, &asJSON)
 	return p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
@@ -125,8 +125,8 @@ without --yes. --dry-run only says what waits, by state and reason.`,
 		Example: "  waybill endpoint delete " + exampleEndpoint + " --yes",
 		Args:    takes("ENDPOINT"),
 	}
-	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be cancelled")
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask for confirmation")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only show what would be cancelled")
 	return p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
 		health, err := c.EndpointHealth(ctx, args[0], "")
 		if err != nil {

@@ -38,7 +38,7 @@ egress.down, egress.recovered).`,
 	cmd.Flags().StringVar(&spec.Scheme, "scheme", "", "`SCHEME` that the publisher verifies")
 	cmd.Flags().BoolVar(&operator, "operator", false, "for alerts to operators, as "+postback.OperatorScheme)
 	flags.add(cmd)
-	secret.add(cmd, "that the publisher has already (default: one is made)")
+	secret.add(cmd, "that the publisher has already (default: generated)")
 	return p.online(cmd, func(ctx context.Context, c *client.Client, _ []string) error {
 		if err := whose(cmd, operator, &spec); err != nil {
 			return err

@@ -24,8 +24,8 @@ func (p *program) eventDeliver() *cobra.Command {
 	var flags deliverFlags
 	cmd := &cobra.Command{
 		Use: "deliver --FILTER...", Short: "Deliver recorded events to endpoints that did not get them",
-		Long: `Match recorded events with the endpoints as they are now, and make the deliveries that
-are missing: for events that reached nobody because of a typo, a late endpoint or a
+		Long: `Match recorded events with the current endpoints, and create the deliveries that are
+missing: for events that reached nobody because of a typo, a late endpoint or a
 narrow pattern. No endpoint gets a second delivery of an event, so running the command
 again is safe, also after it was interrupted.
 
@@ -74,9 +74,9 @@ func (p *program) deliverEvents(ctx context.Context, c *client.Client, flags *de
 	if flags.json {
 		return p.printJSON(total)
 	}
-	made := "deliveries made"
+	made := "deliveries created"
 	if flags.dryRun {
-		made = "deliveries to make"
+		made = "deliveries to create"
 	}
 	p.printf("events: %d; %s: %d; %s\n", total.Events, made, total.Deliveries, unmatchedLine(total))
 	for _, one := range total.Problems {

@@ -30,7 +30,7 @@ func (f *expectFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.path, "expect-json-path", "", "`PATH` in a JSON body, such as data.0.status")
 	flags.StringVar(&f.equals, "expect-equals", "", "`VALUE` that must be at --expect-json-path")
 	flags.StringArrayVar(&f.duplicate, "expect-duplicate", nil, "`BODY` of a 200 that says duplicate, such as DUP; it is success too (repeatable)")
-	flags.StringVar(&f.json, "expect", "", `the whole expectation as JSON, such as '{"exact":"OK","duplicate":"DUP"}'`)
+	flags.StringVar(&f.json, "expect", "", "the whole expectation as `JSON`, such as '{\"exact\":\"OK\",\"duplicate\":\"DUP\"}'")
 }
 
 // read returns what is expected, nil when no flag was given, and a pointer to

@@ -46,8 +46,8 @@ answered. The exit code is 1 when the export is not complete.`,
 	add.StringVar(&flags.form.format, "format", "csv", "`FORMAT`: csv or jsonl")
 	add.BoolVar(&flags.form.attempts, "attempts", false, "one row for each attempt, not for each delivery")
 	add.BoolVar(&flags.compress, "gzip", false, "compress, on the way and what is written")
-	add.StringVar(&flags.path, "output", "", "write to `FILE`, which must not be there (default: standard output)")
-	add.BoolVar(&flags.resume, "resume", false, "go on where FILE.partial of the same export ends, if it is there")
+	add.StringVar(&flags.path, "output", "", "write to `FILE`, which must not exist (default: standard output)")
+	add.BoolVar(&flags.resume, "resume", false, "resume where FILE.partial of the same export ends, if it exists")
 	flags.filter.add(cmd, postback.States(), "")
 	return p.online(cmd, func(ctx context.Context, c *client.Client, _ []string) error {
 		if err := flags.check(isTerminal(p.out)); err != nil {
@@ -67,7 +67,7 @@ func (f *exportFlags) check(terminal bool) error {
 	case f.form.format != "csv" && f.form.format != "jsonl":
 		return usagef("--format %q is neither csv nor jsonl", f.form.format)
 	case f.resume && f.path == "":
-		return usagef("--resume needs --output, the file whose export goes on")
+		return usagef("--resume needs --output, the file of the export to resume")
 	case f.compress && f.path == "" && terminal:
 		return usagef("--gzip does not write to a terminal; give --output, or a pipe")
 	case f.resume && (ago(f.filter.query.Since.String()) || ago(f.filter.query.Until.String())):
@@ -106,7 +106,7 @@ func notComplete(job *exportJob, flags *exportFlags, cause string) string {
 	if flags.path == "" || job.done == 0 {
 		return text
 	}
-	text += fmt.Sprintf("\nthe same command with --resume goes on in %s", partialOf(flags.path))
+	text += fmt.Sprintf("\nthe same command with --resume continues in %s", partialOf(flags.path))
 	for _, bound := range []struct {
 		name      string
 		given, at postback.Text

@@ -49,7 +49,7 @@ func openPartial(path string, job *exportJob, resume bool) (*os.File, error) {
 	}
 	file, err := os.OpenFile(path, flags, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("write export: %w: an export that was not completed; --resume goes on with it, or remove it", err)
+		return nil, fmt.Errorf("write export: %w: an incomplete export: resume it with --resume, or remove it", err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("write export: %w", err)

@@ -62,7 +62,7 @@ func (j *exportJob) follow(ctx context.Context, to exportSink) error {
 		}
 		wait := min(firstPause<<tries, longPause)
 		if j.note != nil {
-			j.note(fmt.Sprintf("the export broke off after %s and goes on in %s: %s", counted(j.done, "delivery"), wait, describe(err)))
+			j.note(fmt.Sprintf("the export was interrupted after %s and resumes in %s: %s", counted(j.done, "delivery"), wait, describe(err)))
 		}
 		if err := j.pause(ctx, wait); err != nil {
 			return err

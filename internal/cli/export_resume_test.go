@@ -346,7 +346,7 @@ func resumesNot(t *testing.T, c *client.Client, text []byte, how client.ExportRe
 		t.Fatal(err)
 	}
 	err := cli.ExportFile(t.Context(), c, how, path, true, noPause)
-	if err == nil || !strings.Contains(err.Error(), "not the rows of such an export") {
+	if err == nil || !strings.Contains(err.Error(), "rows of another export") {
 		t.Errorf("%.20q by %+v: %v", text, how, err)
 	}
 	if left, err := os.ReadFile(path + ".partial"); err != nil || !bytes.Equal(left, text) {

@@ -12,7 +12,7 @@ import (
 const maxRow = 64 << 20
 
 func formError() error {
-	return errors.New("these are not the rows of such an export; was it one with another --format, --attempts or --gzip?")
+	return errors.New("the file has rows of another export: use the same --format, --attempts and --gzip")
 }
 
 // exportForm is how an export's rows are spelled.

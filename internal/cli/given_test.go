@@ -50,8 +50,8 @@ func TestEmptyArgumentsAreRefused(t *testing.T) {
 func TestEmptyFlagsSayWhatTheyWouldMean(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ line, want string }{
-		{"endpoint rotate-secret ep_1 --at=", "--at is empty: give a value, or leave it out (default: at once)"},
-		{"send --id=", "--id is empty: give a value, or leave it out (default: one is made, and a repeat is a new event)"},
+		{"endpoint rotate-secret ep_1 --at=", "--at is empty: give a value, or leave it out (default: now)"},
+		{"send --id=", "--id is empty: give a value, or leave it out (default: generated, and a repeat is a new event)"},
 		{"endpoint create --event-type conversion.* --event-type=", "--event-type is empty"},
 		{"delivery list --limit=", "--limit is empty"},
 	} {

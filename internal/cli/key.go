@@ -11,7 +11,7 @@ import (
 )
 
 func (p *program) keyCommand() *cobra.Command {
-	group := p.group("key", "Make, list and revoke API keys",
+	group := p.group("key", "Create, list and revoke API keys",
 		`API keys and their roles: admin does everything, producer sends events, publisher
 sees and replays what belongs to one publisher, viewer reads everything.`)
 	group.AddCommand(p.keyCreate(), p.keyList(), p.keyRevoke())

@@ -53,7 +53,7 @@ instead, to see a server retry.`,
 	add := cmd.Flags()
 	flags.scheme.add(cmd, "that the sender signs in")
 	add.StringVar(&flags.listen, "listen", "127.0.0.1:9000", "`ADDRESS` to listen on")
-	add.IntVar(&flags.status, "status", http.StatusOK, "`STATUS` to answer a good postback with")
+	add.IntVar(&flags.status, "status", http.StatusOK, "`STATUS` of the answer to a valid postback")
 	flags.secret.ambient = true
 	flags.secret.add(cmd, "that the sender signs with")
 	return cmd

@@ -38,7 +38,7 @@ sends it again, the oldest first. This command shows its progress until it ends;
 stops watching, not the job. On a terminal it first counts and asks; elsewhere, as in
 a script, it starts at once, with or without --yes: look with --dry-run before.
 
-The same command twice does no harm: what one job has sent again, the other skips. To
+Running the same command twice is safe: what one job has sent again, the other skips. To
 change the rate, cancel the job and start another for what it left. Deliveries that
 failed again since are dead letters like any other: the next job picks them.`,
 		Example: `  waybill replay dlv_0198c0de00007000800000000000ab12
@@ -53,10 +53,10 @@ failed again since are dead letters like any other: the next job picks them.`,
 	}
 	flags.filter.add(cmd, endedStates(), " (default: dead)")
 	add := cmd.Flags()
-	add.Float64Var(&flags.rate, "rate", 0, "`NUMBER` of deliveries to reopen per second (default: as fast as the server replays, --replay-rate)")
+	add.Float64Var(&flags.rate, "rate", 0, "`COUNT` of deliveries to reopen per second (default: the server's --replay-rate)")
 	add.BoolVar(&flags.dryRun, "dry-run", false, "only count what the filters pick")
 	add.BoolVar(&flags.noWait, "no-wait", false, "do not wait for the job's end")
-	add.BoolVar(&flags.yes, "yes", false, "do not ask")
+	add.BoolVar(&flags.yes, "yes", false, "do not ask for confirmation")
 	jsonFlag(cmd, &flags.json)
 	p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
 		filtered := flags.filter.given(cmd)

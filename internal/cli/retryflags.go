@@ -36,7 +36,7 @@ func (r *retryFlags) add(cmd *cobra.Command) {
 	flags.Float64Var(&r.jitter, "retry-jitter", 0, "`FRACTION` from 0 to 1 by which delays vary")
 	flags.StringSliceVar(&r.on, "retry-on", nil, "retry only these `FAILURES`: timeout, connection, tls, dns, 3xx, 4xx, 5xx, unexpected_body, or a status (default: all)")
 	flags.StringSliceVar(&r.stopOn, "stop-on", nil, "`STATUSES` that end a delivery at once, such as 403")
-	flags.StringVar(&r.json, "retry", "", `the whole policy as JSON, such as '{"schedule":["1s","5s"]}'; null: the scheme's own`)
+	flags.StringVar(&r.json, "retry", "", "the whole policy as `JSON`, such as '{\"schedule\":[\"1s\",\"5s\"]}'; null: the scheme's own")
 }
 
 // asked is what the flags say, nil when none was given or --retry is null.

@@ -109,7 +109,7 @@ be declared anew afterwards. On a terminal it asks first; elsewhere it deletes a
 		Example: "  waybill scheme delete acme --yes",
 		Args:    takes("NAME"),
 	}
-	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask for confirmation")
 	return p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
 		if !yes && p.interactive() {
 			if err := p.confirm("Delete the scheme " + escapeLine(args[0]) + "?"); err != nil {

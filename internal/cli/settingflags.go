@@ -34,7 +34,7 @@ func settingFlags() []settingFlag {
 		{"timeout", "timeout", false, lengthFlag, "time limit for one attempt, up to 60s (default 15s)"},
 		{"description", "description", true, textFlag, "`TEXT` for people"},
 		{"success-statuses", "success_statuses", true, statusesFlag, "`STATUSES` from 200 to 299 that are success, such as 200,204, where the scheme lets receivers choose (default: 200 alone)"},
-		{"max-in-flight", "max_in_flight", false, numberFlag, "`COUNT` of attempts at once in each process (default: the server's --max-in-flight)"},
+		{"max-in-flight", "max_in_flight", false, numberFlag, "`COUNT` of attempts in flight at once from each process (default: the server's --max-in-flight)"},
 		{"order-by", "order_by", true, textFlag, "`FIELD` of the events' data, such as tx: deliveries with the same value go one after another"},
 	}
 }

@@ -114,7 +114,7 @@ type paging struct {
 }
 
 func (g *paging) add(cmd *cobra.Command) {
-	cmd.Flags().IntVar(&g.limit, "limit", 50, "`NUMBER` to show at most")
+	cmd.Flags().IntVar(&g.limit, "limit", 50, "maximum `COUNT` to show")
 	cmd.Flags().StringVar(&g.cursor, "cursor", "", "`CURSOR` that an earlier listing ended with")
 	filters(cmd, "cursor")
 	jsonFlag(cmd, &g.json)

@@ -120,5 +120,5 @@ func helpTopic(cmd *cobra.Command, args []string) error {
 	if about == nil {
 		about = cmd.Root()
 	}
-	return usagef("there is no help on %q%s", strings.Join(args, " "), suggestion(about, args[len(args)-1]))
+	return usagef("help on %q not found%s", strings.Join(args, " "), suggestion(about, args[len(args)-1]))
 }

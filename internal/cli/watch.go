@@ -40,7 +40,7 @@ func (p *program) watch(ctx context.Context, c *client.Client, started client.Re
 }
 
 func unwatched(job client.ReplayJob, cause error) error {
-	return fmt.Errorf("stopped watching, but %s goes on (\"waybill replay watch %s\" shows it, \"waybill replay cancel %s\" stops it): %s",
+	return fmt.Errorf("stopped watching, but %s continues (\"waybill replay watch %s\" shows it, \"waybill replay cancel %s\" stops it): %s",
 		job.ID, job.ID, job.ID, describe(cause))
 }
 

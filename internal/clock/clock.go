@@ -157,11 +157,11 @@ func (f *Follower) best(ctx context.Context) (trip, error) {
 func (f *Follower) report(ctx context.Context, ahead, unsure time.Duration) {
 	off := ahead.Abs() > Noticeable+unsure
 	if off && !f.off {
-		f.Logger.WarnContext(ctx, "this host's clock is off the ledger's, which counts",
+		f.Logger.WarnContext(ctx, "host clock differs from the ledger's, which is used",
 			slog.Duration("ledger_ahead", ahead.Round(time.Millisecond)), slog.String("remedy", Remedy))
 	}
 	if !off && f.off {
-		f.Logger.InfoContext(ctx, "this host's clock agrees with the ledger's again")
+		f.Logger.InfoContext(ctx, "host clock agrees with the ledger's again")
 	}
 	f.off = off
 }

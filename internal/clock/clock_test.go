@@ -115,7 +115,7 @@ func TestASlowTripMovesNothingThatItCannotKnow(t *testing.T) {
 	w.trips = []time.Duration{4 * time.Second, 4 * time.Second, 4 * time.Second, 4 * time.Second, 4 * time.Second}
 	look(t, follower)
 	near(t, w, follower)
-	if told := len(logs.With("this host's clock agrees with the ledger's again")); told != 0 {
+	if told := len(logs.With("host clock agrees with the ledger's again")); told != 0 {
 		t.Errorf("said that the clocks agree, which a slow trip cannot know")
 	}
 }
@@ -201,13 +201,13 @@ func TestAClockThatIsOffIsLoggedOnce(t *testing.T) {
 		w.pass(time.Minute)
 		look(t, follower)
 	}
-	lines := logs.With("this host's clock is off the ledger's, which counts")
+	lines := logs.With("host clock differs from the ledger's, which is used")
 	if len(lines) != 1 || lines[0]["remedy"] == nil {
 		t.Fatalf("logged %v, want one line with the remedy", lines)
 	}
 	w.wall = w.ledger
 	look(t, follower)
-	if ended := logs.With("this host's clock agrees with the ledger's again"); len(ended) != 1 {
+	if ended := logs.With("host clock agrees with the ledger's again"); len(ended) != 1 {
 		t.Errorf("logged %v, want one line", ended)
 	}
 }

@@ -11,13 +11,13 @@ func alertSettings() []setting {
 	return []setting{
 		{
 			name: "disable-after", placeholder: "DURATION",
-			usage: "an endpoint that did nothing but fail for so long is disabled until somebody enables it; 0: never",
+			usage: "disable an endpoint that failed for this long without a success; 0: never",
 			parse: func(c *Config, v []string) error { return parseDuration(&c.DisableAfter, v[0], MaxDisableAfter) },
 			show:  func(c Config) string { return postback.FormatAge(c.DisableAfter) },
 		},
 		{
 			name: "disable-failures", placeholder: "COUNT",
-			usage: "how often it must have failed in that time, at least",
+			usage: "minimum failures in that time before an endpoint is disabled",
 			parse: func(c *Config, v []string) error { return parseCount(&c.DisableFailures, v[0], 1, MaxDisableFailures) },
 			show:  func(c Config) string { return strconv.Itoa(c.DisableFailures) },
 		},

@@ -128,11 +128,11 @@ func textsOf(value any, list bool) ([]string, error) {
 		return nil, nil
 	case []any:
 		if !list {
-			return nil, errors.New("is a list; write one value")
+			return nil, errors.New("is a list; use one value")
 		}
 		return textsOfItems(value)
 	case map[string]any:
-		return nil, errors.New("has names below it; write a value")
+		return nil, errors.New("has names below it; use a value")
 	}
 	text := fmt.Sprint(value)
 	switch {

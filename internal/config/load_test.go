@@ -144,7 +144,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"proxy without port", []string{"--egress-proxy", "http://proxy.example.com"}, nil, "", []string{"--egress-proxy:", "with a port"}},
 		{"proxy of another kind", []string{"--egress-proxy", "ftp://proxy.example.com:1"}, nil, "", []string{"--egress-proxy:"}},
 		{"allowed address without bits", []string{"--egress-allow", "10.0.0.5"}, nil, "", []string{"--egress-allow:", "/32"}},
-		{"allowed range with host bits", []string{"--egress-allow", "10.0.0.5/8"}, nil, "", []string{"write 10.0.0.0/8"}},
+		{"allowed range with host bits", []string{"--egress-allow", "10.0.0.5/8"}, nil, "", []string{"use 10.0.0.0/8"}},
 		{"advertised name", nil, []string{"WAYBILL_EGRESS_ADVERTISE=example.com"}, "", []string{"WAYBILL_EGRESS_ADVERTISE:"}},
 		{"no concurrency", []string{"--deliver-concurrency", "0"}, nil, "", []string{"from 1 to 10000"}},
 		{"drain without unit", nil, nil, "drain_timeout: 30\n", []string{"drain_timeout in ", "30s"}},
@@ -157,7 +157,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"retention beyond all numbers", []string{"--retention", "9223372036854775807d"}, nil, "", []string{"to 36500d"}},
 		{"retention without unit", nil, nil, "retention: 90\n", []string{"retention in ", "90d"}},
 		{"negative time of failing", []string{"--disable-after", "-1h"}, nil, "", []string{"--disable-after:", "from 0s to 8760h"}},
-		{"time of failing without unit", nil, nil, "disable_after: 72\n", []string{"disable_after in ", "is not a duration"}},
+		{"time of failing without unit", nil, nil, "disable_after: 72\n", []string{"disable_after in ", "invalid duration"}},
 		{"no failure", nil, []string{"WAYBILL_DISABLE_FAILURES=0"}, "", []string{"WAYBILL_DISABLE_FAILURES:", "from 1 to"}},
 		{"no window", []string{"--alert-window", "0s"}, nil, "", []string{"--alert-window:", "from 1s to 1h"}},
 		{"level", []string{"--log-level", "loud"}, nil, "", []string{"debug, info, warn, error"}},
@@ -232,7 +232,7 @@ func TestLoadReadsDurations(t *testing.T) {
 	}
 	for _, name := range []string{"drain-delay", "drain-timeout", "disable-after", "alert-window", "retention"} {
 		_, err := load(t, []string{"--" + name, "7y"}, nil, "")
-		if err == nil || !strings.Contains(err.Error(), "--"+name+`: "7y" is not a `) || !strings.Contains(err.Error(), "w or ") && !strings.Contains(err.Error(), " or 1w") {
+		if err == nil || !strings.Contains(err.Error(), "--"+name+`: invalid duration "7y": `) || !strings.Contains(err.Error(), "w or ") && !strings.Contains(err.Error(), " or 1w") {
 			t.Errorf("--%s 7y: got %v", name, err)
 		}
 		if _, err := load(t, []string{"--" + name, "1w"}, nil, ""); err != nil && strings.Contains(err.Error(), "unknown unit") {

@@ -18,10 +18,10 @@ import (
 func parseListen(into *string, text string) error {
 	_, port, err := net.SplitHostPort(text)
 	if err != nil {
-		return fmt.Errorf("%q is not HOST:PORT; write for instance 127.0.0.1:8480, or :8480 for every address", text)
+		return fmt.Errorf("invalid address %q: use HOST:PORT, such as 127.0.0.1:8480, or :8480 for every address", text)
 	}
 	if number, err := strconv.Atoi(port); err != nil || number < 0 || number > 65535 {
-		return fmt.Errorf("the port %q is not a number from 0 to 65535", port)
+		return fmt.Errorf("invalid port %q: use a number from 0 to 65535", port)
 	}
 	*into = text
 	return nil
@@ -31,7 +31,7 @@ func parseDatabase(into *string, text string) error {
 	path, embedded := strings.CutPrefix(text, "sqlite:")
 	server := strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://")
 	if !server && (!embedded || path == "") {
-		return errors.New("write sqlite:PATH, for instance sqlite:/var/lib/waybill/waybill.db, or postgres://USER@HOST/NAME")
+		return errors.New("invalid ledger: use sqlite:PATH, such as sqlite:/var/lib/waybill/waybill.db, or postgres://USER@HOST/NAME")
 	}
 	*into = text
 	return nil
@@ -43,7 +43,7 @@ func parseRedis(into *string, text string) error {
 	scheme, rest, _ := strings.Cut(text, "://")
 	known := []string{"redis", "rediss", "redis-sentinel", "rediss-sentinel", "redis-cluster", "rediss-cluster"}
 	if rest == "" || !slices.Contains(known, scheme) {
-		return errors.New("write a URL such as redis://127.0.0.1:6379/0, rediss://:PASSWORD@redis.example.com:6380, " +
+		return errors.New("invalid URL: use redis://127.0.0.1:6379/0, rediss://:PASSWORD@redis.example.com:6380, " +
 			"redis-sentinel://a.example.com:26379,b.example.com:26379?master=NAME or redis-cluster://a.example.com:6379,b.example.com:6379")
 	}
 	*into = text
@@ -53,7 +53,7 @@ func parseRedis(into *string, text string) error {
 func parseProxy(into **url.URL, text string) error {
 	proxy, err := url.Parse(text)
 	if err != nil || proxy.Hostname() == "" || proxy.Port() == "" || !slices.Contains([]string{"socks5", "http"}, proxy.Scheme) {
-		return errors.New("write a URL with a port, such as socks5://proxy.example.com:1080 or http://proxy.example.com:3128")
+		return errors.New("invalid URL: use one with a port, such as socks5://proxy.example.com:1080 or http://proxy.example.com:3128")
 	}
 	*into = proxy
 	return nil
@@ -64,7 +64,7 @@ func parseAddresses(into *[]netip.Addr, texts []string) error {
 	for _, text := range texts {
 		address, err := netip.ParseAddr(text)
 		if err != nil || address.Zone() != "" || address.IsUnspecified() || address.IsMulticast() {
-			return fmt.Errorf("%q is not the address of a host; write for instance 192.0.2.10 or 2001:db8::10", text)
+			return fmt.Errorf("invalid address %q: use that of a host, such as 192.0.2.10 or 2001:db8::10", text)
 		}
 		addresses = append(addresses, address.Unmap())
 	}
@@ -86,7 +86,7 @@ func parseEgressIPs(into *[]netip.Addr, texts []string) error {
 		}
 	}
 	if four > 1 || six > 1 {
-		return fmt.Errorf("%d IPv4 and %d IPv6 addresses are given; give one of each at most", four, six)
+		return fmt.Errorf("too many addresses (%d IPv4, %d IPv6): use at most one of each", four, six)
 	}
 	*into = addresses
 	return nil
@@ -97,10 +97,10 @@ func parsePrefixes(into *[]netip.Prefix, texts []string) error {
 	for _, text := range texts {
 		prefix, err := netip.ParsePrefix(text)
 		if err != nil {
-			return fmt.Errorf("%q is not a range; write for instance 10.0.0.0/8, or 10.0.0.5/32 for one address", text)
+			return fmt.Errorf("invalid range %q: use CIDR notation, such as 10.0.0.0/8, or 10.0.0.5/32 for one address", text)
 		}
 		if prefix != prefix.Masked() {
-			return fmt.Errorf("%s has bits outside of the range; write %s", text, prefix.Masked())
+			return fmt.Errorf("invalid range %s: use %s", text, prefix.Masked())
 		}
 		prefixes = append(prefixes, prefix)
 	}
@@ -111,7 +111,7 @@ func parsePrefixes(into *[]netip.Prefix, texts []string) error {
 func parseCount(into *int, text string, low, high int) error {
 	number, err := strconv.Atoi(text)
 	if err != nil || number < low || number > high {
-		return fmt.Errorf("%q is not a whole number from %d to %d", text, low, high)
+		return fmt.Errorf("invalid number %q: use a whole number from %d to %d", text, low, high)
 	}
 	*into = number
 	return nil
@@ -124,7 +124,7 @@ func parseDuration(into *time.Duration, text string, high time.Duration) error {
 func parseSpan(into *time.Duration, text string, low, high time.Duration) error {
 	duration, err := postback.ParseAge(text)
 	if err != nil || duration < low || duration > high {
-		return fmt.Errorf("%q is not a duration from %s to %s; write for instance 30s, 2m, 7d or 1w", text, postback.FormatAge(low), postback.FormatAge(high))
+		return fmt.Errorf("invalid duration %q: use one from %s to %s, such as 30s, 2m, 7d or 1w", text, postback.FormatAge(low), postback.FormatAge(high))
 	}
 	*into = duration
 	return nil
@@ -141,7 +141,7 @@ func parseRetention(into *time.Duration, text string) error {
 	}
 	keep, err := postback.ParseAge(text)
 	if err != nil || keep < MinRetention || keep > MaxRetention {
-		return fmt.Errorf("%q is not a time from 1d to %dd; write for instance 90d, 2w or 36h, or %s to keep everything", text, MaxRetention/day, forever)
+		return fmt.Errorf("invalid duration %q: use one from 1d to %dd, such as 90d, 2w or 36h, or %s to keep everything", text, MaxRetention/day, forever)
 	}
 	*into = keep
 	return nil
@@ -172,7 +172,7 @@ func parseLevel(into *slog.Level, text string) error {
 
 func parseChoice(into *string, text string, choices ...string) error {
 	if !slices.Contains(choices, text) {
-		return fmt.Errorf("%q is not one of %s", text, strings.Join(choices, ", "))
+		return fmt.Errorf("invalid value %q: use one of %s", text, strings.Join(choices, ", "))
 	}
 	*into = text
 	return nil

@@ -76,7 +76,7 @@ func placeSettings() []setting {
 		},
 		{
 			name: "keyring", placeholder: "FILE",
-			usage: "keys that seal publishers' secrets; made at the first start (default DATA_DIR/keyring)",
+			usage: "keys that seal publishers' secrets; created at the first start (default DATA_DIR/keyring)",
 			parse: func(c *Config, v []string) error { c.Keyring = v[0]; return nil },
 			show:  func(c Config) string { return presence(c.Keyring) },
 		},
@@ -105,7 +105,7 @@ func egressSettings() []setting {
 		},
 		{
 			name: "egress-advertise", placeholder: "ADDRESS", list: true,
-			usage: "addresses to tell publishers, when they see others than --egress-ip",
+			usage: "addresses to show publishers, when requests reach them from others than --egress-ip",
 			parse: func(c *Config, v []string) error { return parseAddresses(&c.EgressAdvertise, v) },
 			show:  func(c Config) string { return join(c.EgressAdvertise, netip.Addr.String) },
 		},
@@ -159,13 +159,13 @@ func runSettings() []setting {
 		},
 		{
 			name: "drain-delay", placeholder: "DURATION",
-			usage: "how long a stopping API goes on while /readyz says 503, so that a load balancer turns away from it first",
+			usage: "how long a stopping API serves on while /readyz answers 503, so that load balancers notice first",
 			parse: func(c *Config, v []string) error { return parseDuration(&c.DrainDelay, v[0], MaxDrainDelay) },
 			show:  func(c Config) string { return postback.FormatAge(c.DrainDelay) },
 		},
 		{
 			name: "drain-timeout", placeholder: "DURATION",
-			usage: "how long a stop waits for attempts in flight, at least the longest timeout of an endpoint; what is left is sent after the next start",
+			usage: "how long a stop waits for attempts in flight, at least the longest timeout of an endpoint; the rest is sent after the next start",
 			parse: func(c *Config, v []string) error { return parseDuration(&c.DrainTimeout, v[0], MaxDrain) },
 			show:  func(c Config) string { return postback.FormatAge(c.DrainTimeout) },
 		},

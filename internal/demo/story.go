@@ -34,7 +34,7 @@ type notes struct {
 	conflict   *client.Problem     // the answer to its id with other content; nil: accepted
 	repeated   string              // that event's id
 	flakyTx    string
-	bystanders []string              // deliveries made while one receiver was down
+	bystanders []string              // deliveries created while one receiver was down
 	dead       client.DeliveryDetail // the dead letter before its replay
 	replayed   client.DeliveryDetail // and after it
 	rotatedTx  string                // the event sent after the rotation

@@ -42,7 +42,7 @@ func TestAHostWhoseClockIsOff(t *testing.T) {
 			t.Errorf("an attempt began at a time %v from this host's, want about an hour", ahead)
 		}
 	}
-	if log := s.log.String(); strings.Count(log, "this host's clock is off the ledger's") != 1 {
+	if log := s.log.String(); strings.Count(log, "host clock differs from the ledger's") != 1 {
 		t.Errorf("the log does not say once that the clock is off:\n%s", log)
 	}
 	code, said := refuses(t, append([]string{"doctor", "--data-dir", f.dir}, f.places()...)...)

@@ -152,7 +152,7 @@ func TestAWorkerMakesNoKeyring(t *testing.T) {
 	f := newFleet(t)
 	dir := t.TempDir()
 	code, said := refuses(t, append([]string{"worker", "--data-dir", dir}, f.places()...)...)
-	wantRefusal(t, code, said, "no keyring yet", "start the API first")
+	wantRefusal(t, code, said, "keyring not found", "start the API first")
 	if _, err := os.Stat(filepath.Join(dir, "keyring")); !os.IsNotExist(err) {
 		t.Errorf("a keyring was made: %v", err)
 	}

@@ -195,7 +195,7 @@ func (m *Manager) change(ctx context.Context, endpointID string, alter func(*pos
 			return postback.Endpoint{}, fmt.Errorf("read endpoint: %w", err)
 		}
 		if endpoint.State == postback.EndpointDeleted {
-			return postback.Endpoint{}, postback.Failure(postback.CodeNotFound, "there is no endpoint %s any more: it was deleted", endpointID)
+			return postback.Endpoint{}, postback.Failure(postback.CodeNotFound, "endpoint %s not found: it was deleted", endpointID)
 		}
 		if err := alter(&endpoint); err != nil {
 			return postback.Endpoint{}, err
@@ -322,7 +322,7 @@ func checkSuccess(endpoint *postback.Endpoint, scheme *signer.Definition) error 
 	}
 	if endpoint.WidensSuccess() && !scheme.ReceiverChoosesSuccess() {
 		return postback.Invalid("success_statuses", postback.CodeInvalid,
-			"in the scheme %s only 200 is success, as its network promises; leave the field out, or make it null in a change", scheme.Name())
+			"in the scheme %s only 200 is success, as its network promises; leave the field out, or set it to null in a change", scheme.Name())
 	}
 	return nil
 }
@@ -331,7 +331,7 @@ func checkSuccess(endpoint *postback.Endpoint, scheme *signer.Definition) error 
 func checkPace(endpoint *postback.Endpoint) error {
 	if endpoint.MaxInFlight < 0 || endpoint.MaxInFlight > postback.MaxInFlight {
 		return postback.Invalid("max_in_flight", postback.CodeInvalid,
-			"must be from 1 to %d, the attempts under way at once in a process, or 0 for the server's default", postback.MaxInFlight)
+			"must be from 1 to %d, the attempts in flight at once from each process, or 0 for the server's default", postback.MaxInFlight)
 	}
 	if err := checkOrderBy(endpoint.OrderBy); err != nil {
 		return err

@@ -50,14 +50,14 @@ func (m *Manager) checkAgainst(endpoint postback.Endpoint, rotation postback.Rot
 	for _, secret := range endpoint.Secrets {
 		if secret.ActiveFrom.After(now) && !rotation.Replace {
 			return postback.Failure(postback.CodeRotationPlanned,
-				"version %d of the secret is planned to sign from %s on; set replace to give that up", secret.Version, secret.ActiveFrom.UTC().Format(time.RFC3339))
+				"version %d of the secret is planned to sign from %s on; set replace to discard it", secret.Version, secret.ActiveFrom.UTC().Format(time.RFC3339))
 		}
 	}
 	for _, secret := range endpoint.SecretsAt(now) {
 		// One that does not open cannot be compared: replacing it is the remedy.
 		current, err := m.sealer.Open(secret.Sealed, endpoint.ID, secret.Version)
 		if err == nil && !rotation.Secret.Empty() && rotation.Secret.Reveal() == current.Reveal() {
-			return postback.Invalid("secret", postback.CodeSecretUnchanged, "is the one that signs already; give another, or leave it out to have one made")
+			return postback.Invalid("secret", postback.CodeSecretUnchanged, "is the one that signs already; give another, or leave it out to have one generated")
 		}
 	}
 	return nil
@@ -68,10 +68,10 @@ func (m *Manager) checkRotation(name string, rotation postback.Rotation, now tim
 		return postback.Invalid("at", postback.CodeInvalid, "is in the past; leave it out to rotate now")
 	}
 	if rotation.At.After(now.Add(maxAhead)) {
-		return postback.Invalid("at", postback.CodeInvalid, "is too far ahead; 30 days are the most")
+		return postback.Invalid("at", postback.CodeInvalid, "is too far ahead; use a time within the next 30 days")
 	}
 	if rotation.Overlap < 0 || rotation.Overlap > maxAhead {
-		return postback.Invalid("overlap", postback.CodeInvalid, `must be a duration such as "24h", and 720h at most`)
+		return postback.Invalid("overlap", postback.CodeInvalid, `must be a duration of at most 720h, such as "24h"`)
 	}
 	scheme, err := m.schemes.Define(name)
 	if err != nil {

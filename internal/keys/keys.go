@@ -88,7 +88,7 @@ func ReadText(path string) (string, error) {
 	}
 	text := strings.TrimSpace(string(content))
 	if !strings.HasPrefix(text, prefix) {
-		return "", fmt.Errorf("%s holds no API key; move it away to have one made", path)
+		return "", fmt.Errorf("%s holds no API key; move it away to have one created", path)
 	}
 	return text, nil
 }

@@ -149,7 +149,7 @@ func deliverHandler(handlers Handlers, options Options) asynq.HandlerFunc {
 		task, err := received(t.Payload(), t.Headers(), retried, options.Now())
 		if err != nil {
 			// The ledger still has the delivery; the sweeper makes a good task.
-			options.Logger.ErrorContext(ctx, "dropping an unreadable task", slog.Any("error", err))
+			options.Logger.ErrorContext(ctx, "unreadable task dropped", slog.Any("error", err))
 			return nil
 		}
 		return handlers.Deliver(ctx, task)

@@ -193,7 +193,7 @@ func anUnreadableTaskIsDropped(t *testing.T, queue *task.Queue) {
 	serve(t, queue, handlers, options)
 	testkit.Eventually(t, "the task is logged and gone", func() bool {
 		left, err := queue.Redis().Exists(t.Context(), "asynq:{deliver-0}:t:broken").Result()
-		return err == nil && left == 0 && len(logs.With("dropping an unreadable task")) == 1
+		return err == nil && left == 0 && len(logs.With("unreadable task dropped")) == 1
 	})
 	testkit.Quiet(t, "the unreadable task", got, 50*time.Millisecond)
 }

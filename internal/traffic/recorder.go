@@ -159,7 +159,7 @@ func (r *Recorder) warnOfLost(ctx context.Context) {
 	r.lost = 0
 	r.mu.Unlock()
 	if lost > 0 {
-		r.logger.WarnContext(ctx, "attempts to more endpoints than are counted are missing in what is shown of traffic", slog.Int("attempts", lost))
+		r.logger.WarnContext(ctx, "attempt counts dropped: too many endpoints", slog.Int("attempts", lost))
 	}
 }
 

@@ -130,7 +130,7 @@ func unhurried(ctx context.Context, logger *slog.Logger, do func() error) error 
 		if !hasCode(err, lockTimeout) && !hasCode(err, deadlockDetected) || time.Now().After(end) {
 			return err
 		}
-		logger.WarnContext(ctx, "the migration gives way to others and tries again", slog.Any("error", err))
+		logger.WarnContext(ctx, "migration waiting for locks, will retry", slog.Any("error", err))
 		if err := pause(ctx, giveWay); err != nil {
 			return err
 		}

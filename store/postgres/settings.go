@@ -143,7 +143,7 @@ func (w way) mend(config *pgx.ConnConfig) []string {
 // warn tells of settings that a pooler keeps from the server.
 func (w way) warn(ctx context.Context, logger *slog.Logger, config *pgx.ConnConfig) {
 	if len(w.lacks) > 0 {
-		logger.WarnContext(ctx, "a connection pooler such as PgBouncer keeps settings of the ledger's connections from the server; set them for the role",
+		logger.WarnContext(ctx, "connection pooler drops settings of the ledger's connections; set them for the role",
 			slog.String("statements", strings.Join(w.mend(config), "; ")))
 	}
 }

@@ -73,7 +73,7 @@ func TestPruneGivesSpaceBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	left := fileSize(t, path)
-	t.Logf("%d KB, then %d KB with %d deliveries made meanwhile", full>>10, left>>10, len(made))
+	t.Logf("%d KB, then %d KB with %d deliveries created meanwhile", full>>10, left>>10, len(made))
 	if left > full/4+int64(len(made))<<13 {
 		t.Errorf("the file had %d bytes and still has %d", full, left)
 	}

@@ -111,16 +111,16 @@ func makeShrinkable(ctx context.Context, db *sql.DB, path string, logger *slog.L
 	if info, err := os.Stat(path); err == nil {
 		size = info.Size()
 	}
-	logger.InfoContext(ctx, "rewriting the ledger once so that its file can shrink; this takes about a minute for each 2 GB",
+	logger.InfoContext(ctx, "ledger rewrite started, so that its file can shrink; takes about a minute for each 2 GB",
 		slog.String("path", path), slog.Int64("bytes", size))
 	start := time.Now()
 	for _, statement := range []string{"PRAGMA auto_vacuum = INCREMENTAL", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"} {
 		if _, err := db.ExecContext(ctx, statement); err != nil {
-			logger.WarnContext(ctx, "the ledger was not rewritten and its file cannot shrink; the next start tries again; it needs free space of twice the file's size",
+			logger.WarnContext(ctx, "ledger not rewritten, its file cannot shrink: free twice the file's size; the next start tries again",
 				slog.String("path", path), slog.Any("error", err))
 			return nil
 		}
 	}
-	logger.InfoContext(ctx, "rewrote the ledger", slog.Duration("took", time.Since(start)))
+	logger.InfoContext(ctx, "ledger rewritten", slog.Duration("took", time.Since(start)))
 	return nil
 }
