@@ -89,8 +89,10 @@ func TestAReplayOfThousandsByProcessesThatDie(t *testing.T) {
 		t.Error(err)
 	}
 	job, again = b.job(t, job.ID), b.job(t, again.ID)
-	if job.State != postback.ReplayDone || again.State != postback.ReplayDone || job.Matched != count || again.Matched != count ||
-		job.Handled() != count || again.Handled() != count || job.Replayed+again.Replayed != count {
+	// What one of them opened before the other had collected it does not match there.
+	if job.State != postback.ReplayDone || again.State != postback.ReplayDone ||
+		job.Matched < count-again.Replayed || again.Matched < count-job.Replayed ||
+		job.Handled() != job.Matched || again.Handled() != again.Matched || job.Replayed+again.Replayed != count {
 		t.Errorf("got %+v\nand %+v", job, again)
 	}
 	b.expectGenerations(t, map[int]int{2: count})

@@ -72,7 +72,7 @@ func (l *Ledger) Accept(ctx context.Context, items []postback.Acceptance) ([]pos
 	if len(orderedOf(items)) > 0 {
 		by = l.ordered
 	}
-	answers, err := by.do(ctx, items, sizeOf(items))
+	answers, err := by.Do(ctx, items, sizeOf(items))
 	l.parked.addAccepted(answers)
 	return answers, err
 }

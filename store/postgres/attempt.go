@@ -9,6 +9,10 @@ import (
 	"github.com/waybillhq/waybill/store"
 )
 
+// attemptParts are the columns of the table, and attemptColumns those of a.
+const attemptParts = `delivery_id, generation, number, trigger, started_at, duration, outcome, status_code,
+	error_code, error_message, request, request_body, response, response_body, source_ip, trace_id, secret_version, notes`
+
 const attemptColumns = `a.delivery_id, ` + store.AttemptColumns
 
 const readAttempts = `SELECT ` + attemptColumns + ` FROM attempts a WHERE a.delivery_id = $1 ORDER BY a.started_at, a.generation, a.number`

@@ -22,18 +22,12 @@ func PrepareDays(ctx context.Context, l *Ledger, from, until time.Time) error {
 // AcceptTogether accepts items of several callers in one group, and returns what
 // each is told.
 func AcceptTogether(ctx context.Context, l *Ledger, items ...postback.Acceptance) []error {
-	group := make([]*call[[]postback.Acceptance, []postback.Acceptance], len(items))
+	group := make([][]postback.Acceptance, len(items))
 	for i, item := range items {
-		group[i] = &call[[]postback.Acceptance, []postback.Acceptance]{
-			work: []postback.Acceptance{item}, gone: func() error { return nil }, done: make(chan error, 1),
-		}
+		group[i] = []postback.Acceptance{item}
 	}
-	l.ordered.run(ctx, group)
-	errs := make([]error, len(items))
-	for i, one := range group {
-		errs[i] = <-one.done
-	}
-	return errs
+	_, failures := l.ordered.WriteEach(ctx, group)
+	return failures
 }
 
 // ReleaseTogether releases deliveries of several endpoints in one group, and says
@@ -94,10 +88,11 @@ type Statement struct {
 func OneDayStatements(id string, at time.Time) map[string]Statement {
 	ids := []string{id}
 	texts, numbers := []string{""}, []int{0}
+	succeed, _ := successArgs([]postback.Transition{{Ref: postback.Ref{DeliveryID: id}, Attempt: &postback.Attempt{DeliveryID: id}}})
 	return map[string]Statement{
-		"due":       {readDue, []any{id, at.Add(-time.Hour), at.Add(time.Hour)}},
-		"lock":      {lockDeliveries, []any{ids, id, id}},
-		"move":      {moveDeliveries, []any{id, id, ids, texts, texts, numbers, numbers, texts, []*time.Time{nil}}},
+		"lock":      {lockDeliveries, []any{ids}},
+		"move":      {moveDeliveries, []any{ids, texts, texts, numbers, numbers, texts, []*time.Time{nil}}},
+		"succeed":   {recordSuccesses, succeed},
 		"delivery":  {readByID, []any{ids}},
 		"attempts":  {readAttempts, []any{id}},
 		"age":       {madeAt, []any{id}},

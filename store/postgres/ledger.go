@@ -21,6 +21,7 @@ import (
 
 	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/store"
+	"github.com/waybillhq/waybill/store/commit"
 )
 
 // How long things may take.
@@ -57,11 +58,14 @@ type Ledger struct {
 
 	cancelled, expired steps
 
-	intake  *committer[[]postback.Acceptance, []postback.Acceptance]
-	ordered *committer[[]postback.Acceptance, []postback.Acceptance] // of what stands in rows: the others never wait for a row's place
-	moves   *committer[postback.Transition, error]
+	intake  *commit.Committer[[]postback.Acceptance, []postback.Acceptance]
+	ordered *commit.Committer[[]postback.Acceptance, []postback.Acceptance] // of what stands in rows: the others never wait for a row's place
 
-	releases *committer[release, int]
+	successes *commit.Committer[postback.Transition, bool] // most moves
+	moves     *commit.Committer[postback.Transition, error]
+
+	releases *commit.Committer[release, int]
+	reads    *commit.Committer[string, found]
 	close    func()
 }
 
@@ -95,17 +99,15 @@ func Open(ctx context.Context, options Options) (*Ledger, error) {
 		connections.Close()
 		return nil, fmt.Errorf("open ledger: %w", explain(config.ConnConfig, err))
 	}
-	workers := max(1, min(writers, int(config.MaxConns)/4))
-	ledger.intake = startCommitter(ctx, options.Logger, workers, ledger.acceptAll)
-	ledger.ordered = startCommitter(ctx, options.Logger, 1, ledger.acceptAll)
-	ledger.moves = startCommitter(ctx, options.Logger, workers, ledger.recordAll)
-	ledger.releases = startCommitter(ctx, options.Logger, min(workers, 2), ledger.releaseAll)
+	ledger.intake = startCommitter(ctx, options.Logger, ledger.acceptAll)
+	ledger.ordered = startCommitter(ctx, options.Logger, ledger.acceptAll)
+	ledger.successes = startCommitter(ctx, options.Logger, ledger.succeedAll)
+	ledger.moves = startCommitter(ctx, options.Logger, ledger.recordAll)
+	ledger.releases = startCommitter(ctx, options.Logger, ledger.releaseAll)
+	ledger.reads = startCommitter(ctx, options.Logger, ledger.readDues)
 	ledger.close = sync.OnceFunc(ledger.closeAll)
 	return ledger, nil
 }
-
-// writers bounds the transactions of a kind that one process has under way.
-const writers = 4
 
 // Schema is the version of the ledger's tables.
 func (l *Ledger) Schema() store.Schema { return l.schema }
@@ -149,10 +151,12 @@ func (l *Ledger) Close() error {
 }
 
 func (l *Ledger) closeAll() {
-	l.intake.stop()
-	l.ordered.stop()
-	l.moves.stop()
-	l.releases.stop()
+	l.intake.Stop()
+	l.ordered.Stop()
+	l.successes.Stop()
+	l.moves.Stop()
+	l.releases.Stop()
+	l.reads.Stop()
 	l.pool.Close()
 }
 

@@ -107,7 +107,7 @@ func movesBatch(ids []string, locked map[string]*lockedDelivery, attempts []post
 	changed, planned, ended := sortOut(ids, locked)
 	batch := &pgx.Batch{}
 	if len(changed) > 0 {
-		batch.Queue(moveDeliveries, append([]any{ids[0], ids[len(ids)-1]}, changedArgs(changed)...)...)
+		batch.Queue(moveDeliveries, changedArgs(changed)...)
 	}
 	if len(planned) > 0 {
 		batch.Queue(moveWaiting, plannedArgs(planned)...)

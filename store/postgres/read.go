@@ -146,31 +146,3 @@ func unique(keys []eventKey) []eventKey {
 	}
 	return all
 }
-
-// readOne is a delivery with its attempt's event, by its id. An event is nearly
-// always accepted in the moment that its deliveries are made: an hour around it
-// leaves one partition, or two.
-const readDue = `SELECT ` + deliveryColumns + `, ` + store.EventColumns + ` FROM deliveries d
-	JOIN events e ON e.accepted_at = d.event_at AND e.seq = d.event_seq` + joinWaiting + `
-	WHERE d.id = $1 AND e.accepted_at BETWEEN $2 AND $3`
-
-// readOneDue reads a delivery with its event; CodeNotFound.
-func readOneDue(ctx context.Context, db querier, id string) (postback.Due, error) {
-	if at, inID := timeOf(id); inID {
-		found, err := collect(ctx, db, store.DueDest, readDue, id, at.Add(-time.Hour), at.Add(time.Hour))
-		if err != nil {
-			return postback.Due{}, fmt.Errorf("read due delivery: %w", err)
-		}
-		if len(found) > 0 {
-			return found[0], nil
-		}
-	}
-	found, err := duesBy(ctx, db, []string{id})
-	if err != nil {
-		return postback.Due{}, err
-	}
-	if len(found) == 0 {
-		return postback.Due{}, missing("delivery")
-	}
-	return found[0], nil
-}

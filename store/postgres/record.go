@@ -5,29 +5,28 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/waybillhq/waybill/postback"
-	"github.com/waybillhq/waybill/store"
 )
 
 const (
 	// lockDeliveries locks them in the order of their ids, so that groups that
 	// hold the same ones wait for each other and not in a circle; those that wait
 	// in a row come last, for whoever ends the head of a row locks its next one
-	// then. The bounds say which partition it is.
+	// then. The ids themselves say which partitions it is: a range between the first
+	// and the last would be read from end to end.
 	lockDeliveries = `SELECT d.id, d.endpoint_id, d.order_key, d.event_seq, d.state, d.reason, d.generation, d.attempts, d.attempts_before,
 			d.last_status_code, d.last_error, d.completed_at, d.test
-		FROM unnest($1::text[]) k (id) JOIN deliveries d ON d.id = k.id WHERE d.id >= $2 AND d.id <= $3 ORDER BY (d.reason = 'ordered'), d.id FOR UPDATE OF d`
+		FROM deliveries d WHERE d.id = ANY($1) ORDER BY (d.reason = 'ordered'), d.id FOR UPDATE OF d`
 
 	moveDeliveries = `UPDATE deliveries d SET state = u.state, reason = u.reason, attempts = u.attempts,
 			last_status_code = u.last_status_code, last_error = u.last_error, completed_at = u.completed_at
-		FROM unnest($3::text[], $4::text[], $5::text[], $6::integer[], $7::integer[], $8::text[], $9::timestamptz[])
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::integer[], $6::text[], $7::timestamptz[])
 			u (id, state, reason, attempts, last_status_code, last_error, completed_at)
-		WHERE d.id = u.id AND d.id >= $1 AND d.id <= $2`
+		WHERE d.id = u.id AND d.id = ANY($1)`
 
 	moveWaiting = `UPDATE waiting w SET state = u.state, reason = u.reason, next_attempt_at = u.next_attempt_at, sweep_at = u.sweep_at,
 			probe = u.probe, code = u.code
@@ -44,31 +43,30 @@ const (
 		WHERE w.endpoint_id = u.endpoint_id AND w.id = u.id`
 
 	// A worker that got no answer may record an attempt again.
-	insertAttempts = `INSERT INTO attempts (delivery_id, generation, number, trigger, started_at, duration, outcome, status_code,
-			error_code, error_message, request, request_body, response, response_body, source_ip, trace_id, secret_version, notes)
+	insertAttempts = `INSERT INTO attempts (` + attemptParts + `)
 		SELECT * FROM unnest($1::text[], $2::integer[], $3::integer[], $4::text[], $5::timestamptz[], $6::bigint[], $7::text[], $8::integer[],
 			$9::text[], $10::text[], $11::text[], $12::bytea[], $13::text[], $14::bytea[], $15::text[], $16::text[], $17::integer[], $18::text[])
 		ON CONFLICT DO NOTHING`
 )
 
-// Due returns the delivery and its event if ref is still the attempt that the
-// delivery waits for; otherwise CodeConflict, or CodeNotFound.
-func (l *Ledger) Due(ctx context.Context, ref postback.Ref) (postback.Due, error) {
-	ctx, cancel := bound(ctx)
-	defer cancel()
-	due, err := readOneDue(ctx, l.pool, ref.DeliveryID)
-	if err != nil {
-		return postback.Due{}, err
-	}
-	if due.Delivery.Ref() != ref || !store.Waits(due.Delivery.State) {
-		return postback.Due{}, movedOn(ref)
-	}
-	return due, nil
-}
-
 // Record appends the transition's attempt, if it has one, and moves the delivery
 // on. CodeConflict says that only the attempt was written.
 func (l *Ledger) Record(ctx context.Context, move postback.Transition) error {
+	if plain(move) {
+		recorded, err := l.successes.Do(ctx, move, sizeOfMove(move))
+		if err != nil || recorded {
+			return err
+		}
+	}
+	refused, err := l.moves.Do(ctx, move, sizeOfMove(move))
+	if err != nil {
+		return err
+	}
+	return refused
+}
+
+// sizeOfMove is what a move counts in a group.
+func sizeOfMove(move postback.Transition) int {
 	size := 1
 	if move.Attempt != nil {
 		size += 1 + len(move.Attempt.Request.Body)/sizeUnit
@@ -76,11 +74,7 @@ func (l *Ledger) Record(ctx context.Context, move postback.Transition) error {
 			size += len(move.Attempt.Response.Body) / sizeUnit
 		}
 	}
-	refused, err := l.moves.do(ctx, move, size)
-	if err != nil {
-		return err
-	}
-	return refused
+	return size
 }
 
 func movedOn(ref postback.Ref) error {
@@ -88,40 +82,9 @@ func movedOn(ref postback.Ref) error {
 		"the delivery %s does not wait for attempt %d of generation %d", ref.DeliveryID, ref.Attempt, ref.Generation)
 }
 
-// recordAll records the moves of several callers, those of a day in one
-// transaction. A failure of a later day fails the earlier ones too, though they
-// are written: recording them again changes nothing.
+// recordAll records the moves of several callers. It takes two round trips: one
+// that locks and reads the deliveries, one that writes what came of them.
 func (l *Ledger) recordAll(ctx context.Context, moves []postback.Transition) ([]error, error) {
-	days := map[string][]int{}
-	for i, move := range moves {
-		day := dayOf(move.Ref.DeliveryID)
-		days[day] = append(days[day], i)
-	}
-	answers := make([]error, len(moves))
-	for _, places := range days {
-		part := column(places, func(i int) postback.Transition { return moves[i] })
-		refused, err := l.recordDay(ctx, part)
-		if err != nil {
-			return nil, err
-		}
-		for j, i := range places {
-			answers[i] = refused[j]
-		}
-	}
-	return answers, nil
-}
-
-// dayOf names the partition of a delivery, roughly.
-func dayOf(id string) string {
-	if at, inID := timeOf(id); inID {
-		return at.Format(time.DateOnly)
-	}
-	return ""
-}
-
-// recordDay takes two round trips: one that locks and reads the deliveries, one
-// that writes what came of them.
-func (l *Ledger) recordDay(ctx context.Context, moves []postback.Transition) ([]error, error) {
 	answers := make([]error, len(moves))
 	ids := texts(moves, func(m postback.Transition) string { return m.Ref.DeliveryID })
 	err := l.relocate(ctx, ids, func(locked map[string]*lockedDelivery) (attempts []postback.Attempt) {
@@ -200,7 +163,7 @@ func lockAll(ctx context.Context, conn *pgxpool.Conn, ids []string) (map[string]
 	batch := &pgx.Batch{}
 	batch.Queue("BEGIN")
 	batch.Queue(lockHeads, ids)
-	batch.Queue(lockDeliveries, ids, ids[0], ids[len(ids)-1])
+	batch.Queue(lockDeliveries, ids)
 	results := conn.SendBatch(ctx, batch)
 	for range 2 {
 		if _, err := results.Exec(); err != nil {

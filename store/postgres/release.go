@@ -46,7 +46,7 @@ func (l *Ledger) Release(ctx context.Context, endpointID string, at time.Time, w
 	}
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	freed, err := l.releases.do(ctx, release{clean(endpointID), at, window, limit}, most)
+	freed, err := l.releases.Do(ctx, release{clean(endpointID), at, window, limit}, most)
 	if err != nil {
 		return 0, fmt.Errorf("release deliveries: %w", err)
 	}

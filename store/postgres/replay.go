@@ -161,7 +161,7 @@ func lockBy(ctx context.Context, tx transaction, query string, ids []string) (ma
 	ordered := texts(ids, func(id string) string { return id })
 	slices.Sort(ordered)
 	ordered = slices.Compact(ordered)
-	found, err := collect(ctx, tx, lockedDest, query, ordered, ordered[0], ordered[len(ordered)-1])
+	found, err := collect(ctx, tx, lockedDest, query, ordered)
 	if err != nil {
 		return nil, fmt.Errorf("lock deliveries: %w", err)
 	}

@@ -187,7 +187,7 @@ func (l *Ledger) Close() error { return l.close() }
 func (l *Ledger) closeAll() error {
 	var failures []error
 	if l.writer != nil {
-		l.writer.stop()
+		l.writer.group.Stop()
 	}
 	if l.searchPool != nil {
 		failures = append(failures, l.searchPool.Close())
