@@ -37,6 +37,7 @@ func rules() []rule {
 		{pkg: "client", imports: []string{"postback"}, stdOnly: true},
 
 		// The ledger.
+		{pkg: "store/commit", stdOnly: true},
 		{pkg: "store/...", imports: []string{"postback", "store/..."}},
 
 		// The parts, each of which knows the domain alone.

@@ -13,6 +13,10 @@ import (
 const attemptParts = `delivery_id, generation, number, trigger, started_at, duration, outcome, status_code,
 	error_code, error_message, request, request_body, response, response_body, source_ip, trace_id, secret_version, notes`
 
+// givenAttempts are those of attemptArgs.
+const givenAttempts = `unnest($1::text[], $2::integer[], $3::integer[], $4::text[], $5::timestamptz[], $6::bigint[], $7::text[], $8::integer[],
+	$9::text[], $10::text[], $11::text[], $12::bytea[], $13::text[], $14::bytea[], $15::text[], $16::text[], $17::integer[], $18::text[])`
+
 const attemptColumns = `a.delivery_id, ` + store.AttemptColumns
 
 const readAttempts = `SELECT ` + attemptColumns + ` FROM attempts a WHERE a.delivery_id = $1 ORDER BY a.started_at, a.generation, a.number`
@@ -26,7 +30,7 @@ func attemptsOf(ctx context.Context, db querier, deliveryID string) ([]postback.
 	return column(rows, store.AttemptRow.Whole), nil
 }
 
-// attemptArgs are the columns of insertAttempts.
+// attemptArgs are the columns of givenAttempts.
 func attemptArgs(attempts []postback.Attempt) ([]any, error) {
 	type row = store.AttemptRow
 	rows := make([]row, len(attempts))

@@ -40,26 +40,21 @@ const (
 		) ` + haveOverdue
 
 	// What another process is just claiming is passed over. What is beyond the
-	// bound stays as it is for the next time.
+	// bound stays as it is for the next time. Rows that are locked stay where they
+	// are: their places find them whatever the planner thinks of the table.
 	claimOverdue = `WITH
 		overdue AS (
 			SELECT w.* FROM unnest($4::text[]) turns (id) CROSS JOIN LATERAL (
-				SELECT endpoint_id, id, sweep_at, bytes FROM waiting
+				SELECT ctid AS at, id, sweep_at, bytes FROM waiting
 				WHERE endpoint_id = turns.id AND sweep_at >= $1 AND sweep_at <= $2
 				ORDER BY sweep_at, id LIMIT $5 FOR UPDATE SKIP LOCKED) w),
 		summed AS (SELECT *, sum(bytes) OVER (ORDER BY sweep_at, id) - bytes AS before FROM overdue),
-		claimed AS (
-			UPDATE waiting w SET sweep_at = $3 FROM summed s
-			WHERE w.endpoint_id = s.endpoint_id AND w.id = s.id AND s.before < $6
-			RETURNING w.id, s.sweep_at)
-		SELECT id FROM claimed ORDER BY sweep_at, id`
+		claimed AS (UPDATE waiting SET sweep_at = $3 WHERE ctid = ANY(ARRAY(SELECT at FROM summed WHERE before < $6)) RETURNING id)
+		SELECT id FROM claimed JOIN overdue USING (id) ORDER BY sweep_at, id`
 
-	// A plain subquery would run again for each row that it is joined with, and
-	// pick others each time.
-	requeue = `WITH q AS MATERIALIZED (
-			SELECT endpoint_id, id FROM waiting WHERE sweep_at > next_attempt_at AND sweep_at <= $1
-			ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-		UPDATE waiting w SET sweep_at = next_attempt_at FROM q WHERE w.endpoint_id = q.endpoint_id AND w.id = q.id`
+	requeue = `UPDATE waiting SET sweep_at = next_attempt_at WHERE ctid = ANY(ARRAY(
+			SELECT ctid FROM waiting WHERE sweep_at > next_attempt_at AND sweep_at <= $1
+			ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED))`
 )
 
 // Claim returns overdue deliveries, earliest first, and sets their SweepAt to

@@ -26,7 +26,7 @@ func (l *Ledger) Due(ctx context.Context, ref postback.Ref) (postback.Due, error
 	read, err := l.reads.Do(ctx, ref.DeliveryID, dueSize)
 	switch {
 	case err != nil:
-		return postback.Due{}, err //nolint:wrapcheck // it says what it was doing
+		return postback.Due{}, err
 	case read.missing:
 		return postback.Due{}, missing("delivery")
 	case read.Delivery.Ref() != ref || !store.Waits(read.Delivery.State):

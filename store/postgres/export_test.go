@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"slices"
 	"strconv"
@@ -121,6 +122,44 @@ func QueueStatements(at time.Time) map[string]Statement {
 		"oldest":  {waitingOldest, []any{"ep_1"}},
 		"all":     {waitingAll, nil},
 	}
+}
+
+// MoveStatements are those that change what waits, for deliveries of ep_1.
+func MoveStatements(moves []postback.Transition, at time.Time) map[string]Statement {
+	all := make([]lockedDelivery, len(moves))
+	for i, move := range moves {
+		all[i] = lockedDelivery{id: move.Ref.DeliveryID, endpointID: "ep_1", state: postback.Pending, nextAttemptAt: at, sweepAt: at}
+	}
+	succeed, _ := successArgs(moves)
+	return map[string]Statement{
+		"succeed":   {recordSuccesses, succeed},
+		"plan":      {moveWaiting, plannedArgs(all)},
+		"end":       {endWaiting, keyArgs(all)},
+		"take back": {takeBack, keyArgs(all)},
+	}
+}
+
+// AnalyzeByKey analyzes a statement as a part of a move, and undoes it.
+func AnalyzeByKey(ctx context.Context, l *Ledger, s Statement) (plan string, err error) {
+	undo := errors.New("undo")
+	err = l.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		batch := &pgx.Batch{}
+		byKey(batch, func() {
+			batch.Queue("EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) "+s.Query, s.Args...).Query(func(rows pgx.Rows) error {
+				lines, err := scanAll(rows, one[string])
+				plan = strings.Join(lines, "\n")
+				return err
+			})
+		})
+		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+			return err
+		}
+		return undo
+	})
+	if errors.Is(err, undo) {
+		err = nil
+	}
+	return plan, err
 }
 
 // ListStatements are the statements of a listing of deliveries.

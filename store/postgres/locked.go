@@ -109,13 +109,17 @@ func movesBatch(ids []string, locked map[string]*lockedDelivery, attempts []post
 	if len(changed) > 0 {
 		batch.Queue(moveDeliveries, changedArgs(changed)...)
 	}
-	if len(planned) > 0 {
-		batch.Queue(moveWaiting, plannedArgs(planned)...)
-	}
-	if len(ended) > 0 {
-		if err := queueEnds(batch, ended); err != nil {
-			return nil, err
+	var err error
+	byKey(batch, func() {
+		if len(planned) > 0 {
+			batch.Queue(moveWaiting, plannedArgs(planned)...)
 		}
+		if len(ended) > 0 {
+			err = queueEnds(batch, ended)
+		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	if len(attempts) > 0 {
 		args, err := attemptArgs(attempts)
@@ -125,6 +129,16 @@ func movesBatch(ids []string, locked map[string]*lockedDelivery, attempts []post
 		batch.Queue(insertAttempts, args...)
 	}
 	return batch, nil
+}
+
+// byKey has statements of a transaction find each row by its key. Of a table that
+// was empty when it was last looked at, as that of what waits mostly is, the planner
+// thinks that it is still next to empty, and would read all of it, for each row anew.
+// Without plain index scans the key is all that is left to look by.
+func byKey(batch *pgx.Batch, queue func()) {
+	batch.Queue("SET LOCAL enable_indexscan = off")
+	queue()
+	batch.Queue("SET LOCAL enable_indexscan = on")
 }
 
 // queueEnds ends deliveries. Those that a replay opened, and for which nothing was

@@ -44,9 +44,7 @@ const (
 
 	// A worker that got no answer may record an attempt again.
 	insertAttempts = `INSERT INTO attempts (` + attemptParts + `)
-		SELECT * FROM unnest($1::text[], $2::integer[], $3::integer[], $4::text[], $5::timestamptz[], $6::bigint[], $7::text[], $8::integer[],
-			$9::text[], $10::text[], $11::text[], $12::bytea[], $13::text[], $14::bytea[], $15::text[], $16::text[], $17::integer[], $18::text[])
-		ON CONFLICT DO NOTHING`
+		SELECT * FROM ` + givenAttempts + ` ON CONFLICT DO NOTHING`
 )
 
 // Record appends the transition's attempt, if it has one, and moves the delivery

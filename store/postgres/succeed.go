@@ -3,9 +3,9 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/waybillhq/waybill/postback"
 )
@@ -14,17 +14,15 @@ import (
 // succeeded, appends it, and says which they are.
 const recordSuccesses = `WITH
 	moved AS (
-		UPDATE deliveries d SET state = 'succeeded', reason = '', attempts = a.number,
-			last_status_code = a.status_code, last_error = '', completed_at = a.recorded_at
-		FROM unnest($1::text[], $2::integer[], $3::integer[], $4::text[], $5::timestamptz[], $6::bigint[], $7::text[], $8::integer[],
-			$9::text[], $10::text[], $11::text[], $12::bytea[], $13::text[], $14::bytea[], $15::text[], $16::text[], $17::integer[], $18::text[], $19::timestamptz[])
-			a (` + attemptParts + `, recorded_at)
-		WHERE d.id = a.delivery_id AND d.id = ANY($1) AND d.generation = a.generation AND d.attempts = a.number - 1
-			AND d.state IN ('pending', 'retrying') AND d.order_key = ''
-		RETURNING d.endpoint_id, a.*),
-	ended AS (DELETE FROM waiting w USING moved WHERE w.endpoint_id = moved.endpoint_id AND w.id = moved.delivery_id),
-	attempted AS (INSERT INTO attempts (` + attemptParts + `) SELECT ` + attemptParts + ` FROM moved ON CONFLICT DO NOTHING)
-	SELECT delivery_id FROM moved`
+		UPDATE deliveries SET state = 'succeeded', reason = '', attempts = attempts + 1, last_error = '',
+			last_status_code = ($8::integer[])[array_position($1, id)], completed_at = ($19::timestamptz[])[array_position($1, id)]
+		WHERE id = ANY($1) AND state IN ('pending', 'retrying') AND order_key = ''
+			AND generation = ($2::integer[])[array_position($1, id)] AND attempts = ($3::integer[])[array_position($1, id)] - 1
+		RETURNING id, endpoint_id),
+	ended AS (DELETE FROM waiting w USING moved WHERE w.endpoint_id = moved.endpoint_id AND w.id = moved.id),
+	attempted AS (INSERT INTO attempts (` + attemptParts + `)
+		SELECT * FROM ` + givenAttempts + ` a (delivery_id) WHERE a.delivery_id = ANY(ARRAY(SELECT id FROM moved)) ON CONFLICT DO NOTHING)
+	SELECT id FROM moved`
 
 // plain reports whether a move is the usual one: the attempt succeeded that the
 // delivery is thought to wait for.
@@ -51,7 +49,7 @@ func (l *Ledger) succeedAll(ctx context.Context, moves []postback.Transition) ([
 	if err != nil {
 		return nil, err
 	}
-	recorded, err := collect(ctx, l.pool, one[string], recordSuccesses, args...)
+	recorded, err := l.recordPlain(ctx, args)
 	if err != nil {
 		return nil, fmt.Errorf("record successes: %w", err)
 	}
@@ -62,15 +60,33 @@ func (l *Ledger) succeedAll(ctx context.Context, moves []postback.Transition) ([
 	return answers, nil
 }
 
+// recordPlain takes one round trip.
+func (l *Ledger) recordPlain(ctx context.Context, args []any) (recorded []string, err error) {
+	conn, err := l.pool.Acquire(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("take connection: %w", err)
+	}
+	defer conn.Release() // It closes a connection whose transaction is open.
+	batch := &pgx.Batch{}
+	batch.Queue("BEGIN")
+	byKey(batch, func() {
+		batch.Queue(recordSuccesses, args...).Query(func(rows pgx.Rows) (err error) {
+			recorded, err = scanAll(rows, one[string])
+			return err
+		})
+	})
+	batch.Queue("COMMIT")
+	err = conn.SendBatch(ctx, batch).Close()
+	return recorded, err //nolint:wrapcheck // the caller says what it was doing
+}
+
 func known(all map[string]int, id string) bool {
 	_, found := all[id]
 	return found
 }
 
-// successArgs are the columns of recordSuccesses. Rows are locked in the order of
-// their ids, as everywhere.
+// successArgs are the columns of recordSuccesses.
 func successArgs(moves []postback.Transition) ([]any, error) {
-	slices.SortFunc(moves, func(a, b postback.Transition) int { return strings.Compare(a.Ref.DeliveryID, b.Ref.DeliveryID) })
 	args, err := attemptArgs(column(moves, func(m postback.Transition) postback.Attempt { return *m.Attempt }))
 	if err != nil {
 		return nil, err
