@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -52,10 +53,20 @@ func (p *program) showDelivery(d client.Delivery) {
 		[2]string{"state", stateOf(d)},
 		[2]string{"created", when(d.CreatedAt)},
 		[2]string{"completed", when(d.CompletedAt)},
-		[2]string{"next attempt", when(d.NextAttemptAt)},
+		[2]string{"next attempt", nextOf(d, time.Now())},
 		[2]string{"last error", d.LastError},
 		[2]string{"replays", replaysOf(d)},
 	)
+}
+
+// nextOf is when the next attempt is due. Attempts are recorded when they are over,
+// so one that is due may be in flight.
+func nextOf(d client.Delivery, now time.Time) string {
+	next := when(d.NextAttemptAt)
+	if next != "" && !d.NextAttemptAt.After(now) {
+		next += " (due: queued or in flight)"
+	}
+	return next
 }
 
 func replaysOf(d client.Delivery) string {
