@@ -20,3 +20,6 @@ func (p Parts) Ready(ctx context.Context) error { return p.ready(ctx) }
 
 // Measure makes the metric.
 func (p Parts) Measure(meter metric.Meter) error { return p.measure(meter) }
+
+// CollectPercent is GOGC for so many bytes of live heap.
+func CollectPercent(live uint64) int { return collectPercent(live) }

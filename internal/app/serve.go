@@ -35,6 +35,7 @@ func (s *server) serve(ctx context.Context, ready func(api, health net.Addr)) (e
 	group.Go(func() { s.notifier.Run(background) })
 	group.Go(func() { s.outages.Run(background) })
 	group.Go(func() { s.traffic.Run(background) })
+	group.Go(func() { s.collectRarely(background) })
 
 	var front front
 	defer func() { err = errors.Join(err, s.drain(background, &front, ctx.Err() != nil)) }()

@@ -21,7 +21,7 @@ func TestWordsOfTheTrade(t *testing.T) {
 	t.Parallel()
 	banned := bannedWords(t)
 	for _, page := range documents(t) {
-		for _, paragraph := range strings.Split(withoutCode(read(t, page)), "\n\n") {
+		for paragraph := range strings.SplitSeq(withoutCode(read(t, page)), "\n\n") {
 			for _, why := range banned.in(paragraph) {
 				t.Errorf("%s: %s", filepath.ToSlash(strings.TrimPrefix(page, root+"/")), why)
 			}
