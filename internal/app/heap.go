@@ -21,17 +21,18 @@ const (
 	mostPercent  = 400
 )
 
-// collectRarely keeps the garbage collector's goal at heapGoal, or at twice what is
-// live if that is more. Who set GOGC or GOMEMLIMIT knows better.
+// collectRarely keeps the garbage collector's goal at heapGoal, but at twice what is
+// live at least and at five times that at most. Who set GOGC or GOMEMLIMIT knows better.
 func (s *server) collectRarely(ctx context.Context) {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return
 	}
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	percent := mostPercent
-	debug.SetGCPercent(percent)
+	before := debug.SetGCPercent(percent)
+	defer debug.SetGCPercent(before)
 	loop.Run(ctx, loop.Job{
-		Name: "tune garbage collector", Every: time.Second, Logger: s.log,
+		Name: "tune garbage collector", Every: 100 * time.Millisecond, Logger: s.log,
 		Do: func(context.Context) error {
 			metrics.Read(live)
 			if wanted := collectPercent(live[0].Value.Uint64()); wanted != percent {

@@ -64,7 +64,7 @@ func (p *program) showDelivery(d client.Delivery) {
 func nextOf(d client.Delivery, now time.Time) string {
 	next := when(d.NextAttemptAt)
 	if next != "" && !d.NextAttemptAt.After(now) {
-		next += " (due: queued or in flight)"
+		next += " (due; may be in flight)"
 	}
 	return next
 }

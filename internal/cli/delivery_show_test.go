@@ -15,7 +15,7 @@ import (
 // in flight, and of one that is due later nothing of the kind.
 func TestDeliveryShowSaysWhatMayBeInFlight(t *testing.T) {
 	t.Parallel()
-	const inFlight = "(due: queued or in flight)"
+	const inFlight = "(due; may be in flight)"
 	for next, want := range map[time.Duration]bool{-time.Second: true, time.Hour: false} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")

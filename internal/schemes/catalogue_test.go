@@ -127,7 +127,6 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
-// Errors point at the line.
 // A header that no attempt may send would make a dead letter of every delivery.
 func TestParseRefusesHeadersThatAreNotSent(t *testing.T) {
 	t.Parallel()
@@ -146,6 +145,7 @@ func TestParseRefusesHeadersThatAreNotSent(t *testing.T) {
 	}
 }
 
+// Errors point at the line.
 func TestParseRefuses(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, from, to, want string }{

@@ -105,7 +105,7 @@ func (c *Catalogue) drop(name string, loaded *Catalogue) {
 }
 
 // take puts a scheme of the ledger into the catalogue, unless it is deleted. The
-// error says that it cannot be used, or what it hides.
+// error says that it cannot be used, what it hides, or what it promises in vain.
 func (c *Catalogue) take(scheme postback.DeclaredScheme) error {
 	if !scheme.DeletedAt.IsZero() {
 		return nil

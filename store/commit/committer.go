@@ -22,10 +22,10 @@ const (
 	maxGroup    = 512  // works in a group
 )
 
-// Options say how works are written.
+// Options say how works are written. Logger and Write are required.
 type Options[Work, Answer any] struct {
 	Logger  *slog.Logger
-	Writers int // groups that are written at the same time
+	Writers int // groups that are written at the same time; at least one is
 	MaxSize int // of a group: the sum of its works' sizes
 
 	// Write writes a group in one transaction. Its answers are in the order of the
@@ -70,7 +70,7 @@ func Start[Work, Answer any](ctx context.Context, options Options[Work, Answer])
 		ended:    make(chan struct{}),
 	}
 	ctx = context.WithoutCancel(ctx)
-	for range options.Writers {
+	for range max(1, options.Writers) {
 		c.writers.Go(func() { c.loop(ctx) })
 	}
 	return c
@@ -169,36 +169,43 @@ func (c *Committer[Work, Answer]) run(ctx context.Context, group []*call[Work, A
 		}
 		waiting, works = append(waiting, one), append(works, one.work)
 	}
-	answers, failures := c.WriteEach(ctx, works)
-	for i, one := range waiting {
-		one.answer = answers[i]
-		one.done <- failures[i]
-	}
+	c.WriteEach(ctx, works, func(i int, answer Answer, err error) {
+		waiting[i].answer = answer
+		waiting[i].done <- err
+	})
 	if c.After != nil {
 		c.After(ctx)
 	}
 }
 
 // WriteEach writes a group, all of it in one transaction unless one of its works
-// makes that fail. It says of each work how it ended.
-func (o Options[Work, Answer]) WriteEach(ctx context.Context, group []Work) ([]Answer, []error) {
+// makes that fail, and says of each work how it ended as soon as it has. When works
+// are written alone and one fails for what is not its own fault, the rest fails with
+// it: they would fail one after another.
+func (o Options[Work, Answer]) WriteEach(ctx context.Context, group []Work, ended func(i int, answer Answer, err error)) {
 	if len(group) == 0 {
-		return nil, nil
+		return
 	}
-	failures := make([]error, len(group))
 	answers, err := o.try(ctx, group)
 	if err == nil {
-		return answers, failures
-	}
-	answers = make([]Answer, len(group))
-	apart := len(group) > 1 && o.Single != nil && o.Single(err)
-	for i := range group {
-		failures[i] = err
-		if apart {
-			answers[i], failures[i] = o.alone(ctx, group[i])
+		for i, answer := range answers {
+			ended(i, answer, nil)
 		}
+		return
 	}
-	return answers, failures
+	apart := len(group) > 1 && o.Single != nil
+	var none Answer
+	for i := range group {
+		if !apart || !o.Single(err) {
+			ended(i, none, err)
+			continue
+		}
+		answer, failure := o.alone(ctx, group[i])
+		if failure != nil {
+			err = failure
+		}
+		ended(i, answer, failure)
+	}
 }
 
 func (o Options[Work, Answer]) alone(ctx context.Context, work Work) (answer Answer, err error) {
@@ -218,5 +225,9 @@ func (o Options[Work, Answer]) try(ctx context.Context, group []Work) (answers [
 			err = fmt.Errorf("write ledger: panic: %v", reason)
 		}
 	}()
-	return o.Write(ctx, group)
+	answers, err = o.Write(ctx, group)
+	if err == nil && len(answers) != len(group) {
+		err = fmt.Errorf("write ledger: %d answers for %d works", len(answers), len(group))
+	}
+	return answers, err
 }

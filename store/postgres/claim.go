@@ -41,7 +41,8 @@ const (
 
 	// What another process is just claiming is passed over. What is beyond the
 	// bound stays as it is for the next time. Rows that are locked stay where they
-	// are: their places find them whatever the planner thinks of the table.
+	// are: their places find them whatever the planner thinks of the table. One that was
+	// changed since this statement began is at another place, and comes next time.
 	claimOverdue = `WITH
 		overdue AS (
 			SELECT w.* FROM unnest($4::text[]) turns (id) CROSS JOIN LATERAL (

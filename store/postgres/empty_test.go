@@ -3,7 +3,10 @@ package postgres_test
 import (
 	"errors"
 	"regexp"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -38,14 +41,58 @@ func TestStatisticsOfAnEmptyTableSlowNoMove(t *testing.T) {
 	for _, item := range items[:20] {
 		moves = append(moves, storetest.Succeed(item.Deliveries[0].Ref()))
 	}
-	skipped := regexp.MustCompile(`Rows Removed by (?:Join )?Filter: \d{3,}`)
-	for name, statement := range postgres.MoveStatements(moves, storetest.Noon()) {
-		plan, err := postgres.AnalyzeByKey(t.Context(), ledger, statement)
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
+	plans, err := postgres.PlansOfMoves(t.Context(), ledger, moves, storetest.Noon())
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := regexp.MustCompile(`(?:Seq|Index|Index Only) Scan(?: using \S+)? on waiting |Rows Removed by (?:Join Filter|Filter|Index Recheck): \d{3,}`)
+	seen := 0
+	for statement, plan := range plans {
+		if strings.Contains(plan, "on waiting") {
+			seen++
 		}
-		if skipped.MatchString(plan) {
-			t.Errorf("%s reads what it is not about:\n%s", name, plan)
+		if whole.MatchString(plan) {
+			t.Errorf("reads what it is not about: %s\n%s", statement, plan)
+		}
+	}
+	if seen < 4 { // a success, what is put off, what ends, what takes back how it had ended
+		t.Errorf("%d of %d statements change what waits", seen, len(plans))
+	}
+}
+
+// Of a group only those are recorded in the short way that wait for that attempt, do
+// not go in order, and are the first of their delivery. The others are left as they are.
+func TestSuccessesThatNeedAnotherLook(t *testing.T) {
+	t.Parallel()
+	ledger := open(t, database(t))
+	var items []postback.Acceptance
+	for range 5 {
+		items = append(items, dueItem("ep_1", storetest.Noon()))
+	}
+	items[1].Deliveries[0].OrderKey = "tx-1"
+	if _, err := ledger.Accept(t.Context(), items); err != nil {
+		t.Fatal(err)
+	}
+	refs := make([]postback.Ref, len(items))
+	for i, item := range items {
+		refs[i] = item.Deliveries[0].Ref()
+	}
+	if err := ledger.Record(t.Context(), storetest.Park(refs[2])); err != nil {
+		t.Fatal(err)
+	}
+	older := refs[3]
+	older.Generation++
+	repeated := storetest.Succeed(refs[0])
+	repeated.Attempt.StartedAt = repeated.Attempt.StartedAt.Add(time.Second)
+	got, err := postgres.SucceedTogether(t.Context(), ledger, storetest.Succeed(refs[0]), repeated,
+		storetest.Succeed(refs[1]), storetest.Succeed(refs[2]), storetest.Succeed(older), storetest.Succeed(refs[4]))
+	if want := []bool{true, false, false, false, false, true}; err != nil || !slices.Equal(got, want) {
+		t.Fatalf("got %v, %v, want %v", got, err, want)
+	}
+	for i, want := range []postback.State{postback.Succeeded, postback.Pending, postback.Parked, postback.Pending, postback.Succeeded} {
+		d, attempts, err := ledger.Delivery(t.Context(), refs[i].DeliveryID)
+		if err != nil || d.State != want || len(attempts) != map[bool]int{true: 1}[want == postback.Succeeded] {
+			t.Errorf("delivery %d is %s after %d attempts, %v, want %s", i, d.State, len(attempts), err, want)
 		}
 	}
 }

@@ -27,7 +27,8 @@ func AcceptTogether(ctx context.Context, l *Ledger, items ...postback.Acceptance
 	for i, item := range items {
 		group[i] = []postback.Acceptance{item}
 	}
-	_, failures := l.ordered.WriteEach(ctx, group)
+	failures := make([]error, len(items))
+	l.ordered.WriteEach(ctx, group, func(i int, _ []postback.Acceptance, err error) { failures[i] = err })
 	return failures
 }
 
@@ -124,42 +125,69 @@ func QueueStatements(at time.Time) map[string]Statement {
 	}
 }
 
-// MoveStatements are those that change what waits, for deliveries of ep_1.
-func MoveStatements(moves []postback.Transition, at time.Time) map[string]Statement {
-	all := make([]lockedDelivery, len(moves))
-	for i, move := range moves {
-		all[i] = lockedDelivery{id: move.Ref.DeliveryID, endpointID: "ep_1", state: postback.Pending, nextAttemptAt: at, sweepAt: at}
+// PlansOfMoves are the plans of what is sent to record that deliveries of ep_1
+// succeeded, to put them off and to end them, by statement. Nothing is changed.
+func PlansOfMoves(ctx context.Context, l *Ledger, moves []postback.Transition, at time.Time) (map[string]string, error) {
+	locked, ids := make(map[string]*lockedDelivery, len(moves)), make([]string, len(moves))
+	all := func(state postback.State) map[string]*lockedDelivery {
+		for i, move := range moves {
+			ids[i] = move.Ref.DeliveryID
+			locked[ids[i]] = &lockedDelivery{id: ids[i], endpointID: "ep_1", state: state, generation: 2, nextAttemptAt: at, sweepAt: at, planned: true}
+		}
+		return locked
 	}
-	succeed, _ := successArgs(moves)
-	return map[string]Statement{
-		"succeed":   {recordSuccesses, succeed},
-		"plan":      {moveWaiting, plannedArgs(all)},
-		"end":       {endWaiting, keyArgs(all)},
-		"take back": {takeBack, keyArgs(all)},
+	args, err := successArgs(moves)
+	if err != nil {
+		return nil, err
 	}
+	succeed := &pgx.Batch{}
+	queueSuccesses(succeed, args, new([]string))
+	putOff, err := movesBatch(ids, all(postback.Retrying), nil)
+	if err != nil {
+		return nil, err
+	}
+	end, err := movesBatch(ids, all(postback.Cancelled), nil)
+	if err != nil {
+		return nil, err
+	}
+	plans := map[string]string{}
+	for _, batch := range []*pgx.Batch{succeed, putOff, end} {
+		if err := explainBatch(ctx, l, batch, plans); err != nil {
+			return nil, err
+		}
+	}
+	return plans, nil
 }
 
-// AnalyzeByKey analyzes a statement as a part of a move, and undoes it.
-func AnalyzeByKey(ctx context.Context, l *Ledger, s Statement) (plan string, err error) {
+// explainBatch explains the statements of a batch, with the settings that it makes.
+func explainBatch(ctx context.Context, l *Ledger, batch *pgx.Batch, plans map[string]string) error {
 	undo := errors.New("undo")
-	err = l.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		batch := &pgx.Batch{}
-		byKey(batch, func() {
-			batch.Queue("EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) "+s.Query, s.Args...).Query(func(rows pgx.Rows) error {
-				lines, err := scanAll(rows, one[string])
-				plan = strings.Join(lines, "\n")
+	err := l.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		for _, queued := range batch.QueuedQueries {
+			if strings.HasPrefix(queued.SQL, "SET") {
+				if _, err := tx.Exec(ctx, queued.SQL); err != nil {
+					return err
+				}
+				continue
+			}
+			lines, err := collect(ctx, tx, one[string], "EXPLAIN (ANALYZE, COSTS OFF) "+queued.SQL, queued.Arguments...)
+			if err != nil {
 				return err
-			})
-		})
-		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-			return err
+			}
+			plans[queued.SQL] = strings.Join(lines, "\n")
 		}
 		return undo
 	})
 	if errors.Is(err, undo) {
-		err = nil
+		return nil
 	}
-	return plan, err
+	return err
+}
+
+// SucceedTogether records successes of several callers in one group, and says which
+// of them are recorded by that.
+func SucceedTogether(ctx context.Context, l *Ledger, moves ...postback.Transition) ([]bool, error) {
+	return l.succeedAll(ctx, moves)
 }
 
 // ListStatements are the statements of a listing of deliveries.

@@ -14,14 +14,14 @@ const (
 	sizeUnit     = 8 << 10
 )
 
-// startCommitter writes works of one kind. One writer is enough: what comes while a
+// startCommitter writes works of one kind. One writer is usual: what comes while a
 // transaction is being committed shares the next one, and the more it is, the less
 // each costs.
 func startCommitter[Work, Answer any](
-	ctx context.Context, logger *slog.Logger, write func(context.Context, []Work) ([]Answer, error),
+	ctx context.Context, logger *slog.Logger, writers int, write func(context.Context, []Work) ([]Answer, error),
 ) *commit.Committer[Work, Answer] {
 	return commit.Start(ctx, commit.Options[Work, Answer]{
-		Logger: logger, Writers: 1, MaxSize: maxGroupSize, Single: isMembersFault,
+		Logger: logger, Writers: writers, MaxSize: maxGroupSize, Single: isMembersFault,
 		Write: func(ctx context.Context, group []Work) (answers []Answer, err error) {
 			ctx, cancel := bound(ctx)
 			defer cancel()

@@ -34,7 +34,8 @@ const (
 // DefaultConnections is the size of the pool when Options leave it open.
 const DefaultConnections = 16
 
-// minConnections are those that write, and one that reads meanwhile.
+// minConnections are one that writes and one that reads meanwhile; with fewer than
+// there are writers these wait for each other's.
 const minConnections = 2
 
 // Options say which ledger to open.
@@ -99,12 +100,12 @@ func Open(ctx context.Context, options Options) (*Ledger, error) {
 		connections.Close()
 		return nil, fmt.Errorf("open ledger: %w", explain(config.ConnConfig, err))
 	}
-	ledger.intake = startCommitter(ctx, options.Logger, ledger.acceptAll)
-	ledger.ordered = startCommitter(ctx, options.Logger, ledger.acceptAll)
-	ledger.successes = startCommitter(ctx, options.Logger, ledger.succeedAll)
-	ledger.moves = startCommitter(ctx, options.Logger, ledger.recordAll)
-	ledger.releases = startCommitter(ctx, options.Logger, ledger.releaseAll)
-	ledger.reads = startCommitter(ctx, options.Logger, ledger.readDues)
+	ledger.intake = startCommitter(ctx, options.Logger, 1, ledger.acceptAll)
+	ledger.ordered = startCommitter(ctx, options.Logger, 1, ledger.acceptAll)
+	ledger.successes = startCommitter(ctx, options.Logger, 1, ledger.succeedAll)
+	ledger.moves = startCommitter(ctx, options.Logger, 1, ledger.recordAll)
+	ledger.releases = startCommitter(ctx, options.Logger, 1, ledger.releaseAll)
+	ledger.reads = startCommitter(ctx, options.Logger, 2, ledger.readDues)
 	ledger.close = sync.OnceFunc(ledger.closeAll)
 	return ledger, nil
 }

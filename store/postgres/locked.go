@@ -134,11 +134,14 @@ func movesBatch(ids []string, locked map[string]*lockedDelivery, attempts []post
 // byKey has statements of a transaction find each row by its key. Of a table that
 // was empty when it was last looked at, as that of what waits mostly is, the planner
 // thinks that it is still next to empty, and would read all of it, for each row anew.
-// Without plain index scans the key is all that is left to look by.
+// Without scans of the table and plain ones of an index the key is all that is left
+// to look by.
 func byKey(batch *pgx.Batch, queue func()) {
 	batch.Queue("SET LOCAL enable_indexscan = off")
+	batch.Queue("SET LOCAL enable_seqscan = off")
 	queue()
-	batch.Queue("SET LOCAL enable_indexscan = on")
+	batch.Queue("SET LOCAL enable_indexscan TO DEFAULT")
+	batch.Queue("SET LOCAL enable_seqscan TO DEFAULT")
 }
 
 // queueEnds ends deliveries. Those that a replay opened, and for which nothing was

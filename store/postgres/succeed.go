@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -11,12 +12,14 @@ import (
 )
 
 // recordSuccesses moves those deliveries on that still wait for the attempt that
-// succeeded, appends it, and says which they are.
+// succeeded, appends it, and says which they are. They are locked in the order of
+// their ids first, as everywhere: an update alone would lock them as it meets them.
 const recordSuccesses = `WITH
+	locked AS MATERIALIZED (SELECT FROM deliveries WHERE id = ANY($1) ORDER BY id FOR UPDATE),
 	moved AS (
 		UPDATE deliveries SET state = 'succeeded', reason = '', attempts = attempts + 1, last_error = '',
 			last_status_code = ($8::integer[])[array_position($1, id)], completed_at = ($19::timestamptz[])[array_position($1, id)]
-		WHERE id = ANY($1) AND state IN ('pending', 'retrying') AND order_key = ''
+		WHERE (SELECT count(*) FROM locked) > 0 AND id = ANY($1) AND state IN ('pending', 'retrying') AND order_key = ''
 			AND generation = ($2::integer[])[array_position($1, id)] AND attempts = ($3::integer[])[array_position($1, id)] - 1
 		RETURNING id, endpoint_id),
 	ended AS (DELETE FROM waiting w USING moved WHERE w.endpoint_id = moved.endpoint_id AND w.id = moved.id),
@@ -27,7 +30,7 @@ const recordSuccesses = `WITH
 // plain reports whether a move is the usual one: the attempt succeeded that the
 // delivery is thought to wait for.
 func plain(m postback.Transition) bool {
-	return m.To == postback.Succeeded && m.Attempt != nil && m.Failure() == "" &&
+	return m.To == postback.Succeeded && m.Attempt != nil && m.Failure() == "" && m.Attempt.DeliveryID == m.Ref.DeliveryID &&
 		m.Attempt.Generation == m.Ref.Generation && m.Attempt.Number == m.Ref.Attempt
 }
 
@@ -69,15 +72,21 @@ func (l *Ledger) recordPlain(ctx context.Context, args []any) (recorded []string
 	defer conn.Release() // It closes a connection whose transaction is open.
 	batch := &pgx.Batch{}
 	batch.Queue("BEGIN")
+	queueSuccesses(batch, args, &recorded)
+	batch.Queue("COMMIT")
+	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
+		return nil, errors.Join(err, rollback(ctx, conn))
+	}
+	return recorded, nil
+}
+
+func queueSuccesses(batch *pgx.Batch, args []any, recorded *[]string) {
 	byKey(batch, func() {
 		batch.Queue(recordSuccesses, args...).Query(func(rows pgx.Rows) (err error) {
-			recorded, err = scanAll(rows, one[string])
+			*recorded, err = scanAll(rows, one[string])
 			return err
 		})
 	})
-	batch.Queue("COMMIT")
-	err = conn.SendBatch(ctx, batch).Close()
-	return recorded, err //nolint:wrapcheck // the caller says what it was doing
 }
 
 func known(all map[string]int, id string) bool {

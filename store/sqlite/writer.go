@@ -78,8 +78,9 @@ func (w *writer) commit(ctx context.Context, group []operation) ([]error, error)
 // answers takes those of single operations. The second error of run is one that
 // the transaction does not survive.
 func (w *writer) transact(ctx context.Context, group []operation, answers []error, run func(context.Context, operation) (error, error)) (err error) {
+	committed := false
 	defer func() {
-		if err != nil {
+		if !committed { // or it panics
 			w.rollback(ctx)
 		}
 	}()
@@ -94,6 +95,7 @@ func (w *writer) transact(ctx context.Context, group []operation, answers []erro
 	if _, err = w.db.exec(ctx, "COMMIT"); err != nil {
 		return fmt.Errorf("commit write: %w", err)
 	}
+	committed = true
 	return nil
 }
 

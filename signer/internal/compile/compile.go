@@ -108,10 +108,11 @@ func (c *compiler) headers() error {
 		if c.d.Place.In == declare.PlaceHeader && made.Name == c.d.Place.Name || c.hasHeader(made.Name) {
 			return refusal.Wrong(path+".name", "%s is set already", made.Name)
 		}
-		if size += len(made.Name) + len(made.Value.Text); size > longestHeaders {
-			return refusal.Wrong("headers", "are longer than %d bytes, which common servers refuse", longestHeaders)
-		}
+		size += len(made.Name) + len(made.Value.Text)
 		c.d.Headers = append(c.d.Headers, made)
+	}
+	if size > longestHeaders {
+		return refusal.Wrong("headers", "are longer than %d bytes, which common servers refuse", longestHeaders)
 	}
 	return nil
 }
