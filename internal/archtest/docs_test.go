@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/waybillhq/waybill/postback"
 )
 
 // Every link of a document to another one leads somewhere, down to the heading.
@@ -134,5 +136,16 @@ func TestAnchors(t *testing.T) {
 	want := []string{"a-waybill-guide", "what-is-lost-and-when"}
 	if got := anchors(page); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// The codes of attempts are documented where the help points to.
+func TestErrorCodesAreDocumented(t *testing.T) {
+	t.Parallel()
+	guide := read(t, root+"/docs/operations.md")
+	for _, code := range postback.ErrorCodes() {
+		if !strings.Contains(guide, "`"+code+"`") {
+			t.Errorf("docs/operations.md does not say what %s means", code)
+		}
 	}
 }

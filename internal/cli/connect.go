@@ -110,7 +110,7 @@ func readAdminKey(dataDir string) (string, error) {
 	path := config.Config{DataDir: dataDir}.AdminKeyFile()
 	text, err := os.ReadFile(filepath.Clean(path))
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("API key not found: set %s; or start a server with \"waybill serve\", which writes %s, and run this in the same directory or with the same --data-dir", keyEnv, path)
+		return "", fmt.Errorf("API key not found: set %s; or start a server with \"waybill serve\", which writes %s if its ledger has no key yet, and run this in the same directory or with the same --data-dir", keyEnv, path)
 	}
 	if err != nil {
 		return "", fmt.Errorf("read admin key: %w", err)

@@ -112,6 +112,7 @@ func inFlags(text string) string {
 		"exact, contains, regex, json_path and duplicate; null removes", "--expect-exact, --expect-contains, --expect-regex, --expect-json-path and --expect-duplicate; --expect '' removes",
 		"json_path", "--expect-json-path",
 		"set it to null in a change", "give an update --retry null",
+		"set it to null where it is set", "give ''",
 		"set replace to", "give --replace to",
 		"with the field at instead", "with --at instead",
 		"leave the field out", "leave it out",

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -58,7 +59,7 @@ func (r *retryFlags) asked(cmd *cobra.Command) (*postback.RetryPolicy, error) {
 }
 
 func (r *retryFlags) parts(cmd *cobra.Command) bool {
-	return r.timed(cmd) || cmd.Flags().Changed("retry-on") || cmd.Flags().Changed("stop-on")
+	return r.curved(cmd) || slices.ContainsFunc([]string{"retry-schedule", "retry-max-age", "retry-on", "stop-on"}, cmd.Flags().Changed)
 }
 
 // checkGiven refuses what the request would leave out because it is zero.
@@ -76,19 +77,15 @@ func (r *retryFlags) checkGiven(cmd *cobra.Command, policy postback.RetryPolicy)
 	return policy.CheckGiven(given) //nolint:wrapcheck // it names the field
 }
 
-// timed reports whether a flag says when attempts are made.
-func (r *retryFlags) timed(cmd *cobra.Command) bool {
-	for _, name := range []string{"schedule", "initial", "multiplier", "max-interval", "max-attempts", "max-age", "jitter"} {
-		if cmd.Flags().Changed("retry-" + name) {
-			return true
-		}
-	}
-	return false
+// curved reports whether a flag is about a curve.
+func (r *retryFlags) curved(cmd *cobra.Command) bool {
+	return slices.ContainsFunc([]string{"initial", "multiplier", "max-interval", "max-attempts", "jitter"}, func(name string) bool {
+		return cmd.Flags().Changed("retry-" + name)
+	})
 }
 
 // over returns the policy that follows the one of an endpoint: what the flags
-// leave out of times, of failures that are tried again, and of statuses that
-// are stopped on, stays as it is. It is nil when no flag was given, and a pointer
+// leave out stays as it is. It is nil when no flag was given, and a pointer
 // to nil when --retry is null: the scheme's own.
 func (r *retryFlags) over(cmd *cobra.Command, current func() (postback.EndpointSettings, error)) (**postback.RetryPolicy, error) {
 	asked, err := r.asked(cmd)
@@ -110,17 +107,25 @@ func (r *retryFlags) over(cmd *cobra.Command, current func() (postback.EndpointS
 	return &asked, r.checkGiven(cmd, *asked)
 }
 
+// merged changes what was given. A schedule and a curve take each other's place.
 func (r *retryFlags) merged(cmd *cobra.Command, before, asked postback.RetryPolicy) *postback.RetryPolicy {
 	after := before
-	if r.timed(cmd) {
-		after = asked
-		after.On, after.StopOn = before.On, before.StopOn
+	if cmd.Flags().Changed("retry-schedule") || r.curved(cmd) && before.Schedule != nil {
+		after = postback.RetryPolicy{Schedule: asked.Schedule, MaxAge: before.MaxAge, On: before.On, StopOn: before.StopOn}
 	}
-	if cmd.Flags().Changed("retry-on") {
-		after.On = asked.On
-	}
-	if cmd.Flags().Changed("stop-on") {
-		after.StopOn = asked.StopOn
+	for name, change := range map[string]func(){
+		"retry-initial":      func() { after.Initial = asked.Initial },
+		"retry-multiplier":   func() { after.Multiplier = asked.Multiplier },
+		"retry-max-interval": func() { after.MaxInterval = asked.MaxInterval },
+		"retry-max-attempts": func() { after.MaxAttempts = asked.MaxAttempts },
+		"retry-jitter":       func() { after.Jitter = asked.Jitter },
+		"retry-max-age":      func() { after.MaxAge = asked.MaxAge },
+		"retry-on":           func() { after.On = asked.On },
+		"stop-on":            func() { after.StopOn = asked.StopOn },
+	} {
+		if cmd.Flags().Changed(name) {
+			change()
+		}
 	}
 	return &after
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -86,7 +87,10 @@ func (p *program) announce(settings config.Config, api, health net.Addr) {
 		p.printf("waybill is ready\n")
 		return
 	}
-	p.printf("waybill listens on http://%s\nadmin key: %s\n", api, settings.AdminKeyFile())
+	p.printf("waybill listens on http://%s\n", api)
+	if _, err := os.Stat(settings.AdminKeyFile()); err == nil { // A ledger that has keys gets no new one.
+		p.printf("admin key: %s\n", settings.AdminKeyFile())
+	}
 }
 
 func newLogger(out io.Writer, settings config.Config) *slog.Logger {

@@ -322,7 +322,7 @@ func checkSuccess(endpoint *postback.Endpoint, scheme *signer.Definition) error 
 	}
 	if endpoint.WidensSuccess() && !scheme.ReceiverChoosesSuccess() {
 		return postback.Invalid("success_statuses", postback.CodeInvalid,
-			"in the scheme %s only 200 is success, as its network promises; leave the field out, or set it to null in a change", scheme.Name())
+			"in the scheme %s only 200 is success, as its network promises; leave the field out, or set it to null where it is set", scheme.Name())
 	}
 	return nil
 }
