@@ -42,7 +42,7 @@ func TestPooler(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = ledger.Close() })
-			if !strings.Contains(log.String(), "PgBouncer") || !strings.Contains(log.String(), "SET enable_seqscan = 'off'") {
+			if !strings.Contains(log.String(), "connection pooler") || !strings.Contains(log.String(), "SET enable_seqscan = 'off'") {
 				t.Errorf("the log says %q", log.String())
 			}
 			if err := postgres.PrepareDays(t.Context(), ledger, storetest.Noon(), storetest.Noon()); err != nil {
