@@ -25,7 +25,7 @@ test: ## install what the tests need, then run them all
 	@.ci/install
 	$(GO) test -race -shuffle=on -timeout=$(TIMEOUT) $$($(GO) list ./... | grep -v /internal/sim$$)
 	@# Next to nothing happens at the same instant here: the race detector would cost much and see little.
-	$(GO) test -shuffle=on -timeout=$(TIMEOUT) ./internal/sim -sim.seeds=1000
+	$(GO) test -shuffle=on -timeout=$(TIMEOUT) ./internal/sim -sim.seeds=500
 
 .PHONY: lint
 lint: ## run the linters and check the spelling
