@@ -188,7 +188,7 @@ func (l *Ledger) Endpoints(ctx context.Context, filter postback.EndpointFilter, 
 	where.add(`p.state <> 'deleted'`)
 	where.addText(`p.publisher = ?`, filter.Publisher)
 	where.addText(`p.state = ?`, string(filter.State))
-	where.addAfter(`(p.created_at, p.Seq)`, after)
+	where.addAfter(`(p.created_at, p.seq)`, after)
 	size := store.Size(page)
 	var rows []store.EndpointRow
 	err = l.snapshot(ctx, func(db querier) error {
