@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -18,11 +17,10 @@ const (
 	heldWait       = 20 * time.Millisecond
 )
 
-// session is the connection that writes, with every statement it ever ran kept
-// prepared. Only the writer's goroutine uses it.
+// session is the connection that writes. Only the writer's goroutine uses it.
 type session struct {
-	conn     *sql.Conn
-	prepared map[string]*sql.Stmt
+	*statements
+	conn *sql.Conn
 }
 
 func newSession(ctx context.Context, db *sql.DB) (*session, error) {
@@ -30,7 +28,7 @@ func newSession(ctx context.Context, db *sql.DB) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("take connection: %w", err)
 	}
-	return &session{conn: conn, prepared: map[string]*sql.Stmt{}}, nil
+	return &session{&statements{on: conn}, conn}, nil
 }
 
 // exec runs a statement and returns how many rows it changed. Statements are
@@ -47,37 +45,10 @@ func (s *session) exec(ctx context.Context, query string, args ...any) (int64, e
 	return result.RowsAffected() //nolint:wrapcheck // never fails here
 }
 
-// QueryContext runs a prepared query.
-func (s *session) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	statement, err := s.prepare(ctx, query) //nolint:sqlclosecheck // kept for the next time; close closes it
-	if err != nil {
-		return nil, err
-	}
-	return statement.QueryContext(ctx, args...) //nolint:wrapcheck // callers say what they were doing
-}
-
 // QueryRowContext runs a query once, unprepared.
 func (s *session) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	return s.conn.QueryRowContext(ctx, query, args...)
 }
-
-func (s *session) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
-	if statement, ok := s.prepared[query]; ok {
-		return statement, nil
-	}
-	statement, err := s.conn.PrepareContext(ctx, plannedOnce(query))
-	if err != nil {
-		return nil, err //nolint:wrapcheck // callers say what they were doing
-	}
-	s.prepared[query] = statement
-	return statement, nil
-}
-
-// plannedOnce is a statement with the same answer that stays prepared. SQLite
-// looks at the value of a parameter that is a limit, and therefore plans the
-// statement anew each time it gets one, which takes longer than most of them do.
-// It does not look at an expression.
-func plannedOnce(query string) string { return strings.ReplaceAll(query, "LIMIT ?", "LIMIT 0 + ?") }
 
 // withBusyTimeout waits no longer than the given time for locks while do runs.
 func (s *session) withBusyTimeout(ctx context.Context, wait time.Duration, do func() error) error {
@@ -99,12 +70,7 @@ func (s *session) setBusyTimeout(ctx context.Context, wait time.Duration) error 
 }
 
 func (s *session) close() error {
-	var failures []error
-	for _, statement := range s.prepared {
-		failures = append(failures, statement.Close())
-	}
-	failures = append(failures, s.conn.Close())
-	if err := errors.Join(failures...); err != nil {
+	if err := errors.Join(s.statements.close(), s.conn.Close()); err != nil {
 		return fmt.Errorf("close writing connection: %w", err)
 	}
 	return nil
