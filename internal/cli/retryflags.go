@@ -42,7 +42,7 @@ func (r *retryFlags) add(cmd *cobra.Command) {
 
 // asked is what the flags say, nil when none was given or --retry is null.
 func (r *retryFlags) asked(cmd *cobra.Command) (*postback.RetryPolicy, error) {
-	parts, whole := r.parts(cmd), cmd.Flags().Changed("retry")
+	parts, whole := len(givenParts(cmd)) > 0, cmd.Flags().Changed("retry")
 	switch {
 	case parts && whole:
 		return nil, usagef("give --retry or the --retry-... flags (and --stop-on), not both")
@@ -58,8 +58,31 @@ func (r *retryFlags) asked(cmd *cobra.Command) (*postback.RetryPolicy, error) {
 	return &policy, nil
 }
 
-func (r *retryFlags) parts(cmd *cobra.Command) bool {
-	return r.curved(cmd) || slices.ContainsFunc([]string{"retry-schedule", "retry-max-age", "retry-on", "stop-on"}, cmd.Flags().Changed)
+// retryPart is a flag that says one part of a policy.
+type retryPart struct {
+	flag  string
+	curve bool // of the delays that grow, instead of a schedule
+	copy  func(to *postback.RetryPolicy, from postback.RetryPolicy)
+}
+
+func retryParts() []retryPart {
+	type policy = postback.RetryPolicy
+	return []retryPart{
+		{"retry-schedule", false, func(to *policy, from policy) { to.Schedule = from.Schedule }},
+		{"retry-initial", true, func(to *policy, from policy) { to.Initial = from.Initial }},
+		{"retry-multiplier", true, func(to *policy, from policy) { to.Multiplier = from.Multiplier }},
+		{"retry-max-interval", true, func(to *policy, from policy) { to.MaxInterval = from.MaxInterval }},
+		{"retry-max-attempts", true, func(to *policy, from policy) { to.MaxAttempts = from.MaxAttempts }},
+		{"retry-jitter", true, func(to *policy, from policy) { to.Jitter = from.Jitter }},
+		{"retry-max-age", false, func(to *policy, from policy) { to.MaxAge = from.MaxAge }},
+		{"retry-on", false, func(to *policy, from policy) { to.On = from.On }},
+		{"stop-on", false, func(to *policy, from policy) { to.StopOn = from.StopOn }},
+	}
+}
+
+// givenParts are those whose flags were given.
+func givenParts(cmd *cobra.Command) []retryPart {
+	return slices.DeleteFunc(retryParts(), func(part retryPart) bool { return !cmd.Flags().Changed(part.flag) })
 }
 
 // checkGiven refuses what the request would leave out because it is zero.
@@ -77,13 +100,6 @@ func (r *retryFlags) checkGiven(cmd *cobra.Command, policy postback.RetryPolicy)
 	return policy.CheckGiven(given) //nolint:wrapcheck // it names the field
 }
 
-// curved reports whether a flag is about a curve.
-func (r *retryFlags) curved(cmd *cobra.Command) bool {
-	return slices.ContainsFunc([]string{"initial", "multiplier", "max-interval", "max-attempts", "jitter"}, func(name string) bool {
-		return cmd.Flags().Changed("retry-" + name)
-	})
-}
-
 // over returns the policy that follows the one of an endpoint: what the flags
 // leave out stays as it is. It is nil when no flag was given, and a pointer
 // to nil when --retry is null: the scheme's own.
@@ -92,13 +108,14 @@ func (r *retryFlags) over(cmd *cobra.Command, current func() (postback.EndpointS
 	if err != nil {
 		return nil, err
 	}
+	given := givenParts(cmd)
 	switch {
-	case r.parts(cmd):
+	case len(given) > 0:
 		before, err := current()
 		if err != nil {
 			return nil, err
 		}
-		asked = r.merged(cmd, before.Retry, *asked)
+		asked = merged(given, before.Retry, *asked)
 	case !cmd.Flags().Changed("retry"):
 		return nil, nil //nolint:nilnil // nothing was asked for
 	case asked == nil:
@@ -108,24 +125,15 @@ func (r *retryFlags) over(cmd *cobra.Command, current func() (postback.EndpointS
 }
 
 // merged changes what was given. A schedule and a curve take each other's place.
-func (r *retryFlags) merged(cmd *cobra.Command, before, asked postback.RetryPolicy) *postback.RetryPolicy {
+func merged(given []retryPart, before, asked postback.RetryPolicy) *postback.RetryPolicy {
 	after := before
-	if cmd.Flags().Changed("retry-schedule") || r.curved(cmd) && before.Schedule != nil {
-		after = postback.RetryPolicy{Schedule: asked.Schedule, MaxAge: before.MaxAge, On: before.On, StopOn: before.StopOn}
+	if slices.ContainsFunc(given, func(part retryPart) bool {
+		return part.flag == "retry-schedule" || part.curve && before.Schedule != nil
+	}) {
+		after = postback.RetryPolicy{MaxAge: before.MaxAge, On: before.On, StopOn: before.StopOn}
 	}
-	for name, change := range map[string]func(){
-		"retry-initial":      func() { after.Initial = asked.Initial },
-		"retry-multiplier":   func() { after.Multiplier = asked.Multiplier },
-		"retry-max-interval": func() { after.MaxInterval = asked.MaxInterval },
-		"retry-max-attempts": func() { after.MaxAttempts = asked.MaxAttempts },
-		"retry-jitter":       func() { after.Jitter = asked.Jitter },
-		"retry-max-age":      func() { after.MaxAge = asked.MaxAge },
-		"retry-on":           func() { after.On = asked.On },
-		"stop-on":            func() { after.StopOn = asked.StopOn },
-	} {
-		if cmd.Flags().Changed(name) {
-			change()
-		}
+	for _, part := range given {
+		part.copy(&after, asked)
 	}
 	return &after
 }
