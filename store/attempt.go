@@ -1,10 +1,6 @@
 package store
 
-import (
-	"fmt"
-
-	"github.com/waybillhq/waybill/postback"
-)
+import "github.com/waybillhq/waybill/postback"
 
 // AttemptColumns are those of an attempt a, behind the id of its delivery.
 const AttemptColumns = `a.generation, a.number, a.trigger, a.started_at, a.duration, a.outcome, a.status_code,
@@ -55,21 +51,19 @@ func TakeApart(a postback.Attempt) (row AttemptRow, err error) {
 	}
 	a.Request.Body = nil
 	if row.RequestText, err = encode(a.Request); err != nil {
-		return row, fmt.Errorf("take attempt apart: %w", err)
+		return row, err
 	}
 	if a.Response != nil {
 		response := *a.Response
 		row.ResponseBody, response.Body = response.Body, nil
 		if row.ResponseText, err = encoded(response); err != nil {
-			return row, fmt.Errorf("take attempt apart: %w", err)
+			return row, err
 		}
 	}
 	if len(a.Notes) > 0 {
-		if row.NotesText, err = encoded(a.Notes); err != nil {
-			return row, fmt.Errorf("take attempt apart: %w", err)
-		}
+		row.NotesText, err = encoded(a.Notes)
 	}
-	return row, nil
+	return row, err
 }
 
 func encoded(value any) (*string, error) {

@@ -23,7 +23,7 @@ type found struct {
 func (l *Ledger) Due(ctx context.Context, ref postback.Ref) (postback.Due, error) {
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	read, err := l.reads.Do(ctx, ref.DeliveryID, dueSize)
+	read, err := l.reads.Do(ctx, clean(ref.DeliveryID), dueSize)
 	switch {
 	case err != nil:
 		return postback.Due{}, err
@@ -37,7 +37,7 @@ func (l *Ledger) Due(ctx context.Context, ref postback.Ref) (postback.Due, error
 
 // readDues reads deliveries with their events.
 func (l *Ledger) readDues(ctx context.Context, ids []string) ([]found, error) {
-	read, err := duesBy(ctx, l.pool, texts(ids, func(id string) string { return id }))
+	read, err := duesBy(ctx, l.pool, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +46,7 @@ func (l *Ledger) readDues(ctx context.Context, ids []string) ([]found, error) {
 		byID[due.Delivery.ID] = due
 	}
 	return column(ids, func(id string) found {
-		due, there := byID[clean(id)]
+		due, there := byID[id]
 		return found{due, !there}
 	}), nil
 }

@@ -60,7 +60,7 @@ type Ledger struct {
 	cancelled, expired steps
 
 	intake  *commit.Committer[[]postback.Acceptance, []postback.Acceptance]
-	ordered *commit.Committer[[]postback.Acceptance, []postback.Acceptance] // of what stands in rows: the others never wait for a row's place
+	ordered *commit.Committer[[]postback.Acceptance, []postback.Acceptance] // of what is in ordering groups: the others never wait for a group's place
 
 	successes *commit.Committer[postback.Transition, bool] // most moves
 	moves     *commit.Committer[postback.Transition, error]

@@ -39,14 +39,12 @@ func plain(m postback.Transition) bool {
 // or goes in order, or another move of it is in the group.
 func (l *Ledger) succeedAll(ctx context.Context, moves []postback.Transition) ([]bool, error) {
 	first := make(map[string]int, len(moves)) // of each delivery
+	chosen := make([]postback.Transition, 0, len(moves))
 	for i, move := range moves {
-		if id := clean(move.Ref.DeliveryID); !known(first, id) {
-			first[id] = i
+		id := clean(move.Ref.DeliveryID)
+		if _, taken := first[id]; !taken {
+			first[id], chosen = i, append(chosen, move)
 		}
-	}
-	chosen := make([]postback.Transition, 0, len(first))
-	for _, i := range first {
-		chosen = append(chosen, moves[i])
 	}
 	args, err := successArgs(chosen)
 	if err != nil {
@@ -87,11 +85,6 @@ func queueSuccesses(batch *pgx.Batch, args []any, recorded *[]string) {
 			return err
 		})
 	})
-}
-
-func known(all map[string]int, id string) bool {
-	_, found := all[id]
-	return found
 }
 
 // successArgs are the columns of recordSuccesses.
