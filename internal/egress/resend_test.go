@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -196,11 +197,16 @@ func TestBeginningOfAnAnswerIsAnAnswer(t *testing.T) {
 
 func TestSilenceOnAKeptConnectionIsATimeout(t *testing.T) {
 	t.Parallel()
-	url, requests := keeps(t, func(accepted *net.TCPConn) { _, _ = io.Copy(io.Discard, accepted) })
+	came := make(chan struct{})
+	url, requests := keeps(t, func(accepted *net.TCPConn) {
+		close(came)
+		_, _ = io.Copy(io.Discard, accepted)
+	})
 	client := newClient(t, local())
 	expectStatus(t, get(t, client, url), http.StatusOK)
 	result := client.Send(t.Context(), egress.Request{Method: http.MethodGet, URL: url}, 50*time.Millisecond)
 	expectFailure(t, result, egress.Failed, egress.CodeTimeout)
+	<-came
 	if result.Resent || requests.Load() != 2 {
 		t.Errorf("resent %t, %d requests", result.Resent, requests.Load())
 	}
@@ -216,6 +222,30 @@ func TestCallerWhoGaveUpSendsNothingAgain(t *testing.T) {
 	expectFailure(t, result, egress.Infrastructure, egress.CodeCanceled)
 	if result.Resent || requests.Load() != 2 {
 		t.Errorf("resent %t, %d requests", result.Resent, requests.Load())
+	}
+}
+
+// The transport would repeat a GET by itself, and dials for it before it looks
+// at what was said.
+func TestALostRequestDialsOnce(t *testing.T) {
+	t.Parallel()
+	url, _ := keeps(t, func(accepted *net.TCPConn) { _ = accepted.SetLinger(0) })
+	for range 50 {
+		var dials atomic.Int32
+		options := local()
+		options.Dialer = func(ctx context.Context, network string, _ netip.Addr, target netip.AddrPort) (net.Conn, error) {
+			dials.Add(1)
+			return (&net.Dialer{}).DialContext(ctx, network, target.String())
+		}
+		client := newClient(t, options)
+		expectStatus(t, get(t, client, url), http.StatusOK)
+		if result := get(t, client, url); !result.Resent {
+			t.Fatalf("got %+v", result)
+		}
+		client.Close()
+		if dials.Load() != 2 {
+			t.Fatalf("%d dials for two requests, of which one was lost with its connection", dials.Load())
+		}
 	}
 }
 

@@ -98,7 +98,7 @@ func (c *Client) exchange(
 	ctx, abort := context.WithCancelCause(ctx)
 	defer abort(nil)
 	exchange := &exchange{abort: abort}
-	response, err := transport.RoundTrip(c.wire(httptrace.WithClientTrace(ctx, exchange.trace()), target, request))
+	response, err := transport.RoundTrip(c.wire(withCaller(httptrace.WithClientTrace(ctx, exchange.trace())), target, request))
 	result.Sent, result.SourceIP, result.Reused = exchange.maySent(), exchange.source, exchange.conn != nil && exchange.reused
 	if err != nil {
 		result.Failure = sendFailure(ctx, exchange, err, timeout)

@@ -175,22 +175,6 @@ func expectTimeout(t *testing.T, client *egress.Client, rawURL, code string, sen
 	}
 }
 
-// A receiver that has said 200 has said it.
-func TestDripAfterTheStatusIsASuccess(t *testing.T) {
-	t.Parallel()
-	addr := listen(t, func(accepted *net.TCPConn) {
-		_, _ = readHead(bufio.NewReader(accepted))
-		fmt.Fprint(accepted, "HTTP/1.1 200 OK\r\n\r\nx")
-		tick(accepted, "x")
-	})
-	result := newClient(t, local()).Send(t.Context(),
-		egress.Request{Method: http.MethodGet, URL: "http://" + addr + "/"}, 150*time.Millisecond)
-	expectStatus(t, result, http.StatusOK)
-	if !result.Truncated || len(result.Body) == 0 || result.Duration > 3*time.Second {
-		t.Errorf("truncated %t, %d bytes, %s", result.Truncated, len(result.Body), result.Duration)
-	}
-}
-
 // tick writes again and again until the peer is gone.
 func tick(w io.Writer, text string) {
 	ticker := time.NewTicker(5 * time.Millisecond)
