@@ -41,6 +41,12 @@ func TestBehaviour(t *testing.T) {
 			for name, behaviour := range behaviours() {
 				t.Run(name, func(t *testing.T) { behaviour(t, at.queue(t)) })
 			}
+			if at.url == "" {
+				return
+			}
+			for name, behaviour := range betweenProcesses() {
+				t.Run(name, func(t *testing.T) { behaviour(t, at) })
+			}
 		})
 	}
 }
@@ -59,6 +65,14 @@ func (p place) queue(t *testing.T) *task.Queue {
 	p.wipe()
 	queue, err := task.Open(t.Context(), p.url)
 	return closing(t, queue, err)
+}
+
+// betweenProcesses are the behaviours of queues that several processes share.
+func betweenProcesses() map[string]func(*testing.T, place) {
+	return map[string]func(*testing.T, place){
+		"processes tell each other":              processesTellEachOther,
+		"what a process leaves, others are told": whatIsLeftIsTold,
+	}
 }
 
 func behaviours() map[string]func(*testing.T, *task.Queue) {
@@ -82,5 +96,6 @@ func behaviours() map[string]func(*testing.T, *task.Queue) {
 		"shutdown puts back what takes too long":            shutdownPutsBackWhatTakesTooLong,
 		"one process at a time begins a rebuild":            oneProcessAtATimeBeginsARebuild,
 		"many enqueue at once":                              manyEnqueueAtOnce,
+		"a task is taken at once":                           aTaskIsTakenAtOnce,
 	}
 }

@@ -3,6 +3,7 @@ package task
 import (
 	"context"
 	"fmt"
+	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -13,6 +14,25 @@ func (q *Queue) Redis() redis.UniversalClient { return q.redis }
 
 // SetClock has the queue's servers believe a clock that is not that of asynq.
 func (q *Queue) SetClock(now func() time.Time) { q.servers = newLeases(q.redis, now) }
+
+// LookNever has servers look for a task only when they are nudged.
+func (q *Queue) LookNever() { q.topology.look, q.topology.poll = time.Hour, time.Hour }
+
+// Heard reports whether nudges of other processes arrive.
+func (q *Queue) Heard() bool { return q.nudges.heard.Load() }
+
+// Looking makes a server's look at an empty queue of a lane.
+func Looking(t testing.TB, client redis.UniversalClient, l string, heard bool, peers int64) (look func()) {
+	t.Helper()
+	n := newNudges(nil)
+	n.redis = client // notifies nobody
+	n.heard.Store(heard)
+	n.peers.Store(peers)
+	p := newPatient(client, n, address{}.topology())
+	p.attend("q", lane(l), 1)
+	keys := []string{key("q", "pending"), key("q", "paused"), key("q", "active"), key("q", "lease")}
+	return func() { p.EvalSha(t.Context(), "", keys) }
+}
 
 // Leases is what asynq's servers take tasks through.
 type Leases struct{ *leases }

@@ -46,6 +46,7 @@ type Queue struct {
 	redis    redis.UniversalClient
 	servers  redis.UniversalClient // what asynq's servers take tasks through
 	asynq    *asynq.Client
+	nudges   *nudges
 	topology topology
 	describe func(context.Context) (State, error) // nil for the embedded one
 	close    func() error
@@ -59,17 +60,20 @@ type topology struct {
 	// servers take first attempts from each shard. A server has one dequeue in
 	// flight, so more of them hide more round trips, and cost more when idle.
 	servers int
-	// poll is how often an idle server looks for an attempt; a shard is looked at
-	// so often by each of its servers.
-	poll time.Duration
+	// look is how often an idle server looks for an attempt of which nobody notified
+	// it, and poll how often it does while nobody can.
+	look, poll time.Duration
 }
 
-func newQueue(client redis.UniversalClient, spread topology, closeAll func() error) *Queue {
-	return &Queue{redis: client, servers: client, asynq: asynq.NewClientFromRedisClient(client), topology: spread, close: closeAll}
+func newQueue(client redis.UniversalClient, spread topology, n *nudges, closeAll func() error) *Queue {
+	return &Queue{redis: client, servers: client, asynq: asynq.NewClientFromRedisClient(client), nudges: n, topology: spread, close: closeAll}
 }
 
 // Close gives the connections back. Servers must have stopped before.
-func (q *Queue) Close() error { return q.close() }
+func (q *Queue) Close() error {
+	q.nudges.close()
+	return q.close()
+}
 
 // Enqueue queues one attempt, to be made now. That the same attempt is queued
 // already is no error: queued is then false.
@@ -105,6 +109,7 @@ func (q *Queue) put(ctx context.Context, t *asynq.Task, id, queue string) (bool,
 	if err != nil {
 		return false, fmt.Errorf("enqueue task: %w", err)
 	}
+	q.nudges.queued(queue)
 	return true, nil
 }
 

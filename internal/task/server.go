@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -36,6 +37,9 @@ type Options struct {
 // Servers take tasks off the queue.
 type Servers struct {
 	list     []*asynq.Server
+	client   *patient
+	queues   []string
+	leave    func() // ends the listening for nudges, and waits
 	drain    time.Duration
 	inFlight *atomic.Int64 // tasks of deliveries
 }
@@ -46,7 +50,10 @@ func (q *Queue) Serve(handlers Handlers, options Options) (*Servers, error) {
 		options.Now = time.Now
 	}
 	mux := asynq.NewServeMux()
-	servers := &Servers{drain: options.Drain, inFlight: &atomic.Int64{}}
+	servers := &Servers{
+		client: newPatient(q.servers, q.nudges, q.topology), leave: q.listen(),
+		drain: options.Drain, inFlight: &atomic.Int64{},
+	}
 	mux.HandleFunc(typeDeliver, servers.counting(deliverHandler(handlers, options)))
 	event := func(ctx context.Context, t *asynq.Task) error {
 		return handlers.Event(ctx, t.Type(), t.Payload(), t.Headers())
@@ -54,8 +61,8 @@ func (q *Queue) Serve(handlers Handlers, options Options) (*Servers, error) {
 	mux.HandleFunc(TypeConversion, event)
 	mux.HandleFunc(TypeExchange, event)
 
-	for _, config := range q.configs(options) {
-		server := asynq.NewServerFromRedisClient(q.servers, config)
+	for _, config := range servers.configs(q, options) {
+		server := asynq.NewServerFromRedisClient(servers.client, config)
 		if err := server.Start(mux); err != nil {
 			servers.Shutdown(0)
 			return nil, fmt.Errorf("start queue server: %w", err)
@@ -65,12 +72,28 @@ func (q *Queue) Serve(handlers Handlers, options Options) (*Servers, error) {
 	return servers, nil
 }
 
+// listen follows the nudges of other processes until the returned function is called,
+// which waits.
+func (q *Queue) listen() (leave func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var group sync.WaitGroup
+	if q.nudges.redis != nil {
+		group.Go(func() { q.nudges.listen(ctx) })
+	}
+	return func() {
+		cancel()
+		group.Wait()
+	}
+}
+
 // Shutdown stops taking tasks, waits for those in flight up to the drain time, or
 // up to the given one where that is longer, and puts the rest back.
 func (s *Servers) Shutdown(atLeast time.Duration) {
+	s.client.stop()
 	for _, server := range s.list {
 		server.Stop()
 	}
+	s.leave()
 	s.await(atLeast - s.drain)
 	done := make(chan struct{})
 	for _, server := range s.list {
@@ -82,6 +105,7 @@ func (s *Servers) Shutdown(atLeast time.Duration) {
 	for range s.list {
 		<-done
 	}
+	s.client.nudges.notify(s.queues...) // what was put back is for others
 }
 
 // await waits until no attempt is in flight, for no longer than its patience.
@@ -108,28 +132,33 @@ func (s *Servers) counting(handle asynq.HandlerFunc) asynq.HandlerFunc {
 	}
 }
 
-func (q *Queue) configs(options Options) []asynq.Config {
-	const calm = 50 * time.Millisecond // where nobody counts milliseconds
+// afterEmpty is how long asynq sleeps when a queue is empty: patient has waited already.
+const afterEmpty = 100 * time.Microsecond
+
+func (s *Servers) configs(q *Queue, options Options) []asynq.Config {
 	var configs []asynq.Config
 	log := newLogger(options.Logger)
-	add := func(l lane, shard, concurrency int, interval time.Duration) {
-		configs = append(configs, asynq.Config{
-			Queues:                   map[string]int{q.shard(l, shard): 1},
-			Concurrency:              max(1, concurrency),
-			TaskCheckInterval:        interval,
-			DelayedTaskCheckInterval: time.Second,
-			ShutdownTimeout:          options.Drain,
-			RetryDelayFunc:           retryDelay,
-			Logger:                   log,
-			LogLevel:                 asynq.WarnLevel,
-		})
+	add := func(l lane, shard, servers, concurrency int) {
+		queue := q.shard(l, shard)
+		s.queues = append(s.queues, queue)
+		s.client.attend(queue, l, servers)
+		for range servers {
+			configs = append(configs, asynq.Config{
+				Queues:                   map[string]int{queue: 1},
+				Concurrency:              max(1, concurrency/q.topology.shards/servers),
+				TaskCheckInterval:        afterEmpty,
+				DelayedTaskCheckInterval: time.Second,
+				ShutdownTimeout:          options.Drain,
+				RetryDelayFunc:           retryDelay,
+				Logger:                   log,
+				LogLevel:                 asynq.WarnLevel,
+			})
+		}
 	}
 	for shard := range q.topology.shards {
-		for range q.topology.servers {
-			add(laneDeliver, shard, options.Deliver/(q.topology.shards*q.topology.servers), q.topology.poll)
-		}
-		add(laneRetry, shard, options.Retry/q.topology.shards, q.topology.poll)
-		add(laneEvents, shard, options.Events/q.topology.shards, calm)
+		add(laneDeliver, shard, q.topology.servers, options.Deliver)
+		add(laneRetry, shard, 1, options.Retry)
+		add(laneEvents, shard, 1, options.Events)
 	}
 	return configs
 }

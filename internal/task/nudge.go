@@ -1,0 +1,215 @@
+package task
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// nudgeChannel is where processes notify each other of queues that got a task.
+	nudgeChannel = "waybill:nudges"
+	// nudgePause is the time between two messages: a busy process sends no more
+	// than 200 a second, for all of its queues.
+	nudgePause = 5 * time.Millisecond
+	// nudgeTimeout bounds the sending of one message.
+	nudgeTimeout = time.Second
+	// peersInterval is how often the processes are counted.
+	peersInterval = 5 * time.Second
+)
+
+// nudges have servers look at once for a task that was queued, so that they need
+// not ask an empty queue again and again. A server of this process is woken
+// directly. Where none waits, the other processes are notified through Redis. A nudge
+// may get lost: servers look by themselves, too, only seldom.
+type nudges struct {
+	redis redis.UniversalClient // nil: no other process has this queue
+
+	mu      sync.Mutex
+	waiters map[string]*waiter // by queue
+	unsent  map[string]bool    // queues of which the others are to be notified
+	some    chan struct{}      // there are unsent ones
+
+	heard  atomic.Bool  // nudges of others arrive
+	peers  atomic.Int64 // processes that listen for nudges, this one included
+	closed chan struct{}
+	group  sync.WaitGroup
+}
+
+// newNudges makes the nudges of a queue that several processes share, nil for one
+// that is in this process.
+func newNudges(shared redis.UniversalClient) *nudges {
+	n := &nudges{
+		redis: shared, waiters: map[string]*waiter{}, unsent: map[string]bool{},
+		some: make(chan struct{}, 1), closed: make(chan struct{}),
+	}
+	n.peers.Store(1)
+	if shared != nil {
+		n.group.Go(n.send)
+	}
+	return n
+}
+
+// close sends what is unsent and waits.
+func (n *nudges) close() {
+	close(n.closed)
+	n.group.Wait()
+}
+
+// waiter is what the servers of one queue wait at.
+type waiter struct {
+	tasks   chan struct{} // one for each that somebody should look for
+	waiting atomic.Int32
+}
+
+// attend makes the place at which so many servers of a queue wait.
+func (n *nudges) attend(queue string, servers int) *waiter {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.waiters[queue] == nil {
+		n.waiters[queue] = &waiter{tasks: make(chan struct{}, servers)}
+	}
+	return n.waiters[queue]
+}
+
+func (n *nudges) waiter(queue string) *waiter {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.waiters[queue]
+}
+
+// queued has a server look for a task that a queue has got.
+func (n *nudges) queued(queue string) {
+	if w := n.waiter(queue); w == nil || !w.wake() {
+		n.notify(queue)
+	}
+}
+
+// wake has one server look. It reports whether one waits that had nothing to look
+// for.
+func (w *waiter) wake() bool {
+	select {
+	case w.tasks <- struct{}{}:
+		return len(w.tasks) <= int(w.waiting.Load())
+	default:
+		return false
+	}
+}
+
+// wait returns when there is something to look for, and in any case when the time
+// is up or stopped is closed.
+func (w *waiter) wait(patience time.Duration, stopped <-chan struct{}) {
+	w.waiting.Add(1)
+	defer w.waiting.Add(-1)
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-w.tasks:
+	case <-timer.C:
+	case <-stopped:
+	}
+}
+
+// notify tells the other processes that queues have tasks.
+func (n *nudges) notify(queues ...string) {
+	if n.redis == nil {
+		return
+	}
+	n.mu.Lock()
+	for _, queue := range queues {
+		n.unsent[queue] = true
+	}
+	n.mu.Unlock()
+	select {
+	case n.some <- struct{}{}:
+	default:
+	}
+}
+
+// send notifies the others until the nudges are closed.
+func (n *nudges) send() {
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	for {
+		select {
+		case <-n.closed:
+			n.publish()
+			return
+		case <-n.some:
+			n.publish()
+		}
+		pause.Reset(nudgePause)
+		select {
+		case <-n.closed:
+		case <-pause.C:
+		}
+	}
+}
+
+// publish sends what is unsent. That it fails costs the others a moment.
+func (n *nudges) publish() {
+	n.mu.Lock()
+	queues := slices.Collect(maps.Keys(n.unsent))
+	clear(n.unsent)
+	n.mu.Unlock()
+	if len(queues) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), nudgeTimeout)
+	defer cancel()
+	n.redis.Publish(ctx, nudgeChannel, strings.Join(queues, " "))
+}
+
+// listen has the servers look for what other processes queued, until ctx ends.
+func (n *nudges) listen(ctx context.Context) {
+	subscription := n.redis.Subscribe(ctx, nudgeChannel)
+	defer func() { _ = subscription.Close() }()
+	messages := subscription.ChannelWithSubscriptions()
+	ticker := time.NewTicker(peersInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			n.count(ctx)
+		case message := <-messages:
+			n.receive(message)
+		}
+	}
+}
+
+func (n *nudges) receive(message any) {
+	switch message := message.(type) {
+	case *redis.Subscription: // anew: what was sent meanwhile is lost
+		n.heard.Store(true)
+		n.mu.Lock()
+		queues := slices.Collect(maps.Keys(n.waiters))
+		n.mu.Unlock()
+		n.wake(queues)
+	case *redis.Message:
+		n.wake(strings.Fields(message.Payload))
+	}
+}
+
+func (n *nudges) wake(queues []string) {
+	for _, queue := range queues {
+		if w := n.waiter(queue); w != nil {
+			w.wake()
+		}
+	}
+}
+
+// count asks how many processes listen. They share the looking at queues of which
+// nobody notified them: many ask Redis no more often than one.
+func (n *nudges) count(ctx context.Context) {
+	if counts, err := n.redis.PubSubNumSub(ctx, nudgeChannel).Result(); err == nil {
+		n.peers.Store(max(1, counts[nudgeChannel]))
+	}
+}
