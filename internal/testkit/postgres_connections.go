@@ -30,25 +30,41 @@ func (p *Postgres) TakeConnections(all bool) (giveBack func()) {
 
 // taker has connections that it does nothing with.
 type taker struct {
-	t    testing.TB
-	at   string
+	t  testing.TB
+	at string
+
+	mu   sync.Mutex
 	held []*pgx.Conn
 }
 
-// fill takes those that are left.
+// fill takes those that are left, several at once: others ask for them, too.
 func (k *taker) fill() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	for {
-		conn, err := pgx.Connect(ctx, k.at)
-		if failure, ok := errors.AsType[*pgconn.PgError](err); ok && failure.Code == tooManyConnections {
-			return
-		}
-		if err != nil {
-			k.t.Fatalf("take connections: %v", err)
-		}
-		k.held = append(k.held, conn)
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			for k.take(ctx) {
+			}
+		})
 	}
+	group.Wait()
+}
+
+// take takes one; false when none is left.
+func (k *taker) take(ctx context.Context) bool {
+	conn, err := pgx.Connect(ctx, k.at)
+	if failure, ok := errors.AsType[*pgconn.PgError](err); ok && failure.Code == tooManyConnections {
+		return false
+	}
+	if err != nil {
+		k.t.Errorf("take connections: %v", err)
+		return false
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.held = append(k.held, conn)
+	return true
 }
 
 // evict ends the connections of others, and says how many.
