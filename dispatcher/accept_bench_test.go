@@ -27,9 +27,18 @@ func BenchmarkAccept(b *testing.B) {
 	parts := testkit.NewParts(b)
 	q := &queue{}
 	d, err := dispatcher.New(dispatcher.Options{
-		Ledger: instant{}, Waiting: parts.Ledger, Parking: parts.Ledger, Groups: parts.Ledger, Replays: parts.Ledger, ReplayJobs: parts.Ledger,
-		Endpoints: parts.Registry, Rules: schemes.Rules{Schemes: parts.Schemes}, Circuits: parts.Breaker, Limits: limitless{}, Holds: &holds{}, Queue: q, Epochs: q,
-		Tracer: noop.NewTracerProvider().Tracer(""), Logger: slog.New(slog.DiscardHandler), MaxQueued: 1, MaxInFlight: 1, Grace: time.Minute,
+		Accept:  dispatcher.AcceptOptions{Ledger: instant{}, Rules: schemes.Rules{Schemes: parts.Schemes}},
+		Lanes:   dispatcher.LaneOptions{MaxQueued: 1},
+		Enqueue: dispatcher.EnqueueOptions{Queue: q},
+		Requeue: dispatcher.RequeueOptions{Ledger: parts.Ledger, Grace: time.Minute},
+		Release: dispatcher.ReleaseOptions{
+			Ledger: parts.Ledger, Groups: parts.Ledger, Circuits: parts.Breaker, Limits: limitless{}, Holds: &holds{},
+			InFlight: dispatcher.InFlightLimits{PerEndpoint: 1},
+		},
+		Replay:    dispatcher.ReplayOptions{Ledger: parts.Ledger, Jobs: parts.Ledger},
+		Rebuild:   dispatcher.RebuildOptions{Epochs: q},
+		Endpoints: parts.Registry,
+		Tracer:    noop.NewTracerProvider().Tracer(""), Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		b.Fatal(err)

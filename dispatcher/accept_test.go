@@ -156,7 +156,7 @@ func (noLedger) Accept(context.Context, []postback.Acceptance) ([]postback.Accep
 
 func TestNothingIsAcceptedWhileTheLedgerIsAway(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(o *dispatcher.Options) { o.Ledger = noLedger{} })
+	b := setup(t, func(o *dispatcher.Options) { o.Accept.Ledger = noLedger{} })
 	if answers, err := b.Accept(t.Context(), []postback.Event{event(t, "tx-1")}); !errors.Is(err, errAway) || answers != nil {
 		t.Errorf("got %+v, %v", answers, err)
 	}
@@ -241,7 +241,7 @@ func TestWhatTheQueueRefusedComesAsSoonAsItTakesTasks(t *testing.T) {
 
 func TestWhatTheHandoffCannotHoldIsFoundByTheSweeper(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(o *dispatcher.Options) { o.MaxQueued = 10 * dispatcher.HandoffSize })
+	b := setup(t, func(o *dispatcher.Options) { o.Lanes.MaxQueued = 10 * dispatcher.HandoffSize })
 	b.offer(t)
 	b.swept(t)
 	inHandoff := b.many(t, dispatcher.HandoffSize) // and nobody empties it yet
@@ -334,19 +334,19 @@ func TestNewAsksForEveryPart(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	lacking := map[string]func(*dispatcher.Options){
-		"Ledger":     func(o *dispatcher.Options) { o.Ledger = nil },
-		"Waiting":    func(o *dispatcher.Options) { o.Waiting = nil },
-		"Parking":    func(o *dispatcher.Options) { o.Parking = nil },
-		"Groups":     func(o *dispatcher.Options) { o.Groups = nil },
-		"Replays":    func(o *dispatcher.Options) { o.Replays = nil },
-		"ReplayJobs": func(o *dispatcher.Options) { o.ReplayJobs = nil },
+		"Ledger":     func(o *dispatcher.Options) { o.Accept.Ledger = nil },
+		"Waiting":    func(o *dispatcher.Options) { o.Requeue.Ledger = nil },
+		"Parking":    func(o *dispatcher.Options) { o.Release.Ledger = nil },
+		"Groups":     func(o *dispatcher.Options) { o.Release.Groups = nil },
+		"Replays":    func(o *dispatcher.Options) { o.Replay.Ledger = nil },
+		"ReplayJobs": func(o *dispatcher.Options) { o.Replay.Jobs = nil },
 		"Endpoints":  func(o *dispatcher.Options) { o.Endpoints = nil },
-		"Rules":      func(o *dispatcher.Options) { o.Rules = nil },
-		"Queue":      func(o *dispatcher.Options) { o.Queue = nil },
-		"Epochs":     func(o *dispatcher.Options) { o.Epochs = nil },
+		"Rules":      func(o *dispatcher.Options) { o.Accept.Rules = nil },
+		"Queue":      func(o *dispatcher.Options) { o.Enqueue.Queue = nil },
+		"Epochs":     func(o *dispatcher.Options) { o.Rebuild.Epochs = nil },
 		"Tracer":     func(o *dispatcher.Options) { o.Tracer = nil },
 		"Logger":     func(o *dispatcher.Options) { o.Logger = nil },
-		"MaxQueued":  func(o *dispatcher.Options) { o.MaxQueued = 0 },
+		"MaxQueued":  func(o *dispatcher.Options) { o.Lanes.MaxQueued = 0 },
 	}
 	for name, take := range lacking {
 		options := b.options()

@@ -88,9 +88,18 @@ func (f *fleet) host(t *testing.T, ahead time.Duration) *host {
 		t.Fatal(err)
 	}
 	h.Dispatcher, err = dispatcher.New(dispatcher.Options{
-		Ledger: f.ledger, Waiting: f.ledger, Parking: f.ledger, Groups: f.ledger, Replays: f.ledger, ReplayJobs: f.ledger,
-		Endpoints: h.registry, Rules: schemes.Rules{Schemes: f.Schemes}, Circuits: breaker, Limits: limitless{}, Holds: unheld{}, Queue: h.queue, Epochs: h.queue,
-		Tracer: noop.NewTracerProvider().Tracer(""), Logger: f.Logger, MaxQueued: 1000, MaxInFlight: 16, Grace: soon, Now: now,
+		Accept:  dispatcher.AcceptOptions{Ledger: f.ledger, Rules: schemes.Rules{Schemes: f.Schemes}},
+		Lanes:   dispatcher.LaneOptions{MaxQueued: 1000},
+		Enqueue: dispatcher.EnqueueOptions{Queue: h.queue},
+		Requeue: dispatcher.RequeueOptions{Ledger: f.ledger, Grace: soon},
+		Release: dispatcher.ReleaseOptions{
+			Ledger: f.ledger, Groups: f.ledger, Circuits: breaker, Limits: limitless{}, Holds: unheld{},
+			InFlight: dispatcher.InFlightLimits{PerEndpoint: 16},
+		},
+		Replay:    dispatcher.ReplayOptions{Ledger: f.ledger, Jobs: f.ledger},
+		Rebuild:   dispatcher.RebuildOptions{Epochs: h.queue},
+		Endpoints: h.registry,
+		Tracer:    noop.NewTracerProvider().Tracer(""), Logger: f.Logger, Now: now,
 	})
 	if err != nil {
 		t.Fatal(err)

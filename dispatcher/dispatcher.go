@@ -1,198 +1,111 @@
 package dispatcher
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"log/slog"
-	"sync/atomic"
-	"time"
+	"sync"
 
-	"go.opentelemetry.io/otel/metric"
-	"go.opentelemetry.io/otel/metric/noop"
-	"go.opentelemetry.io/otel/trace"
-	"golang.org/x/time/rate"
-
-	"github.com/waybillhq/waybill/internal/task"
+	"github.com/waybillhq/waybill/internal/loop"
 	"github.com/waybillhq/waybill/postback"
 )
-
-// Ledger is what accepting events needs of the store.
-type Ledger interface {
-	Accept(ctx context.Context, items []postback.Acceptance) ([]postback.Acceptance, error)
-	// Deliver adds deliveries to a recorded event, for endpoints that have none of
-	// it, and returns those that it wrote.
-	Deliver(ctx context.Context, eventID string, deliveries []postback.Delivery) ([]postback.Delivery, error)
-	// Event returns one event with its deliveries; CodeNotFound.
-	Event(ctx context.Context, id string) (postback.Event, []postback.Delivery, error)
-	Events(ctx context.Context, filter postback.EventFilter, page postback.Page) ([]postback.Event, string, error)
-}
-
-// Endpoints says who wants an event.
-type Endpoints interface {
-	Matching(publisher, eventType string) []postback.Endpoint
-	// Has reports whether a publisher has any endpoint.
-	Has(publisher string) bool
-	Endpoint(id string) (postback.Endpoint, bool)
-	// Of lists the ids of a publisher's endpoints, deleted ones too.
-	Of(publisher string) []string
-}
-
-// Rules are what the endpoints' schemes say of events.
-type Rules interface {
-	// CheckEvent refuses an event that an endpoint's scheme cannot carry. The error
-	// names the field.
-	CheckEvent(endpoint postback.Endpoint, event postback.Event) error
-	// EmptyMacros warns of what the endpoint gets without a value.
-	EmptyMacros(endpoint postback.Endpoint, event postback.Event) []postback.Warning
-	// Reference is what the delivery of an event to an endpoint is looked up by;
-	// empty when the event has nothing that fits.
-	Reference(endpoint postback.Endpoint, event postback.Event) string
-	// OrderKey is the same for events whose deliveries to the endpoint go one after
-	// another; empty when an event's waits for no other.
-	OrderKey(endpoint postback.Endpoint, event postback.Event) string
-}
-
-// Queue is the run queue.
-type Queue interface {
-	// Enqueue queues one attempt; false means that it is queued already.
-	Enqueue(ctx context.Context, attempt task.Attempt) (bool, error)
-	// Takeover says who has an attempt that is queued already, and forgets it if
-	// that is a worker that crashed: nobody has it then.
-	Takeover(ctx context.Context, attempt task.Attempt) (task.Holder, error)
-	// Depth counts the attempts that are queued on each lane.
-	Depth(ctx context.Context) (task.Depth, error)
-}
-
-// Options are the parts of a Dispatcher. All but the times and sizes are required.
-type Options struct {
-	Ledger     Ledger
-	Waiting    Waiting
-	Parking    Parking
-	Groups     Groups
-	Replays    Replays
-	ReplayJobs ReplayJobs
-	Endpoints  Endpoints
-	Rules      Rules
-	Circuits   Circuits
-	Limits     Limits
-	Holds      Holds
-	Queue      Queue
-	Epochs     Epochs
-	// Embedded says that the queue is in this process, and so empty at each start.
-	Embedded bool
-	Tracer   trace.Tracer
-	Meter    metric.Meter // nil: nothing is counted
-	Logger   *slog.Logger
-	// MaxQueued bounds how many attempts are in each lane of the queue at once, in
-	// all shards together; the rest waits in the ledger.
-	MaxQueued int
-	// MaxInFlight is how many attempts to one endpoint a worker makes at once,
-	// unless the endpoint has a number of its own, which counts up to MostInFlight
-	// (0: any): no endpoint is to hold all workers of its shard.
-	MaxInFlight, MostInFlight int
-	// MaxInFlightPublisher is how many attempts to the endpoints of one publisher
-	// in one shard a worker makes at once (0: any).
-	MaxInFlightPublisher int
-	// Shards is over how many shards the endpoints are spread. Zero means one.
-	Shards int
-	// MaxReplays is how many replays of one publisher may run at once, and how many
-	// that name none (0: any).
-	MaxReplays int
-	// ReplayRate is how many deliveries per second this process reopens for all
-	// replays together (0: any), so that they leave new deliveries most of what it
-	// can do.
-	ReplayRate int
-	// Grace is how long a queued attempt may take before the sweeper looks
-	// after it. Zero means 45 s: longer than the lease of a dead worker.
-	Grace time.Duration
-	// Now is the ledger's clock. Nil means time.Now.
-	Now func() time.Time
-	// Senders is how many enqueues are under way at once; they share round
-	// trips. Zero means 32.
-	Senders int
-	// Handoff is how many accepted deliveries may wait for a sender while Redis is
-	// slow. Zero means 2048.
-	Handoff int
-	// Share is how many attempts of one endpoint may be in a lane of the queue at
-	// once. Zero means 256.
-	Share int
-	// PublisherShare is how many of all endpoints of a publisher may. Zero means four
-	// times Share.
-	PublisherShare int
-	// ReplayWindow is how many of the deliveries that a replay job reopened may be
-	// due in the ledger at once. Zero means 1000.
-	ReplayWindow int
-}
 
 // Dispatcher accepts events and keeps the queue filled. It is safe for
 // concurrent use.
 type Dispatcher struct {
-	Options
+	// The stages of a new event, in their order.
+	accept  *acceptStage
+	enqueue *enqueueStage
 
-	events  eventCounter
-	handoff *handoff
-	lanes   *lanes
-	busy    busy
-	paces   paces         // of the work on replays
-	replays *rate.Limiter // of all of them together
-	// jobRounds and publisherRounds say which replay is next, and whose.
-	jobRounds, publisherRounds rounds
-	releases                   releases
-	crews                      releaseCrews
-	groupLooks                 int // of the one goroutine that looks after ordering groups
-	wake                       chan struct{}
-	backlogs                   atomic.Pointer[map[string]bool]
-	now                        func() time.Time
+	// What brings deliveries back to the queue.
+	requeue    *requeueStage
+	release    *releaseStage
+	expire     *expireStage
+	groups     *groupStage
+	replay     *replayStage
+	replayWork *replayWork
+	rematch    *rematchStage
+	rebuild    *rebuildStage
+
+	logger *slog.Logger
 }
 
-// Defaults of the options.
-const (
-	defaultGrace   = 45 * time.Second
-	defaultSenders = 32
-	defaultHandoff = 2048
-	// A lane is worked off in the order in which it was filled, so what one
-	// endpoint has in there is what the others wait for: no more than the workers
-	// of a shard see to in a moment.
-	defaultShare = 256
-	// A publisher with many endpoints is no more to the others than one with a few.
-	defaultPublisherShares = 4
-	// More than the queue takes in until the next turn, and few enough to be
-	// counted at each.
-	defaultReplayWindow = 1000
-)
-
-// New makes a Dispatcher. Run has to be called for it to fill the queue.
-func New(options Options) (*Dispatcher, error) {
-	if options.Ledger == nil || options.Waiting == nil || options.Parking == nil || options.Groups == nil || options.Replays == nil || options.ReplayJobs == nil || options.Endpoints == nil ||
-		options.Rules == nil || options.Circuits == nil || options.Limits == nil || options.Holds == nil || options.Queue == nil || options.Epochs == nil || options.Tracer == nil || options.Logger == nil {
-		return nil, errors.New("make dispatcher: a part is missing")
+// Run keeps the queue filled until ctx ends.
+func (d *Dispatcher) Run(ctx context.Context) {
+	var group sync.WaitGroup
+	for range d.enqueue.senders {
+		group.Go(func() { d.enqueue.run(ctx) })
 	}
-	if options.MaxQueued < 1 || options.MaxInFlight < 1 {
-		return nil, errors.New("make dispatcher: MaxQueued and MaxInFlight must be at least 1")
+	for _, job := range d.jobs() {
+		group.Go(func() { loop.Run(ctx, job) })
 	}
-	options = options.withDefaults()
-	d := &Dispatcher{Options: options, handoff: newHandoff(options.Handoff), lanes: newLanes(options), busy: busy{until: map[postback.Ref]pending{}}, paces: paces{}, replays: newReplayLimiter(options.ReplayRate), releases: newReleases(), crews: newReleaseCrews(), wake: make(chan struct{}, 1), now: options.Now}
-	var err error
-	if d.events, err = newEventCounter(options.Meter); err != nil {
-		return nil, err
-	}
-	d.backlogs.Store(&map[string]bool{})
-	return d, nil
+	group.Wait()
+	d.release.crews.wait()
+	d.requeue.leaveToOthers(ctx)
 }
 
-func (o Options) withDefaults() Options {
-	o.Grace = cmp.Or(o.Grace, defaultGrace)
-	o.Senders = cmp.Or(o.Senders, defaultSenders)
-	o.Handoff = cmp.Or(o.Handoff, defaultHandoff)
-	o.Share = cmp.Or(o.Share, defaultShare)
-	o.PublisherShare = cmp.Or(o.PublisherShare, defaultPublisherShares*o.Share)
-	o.ReplayWindow = cmp.Or(o.ReplayWindow, defaultReplayWindow)
-	if o.Now == nil {
-		o.Now = time.Now
+// jobs run in the background.
+func (d *Dispatcher) jobs() []loop.Job {
+	return []loop.Job{
+		{Name: "sweep due deliveries", Every: requeueInterval, Wake: d.requeue.wake, Do: d.requeue.run, Logger: d.logger},
+		{Name: "watch the queue", Every: watchInterval, Do: d.rebuild.watch, Logger: d.logger},
+		{Name: "release parked deliveries", Every: releaseInterval, Do: d.release.run, Logger: d.logger},
+		{Name: "expire parked deliveries", Every: expireInterval, Do: d.expire.run, Logger: d.logger},
+		{Name: "look after ordering groups", Every: groupsInterval, Do: d.groups.run, Logger: d.logger},
+		d.replayWork.job(),
 	}
-	if o.Meter == nil {
-		o.Meter = noop.Meter{}
-	}
-	return o
+}
+
+// Accept records events and the deliveries they call for, and answers in the
+// same order. An item's Err says why that event was refused: CodeConflict, or
+// data that no endpoint that wants it can carry. An error for the whole
+// call means that the ledger could not be reached; no event can then be said
+// to be accepted, and sending all of them again is right.
+//
+// Accepting is finished once it has begun, whatever becomes of ctx: what is
+// written is queued, too.
+func (d *Dispatcher) Accept(ctx context.Context, events []postback.Event) ([]postback.Acceptance, error) {
+	return d.accept.events(ctx, events)
+}
+
+// AcceptQueued accepts the event of a task that a producer put into Redis. A
+// bad one is recorded as rejected, with the reason: no producer waits for
+// an answer. The error is for a ledger that could not be reached.
+func (d *Dispatcher) AcceptQueued(ctx context.Context, payload []byte) error {
+	return d.accept.queued(ctx, payload)
+}
+
+// Parked has the release check what was parked just now, however seldom it
+// checked because there was nothing to do.
+func (d *Dispatcher) Parked() { d.release.parked() }
+
+// Wake has what became due just now queued at once, before the next interval.
+func (d *Dispatcher) Wake() { d.requeue.wakeUp() }
+
+// DeliverEvents matches recorded events that a filter picks with the endpoints as
+// they are now, and makes the deliveries that are missing; no endpoint gets a
+// second one of an event. With dryRun it only counts. It ends after a while, with
+// the cursor to continue at. What it did stays done when it fails or is killed, and
+// calling it again with the same filter does the rest.
+func (d *Dispatcher) DeliverEvents(ctx context.Context, filter postback.EventFilter, cursor string, dryRun bool) (postback.Rematch, error) {
+	return d.rematch.events(ctx, filter, cursor, dryRun)
+}
+
+// ReplayDelivery opens one ended delivery again: CodeNotFound, CodeNotEnded,
+// CodeEndpointDeleted.
+func (d *Dispatcher) ReplayDelivery(ctx context.Context, deliveryID string) (postback.Delivery, error) {
+	return d.replay.delivery(ctx, deliveryID)
+}
+
+// StartReplay makes a job that replays every ended delivery that the filter
+// picks, as of now; without states it picks dead letters. With dryRun it only
+// counts. Rate is in deliveries per second; 0 is as fast as ReplayOptions.Rate
+// allows. A job whose deliveries are not all known yet comes back without Collected.
+func (d *Dispatcher) StartReplay(ctx context.Context, filter postback.DeliveryFilter, rate float64, dryRun bool) (postback.ReplayJob, error) {
+	return d.replay.start(ctx, filter, rate, dryRun)
+}
+
+// CancelReplay ends a running job; what it has replayed stays replayed.
+// CodeNotFound; CodeConflict when it has ended.
+func (d *Dispatcher) CancelReplay(ctx context.Context, jobID string) (postback.ReplayJob, error) {
+	return d.replay.cancel(ctx, jobID)
 }

@@ -52,9 +52,18 @@ func newEngine(t *testing.T) *engine {
 	tracer := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(e.spans)).Tracer("test")
 	limits, holds := limit.New(e.queue.Scripter()), limit.NewHolds(e.queue.Scripter())
 	e.dispatcher, err = dispatcher.New(dispatcher.Options{
-		Ledger: e.Ledger, Waiting: e.Ledger, Parking: e.Ledger, Groups: e.Ledger, Replays: e.Ledger, ReplayJobs: e.Ledger,
-		Endpoints: e.Registry, Rules: schemes.Rules{Schemes: e.Schemes}, Circuits: e.Breaker, Limits: limits, Holds: holds, Queue: e.queue, Epochs: e.queue,
-		Tracer: tracer, Logger: e.Logger, MaxQueued: 1000, MaxInFlight: 16,
+		Accept:  dispatcher.AcceptOptions{Ledger: e.Ledger, Rules: schemes.Rules{Schemes: e.Schemes}},
+		Lanes:   dispatcher.LaneOptions{MaxQueued: 1000},
+		Enqueue: dispatcher.EnqueueOptions{Queue: e.queue},
+		Requeue: dispatcher.RequeueOptions{Ledger: e.Ledger},
+		Release: dispatcher.ReleaseOptions{
+			Ledger: e.Ledger, Groups: e.Ledger, Circuits: e.Breaker, Limits: limits, Holds: holds,
+			InFlight: dispatcher.InFlightLimits{PerEndpoint: 16},
+		},
+		Replay:    dispatcher.ReplayOptions{Ledger: e.Ledger, Jobs: e.Ledger},
+		Rebuild:   dispatcher.RebuildOptions{Epochs: e.queue},
+		Endpoints: e.Registry,
+		Tracer:    tracer, Logger: e.Logger,
 	})
 	if err != nil {
 		t.Fatal(err)

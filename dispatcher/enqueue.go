@@ -2,6 +2,8 @@ package dispatcher
 
 import (
 	"context"
+	"sync"
+	"time"
 
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
@@ -10,89 +12,151 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-// send moves deliveries from the handoff to the queue until ctx ends, and then
+// Queue is the run queue.
+type Queue interface {
+	// Enqueue queues one attempt; false means that it is queued already.
+	Enqueue(ctx context.Context, attempt task.Attempt) (bool, error)
+	// Takeover says who has an attempt that is queued already, and forgets it if
+	// that is a worker that crashed: nobody has it then.
+	Takeover(ctx context.Context, attempt task.Attempt) (task.Holder, error)
+	// Depth counts the attempts that are queued on each lane.
+	Depth(ctx context.Context) (task.Depth, error)
+}
+
+// EnqueueOptions are the parts that enqueue.
+type EnqueueOptions struct {
+	Queue Queue
+	// Senders is how many enqueues are under way at once; they share round
+	// trips. Zero means 32.
+	Senders int
+}
+
+const defaultSenders = 32
+
+// enqueueStage makes attempts tasks of the queue.
+type enqueueStage struct {
+	queue    Queue
+	pending  <-chan postback.Due // what was handed off
+	lanes    *lanes
+	busy     *busy
+	failures *failures
+	senders  int
+	tracer   trace.Tracer
+	now      func() time.Time
+}
+
+// run moves deliveries from the handoff to the queue until ctx ends, and then
 // what is left.
-func (d *Dispatcher) send(ctx context.Context) {
+func (s *enqueueStage) run(ctx context.Context) {
 	longer, cancel := outlasting(ctx)
 	defer cancel()
 	for {
 		select {
 		case <-ctx.Done():
-			d.sendRest(longer)
+			s.drain(longer)
 			return
-		case due := <-d.handoff.pending:
-			d.enqueueReserved(longer, due)
+		case due := <-s.pending:
+			s.putReserved(longer, due)
 		}
 	}
 }
 
-func (d *Dispatcher) sendRest(ctx context.Context) {
+func (s *enqueueStage) drain(ctx context.Context) {
 	for {
 		select {
-		case due := <-d.handoff.pending:
-			d.enqueueReserved(ctx, due)
+		case due := <-s.pending:
+			s.putReserved(ctx, due)
 		default:
 			return
 		}
 	}
 }
 
-// enqueueReserved enqueues what was handed over. What had to wait for its turn,
-// because the queue was slow, may have been taken for lost and made meanwhile.
-func (d *Dispatcher) enqueueReserved(ctx context.Context, due postback.Due) {
-	defer d.lanes.unreserve(ownerOf(due.Delivery))
-	waited := d.now().Sub(due.Delivery.NextAttemptAt) > sweepInterval
-	d.enqueue(ctx, due, waited)
+// putReserved enqueues what was handed off. What had to wait because the queue was
+// slow may have been taken for lost and made meanwhile.
+func (s *enqueueStage) putReserved(ctx context.Context, due postback.Due) {
+	defer s.lanes.unreserve(ownerOf(due.Delivery))
+	waited := s.now().Sub(due.Delivery.NextAttemptAt) > requeueInterval
+	s.put(ctx, due, waited)
 }
 
-// enqueue puts one attempt into the queue. With recheck the worker asks the
-// ledger before it sends, and an attempt that a dead worker holds is taken
-// over. A failure is remembered, not returned: the sweeper makes it good.
+// put puts one attempt into the queue. With recheck the worker asks the
+// ledger before it sends, and an attempt that a crashed worker holds is taken
+// over. A failure is remembered, not returned: requeue makes it good.
 //
 // Of a delivery that others wait for the worker asks in any case: a task that
 // Redis brings back after it was done must not make an attempt behind theirs.
-func (d *Dispatcher) enqueue(ctx context.Context, due postback.Due, recheck bool) {
-	ctx, span := d.Tracer.Start(inTraceOf(ctx, due.Event), "enqueue delivery", trace.WithSpanKind(trace.SpanKindProducer), describe(due))
+func (s *enqueueStage) put(ctx context.Context, due postback.Due, recheck bool) {
+	ctx, span := s.tracer.Start(inTraceOf(ctx, due.Event), "enqueue delivery", trace.WithSpanKind(trace.SpanKindProducer), describe(due))
 	defer span.End()
 	attempt := task.Attempt{
 		Ref: due.Delivery.Ref(), EndpointID: due.Delivery.EndpointID,
 		Due: &due, Recheck: recheck || due.Delivery.OrderKey != "", Headers: traceHeaders(ctx),
 	}
-	queued, err := d.Queue.Enqueue(ctx, attempt)
+	queued, err := s.queue.Enqueue(ctx, attempt)
 	if queued {
-		d.lanes.entered(attempt)
+		s.lanes.entered(attempt)
 	}
 	if recheck && err == nil {
-		err = d.checkHolder(ctx, attempt, queued)
+		err = s.checkHolder(ctx, attempt, queued)
 	}
 	if err != nil {
 		span.SetStatus(codes.Error, "queue unreachable")
-		d.handoff.fail(due, d.now())
+		s.failures.add(due, s.now())
 	}
 }
 
-// checkHolder sees to an attempt that the queue had already: one that nobody works on
-// any more is queued again, and one that a worker is busy with is looked at
-// again soon.
-func (d *Dispatcher) checkHolder(ctx context.Context, attempt task.Attempt, queued bool) error {
+// checkHolder handles an attempt that the queue had already: one that nobody works on
+// any more is queued again, and one that a worker is busy with is tried again soon.
+func (s *enqueueStage) checkHolder(ctx context.Context, attempt task.Attempt, queued bool) error {
 	holder := task.Waiting
 	if !queued {
 		var err error
-		if holder, err = d.Queue.Takeover(ctx, attempt); err != nil {
-			return err //nolint:wrapcheck // enqueue only remembers that it failed
+		if holder, err = s.queue.Takeover(ctx, attempt); err != nil {
+			return err //nolint:wrapcheck // put only remembers that it failed
 		}
 	}
 	switch holder {
 	case task.Running:
-		d.busy.add(*attempt.Due, d.now())
+		s.busy.add(*attempt.Due, s.now())
 		return nil
 	case task.Nobody:
-		if _, err := d.Queue.Enqueue(ctx, attempt); err != nil {
-			return err //nolint:wrapcheck // enqueue only remembers that it failed
+		if _, err := s.queue.Enqueue(ctx, attempt); err != nil {
+			return err //nolint:wrapcheck // put only remembers that it failed
 		}
-		d.lanes.entered(attempt)
+		s.lanes.entered(attempt)
 	case task.Waiting:
 	}
-	d.busy.remove(attempt.Ref)
+	s.busy.remove(attempt.Ref)
 	return nil
+}
+
+// putAll enqueues several attempts, and waits until it has tried each.
+func (s *enqueueStage) putAll(ctx context.Context, due []postback.Due) {
+	var group sync.WaitGroup
+	next := make(chan postback.Due)
+	for range min(s.senders, len(due)) {
+		group.Go(func() {
+			for one := range next {
+				s.put(ctx, one, true)
+			}
+		})
+	}
+	for _, one := range due {
+		next <- one
+	}
+	close(next)
+	group.Wait()
+}
+
+// putFailed enqueues what did not get into the queue before.
+func (s *enqueueStage) putFailed(ctx context.Context) {
+	for range len(s.failures.attempts) {
+		select {
+		case due := <-s.failures.attempts:
+			s.put(ctx, due, true)
+		default:
+			return
+		}
+	}
 }

@@ -15,30 +15,38 @@ const (
 	expireInterval, expireSteps = 10 * time.Second, 10
 )
 
-// expireParked ends parked deliveries that are older than their endpoint's retry
-// policy lets any become, of the endpoints that had any at the last look.
-func (d *Dispatcher) expireParked(ctx context.Context) error {
+// expireStage ends parked deliveries that are too old.
+type expireStage struct {
+	ledger    Parking
+	endpoints Endpoints
+	parked    func() []string // the endpoints that had any at the last release
+	now       func() time.Time
+}
+
+// run ends parked deliveries that are older than their endpoint's retry
+// policy lets any become, of the endpoints that had any when release last asked.
+func (s *expireStage) run(ctx context.Context) error {
 	var failures []error
-	for _, id := range d.releases.endpoints() {
-		endpoint, known := d.Endpoints.Endpoint(id)
+	for _, id := range s.parked() {
+		endpoint, known := s.endpoints.Endpoint(id)
 		if !known || endpoint.State == postback.EndpointDeleted {
 			continue
 		}
-		if err := d.expire(ctx, endpoint); err != nil {
+		if err := s.endpoint(ctx, endpoint); err != nil {
 			failures = append(failures, fmt.Errorf("expire deliveries of endpoint %s: %w", id, err))
 		}
 	}
 	return errors.Join(failures...)
 }
 
-// expire does so for one endpoint.
-func (d *Dispatcher) expire(ctx context.Context, endpoint postback.Endpoint) error {
+// endpoint does so for one endpoint.
+func (s *expireStage) endpoint(ctx context.Context, endpoint postback.Endpoint) error {
 	if endpoint.Retry.MaxAge == 0 {
 		return nil
 	}
-	now := d.now()
+	now := s.now()
 	for range expireSteps {
-		ended, err := d.Parking.Expire(ctx, endpoint.ID, now.Add(-time.Duration(endpoint.Retry.MaxAge)), now, step)
+		ended, err := s.ledger.Expire(ctx, endpoint.ID, now.Add(-time.Duration(endpoint.Retry.MaxAge)), now, step)
 		if err != nil || ended < step {
 			return err //nolint:wrapcheck // the caller says what it was doing
 		}

@@ -9,46 +9,43 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-// SetClock replaces the clock.
-func (d *Dispatcher) SetClock(now func() time.Time) { d.now = now }
+// Sweep, Watch, ReleaseParked, ReleaseTurn, ExpireParked, LookAfterGroups and
+// WorkOnReplays run the jobs of Run once.
 
-// Sweep, Watch, ReleaseParked, ReleaseTurn, ExpireParked and WorkOnReplays are one
-// turn each of what Run does again and again.
+func (d *Dispatcher) Sweep(ctx context.Context) error { return d.requeue.run(ctx) }
 
-func (d *Dispatcher) Sweep(ctx context.Context) error { return d.sweep(ctx) }
-
-func (d *Dispatcher) Watch(ctx context.Context) error { return d.watch(ctx) }
+func (d *Dispatcher) Watch(ctx context.Context) error { return d.rebuild.watch(ctx) }
 
 func (d *Dispatcher) ReleaseParked(ctx context.Context) error {
-	err := d.releaseParked(ctx)
-	d.crews.wait()
-	return cmp.Or(d.releases.failure(), err)
+	err := d.release.check(ctx)
+	d.release.crews.wait()
+	return cmp.Or(d.release.state.failure(), err)
 }
 
 func (d *Dispatcher) ReleaseTurn(ctx context.Context) error {
-	err := d.releaseTurn(ctx)
-	d.crews.wait()
+	err := d.release.run(ctx)
+	d.release.crews.wait()
 	return err
 }
 
-func (d *Dispatcher) ExpireParked(ctx context.Context) error { return d.expireParked(ctx) }
+func (d *Dispatcher) ExpireParked(ctx context.Context) error { return d.expire.run(ctx) }
 
-func (d *Dispatcher) LookAfterGroups(ctx context.Context) error { return d.lookAfterGroups(ctx) }
+func (d *Dispatcher) LookAfterGroups(ctx context.Context) error { return d.groups.run(ctx) }
 
 func (d *Dispatcher) WorkOnReplays(ctx context.Context) error {
-	_, err := d.workOnReplays(ctx)
+	_, err := d.replayWork.run(ctx)
 	return err
 }
 
-// Woken does work whenever the sweeper is woken, until ctx ends.
+// Woken does work whenever requeueing is woken, until ctx ends.
 func (d *Dispatcher) Woken(ctx context.Context, work func(context.Context) error) {
-	sweeper := d.jobs()[0]
-	sweeper.Every, sweeper.Do = time.Hour, work
-	loop.Run(ctx, sweeper)
+	requeue := d.jobs()[0]
+	requeue.Every, requeue.Do = time.Hour, work
+	loop.Run(ctx, requeue)
 }
 
 // KeepWorkingOnReplays works on replays until ctx ends.
-func (d *Dispatcher) KeepWorkingOnReplays(ctx context.Context) { loop.Run(ctx, d.replayWork()) }
+func (d *Dispatcher) KeepWorkingOnReplays(ctx context.Context) { loop.Run(ctx, d.replayWork.job()) }
 
 // ReplayInterval is how often a replay is worked on.
 const ReplayInterval = replayInterval

@@ -210,7 +210,7 @@ func TestRowsAreMended(t *testing.T) {
 	store := &mended{Groups: b.Ledger}
 	var log bytes.Buffer
 	b.restart(t, func(o *dispatcher.Options) {
-		o.Groups, o.Logger = store, slog.New(slog.NewTextHandler(&log, nil))
+		o.Release.Groups, o.Logger = store, slog.New(slog.NewTextHandler(&log, nil))
 	})
 	for i := range 2 {
 		b.accept(t, ofTx(t, fmt.Sprintf("evt_%d", i), "tx-1"))

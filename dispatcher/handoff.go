@@ -1,74 +1,38 @@
 package dispatcher
 
 import (
-	"sync/atomic"
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
 )
 
-// handoff holds what was just written to the ledger and goes to the queue next, so
-// that a producer's answer never waits for Redis. The lanes say what may come in.
-type handoff struct {
-	pending chan postback.Due
-	foreign atomic.Bool // the queue is that of another ledger
-
-	failed chan postback.Due // attempts that did not get into the queue
-	// lost is when the queue was away and may have lost what it had, or more did
-	// not get there than failed can hold, in Unix nanoseconds; 0 when nothing is.
-	lost atomic.Int64
-}
-
-func newHandoff(size int) *handoff {
-	// Room for all that is on its way when the queue begins to refuse: what is
-	// handed over, and a step or two of the sweeper.
-	return &handoff{pending: make(chan postback.Due, size), failed: make(chan postback.Due, size+2*step)}
-}
-
-// refused reports whether the queue takes nothing: then all that is due stays
-// where it is until the queue has taken what it refused.
-func (h *handoff) refused() bool { return len(h.failed) > 0 || h.lost.Load() != 0 }
-
-// fail remembers an attempt that did not get into the queue.
-func (h *handoff) fail(due postback.Due, at time.Time) {
-	select {
-	case h.failed <- due:
-	default:
-		h.lose(at)
-	}
-}
-
-// lose remembers that the queue has to be filled again from the ledger.
-func (h *handoff) lose(at time.Time) { h.lost.Store(at.UnixNano()) }
-
-// forget drops what failed: the ledger brings it back with all the rest.
-func (h *handoff) forget() {
-	for {
-		select {
-		case <-h.failed:
-		default:
-			return
-		}
-	}
+// handoffStage passes on what was just written to the ledger and goes to the queue
+// next, so that a producer's answer never waits for Redis.
+type handoffStage struct {
+	lanes    *lanes // say what may come in
+	pending  chan<- postback.Due
+	failures *failures
+	release  *releaseStage
+	grace    time.Duration
 }
 
 // reservation is room in the handoff: of which deliveries, and whom they are for.
 type reservation map[string]owner
 
 // reserve takes room in the handoff for new deliveries, as far as there is any.
-// Those are about to be enqueued, so the sweeper need not look at them soon; the
-// others are due in the ledger at once.
-func (d *Dispatcher) reserve(items []postback.Acceptance) reservation {
+// Those are about to be enqueued, so they are due in the ledger after the grace;
+// the others are due at once.
+func (s *handoffStage) reserve(items []postback.Acceptance) reservation {
 	standAside(items)
 	reserved := reservation{}
-	if d.handoff.refused() || d.handoff.foreign.Load() {
+	if s.failures.closed() {
 		return reserved
 	}
 	for _, item := range items {
 		for i := range item.Deliveries {
 			delivery := &item.Deliveries[i]
-			if delivery.State == postback.Pending && d.lanes.reserve(*delivery) {
-				delivery.SweepAt = delivery.NextAttemptAt.Add(d.Grace)
+			if delivery.State == postback.Pending && s.lanes.reserve(*delivery) {
+				delivery.SweepAt = delivery.NextAttemptAt.Add(s.grace)
 				reserved[delivery.ID] = ownerOf(*delivery)
 			}
 		}
@@ -102,19 +66,19 @@ func standAside(items []postback.Acceptance) {
 // handOver hands over what has room and was written, and gives the rest of the
 // room back: that of events that were there already, or could not be written. What
 // was parked the release sees to.
-func (d *Dispatcher) handOver(reserved reservation, written []postback.Acceptance) {
+func (s *handoffStage) handOver(reserved reservation, written []postback.Acceptance) {
 	for _, item := range written {
 		for _, delivery := range item.Deliveries {
 			if delivery.State == postback.Parked {
-				d.Parked()
+				s.release.parked()
 			}
 			if _, room := reserved[delivery.ID]; room && item.Err == nil && delivery.State == postback.Pending {
-				d.handoff.pending <- postback.Due{Delivery: delivery, Event: item.Event} // never waits: it has room
+				s.pending <- postback.Due{Delivery: delivery, Event: item.Event} // never waits: it has room
 				delete(reserved, delivery.ID)
 			}
 		}
 	}
 	for _, of := range reserved {
-		d.lanes.unreserve(of)
+		s.lanes.unreserve(of)
 	}
 }

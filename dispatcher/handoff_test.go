@@ -15,7 +15,7 @@ import (
 // due at once, and nothing that is queued is touched.
 func TestAFullHandoffCostsItsDeliveriesAShortDelayAlone(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(o *dispatcher.Options) { o.MaxQueued = 10_000 })
+	b := setup(t, func(o *dispatcher.Options) { o.Lanes.MaxQueued = 10_000 })
 	const endpoints, events = 3, 900
 	for range endpoints {
 		b.offer(t)
@@ -76,7 +76,7 @@ func TestWhatAPublisherGetsAtOnceFillsNoLane(t *testing.T) {
 			all := len(b.many(t, test.events))
 			stop := run(t, b.Dispatcher)
 			testkit.Eventually(t, "all to be queued", func() bool { return len(b.queue.all()) >= all })
-			b.clock.advance(2 * b.options().Grace)
+			b.clock.advance(2 * b.options().Requeue.Grace)
 			b.swept(t) // It finds every one in the lane that it was put on.
 			stop()
 			fresh := 0

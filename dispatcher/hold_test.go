@@ -37,7 +37,7 @@ func (b *bench) endDue(t *testing.T, endpointID string) {
 func TestAHeldEndpointIsReleasedSlowlyAfterwards(t *testing.T) {
 	t.Parallel()
 	held := &holds{}
-	b := setup(t, func(o *dispatcher.Options) { o.Holds = held })
+	b := setup(t, func(o *dispatcher.Options) { o.Release.Holds = held })
 	endpoint, other := b.offer(t), b.offer(t)
 	of := func(id string, state postback.State) int {
 		filter := in(state)

@@ -61,16 +61,24 @@ func (b *bench) restart(t testing.TB, alter ...func(*dispatcher.Options)) {
 	if err != nil {
 		t.Fatalf("make dispatcher: %v", err)
 	}
-	made.SetClock(b.clock.now)
 	b.Dispatcher = made
 }
 
 func (b *bench) options() dispatcher.Options {
 	return dispatcher.Options{
-		Ledger: b.Ledger, Waiting: b.Ledger, Parking: b.Ledger, Groups: b.Ledger, Replays: b.Ledger, ReplayJobs: b.Ledger,
-		Endpoints: b.Registry, Rules: schemes.Rules{Schemes: b.Schemes}, Circuits: b.Breaker, Limits: limitless{}, Holds: &holds{}, Queue: b.queue, Epochs: b.queue,
-		Tracer: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(b.spans)).Tracer("test"),
-		Logger: b.Logger, MaxQueued: 1000, MaxInFlight: 16, Grace: grace, Share: 10_000, ReplayWindow: 100_000,
+		Accept:  dispatcher.AcceptOptions{Ledger: b.Ledger, Rules: schemes.Rules{Schemes: b.Schemes}},
+		Lanes:   dispatcher.LaneOptions{MaxQueued: 1000, Share: 10_000},
+		Enqueue: dispatcher.EnqueueOptions{Queue: b.queue},
+		Requeue: dispatcher.RequeueOptions{Ledger: b.Ledger, Grace: grace},
+		Release: dispatcher.ReleaseOptions{
+			Ledger: b.Ledger, Groups: b.Ledger, Circuits: b.Breaker, Limits: limitless{}, Holds: &holds{},
+			InFlight: dispatcher.InFlightLimits{PerEndpoint: 16},
+		},
+		Replay:    dispatcher.ReplayOptions{Ledger: b.Ledger, Jobs: b.Ledger, Window: 100_000},
+		Rebuild:   dispatcher.RebuildOptions{Epochs: b.queue},
+		Endpoints: b.Registry,
+		Tracer:    sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(b.spans)).Tracer("test"),
+		Logger:    b.Logger, Now: b.clock.now,
 	}
 }
 

@@ -6,7 +6,7 @@ package dispatcher
 type lane struct {
 	share     int            // of one endpoint
 	publisher int            // of all endpoints of a publisher
-	length    int            // when it was last looked at, and what entered since
+	length    int            // when it was last counted, and what entered since
 	entries   int            // how many entered from this process
 	recent    []owner        // whom the last ones are for, oldest first
 	of        map[owner]int  // how many of these are each endpoint's

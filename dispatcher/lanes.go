@@ -1,12 +1,46 @@
 package dispatcher
 
 import (
+	"cmp"
 	"maps"
 	"sync"
 
 	"github.com/waybillhq/waybill/internal/task"
 	"github.com/waybillhq/waybill/postback"
 )
+
+// LaneOptions bound how many attempts the queue holds.
+type LaneOptions struct {
+	// MaxQueued bounds how many attempts are in each lane of the queue at once, in
+	// all shards together; the rest waits in the ledger.
+	MaxQueued int
+	// Handoff is how many accepted deliveries may wait for a sender while Redis is
+	// slow. Zero means 2048.
+	Handoff int
+	// Share is how many attempts of one endpoint may be in a lane of the queue at
+	// once. Zero means 256.
+	Share int
+	// PublisherShare is how many of all endpoints of a publisher may. Zero means four
+	// times Share.
+	PublisherShare int
+}
+
+const (
+	defaultHandoff = 2048
+	// A lane is worked off in the order in which it was filled, so what one
+	// endpoint has in there is what the others wait for: no more than the workers
+	// of a shard see to in a moment.
+	defaultShare = 256
+	// A publisher with many endpoints is no more to the others than one with a few.
+	defaultPublisherShares = 4
+)
+
+func (o LaneOptions) withDefaults() LaneOptions {
+	o.Handoff = cmp.Or(o.Handoff, defaultHandoff)
+	o.Share = cmp.Or(o.Share, defaultShare)
+	o.PublisherShare = cmp.Or(o.PublisherShare, defaultPublisherShares*o.Share)
+	return o
+}
 
 // lanes decides what may enter the run queue: of one endpoint no more than its
 // share of a lane, of all endpoints of a publisher no more than theirs, and of all
@@ -19,9 +53,9 @@ type lanes struct {
 	publisher int // of all endpoints of a publisher
 	most      int // how many may be promised room at once
 
-	open     bool            // the queue was looked at, and takes attempts
+	open     bool            // the queue was counted, and takes attempts
 	behind   map[string]bool // endpoints that have new deliveries due in the ledger: others wait behind those
-	depth    task.Depth      // at the last look
+	depth    task.Depth      // at the last count
 	deliver  []*lane         // by shard
 	retry    []*lane
 	reserved map[owner]int  // new deliveries on their way into a lane, by endpoint
@@ -36,7 +70,7 @@ func ownerOf(delivery postback.Delivery) owner {
 	return owner{delivery.Publisher, delivery.EndpointID}
 }
 
-func newLanes(options Options) *lanes {
+func newLanes(options LaneOptions) *lanes {
 	return &lanes{
 		bound: options.MaxQueued, share: options.Share, publisher: options.PublisherShare, most: options.Handoff,
 		behind: map[string]bool{}, reserved: map[owner]int{}, promised: map[string]int{},
@@ -81,7 +115,7 @@ func (l *lanes) entered(attempt task.Attempt) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.deliver) == 0 {
-		return // the first look counts it
+		return // the first count includes it
 	}
 	l.of(attempt.Fresh())[l.depth.Shard(attempt.EndpointID)].add(ownerOf(attempt.Due.Delivery))
 }
@@ -150,14 +184,14 @@ func (l *lanes) part() int {
 	return max(1, min(l.share, l.boundOf())/2)
 }
 
-// close lets no new delivery in before the next look.
+// close lets no new delivery in before the next count.
 func (l *lanes) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.open = false
 }
 
-// leave ends a look that let in all that was due, but of the endpoints that are
+// leave ends a count that let in all that was due, but of the endpoints that are
 // full. New deliveries of the others need not wait for any before them.
 func (l *lanes) leave(full map[string]bool) {
 	l.mu.Lock()
@@ -166,7 +200,7 @@ func (l *lanes) leave(full map[string]bool) {
 	maps.DeleteFunc(l.behind, func(id string, _ bool) bool { return !full[id] })
 }
 
-// count looks at the queue. What entered it while it was asked counts as well.
+// count counts the queue. What entered it while it was asked counts as well.
 func (l *lanes) count(ask func() (task.Depth, error)) error {
 	before := l.entries()
 	depth, err := ask()

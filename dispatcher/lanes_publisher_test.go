@@ -21,7 +21,7 @@ func (b *bench) offers(t *testing.T, count int) (quiet postback.Endpoint) {
 // backlogs do not fill it, neither from the ledger nor with what is new.
 func TestManyEndpointsOfAPublisherLeaveRoomForAnother(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(o *dispatcher.Options) { o.MaxQueued, o.Share = 1000, 100 })
+	b := setup(t, func(o *dispatcher.Options) { o.Lanes.MaxQueued, o.Lanes.Share = 1000, 100 })
 	quiet := b.offers(t, 20)
 	b.of(t, "pub_1", 80) // before the queue was looked at: all 1,600 are due in the ledger
 	b.clock.advance(time.Second)
@@ -52,7 +52,7 @@ func TestManyEndpointsOfAPublisherLeaveRoomForAnother(t *testing.T) {
 // The same holds of the handoff.
 func TestManyEndpointsOfAPublisherLeaveRoomInTheHandoff(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(o *dispatcher.Options) { o.MaxQueued, o.Handoff = 20_000, 200 })
+	b := setup(t, func(o *dispatcher.Options) { o.Lanes.MaxQueued, o.Lanes.Handoff = 20_000, 200 })
 	quiet := b.offers(t, 20)
 	b.watch(t)
 	b.swept(t)

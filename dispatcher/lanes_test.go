@@ -36,7 +36,7 @@ func (b *bench) of(t *testing.T, publisher string, count int) []postback.Deliver
 // new delivery still goes straight into it, behind no more than that.
 func TestABurstOfOneEndpointLeavesRoomForAnother(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(o *dispatcher.Options) { o.MaxQueued, o.Share = 20_000, dispatcher.MaxShare })
+	b := setup(t, func(o *dispatcher.Options) { o.Lanes.MaxQueued, o.Lanes.Share = 20_000, dispatcher.MaxShare })
 	busy := b.offer(t)
 	quiet := b.offer(t, func(s *postback.EndpointSpec) { s.Publisher = "pub_2" })
 	b.watch(t)
@@ -53,7 +53,7 @@ func TestABurstOfOneEndpointLeavesRoomForAnother(t *testing.T) {
 // endpoint's share as is gone from it is free again.
 func TestAShareIsFreeAgainAsTheQueueIsWorkedOff(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(o *dispatcher.Options) { o.MaxQueued, o.Share = 20_000, dispatcher.MaxShare })
+	b := setup(t, func(o *dispatcher.Options) { o.Lanes.MaxQueued, o.Lanes.Share = 20_000, dispatcher.MaxShare })
 	busy := b.offer(t)
 	b.watch(t)
 	b.swept(t)
@@ -72,7 +72,7 @@ func TestAShareIsFreeAgainAsTheQueueIsWorkedOff(t *testing.T) {
 // The lane of new deliveries is not filled by what is on the other one.
 func TestAFullLaneStopsNoOther(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(o *dispatcher.Options) { o.MaxQueued = 10 })
+	b := setup(t, func(o *dispatcher.Options) { o.Lanes.MaxQueued = 10 })
 	endpoint := b.offer(t)
 	b.watch(t)
 	for i := range 50 {
@@ -89,7 +89,7 @@ func TestAFullLaneStopsNoOther(t *testing.T) {
 // not keep the other's from the queue; and of each no more than its share is in it.
 func TestTheRefillGoesRoundTheEndpoints(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(o *dispatcher.Options) { o.MaxQueued, o.Share = 20_000, 100 })
+	b := setup(t, func(o *dispatcher.Options) { o.Lanes.MaxQueued, o.Lanes.Share = 20_000, 100 })
 	busy := b.offer(t)
 	quiet := b.offer(t, func(s *postback.EndpointSpec) { s.Publisher = "pub_2" })
 	b.of(t, "pub_1", 1500) // before the queue was looked at: all are due in the ledger

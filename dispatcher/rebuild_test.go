@@ -130,7 +130,7 @@ func TestAFewAttemptsThatWereRefusedAreSentAgainAlone(t *testing.T) {
 func TestAnEmbeddedQueueIsFilledWithoutAWordOfRedis(t *testing.T) {
 	t.Parallel()
 	for embedded, said := range map[bool]bool{false: true, true: false} {
-		b := setup(t, func(o *dispatcher.Options) { o.Embedded = embedded })
+		b := setup(t, func(o *dispatcher.Options) { o.Rebuild.Embedded = embedded })
 		b.watch(t)
 		lines := b.Logs.With(filling)
 		if len(lines) != 1 {

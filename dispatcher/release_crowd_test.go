@@ -88,7 +88,9 @@ func TestAReleaseThatHangsHoldsUpNoOther(t *testing.T) {
 				hang[id] = true
 			}
 			well := b.backlog(t, "pub_1", 2)
-			b.restart(t, func(o *dispatcher.Options) { o.Parking = stuck{b.Ledger, func(id string) bool { return hang[id] }} })
+			b.restart(t, func(o *dispatcher.Options) {
+				o.Release.Ledger = stuck{b.Ledger, func(id string) bool { return hang[id] }}
+			})
 			run(t, b.Dispatcher)
 			b.expectReleased(t, well...)
 			b.park(t, "pub_1", well...)
@@ -111,7 +113,7 @@ func (slowPromises) GiveBack(context.Context, string, postback.RateLimit, int) e
 // whoever they belong to.
 func TestALimiterThatHangsHoldsUpNoEndpointWithoutALimit(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(o *dispatcher.Options) { o.Limits = slowPromises{} })
+	b := setup(t, func(o *dispatcher.Options) { o.Release.Limits = slowPromises{} })
 	for i := range 40 {
 		b.backlog(t, fmt.Sprintf("pub_limited_%d", i), 1, func(s *postback.EndpointSpec) { s.RateLimit = &postback.RateLimit{PerSecond: 1} })
 	}
@@ -153,7 +155,7 @@ func TestManyEndpointsAreReleasedTogether(t *testing.T) {
 		ids = append(ids, b.backlog(t, fmt.Sprintf("pub_%d", i), 4)...)
 	}
 	b.restart(t, func(o *dispatcher.Options) {
-		o.Parking = &together{Parking: b.Ledger, enough: 40, all: make(chan struct{})}
+		o.Release.Ledger = &together{Parking: b.Ledger, enough: 40, all: make(chan struct{})}
 	})
 	run(t, b.Dispatcher)
 	b.expectReleased(t, ids...)

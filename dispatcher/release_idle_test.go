@@ -67,7 +67,7 @@ func TestTheLedgerIsAskedSeldomWhileNothingMayGo(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
 			ledger := &asked{Parking: b.Ledger}
-			b.restart(t, func(o *dispatcher.Options) { o.Parking = ledger })
+			b.restart(t, func(o *dispatcher.Options) { o.Release.Ledger = ledger })
 			endpoint := b.offer(t)
 			waiting := 0
 			if tt.close != nil {
@@ -97,7 +97,7 @@ func TestTheReleaseLooksAtOnceWhileDeliveriesGo(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	ledger := &asked{Parking: b.Ledger}
-	b.restart(t, func(o *dispatcher.Options) { o.Parking = ledger })
+	b.restart(t, func(o *dispatcher.Options) { o.Release.Ledger = ledger })
 	endpoint := b.offer(t)
 	b.hold(t, endpoint.ID, 40)
 	b.resume(t, endpoint.ID)

@@ -36,7 +36,7 @@ func (p *promises) GiveBack(_ context.Context, _ string, _ postback.RateLimit, u
 func TestNoMoreAreReleasedThanTheRateLimitPromises(t *testing.T) {
 	t.Parallel()
 	slots := &promises{left: 5}
-	b := setup(t, func(o *dispatcher.Options) { o.Limits = slots })
+	b := setup(t, func(o *dispatcher.Options) { o.Release.Limits = slots })
 	endpoint := b.offer(t, func(s *postback.EndpointSpec) { s.RateLimit = &postback.RateLimit{PerSecond: 1} })
 	made := b.hold(t, endpoint.ID, 30)
 	b.resume(t, endpoint.ID)
@@ -68,7 +68,7 @@ func TestNoMoreAreReleasedThanTheRateLimitPromises(t *testing.T) {
 // endpoints do not wait for that.
 func TestALimitThatCannotBeAskedForReleasesNothing(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(o *dispatcher.Options) { o.Limits = &promises{err: errAway} })
+	b := setup(t, func(o *dispatcher.Options) { o.Release.Limits = &promises{err: errAway} })
 	limited := b.offer(t, func(s *postback.EndpointSpec) { s.RateLimit = &postback.RateLimit{PerSecond: 1} })
 	free := b.offer(t)
 	for _, endpoint := range []postback.Endpoint{limited, free} {
@@ -111,7 +111,7 @@ func TestTheWindowIsAsWideAsTheEndpointsCap(t *testing.T) {
 // What an endpoint asks for beyond what there is for one is not made due.
 func TestTheWindowIsNoWiderThanThereAreWorkersForOne(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(o *dispatcher.Options) { o.MostInFlight = 30 })
+	b := setup(t, func(o *dispatcher.Options) { o.Release.InFlight.MaxPerEndpoint = 30 })
 	endpoint := b.offer(t, func(s *postback.EndpointSpec) { s.MaxInFlight = 40 })
 	b.hold(t, endpoint.ID, 50)
 	b.resume(t, endpoint.ID)
@@ -127,7 +127,7 @@ func TestTheWindowIsNoWiderThanThereAreWorkersForOne(t *testing.T) {
 // released only to be parked again. One that waits alone has all that it may.
 func TestThePublishersEndpointsShareItsWindow(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(o *dispatcher.Options) { o.MaxInFlightPublisher = 12 })
+	b := setup(t, func(o *dispatcher.Options) { o.Release.InFlight.PerPublisher = 12 })
 	var ids []string
 	for range 4 {
 		ids = append(ids, b.offer(t).ID)
@@ -156,7 +156,7 @@ func TestThePublishersEndpointsShareItsWindow(t *testing.T) {
 // A publisher's slots are counted in each shard: its endpoints in others take none.
 func TestEndpointsOfOtherShardsShareNoWindow(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(o *dispatcher.Options) { o.MaxInFlightPublisher, o.Shards = 12, 2 })
+	b := setup(t, func(o *dispatcher.Options) { o.Release.InFlight.PerPublisher, o.Release.InFlight.Shards = 12, 2 })
 	of := map[int]int{}
 	var ids []string
 	for len(of) < 2 {
@@ -185,7 +185,7 @@ func TestEndpointsOfOtherShardsShareNoWindow(t *testing.T) {
 // the ones that are paused or fail leave their parts to the others.
 func TestAnEndpointThatTakesNothingHasNoPartOfThePublishersWindow(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(o *dispatcher.Options) { o.MaxInFlightPublisher = 12 })
+	b := setup(t, func(o *dispatcher.Options) { o.Release.InFlight.PerPublisher = 12 })
 	paused, failing, well := b.offer(t), b.offer(t), b.offer(t)
 	for _, id := range []string{paused.ID, failing.ID, well.ID} {
 		if _, err := b.Endpoints.Pause(t.Context(), id); err != nil {

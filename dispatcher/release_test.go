@@ -60,7 +60,7 @@ func (b *bench) take(t *testing.T, from, count int) []string {
 
 func TestAResumedEndpointGetsWhatWaitedInOrder(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(o *dispatcher.Options) { o.MaxQueued = 1 })
+	b := setup(t, func(o *dispatcher.Options) { o.Lanes.MaxQueued = 1 })
 	endpoint := b.offer(t)
 	made := b.hold(t, endpoint.ID, 30)
 	b.resume(t, endpoint.ID)
@@ -105,7 +105,7 @@ func TestTheReleaseKeepsTheEndpointsPace(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			b := setup(t, func(o *dispatcher.Options) { o.MaxQueued = 10_000 })
+			b := setup(t, func(o *dispatcher.Options) { o.Lanes.MaxQueued = 10_000 })
 			endpoint := b.offer(t)
 			for range 2 {
 				b.clock.advance(time.Second)
@@ -297,7 +297,7 @@ func TestAnEndpointWhoseReleaseFailsHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	first, second := b.offer(t), b.offer(t) // in the order in which they are released
-	b.restart(t, func(o *dispatcher.Options) { o.Parking = sick{b.Ledger, first.ID} })
+	b.restart(t, func(o *dispatcher.Options) { o.Release.Ledger = sick{b.Ledger, first.ID} })
 	for _, endpoint := range []postback.Endpoint{first, second} {
 		if _, err := b.Endpoints.Pause(t.Context(), endpoint.ID); err != nil {
 			t.Fatal(err)

@@ -17,15 +17,19 @@ const (
 	rematchTimeout = 10 * time.Second
 )
 
-// DeliverEvents matches recorded events that a filter picks with the endpoints as
-// they are now, and makes the deliveries that are missing; no endpoint gets a
-// second one of an event. With dryRun it only counts. It ends after a while, with
-// the cursor to go on at. What it did stays done when it fails or is killed, and
-// calling it again with the same filter does the rest.
-func (d *Dispatcher) DeliverEvents(ctx context.Context, filter postback.EventFilter, cursor string, dryRun bool) (postback.Rematch, error) {
+// rematchStage delivers recorded events to endpoints that have none of them.
+type rematchStage struct {
+	ledger  Ledger
+	match   *matchStage
+	handoff *handoffStage
+	now     func() time.Time
+}
+
+// events does so for the events that a filter picks, beginning at a cursor.
+func (s *rematchStage) events(ctx context.Context, filter postback.EventFilter, cursor string, dryRun bool) (postback.Rematch, error) {
 	done := postback.Rematch{Next: cursor}
-	for began := d.now(); ; {
-		listed, next, err := d.Ledger.Events(ctx, filter, postback.Page{Cursor: done.Next, Limit: rematchStep})
+	for began := s.now(); ; {
+		listed, next, err := s.ledger.Events(ctx, filter, postback.Page{Cursor: done.Next, Limit: rematchStep})
 		if err != nil {
 			return done, fmt.Errorf("list events: %w", err)
 		}
@@ -33,19 +37,19 @@ func (d *Dispatcher) DeliverEvents(ctx context.Context, filter postback.EventFil
 			if event.Rejection != "" || event.Test || event.Publisher == postback.Operator && filter.Publisher != postback.Operator {
 				continue
 			}
-			if err := d.deliverEvent(ctx, event.ID, dryRun, &done); err != nil {
+			if err := s.event(ctx, event.ID, dryRun, &done); err != nil {
 				return done, err
 			}
 		}
 		done.Next = next
-		if next == "" || done.Events >= maxRematch || d.now().Sub(began) >= rematchTimeout {
+		if next == "" || done.Events >= maxRematch || s.now().Sub(began) >= rematchTimeout {
 			return done, nil
 		}
 	}
 }
 
-func (d *Dispatcher) deliverEvent(ctx context.Context, eventID string, dryRun bool, done *postback.Rematch) error {
-	event, have, err := d.Ledger.Event(ctx, eventID)
+func (s *rematchStage) event(ctx context.Context, eventID string, dryRun bool, done *postback.Rematch) error {
+	event, have, err := s.ledger.Event(ctx, eventID)
 	switch {
 	case postback.CodeOf(err) == postback.CodeNotFound:
 		return nil // purged just now
@@ -53,7 +57,7 @@ func (d *Dispatcher) deliverEvent(ctx context.Context, eventID string, dryRun bo
 		return fmt.Errorf("read event: %w", err)
 	}
 	done.Events++
-	item := d.rematch(event, have, &done.Problems)
+	item := s.missing(event, have, &done.Problems)
 	switch {
 	case item.Err != nil:
 		done.Unsendable++
@@ -67,9 +71,9 @@ func (d *Dispatcher) deliverEvent(ctx context.Context, eventID string, dryRun bo
 		done.Deliveries += len(item.Deliveries)
 		return nil
 	}
-	reserved := d.reserve([]postback.Acceptance{item})
-	item.Deliveries, err = d.Ledger.Deliver(ctx, event.ID, item.Deliveries)
-	d.handOver(reserved, []postback.Acceptance{item})
+	reserved := s.handoff.reserve([]postback.Acceptance{item})
+	item.Deliveries, err = s.ledger.Deliver(ctx, event.ID, item.Deliveries)
+	s.handoff.handOver(reserved, []postback.Acceptance{item})
 	if err != nil {
 		return fmt.Errorf("deliver event: %w", err)
 	}
@@ -77,23 +81,23 @@ func (d *Dispatcher) deliverEvent(ctx context.Context, eventID string, dryRun bo
 	return nil
 }
 
-// rematch makes the deliveries that an event lacks. Its Err says that no endpoint
+// missing makes the deliveries that an event lacks. Its Err says that no endpoint
 // that wants the event can carry it. Why endpoints cannot is added to problems.
-func (d *Dispatcher) rematch(event postback.Event, have []postback.Delivery, problems *postback.Problems) postback.Acceptance {
-	at := d.now()
+func (s *rematchStage) missing(event postback.Event, have []postback.Delivery, problems *postback.Problems) postback.Acceptance {
+	at := s.now()
 	item := postback.Acceptance{Event: event}
 	carried := len(have) > 0
 	var refusal error
-	for _, endpoint := range d.Endpoints.Matching(event.Publisher, event.Type) {
+	for _, endpoint := range s.match.endpoints.Matching(event.Publisher, event.Type) {
 		if slices.ContainsFunc(have, func(one postback.Delivery) bool { return one.EndpointID == endpoint.ID }) {
 			continue
 		}
-		delivery := d.newDelivery(event, endpoint)
+		delivery := s.match.delivery(event, endpoint)
 		delivery.OpenedAt = at // its id and CreatedAt are of the event's day, with which it is kept
 		if delivery.State == postback.Pending {
 			delivery.NextAttemptAt, delivery.SweepAt = at, at
 		}
-		if err := d.Rules.CheckEvent(endpoint, event); err != nil {
+		if err := s.match.rules.CheckEvent(endpoint, event); err != nil {
 			delivery, refusal = unsendable(delivery, err), err
 			problems.Add(endpoint.ID, event.ID, err)
 		} else {

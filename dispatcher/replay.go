@@ -21,11 +21,36 @@ type Replays interface {
 	CancelReplay(ctx context.Context, id string, at time.Time) (postback.ReplayJob, error)
 }
 
-// ReplayDelivery opens one ended delivery again: CodeNotFound, CodeNotEnded,
-// CodeEndpointDeleted.
-func (d *Dispatcher) ReplayDelivery(ctx context.Context, deliveryID string) (postback.Delivery, error) {
-	now := d.now()
-	reopened, err := d.Replays.Reopen(ctx, []string{deliveryID}, now, now)
+// ReplayOptions are the parts that replay.
+type ReplayOptions struct {
+	Ledger Replays
+	Jobs   ReplayJobs
+	// MaxPerPublisher is how many replays of one publisher may run at once, and how
+	// many that name none. Zero: any.
+	MaxPerPublisher int
+	// Rate is how many deliveries per second this process reopens for all replays
+	// together, so that they leave new deliveries most of what it can do. Zero: any.
+	Rate int
+	// Window is how many of the deliveries that a replay job reopened may be due in
+	// the ledger at once. Zero means 1000.
+	Window int
+}
+
+func (o ReplayOptions) complete() bool { return o.Ledger != nil && o.Jobs != nil }
+
+// replayStage starts and cancels replays.
+type replayStage struct {
+	ledger          Replays
+	jobs            ReplayJobs
+	maxPerPublisher int
+	now             func() time.Time
+	logger          *slog.Logger
+}
+
+// delivery opens one ended delivery again.
+func (s *replayStage) delivery(ctx context.Context, deliveryID string) (postback.Delivery, error) {
+	now := s.now()
+	reopened, err := s.ledger.Reopen(ctx, []string{deliveryID}, now, now)
 	if err != nil {
 		return postback.Delivery{}, fmt.Errorf("replay delivery: %w", err)
 	}
@@ -36,11 +61,8 @@ func (d *Dispatcher) ReplayDelivery(ctx context.Context, deliveryID string) (pos
 // it is about.
 const firstPartTimeout = 500 * time.Millisecond
 
-// StartReplay makes a job that replays every ended delivery that the filter
-// picks, as of now; without states it picks dead letters. With dryRun it only
-// counts. Rate is in deliveries per second; 0 is as fast as ReplayRate allows. A job whose
-// deliveries are not all known yet comes back without Collected.
-func (d *Dispatcher) StartReplay(ctx context.Context, filter postback.DeliveryFilter, rate float64, dryRun bool) (postback.ReplayJob, error) {
+// start records a job, and collects the first part of what it replays.
+func (s *replayStage) start(ctx context.Context, filter postback.DeliveryFilter, rate float64, dryRun bool) (postback.ReplayJob, error) {
 	if len(filter.States) == 0 {
 		filter.States = []postback.State{postback.Dead}
 	}
@@ -53,7 +75,7 @@ func (d *Dispatcher) StartReplay(ctx context.Context, filter postback.DeliveryFi
 	if rate < 0 || math.IsNaN(rate) {
 		return postback.ReplayJob{}, postback.Invalid("rate", postback.CodeInvalid, "must be a number and not negative; leave it out for no limit")
 	}
-	now := d.now()
+	now := s.now()
 	// What ends after this moment is not the job's: so a delivery that fails
 	// again is not replayed by the same job again.
 	filter.EndedBefore = now
@@ -62,10 +84,10 @@ func (d *Dispatcher) StartReplay(ctx context.Context, filter postback.DeliveryFi
 		ID: id.New(id.Replay, now), Filter: filter, Rate: rate, DryRun: dryRun,
 		State: postback.ReplayRunning, CreatedAt: now,
 	}
-	most := d.MaxReplays
+	most := s.maxPerPublisher
 	if dryRun {
 		most = 0 // it is done at once
-		groups, err := d.Replays.GroupDeliveries(ctx, filter)
+		groups, err := s.ledger.GroupDeliveries(ctx, filter)
 		if err != nil {
 			return postback.ReplayJob{}, fmt.Errorf("count deliveries to replay: %w", err)
 		}
@@ -74,33 +96,32 @@ func (d *Dispatcher) StartReplay(ctx context.Context, filter postback.DeliveryFi
 		}
 		job.Groups, job.State, job.EndedAt = groups[:min(len(groups), postback.MaxGroups)], postback.ReplayDone, now
 	}
-	if err := d.Replays.CreateReplay(ctx, job, most); err != nil {
+	if err := s.ledger.CreateReplay(ctx, job, most); err != nil {
 		return postback.ReplayJob{}, fmt.Errorf("record replay: %w", err)
 	}
 	if dryRun {
 		return job, nil
 	}
-	return d.firstPart(ctx, job), nil
+	return s.firstPart(ctx, job), nil
 }
 
 // firstPart collects the first part of a new job, all of a small one, so that
 // the answer says at once what it is about. Counting a long history would keep
 // the caller waiting; what takes too long is left to the work on replays.
-func (d *Dispatcher) firstPart(ctx context.Context, job postback.ReplayJob) postback.ReplayJob {
+func (s *replayStage) firstPart(ctx context.Context, job postback.ReplayJob) postback.ReplayJob {
 	ctx, cancel := context.WithTimeout(ctx, firstPartTimeout)
 	defer cancel()
-	collected, err := d.ReplayJobs.CollectReplay(ctx, job.ID, step, job.CreatedAt)
+	collected, err := s.jobs.CollectReplay(ctx, job.ID, step, job.CreatedAt)
 	if err != nil {
-		d.Logger.InfoContext(ctx, "replay collection postponed", slog.String("replay", job.ID), slog.Any("error", err))
+		s.logger.InfoContext(ctx, "replay collection postponed", slog.String("replay", job.ID), slog.Any("error", err))
 		return job
 	}
 	return collected
 }
 
-// CancelReplay ends a running job; what it has replayed stays replayed.
-// CodeNotFound; CodeConflict when it has ended.
-func (d *Dispatcher) CancelReplay(ctx context.Context, jobID string) (postback.ReplayJob, error) {
-	job, err := d.Replays.CancelReplay(ctx, jobID, d.now())
+// cancel ends a running job.
+func (s *replayStage) cancel(ctx context.Context, jobID string) (postback.ReplayJob, error) {
+	job, err := s.ledger.CancelReplay(ctx, jobID, s.now())
 	if err != nil {
 		return postback.ReplayJob{}, fmt.Errorf("cancel replay: %w", err)
 	}

@@ -12,7 +12,7 @@ import (
 // and those that name no publisher, have their own number.
 func TestReplaysAtOnceAreBounded(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(o *dispatcher.Options) { o.MaxReplays = 2 })
+	b := setup(t, func(o *dispatcher.Options) { o.Replay.MaxPerPublisher = 2 })
 	b.offer(t)
 	b.dead(t, 3)
 	of := func(publisher string) postback.DeliveryFilter { return postback.DeliveryFilter{Publisher: publisher} }

@@ -79,7 +79,7 @@ func TestAReplayOfThousandsByProcessesThatDie(t *testing.T) {
 	killed := &mortal{ReplayJobs: b.Ledger, kill: kill, last: 7}
 	team := map[*dispatcher.Dispatcher]context.Context{
 		b.Dispatcher: t.Context(),
-		b.twin(t, func(o *dispatcher.Options) { o.ReplayJobs = killed }): dying,
+		b.twin(t, func(o *dispatcher.Options) { o.Replay.Jobs = killed }): dying,
 	}
 	b.work(t, team)
 	if killed.steps.Load() < killed.last {
@@ -171,7 +171,7 @@ func TestACancelledReplayLeavesTheRestToTheNext(t *testing.T) {
 func TestAReplayKeepsToItsWindow(t *testing.T) {
 	t.Parallel()
 	const count, window = 1000, 250
-	narrow := func(o *dispatcher.Options) { o.ReplayWindow = window }
+	narrow := func(o *dispatcher.Options) { o.Replay.Window = window }
 	b := setup(t, narrow)
 	deadMany(t, b.Ledger, count, b.clock.now())
 	job := b.start(t, postback.DeliveryFilter{}, 0)
@@ -202,7 +202,7 @@ func TestATurnOfReplaysHasAnEnd(t *testing.T) {
 	b := setup(t)
 	deadMany(t, b.Ledger, 1500, b.clock.now())
 	var noted diary
-	b.restart(t, func(o *dispatcher.Options) { noted.ReplayJobs, o.ReplayJobs = b.Ledger, &noted })
+	b.restart(t, func(o *dispatcher.Options) { noted.ReplayJobs, o.Replay.Jobs = b.Ledger, &noted })
 	job := b.start(t, postback.DeliveryFilter{}, 0)
 	for len(noted.steps) == 0 {
 		job = b.turn(t, job.ID) // until it is collected
@@ -231,7 +231,7 @@ func TestAReplayWhoseFilterIsNotKnownWaits(t *testing.T) {
 	b := setup(t)
 	b.offer(t)
 	b.dead(t, 3)
-	b.restart(t, func(o *dispatcher.Options) { o.ReplayJobs = newer{b.Ledger} })
+	b.restart(t, func(o *dispatcher.Options) { o.Replay.Jobs = newer{b.Ledger} })
 	begun := postback.ReplayJob{
 		ID: id.New(id.Replay, b.clock.now()), State: postback.ReplayRunning, CreatedAt: b.clock.now(),
 		Filter: postback.DeliveryFilter{States: []postback.State{postback.Dead}, EndedBefore: b.clock.now()},
@@ -242,7 +242,7 @@ func TestAReplayWhoseFilterIsNotKnownWaits(t *testing.T) {
 	if job := b.turn(t, begun.ID); job.Matched != 0 || job.Replayed != 0 || job.State != postback.ReplayRunning {
 		t.Errorf("got %+v", job)
 	}
-	b.restart(t, func(o *dispatcher.Options) { o.ReplayJobs = b.Ledger })
+	b.restart(t, func(o *dispatcher.Options) { o.Replay.Jobs = b.Ledger })
 	if job := b.finish(t, begun.ID); job.Replayed != 3 {
 		t.Errorf("got %+v", job)
 	}
@@ -261,7 +261,7 @@ func TestAReplayOfALongHistoryIsAnsweredSoon(t *testing.T) {
 	b := setup(t)
 	b.offer(t)
 	made := b.dead(t, 3)
-	b.restart(t, func(o *dispatcher.Options) { o.ReplayJobs = slow{b.Ledger} })
+	b.restart(t, func(o *dispatcher.Options) { o.Replay.Jobs = slow{b.Ledger} })
 	job := b.start(t, postback.DeliveryFilter{}, 0)
 	if job.State != postback.ReplayRunning || job.Collected || job.Matched != 0 {
 		t.Errorf("got %+v", job)
@@ -291,7 +291,7 @@ func TestReplaysTakeTurns(t *testing.T) {
 	b := setup(t)
 	deadMany(t, b.Ledger, 3000, b.clock.now())
 	var noted diary
-	b.restart(t, func(o *dispatcher.Options) { noted.ReplayJobs, o.ReplayJobs = b.Ledger, &noted })
+	b.restart(t, func(o *dispatcher.Options) { noted.ReplayJobs, o.Replay.Jobs = b.Ledger, &noted })
 	large := b.start(t, postback.DeliveryFilter{}, 0)
 	b.clock.advance(time.Second)
 	small := b.start(t, postback.DeliveryFilter{EventID: "tx-002999"}, 0)
@@ -348,7 +348,7 @@ func (n *noReplays) RunningReplays(context.Context) ([]postback.ReplayJob, error
 func TestWorkOnReplaysHasRecoveredWhenItHas(t *testing.T) {
 	t.Parallel()
 	replays := &noReplays{}
-	b := setup(t, func(o *dispatcher.Options) { o.ReplayJobs = replays })
+	b := setup(t, func(o *dispatcher.Options) { o.Replay.Jobs = replays })
 	told := func(failing, recovered int) {
 		t.Helper()
 		if f, r := len(b.Logs.With("background job failing, will retry")), len(b.Logs.With("background job recovered")); f != failing || r != recovered {

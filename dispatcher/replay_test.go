@@ -368,7 +368,7 @@ func TestAProcessThatDiesBeforeItLearnsWhatItReplayed(t *testing.T) {
 	b := setup(t)
 	b.offer(t)
 	made := b.dead(t, 12)
-	b.restart(t, func(o *dispatcher.Options) { o.ReplayJobs = &dying{ReplayJobs: b.Ledger, left: 1} })
+	b.restart(t, func(o *dispatcher.Options) { o.Replay.Jobs = &dying{ReplayJobs: b.Ledger, left: 1} })
 	job := b.start(t, postback.DeliveryFilter{}, 4)
 	b.turn(t, job.ID)
 	b.clock.advance(time.Second)

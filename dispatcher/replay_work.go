@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/waybillhq/waybill/internal/loop"
 	"github.com/waybillhq/waybill/postback"
 )
@@ -19,7 +21,7 @@ const (
 	// replayStep is how many deliveries a job collects or reopens in one
 	// transaction: few, because others that write wait for it.
 	replayStep = 100
-	// replaySteps is how many steps a job takes in a turn at most.
+	// replaySteps is how many steps a job takes in a round at most.
 	replaySteps = 10
 )
 
@@ -33,14 +35,36 @@ type ReplayJobs interface {
 	ReopenedDue(ctx context.Context, jobID string, last int, at time.Time) (int, error)
 }
 
-// replayWork moves replays on at each replayInterval, and looks for new ones once
+// defaultReplayWindow is more than the queue takes in until the next run, and few
+// enough to be counted at each.
+const defaultReplayWindow = 1000
+
+// replayWork moves replays on.
+type replayWork struct {
+	ledger  ReplayJobs
+	window  int
+	paces   paces
+	limiter *rate.Limiter // of all replays together
+	// jobs and publishers say which replay is next, and whose.
+	jobs, publishers served
+	now              func() time.Time
+	logger           *slog.Logger
+}
+
+func newReplayWork(options ReplayOptions, now func() time.Time, logger *slog.Logger) *replayWork {
+	return &replayWork{
+		ledger: options.Jobs, window: options.Window, paces: paces{}, limiter: newReplayLimiter(options.Rate), now: now, logger: logger,
+	}
+}
+
+// job moves replays on at each replayInterval, and looks for new ones once
 // a second when there are none.
-func (d *Dispatcher) replayWork() loop.Job {
+func (w *replayWork) job() loop.Job {
 	running := 0
 	return loop.Job{
-		Name: "work on replays", Logger: d.Logger,
+		Name: "work on replays", Logger: w.logger,
 		Do: func(ctx context.Context) (err error) {
-			running, err = d.workOnReplays(ctx)
+			running, err = w.run(ctx)
 			return err
 		},
 		Pause: func(last loop.Turn) time.Duration {
@@ -52,24 +76,24 @@ func (d *Dispatcher) replayWork() loop.Job {
 	}
 }
 
-// workOnReplays moves every running job on by what its rate, its window and the
+// run moves every running job on by what its rate, its window and the
 // rate of all together allow by now, and says how many there are. Every process
-// does so: a step that another one took is not taken again. Publishers take turns
-// of one step each, and so do the jobs of a publisher, so that neither a large job
+// does so: a step that another one took is not taken again. Publishers are served in
+// turn, a step each, and so are the jobs of a publisher, so that neither a large job
 // nor a publisher with many keeps another waiting, and one that fails keeps no
 // other from going on. After some steps the ledger is left to others until the
-// next turn.
-func (d *Dispatcher) workOnReplays(ctx context.Context) (running int, err error) {
-	jobs, err := d.ReplayJobs.RunningReplays(ctx)
+// next run.
+func (w *replayWork) run(ctx context.Context) (running int, err error) {
+	jobs, err := w.ledger.RunningReplays(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("list replays: %w", err)
 	}
-	d.paces.keep(jobs)
-	turn := d.replayTurn(jobs)
+	w.paces.keep(jobs)
+	round := w.round(jobs)
 	var failed []error
 	for range replaySteps {
-		for _, publisher := range turn.publishers {
-			turn.moves[publisher], err = d.moveOne(ctx, turn.moves[publisher])
+		for _, publisher := range round.publishers {
+			round.moves[publisher], err = w.moveOne(ctx, round.moves[publisher])
 			failed = append(failed, err)
 		}
 	}
@@ -78,11 +102,11 @@ func (d *Dispatcher) workOnReplays(ctx context.Context) (running int, err error)
 
 // moveOne takes the next step of the first of some jobs that has one to take, and
 // returns those that may take more, that one last.
-func (d *Dispatcher) moveOne(ctx context.Context, moves []*replayMove) (left []*replayMove, failed error) {
+func (w *replayWork) moveOne(ctx context.Context, moves []*replayMove) (left []*replayMove, failed error) {
 	for len(moves) > 0 {
 		move := moves[0]
 		moves, move.moved = moves[1:], false
-		again, err := d.moveReplay(ctx, move)
+		again, err := w.step(ctx, move)
 		if err != nil && postback.CodeOf(err) != postback.CodeConflict { // another process works on it, or it was cancelled
 			failed = errors.Join(failed, fmt.Errorf("work on replay %s: %w", move.job.ID, err))
 		}
@@ -90,69 +114,69 @@ func (d *Dispatcher) moveOne(ctx context.Context, moves []*replayMove) (left []*
 			moves = append(moves, move)
 		}
 		if move.moved {
-			d.jobRounds.took(move.job.ID)
-			d.publisherRounds.took(move.job.Filter.Publisher)
+			w.jobs.note(move.job.ID)
+			w.publishers.note(move.job.Filter.Publisher)
 			break
 		}
 	}
 	return moves, failed
 }
 
-// moveReplay takes the job's next step, and reports whether it may take another in
-// this turn: it collects its snapshot, and then works through it.
-func (d *Dispatcher) moveReplay(ctx context.Context, move *replayMove) (again bool, err error) {
+// step takes the job's next step, and reports whether it may take another in
+// this round: it collects its snapshot, and then works through it.
+func (w *replayWork) step(ctx context.Context, move *replayMove) (again bool, err error) {
 	if !move.job.Collected {
 		if move.job.Filter.Newer {
 			return false, nil // a process of the version that started it collects it
 		}
 		move.moved = true
-		if move.job, err = d.ReplayJobs.CollectReplay(ctx, move.job.ID, replayStep, d.now()); err != nil {
+		if move.job, err = w.ledger.CollectReplay(ctx, move.job.ID, replayStep, w.now()); err != nil {
 			return false, fmt.Errorf("collect deliveries: %w", err)
 		}
 		return move.job.State == postback.ReplayRunning, nil
 	}
-	if !move.looked {
-		if err := d.lookAtReplay(ctx, move); err != nil {
+	if !move.measured {
+		if err := w.measure(ctx, move); err != nil {
 			return false, err
 		}
 	}
-	if size := min(move.room, move.turn.room, move.turn.part, replayStep); size > 0 {
-		return d.reopenSome(ctx, move, size)
+	if size := min(move.room, move.round.room, move.round.part, replayStep); size > 0 {
+		return w.reopenSome(ctx, move, size)
 	}
 	return false, nil
 }
 
-// lookAtReplay finds out how many deliveries a job may reopen in this turn: what
+// measure finds out how many deliveries a job may reopen in this round: what
 // its rate allows, and no more than keeps its window full. So a job never has
 // more than that waiting in the ledger, however large it is; what waits for its
 // endpoint, parked, does not count, for it holds up no other.
-func (d *Dispatcher) lookAtReplay(ctx context.Context, move *replayMove) error {
-	move.looked = true
-	if move.room = d.paces.allowed(move.job, d.now()); move.room == 0 {
+func (w *replayWork) measure(ctx context.Context, move *replayMove) error {
+	move.measured = true
+	if move.room = w.paces.allowed(move.job, w.now()); move.room == 0 {
 		return nil
 	}
-	due, err := d.ReplayJobs.ReopenedDue(ctx, move.job.ID, d.ReplayWindow, d.now())
+	due, err := w.ledger.ReopenedDue(ctx, move.job.ID, w.window, w.now())
 	if err != nil {
 		return fmt.Errorf("count reopened deliveries: %w", err)
 	}
-	move.room = min(move.room, d.ReplayWindow-due)
+	move.room = min(move.room, w.window-due)
 	return nil
 }
 
 // reopenSome is one step of a job that has room.
-func (d *Dispatcher) reopenSome(ctx context.Context, move *replayMove, size int) (again bool, err error) {
+func (w *replayWork) reopenSome(ctx context.Context, move *replayMove, size int) (again bool, err error) {
 	move.moved = true
 	before := move.job.Replayed
-	job, err := d.ReplayJobs.AdvanceReplay(ctx, move.job.ID, move.job.Handled(), size, d.now())
+	job, err := w.ledger.AdvanceReplay(ctx, move.job.ID, move.job.Handled(), size, w.now())
 	if err != nil {
 		return false, fmt.Errorf("reopen deliveries: %w", err)
 	}
-	d.paces.spend(job)
+	w.paces.spend(job)
 	reopened := job.Replayed - before // what is skipped costs next to nothing
-	d.replays.AllowN(d.now(), reopened)
-	move.job, move.room, move.turn.room = job, move.room-size, move.turn.room-reopened
+	w.limiter.AllowN(w.now(), reopened)
+	move.job, move.room, move.round.room = job, move.room-size, move.round.room-reopened
 	if job.State == postback.ReplayDone {
-		d.Logger.InfoContext(ctx, "replay done", slog.String("replay", job.ID),
+		w.logger.InfoContext(ctx, "replay done", slog.String("replay", job.ID),
 			slog.Int("replayed", job.Replayed), slog.Int("skipped", job.Skipped))
 	}
 	return job.State == postback.ReplayRunning && move.room > 0, nil

@@ -2,7 +2,6 @@ package dispatcher
 
 import (
 	"context"
-	"log/slog"
 	"time"
 )
 
@@ -18,18 +17,4 @@ func outlasting(ctx context.Context) (context.Context, context.CancelFunc) {
 		context.AfterFunc(longer, func() { late.Stop() })
 	})
 	return longer, func() { stop(); cancel() }
-}
-
-// leaveToOthers makes due again what a process that stops could not put into the queue:
-// until the grace is over, nobody else would look at it.
-func (d *Dispatcher) leaveToOthers(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
-	defer cancel()
-	d.resend(ctx)
-	if !d.handoff.refused() {
-		return
-	}
-	if _, err := d.requeue(ctx, d.now()); err != nil {
-		d.Logger.WarnContext(ctx, "requeue failed, deliveries are delayed", slog.Any("error", err))
-	}
 }

@@ -47,7 +47,7 @@ func TestAClaimIsFinishedWhenTheProcessStops(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	b := setup(t, func(o *dispatcher.Options) { o.Waiting = &interrupted{o.Waiting, stop} })
+	b := setup(t, func(o *dispatcher.Options) { o.Requeue.Ledger = &interrupted{o.Requeue.Ledger, stop} })
 	b.offer(t)
 	delivery := b.accept(t, event(t, "late")).Deliveries[0]
 	b.clock.advance(2 * grace)

@@ -238,10 +238,18 @@ func (s *server) buildDispatcher(context.Context) (err error) {
 		backlog = embeddedBacklog
 	}
 	s.dispatcher, err = dispatcher.New(dispatcher.Options{ //nolint:contextcheck // it sets counters to zero
-		Ledger: s.ledger, Waiting: s.ledger, Parking: s.ledger, Groups: s.ledger, Replays: s.ledger, ReplayJobs: s.ledger,
-		Endpoints: s.registry, Rules: schemes.Rules{Schemes: s.schemes}, Circuits: s.breaker, Limits: s.limits, Holds: s.holds, Queue: s.queue, Epochs: s.queue, Embedded: s.cfg.Redis == "",
-		Tracer: s.telemetry.Tracer(), Meter: s.telemetry.Meter(), Logger: s.log, MaxQueued: backlog, MaxInFlight: s.cfg.MaxInFlight, MostInFlight: s.mostInFlight(),
-		MaxInFlightPublisher: s.publisherShare(), Shards: s.queue.Shards(), MaxReplays: s.cfg.ReplaysPerPublisher, ReplayRate: s.cfg.ReplayRate, Now: s.clock.Now,
+		Accept:  dispatcher.AcceptOptions{Ledger: s.ledger, Rules: schemes.Rules{Schemes: s.schemes}},
+		Lanes:   dispatcher.LaneOptions{MaxQueued: backlog},
+		Enqueue: dispatcher.EnqueueOptions{Queue: s.queue},
+		Requeue: dispatcher.RequeueOptions{Ledger: s.ledger},
+		Release: dispatcher.ReleaseOptions{
+			Ledger: s.ledger, Groups: s.ledger, Circuits: s.breaker, Limits: s.limits, Holds: s.holds,
+			InFlight: dispatcher.InFlightLimits(s.inFlightLimits()),
+		},
+		Replay:    dispatcher.ReplayOptions{Ledger: s.ledger, Jobs: s.ledger, MaxPerPublisher: s.cfg.ReplaysPerPublisher, Rate: s.cfg.ReplayRate},
+		Rebuild:   dispatcher.RebuildOptions{Epochs: s.queue, Embedded: s.cfg.Redis == ""},
+		Endpoints: s.registry,
+		Tracer:    s.telemetry.Tracer(), Meter: s.telemetry.Meter(), Logger: s.log, Now: s.clock.Now,
 	})
 	return err //nolint:wrapcheck // it says what it makes
 }
@@ -255,9 +263,7 @@ func (s *server) buildWorker(context.Context) (err error) {
 		Load: s.ledger,
 		Gate: worker.GateOptions{
 			Endpoints: s.registry, Circuits: s.breaker, Holds: s.holds, Limits: s.limits,
-			InFlight: worker.InFlightLimits{
-				PerEndpoint: s.cfg.MaxInFlight, MaxPerEndpoint: s.mostInFlight(), PerPublisher: s.publisherShare(), Shards: s.queue.Shards(),
-			},
+			InFlight: s.inFlightLimits(),
 		},
 		Sign:    worker.SignOptions{Schemes: s.schemes, Secrets: s.keyring},
 		Send:    s.egress,
@@ -268,6 +274,13 @@ func (s *server) buildWorker(context.Context) (err error) {
 		Tracer: s.telemetry.Tracer(), Meter: s.telemetry.Meter(), Logger: s.log, Now: s.clock.Now,
 	})
 	return err //nolint:wrapcheck // it says what it makes
+}
+
+// inFlightLimits are what worker and dispatcher keep to.
+func (s *server) inFlightLimits() worker.InFlightLimits {
+	return worker.InFlightLimits{
+		PerEndpoint: s.cfg.MaxInFlight, MaxPerEndpoint: s.mostInFlight(), PerPublisher: s.publisherShare(), Shards: s.queue.Shards(),
+	}
 }
 
 // publisherShare is how many attempts to a publisher's endpoints may be in flight

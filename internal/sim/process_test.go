@@ -165,10 +165,18 @@ func (p *process) buildEngine(log *slog.Logger) (err error) {
 	limits := watchedLimits{Limiter: limit.New(limitScripts{process: p}), model: w.model}
 	holds := limit.NewHolds(limitScripts{process: p})
 	p.dispatcher, err = dispatcher.New(dispatcher.Options{
-		Ledger: p.ledger, Waiting: p.ledger, Parking: p.ledger, Groups: p.ledger, Replays: p.ledger, ReplayJobs: p.ledger,
-		Endpoints: p.registry, Rules: schemes.Rules{Schemes: w.schemes}, Circuits: p.breaker, Limits: limits, Holds: holds, Queue: queue, Epochs: queue,
-		Tracer: traces.Tracer{}, Logger: log, MaxQueued: w.scenario.maxQueued, MaxInFlight: maxInFlight, MostInFlight: maxInFlight,
-		Grace: grace, Now: p.now, Senders: w.scenario.senders, Share: w.share(), Handoff: w.scenario.handoff,
+		Accept:  dispatcher.AcceptOptions{Ledger: p.ledger, Rules: schemes.Rules{Schemes: w.schemes}},
+		Lanes:   dispatcher.LaneOptions{MaxQueued: w.scenario.maxQueued, Handoff: w.scenario.handoff, Share: w.share()},
+		Enqueue: dispatcher.EnqueueOptions{Queue: queue, Senders: w.scenario.senders},
+		Requeue: dispatcher.RequeueOptions{Ledger: p.ledger, Grace: grace},
+		Release: dispatcher.ReleaseOptions{
+			Ledger: p.ledger, Groups: p.ledger, Circuits: p.breaker, Limits: limits, Holds: holds,
+			InFlight: dispatcher.InFlightLimits{PerEndpoint: maxInFlight, MaxPerEndpoint: maxInFlight},
+		},
+		Replay:    dispatcher.ReplayOptions{Ledger: p.ledger, Jobs: p.ledger},
+		Rebuild:   dispatcher.RebuildOptions{Epochs: queue},
+		Endpoints: p.registry,
+		Tracer:    traces.Tracer{}, Logger: log, Now: p.now,
 	})
 	if err != nil {
 		return err

@@ -34,8 +34,8 @@ func TestAcceptingIsFinishedWhenTheCallerLeaves(t *testing.T) {
 	t.Parallel()
 	ledger := &impatient{}
 	b := setup(t, func(o *dispatcher.Options) {
-		ledger.Ledger = o.Ledger
-		o.Ledger = ledger
+		ledger.Ledger = o.Accept.Ledger
+		o.Accept.Ledger = ledger
 	})
 	b.offer(t)
 	b.swept(t)

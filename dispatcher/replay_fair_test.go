@@ -58,7 +58,7 @@ func TestReplaysOfAPublisherShareItsTurns(t *testing.T) {
 		jobs.add(fmt.Sprintf("job_%d", i), "pub_1")
 	}
 	jobs.add("job_other", "pub_2")
-	b := setup(t, func(o *dispatcher.Options) { o.ReplayJobs = jobs })
+	b := setup(t, func(o *dispatcher.Options) { o.Replay.Jobs = jobs })
 	if err := b.WorkOnReplays(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestReplaysTogetherKeepTheRateOfTheProcess(t *testing.T) {
 				jobs.add(fmt.Sprintf("job_%d", i), fmt.Sprintf("pub_%d", i))
 			}
 			jobs.add("job_twin", "pub_0")
-			b := setup(t, func(o *dispatcher.Options) { o.ReplayJobs, o.ReplayRate = jobs, tt.rate })
+			b := setup(t, func(o *dispatcher.Options) { o.Replay.Jobs, o.Replay.Rate = jobs, tt.rate })
 			for range 50 {
 				if err := b.WorkOnReplays(t.Context()); err != nil {
 					t.Fatal(err)
@@ -124,7 +124,7 @@ func TestSkippedDeliveriesTakeNoneOfTheRate(t *testing.T) {
 	for i := range 3 {
 		jobs.add(fmt.Sprintf("job_%d", i), fmt.Sprintf("pub_%d", i))
 	}
-	b := setup(t, func(o *dispatcher.Options) { o.ReplayJobs, o.ReplayRate = jobs, 60 })
+	b := setup(t, func(o *dispatcher.Options) { o.Replay.Jobs, o.Replay.Rate = jobs, 60 })
 	for range 50 {
 		if err := b.WorkOnReplays(t.Context()); err != nil {
 			t.Fatal(err)

@@ -7,8 +7,8 @@ const maxAhead = 128
 
 // flow is how fast an endpoint takes what is released.
 type flow struct {
-	window       int // how many might be due or under way at the last look
-	last, before int // how many got through until then, and until the look before
+	window       int // how many might be due or under way at the last release
+	last, before int // how many got through until then, and until the release before
 	start        int // how wide the window is while it opens after a hold; 0: it is open
 }
 
@@ -16,10 +16,10 @@ type flow struct {
 // twice as many each time that some got through.
 func slow() flow { return flow{start: 1} }
 
-// next is the window of this look: the in-flight slots that the endpoint has with one
+// next is the window of this release: the in-flight slots that the endpoint has with one
 // process, and as many more as get through in one and a half intervals. More
 // would wait in vain for a slot, fewer would leave slots free until the next
-// look.
+// one.
 func (f flow) next(slots int) int {
 	if f.start > 0 && f.start < slots {
 		return f.start

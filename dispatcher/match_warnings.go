@@ -26,7 +26,7 @@ func lastError(cause error) string {
 	return string(postback.CodeOf(cause))
 }
 
-// warning tells of a delivery that is unsendable from the start.
+// warning reports a delivery that is unsendable from the start.
 func warning(delivery postback.Delivery, cause string) postback.Warning {
 	return postback.Warning{
 		Code: postback.WarnUnsendable, EndpointID: delivery.EndpointID, Field: delivery.FailedField(),
@@ -35,9 +35,9 @@ func warning(delivery postback.Delivery, cause string) postback.Warning {
 }
 
 // unwanted warns that nobody gets an event.
-func (d *Dispatcher) unwanted(event postback.Event) postback.Warning {
+func (s *matchStage) unwanted(event postback.Event) postback.Warning {
 	found := fmt.Sprintf("no endpoint of publisher %q takes %s", event.Publisher, event.Type)
-	if !d.Endpoints.Has(event.Publisher) {
+	if !s.endpoints.Has(event.Publisher) {
 		found = fmt.Sprintf("publisher %q has no endpoint: check its spelling", event.Publisher)
 	}
 	return postback.Warning{
@@ -48,20 +48,20 @@ func (d *Dispatcher) unwanted(event postback.Event) postback.Warning {
 
 // recorded are the warnings of an event that was accepted before: what is true of
 // its deliveries now, in the words of the first answer as far as they hold still.
-func (d *Dispatcher) recorded(item postback.Acceptance) []postback.Warning {
+func (s *matchStage) recorded(item postback.Acceptance) []postback.Warning {
 	if len(item.Deliveries) == 0 && item.Event.Rejection == "" {
-		return []postback.Warning{d.unmatched(item.Event)}
+		return []postback.Warning{s.unmatched(item.Event)}
 	}
 	var warnings []postback.Warning
 	for _, delivery := range item.Deliveries {
-		endpoint, known := d.Endpoints.Endpoint(delivery.EndpointID)
+		endpoint, known := s.endpoints.Endpoint(delivery.EndpointID)
 		switch dead := delivery.State == postback.Dead && delivery.Reason == postback.ReasonUnsendable; {
 		case dead && known:
-			warnings = append(warnings, warning(delivery, d.cause(endpoint, item.Event, delivery)))
+			warnings = append(warnings, warning(delivery, s.cause(endpoint, item.Event, delivery)))
 		case dead:
 			warnings = append(warnings, warning(delivery, delivery.LastError))
 		case known && goesTo(endpoint, delivery):
-			warnings = append(warnings, d.Rules.EmptyMacros(endpoint, item.Event)...)
+			warnings = append(warnings, s.rules.EmptyMacros(endpoint, item.Event)...)
 		}
 	}
 	return warnings
@@ -76,16 +76,16 @@ func goesTo(endpoint postback.Endpoint, delivery postback.Delivery) bool {
 
 // unmatched warns that nobody got an event that is recorded, though an endpoint may
 // want it by now.
-func (d *Dispatcher) unmatched(event postback.Event) postback.Warning {
-	wanting := d.Endpoints.Matching(event.Publisher, event.Type)
+func (s *matchStage) unmatched(event postback.Event) postback.Warning {
+	wanting := s.endpoints.Matching(event.Publisher, event.Type)
 	if len(wanting) == 0 {
-		return d.unwanted(event)
+		return s.unwanted(event)
 	}
 	found := postback.Warning{Code: postback.WarnNoEndpoint, Field: "publisher"}
 	const then = "no endpoint took this event when it was accepted, and nothing was sent; the endpoint %s wants it now"
 	var refusal error
 	for _, endpoint := range wanting {
-		if refusal = d.Rules.CheckEvent(endpoint, event); refusal == nil {
+		if refusal = s.rules.CheckEvent(endpoint, event); refusal == nil {
 			found.Message = fmt.Sprintf(then+": deliver it with POST /v1/events/deliver", endpoint.ID)
 			return found
 		}
@@ -96,8 +96,8 @@ func (d *Dispatcher) unmatched(event postback.Event) postback.Warning {
 
 // cause says why an endpoint did not get an event, in the words that were said
 // first, unless the endpoint has changed since: then by what is recorded.
-func (d *Dispatcher) cause(endpoint postback.Endpoint, event postback.Event, dead postback.Delivery) string {
-	if err := d.Rules.CheckEvent(endpoint, event); err != nil && lastError(err) == dead.LastError {
+func (s *matchStage) cause(endpoint postback.Endpoint, event postback.Event, dead postback.Delivery) string {
+	if err := s.rules.CheckEvent(endpoint, event); err != nil && lastError(err) == dead.LastError {
 		return err.Error()
 	}
 	return dead.LastError + ", when it was accepted or sent last"

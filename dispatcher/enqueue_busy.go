@@ -14,8 +14,8 @@ const (
 	// A worker that parked a delivery is through with its task in milliseconds; one
 	// that makes the attempt records what comes of it.
 	busyFor = 5 * time.Second
-	// maxBusy bounds how many are remembered; the others wait for the sweeper's
-	// next turn at them.
+	// maxBusy bounds how many are remembered; the others wait until
+	// their grace is over.
 	maxBusy = 1024
 )
 
@@ -32,6 +32,8 @@ type pending struct {
 	due   postback.Due
 	until time.Time
 }
+
+func newBusy() *busy { return &busy{until: map[postback.Ref]pending{}} }
 
 func (b *busy) add(due postback.Due, now time.Time) {
 	b.mu.Lock()

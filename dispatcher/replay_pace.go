@@ -53,7 +53,7 @@ func (p paces) allowed(job postback.ReplayJob, now time.Time) int {
 	most := 1 + job.Rate*(2*replayInterval).Seconds()
 	known.tokens, known.at = min(known.tokens+passed*job.Rate, most), now
 	// What others did emptied a bucket that was no more than full, so that after a
-	// pause not every process has a full one; and one that did not look for long
+	// pause not every process has a full one; and one that did not ask for long
 	// is not in debt for long.
 	p.spend(job)
 	known.tokens = max(known.tokens, -most)
@@ -61,7 +61,7 @@ func (p paces) allowed(job postback.ReplayJob, now time.Time) int {
 	return int(min(max(known.tokens+rounding, 0), unlimited))
 }
 
-// spend empties a job's bucket by what it got through with since it was looked at.
+// spend empties a job's bucket by what it got through with since it was asked.
 func (p paces) spend(job postback.ReplayJob) {
 	if known, seen := p[job.ID]; seen {
 		known.tokens -= float64(job.Handled() - known.handled)

@@ -21,7 +21,6 @@ func (b *bench) twin(t *testing.T, alter ...func(*dispatcher.Options)) *dispatch
 	if err != nil {
 		t.Fatal(err)
 	}
-	made.SetClock(b.clock.now)
 	return made
 }
 

@@ -11,7 +11,7 @@ import (
 
 func TestTheSweeperFillsTheQueueAsFarAsThereIsRoom(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(o *dispatcher.Options) { o.MaxQueued = 10 })
+	b := setup(t, func(o *dispatcher.Options) { o.Lanes.MaxQueued = 10 })
 	b.offer(t)
 	made := b.many(t, 35)
 	for _, want := range []int{10, 0} {
@@ -62,7 +62,7 @@ func TestTheSweeperStopsWhenTheQueueRefuses(t *testing.T) {
 
 func TestNewDeliveriesWaitBehindOlderOnes(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(o *dispatcher.Options) { o.MaxQueued = 5 })
+	b := setup(t, func(o *dispatcher.Options) { o.Lanes.MaxQueued = 5 })
 	b.offer(t)
 	b.many(t, 20)
 	b.swept(t)
