@@ -46,7 +46,7 @@ bench: ## run the benchmarks that match BENCH (all)
 .PHONY: e2e
 e2e: ## run the end-to-end tests alone
 	@.ci/install
-	$(GO) test -race -shuffle=on -count=1 -timeout=$(TIMEOUT) ./internal/e2e
+	$(GO) test $(RACE) -shuffle=on -count=1 -timeout=$(TIMEOUT) ./internal/e2e
 
 .PHONY: sim
 sim: ## run SEEDS (500) seeds of the simulation of the delivery engine
