@@ -72,7 +72,7 @@ type EndpointFilter struct {
 type Example struct {
 	Delivery  Delivery           `json:"delivery"`
 	Attempt   Attempt            `json:"attempt"`
-	Diagnosis []postback.Finding `json:"diagnosis,omitempty" nullable:"false" doc:"Why the endpoint did not answer 200, the surest reason first"`
+	Diagnosis []postback.Finding `json:"diagnosis,omitempty" nullable:"false" doc:"Why the endpoint did not answer with success, the surest reason first"`
 }
 
 func endpointPath(id, action string) string {

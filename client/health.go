@@ -48,7 +48,7 @@ type Traffic struct {
 	Succeeded   int            `json:"succeeded"`
 	SuccessRate *float64       `json:"success_rate" doc:"Of the attempts, from 0 to 1; null without any"`
 	Latency     Latency        `json:"latency_ms"`
-	Errors      map[string]int `json:"errors" doc:"The attempts that did not succeed by code; an answer that is not 200 is status_NNN"`
+	Errors      map[string]int `json:"errors" doc:"The attempts that did not succeed by code; an answer whose status is no success is status_NNN"`
 }
 
 // Latency is how long attempts took, in milliseconds.

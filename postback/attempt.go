@@ -19,7 +19,7 @@ type Outcome string
 
 // The outcomes.
 const (
-	OutcomeSucceeded Outcome = "succeeded" // the answer was 200
+	OutcomeSucceeded Outcome = "succeeded" // the answer counts as success
 	OutcomeFailed    Outcome = "failed"    // no answer, or another one
 	OutcomeRefused   Outcome = "refused"   // nothing was sent, and never will be
 )

@@ -15,7 +15,7 @@ const (
 	Pending   State = "pending"   // no attempt yet in this generation
 	Retrying  State = "retrying"  // an attempt failed, the next one is set
 	Parked    State = "parked"    // waits in the ledger alone
-	Succeeded State = "succeeded" // the endpoint answered 200
+	Succeeded State = "succeeded" // the endpoint answered with success
 	Dead      State = "dead"      // a dead letter
 	Cancelled State = "cancelled" // nobody wants it any more
 )

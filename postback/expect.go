@@ -2,7 +2,7 @@ package postback
 
 import "encoding/json"
 
-// Expect says what the body of a 200 must be for the attempt to succeed. At
+// Expect says what the body of a successful answer must be for the attempt to succeed. At
 // most one of Exact, Contains, Regex and JSONPath is set; white space around
 // the body does not count.
 type Expect struct {

@@ -29,7 +29,7 @@ type EndpointSettings struct {
 	Retry       RetryPolicy       `json:"retry,omitzero" doc:"Left out: the scheme's own" change:"The whole policy: what it leaves out is as in a new endpoint's, not as before; null: the scheme's own"`
 	Timeout     Duration          `json:"timeout,omitempty" example:"15s" doc:"Of a whole attempt, at most 60s; left out: 15s"`
 	Headers     map[string]string `json:"headers,omitempty" doc:"Sent beside the scheme's own" change:"All of them; null: none" shown:"Values that look like credentials are masked"`
-	Expect      *Expect           `json:"expect,omitempty" doc:"Of the body of a 200; left out: anything" change:"The whole expectation; null: none" shown:"Of the body of a 200"`
+	Expect      *Expect           `json:"expect,omitempty" doc:"Of the body of a successful answer; left out: anything" change:"The whole expectation; null: none" shown:"Of the body of a successful answer"`
 	MaxInFlight int               `json:"max_in_flight,omitempty" minimum:"0" maximum:"1024" doc:"Attempts at once in each process; 0: the server's default" change:"null, 0: the server's default" shown:"Left out: the server's default"`
 	RateLimit   *RateLimit        `json:"rate_limit,omitempty" doc:"Over all processes; left out: none" change:"The whole limit; null: none"`
 	OrderBy     string            `json:"order_by,omitempty" maxLength:"200" example:"tx" doc:"A field of the events' data: deliveries with the same value go one after another. Left out: all at once" change:"null: none"`
@@ -70,7 +70,7 @@ func (s EndpointSettings) SuccessText() string {
 
 // WidensSuccess reports whether other answers than 200 were chosen.
 func (s EndpointSettings) WidensSuccess() bool {
-	return !slices.Equal(s.Successes(), []int{http.StatusOK})
+	return slices.ContainsFunc(s.Successes(), func(status int) bool { return status != http.StatusOK })
 }
 
 // Setting is one of the settings of an endpoint, as it is described.

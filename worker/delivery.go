@@ -20,7 +20,7 @@ type delivery struct {
 	slots    heldSlots           // gate: the in-flight slots that it has
 	egress   outage.Attempt      // gate: what it entered our own egress path as
 	attempt  postback.Attempt    // from begin to record.complete: as the history keeps it
-	expected *expect.Check       // sign: what the body of a 200 must be; nil: anything
+	expected *expect.Check       // sign: what the body of a successful answer must be; nil: anything
 	request  egress.Request      // sign
 	result   egress.Result       // send, or sign when there is nothing to send
 	unsigned bool                // sign: there is nothing to send

@@ -85,7 +85,7 @@ is there: of --header, --event-type, --allow-empty, --description, --expect, --o
 
 Each --retry-... flag changes its part of the policy, but --retry-schedule takes the
 place of a curve, and a flag of a curve that of a schedule. What is expected of the body
-of a 200 is set as a whole. Attempts that are due follow the new settings.`,
+of a successful answer is set as a whole. Attempts that are due follow the new settings.`,
 		Example: `  waybill endpoint update ep_0198c0de00007000800000000000ab12 --timeout 30s
   waybill endpoint update ep_0198c0de00007000800000000000ab12 --retry-on 5xx,timeout --stop-on 403
   waybill endpoint update ep_0198c0de00007000800000000000ab12 --event-type ''`,

@@ -18,7 +18,7 @@ func (p *program) exampleCommand() *cobra.Command {
 		Use: "example ENDPOINT", Short: "Send an example to an endpoint",
 		Long: `Send an example event to one endpoint, wait for its answer, and show what was signed,
 sent and answered. It is tried once, and is marked as a test in the history. The exit
-code is 1 when the endpoint did not answer 200; the most likely reason is printed then.`,
+code is 1 when its answer is no success; the most likely reason is printed then.`,
 		Example: "  waybill example " + exampleEndpoint + `
   waybill example ` + exampleEndpoint + " --type conversion.reversed",
 		Args: takes("ENDPOINT"),
@@ -38,7 +38,7 @@ code is 1 when the endpoint did not answer 200; the most likely reason is printe
 			p.showDiagnosis(example.Diagnosis)
 		}
 		if err == nil && example.Attempt.Outcome != postback.OutcomeSucceeded {
-			return errors.New("the endpoint did not answer 200")
+			return errors.New("the endpoint did not answer with success")
 		}
 		return err
 	})

@@ -10,7 +10,7 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-// expectFlags spell what the body of a 200 must be: as JSON, or one flag for
+// expectFlags spell what the body of a successful answer must be: as JSON, or one flag for
 // each part.
 type expectFlags struct {
 	json      string
@@ -24,12 +24,12 @@ type expectFlags struct {
 
 func (f *expectFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.exact, "expect-exact", "", "whole `BODY` that a 200 must have, such as OK")
-	flags.StringVar(&f.contains, "expect-contains", "", "`TEXT` that the body of a 200 must contain")
-	flags.StringVar(&f.regex, "expect-regex", "", "`PATTERN` (RE2) that the body of a 200 must match")
+	flags.StringVar(&f.exact, "expect-exact", "", "whole `BODY` that a successful answer must have, such as OK")
+	flags.StringVar(&f.contains, "expect-contains", "", "`TEXT` that the body of a successful answer must contain")
+	flags.StringVar(&f.regex, "expect-regex", "", "`PATTERN` (RE2) that the body of a successful answer must match")
 	flags.StringVar(&f.path, "expect-json-path", "", "`PATH` in a JSON body, such as data.0.status")
 	flags.StringVar(&f.equals, "expect-equals", "", "`VALUE` that must be at --expect-json-path")
-	flags.StringArrayVar(&f.duplicate, "expect-duplicate", nil, "`BODY` of a 200 that says duplicate, such as DUP; it is success too (repeatable)")
+	flags.StringArrayVar(&f.duplicate, "expect-duplicate", nil, "`BODY` of a successful answer that says duplicate, such as DUP; it is success too (repeatable)")
 	flags.StringVar(&f.json, "expect", "", "the whole expectation as `JSON`, such as '{\"exact\":\"OK\",\"duplicate\":\"DUP\"}'")
 }
 
@@ -71,7 +71,7 @@ func (f *expectFlags) expect() *postback.Expect {
 
 func expectLine(expected *postback.Expect) string {
 	if expected == nil {
-		return "any body of a 200"
+		return "any body"
 	}
 	var parts []string
 	for _, part := range []struct{ what, text string }{

@@ -250,6 +250,7 @@ func (m *Manager) check(endpoint *postback.Endpoint) ([]postback.Warning, error)
 		return nil, err
 	}
 	endpoint.Retry = retry.Complete(endpoint.Retry, schemes.Promise(scheme))
+	foldLists(&endpoint.EndpointSettings)
 	warnings := make([]postback.Warning, 0, len(found))
 	for _, warning := range found {
 		warnings = append(warnings, postback.Warning{Code: warning.Code, Message: warning.Message})
@@ -298,6 +299,9 @@ func checkRest(endpoint *postback.Endpoint) error {
 	if err := retry.Validate(endpoint.Retry); err != nil {
 		return fmt.Errorf("check endpoint: %w", err)
 	}
+	if err := retry.ValidateAnswers(endpoint.EndpointSettings); err != nil {
+		return fmt.Errorf("check endpoint: %w", err)
+	}
 	if endpoint.Expect != nil {
 		if _, err := expect.Compile(*endpoint.Expect); err != nil {
 			return fmt.Errorf("check endpoint: %w", err)
@@ -313,11 +317,8 @@ func checkSuccess(endpoint *postback.Endpoint, scheme *signer.Definition) error 
 	}
 	for i, status := range endpoint.SuccessStatuses {
 		field := fmt.Sprintf("success_statuses[%d]", i)
-		switch {
-		case status < 200 || status > 299:
+		if status < 200 || status > 299 {
 			return postback.Invalid(field, postback.CodeInvalid, "is %d: only statuses from 200 to 299 can be success", status)
-		case slices.Contains(endpoint.SuccessStatuses[:i], status):
-			return postback.Invalid(field, postback.CodeInvalid, "is %d again: give each status once", status)
 		}
 	}
 	if endpoint.WidensSuccess() && !scheme.ReceiverChoosesSuccess() {

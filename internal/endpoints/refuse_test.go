@@ -84,7 +84,13 @@ func TestCreateRefuses(t *testing.T) {
 		}, "allow_empty[1]", signer.CodeMacroUnknown},
 		{"a macro of a scheme without", func(s *postback.EndpointSpec) { s.AllowEmpty = []string{"UID"} }, "allow_empty[0]", signer.CodeMacroUnknown},
 		{"success outside 2xx", func(s *postback.EndpointSpec) { s.SuccessStatuses = []int{200, 302} }, "success_statuses[1]", invalid},
-		{"success twice", func(s *postback.EndpointSpec) { s.SuccessStatuses = []int{204, 204} }, "success_statuses[1]", invalid},
+		{"stop on success", func(s *postback.EndpointSpec) { s.Retry.StopOn = []int{403, 200} }, "retry.stop_on[1]", invalid},
+		{"stop on success that was chosen", func(s *postback.EndpointSpec) {
+			s.Scheme, s.SuccessStatuses, s.Retry.StopOn = "standard-webhooks", []int{200, 204}, []int{204}
+		}, "retry.stop_on[0]", invalid},
+		{"retry on success that was chosen", func(s *postback.EndpointSpec) {
+			s.Scheme, s.SuccessStatuses, s.Retry.On = "standard-webhooks", []int{204}, []string{"200", "204"}
+		}, "retry.on[1]", invalid},
 		{"success that the network does not promise", func(s *postback.EndpointSpec) { s.SuccessStatuses = []int{200, 204} }, "success_statuses", invalid},
 		{"short secret", func(s *postback.EndpointSpec) { s.Secret = postback.NewSecret("short") }, "secret", signer.CodeSecretTooShort},
 		{"secret with a space", func(s *postback.EndpointSpec) {

@@ -1,4 +1,4 @@
-// Package expect judges the body of a 200 by what its endpoint expects there.
+// Package expect judges the body of a successful answer by what its endpoint expects there.
 //
 // It guarantees that an expectation which [Compile] accepts judges every body
 // in bounded time and never fails on one, however hostile: a body is as

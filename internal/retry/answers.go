@@ -2,7 +2,6 @@ package retry
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,7 +17,7 @@ const (
 	TLS            = "tls"        // the handshake failed
 	DNS            = "dns"        // the host has no address that can be used
 	Informational  = "1xx"        // such as 101
-	Successful     = "2xx"        // but 200, which no policy names
+	Successful     = "2xx"        // those that are no success
 	Redirection    = "3xx"        // never followed
 	ClientError    = "4xx"        // 429 among them
 	ServerError    = "5xx"
@@ -51,16 +50,19 @@ func Names(policy postback.RetryPolicy, status int) bool {
 	return slices.Contains(policy.StopOn, status) || slices.Contains(policy.On, strconv.Itoa(status))
 }
 
-// checkAnswers checks On and StopOn.
-func checkAnswers(policy postback.RetryPolicy) *postback.Error {
+// ValidateAnswers checks On and StopOn of an endpoint's policy: On names classes
+// (see [Classes]) or statuses, StopOn names statuses; neither names one that is
+// success there, and none is in both.
+func ValidateAnswers(settings postback.EndpointSettings) error {
+	policy := settings.Retry
 	for i, name := range policy.On {
-		if err := checkClass(fmt.Sprintf("retry.on[%d]", i), name, policy.StopOn); err != nil {
+		if err := checkClass(fmt.Sprintf("retry.on[%d]", i), name, settings); err != nil {
 			return err
 		}
 	}
 	for i, status := range policy.StopOn {
-		if !failing(status) {
-			return invalid(fmt.Sprintf("retry.stop_on[%d]", i), "%d is no failure; name a status from 100 to 599 that is not 200, such as 403", status)
+		if err := checkStatus(fmt.Sprintf("retry.stop_on[%d]", i), status, settings); err != nil {
+			return err
 		}
 	}
 	switch {
@@ -73,22 +75,28 @@ func checkAnswers(policy postback.RetryPolicy) *postback.Error {
 	}
 }
 
-func checkClass(field, name string, stopOn []int) *postback.Error {
+func checkClass(field, name string, settings postback.EndpointSettings) error {
 	if slices.Contains(Classes(), name) {
 		return nil
 	}
 	status, err := strconv.Atoi(name)
-	switch {
-	case err != nil || name != strconv.Itoa(status) || !failing(status):
-		return invalid(field, `is no failure; name a class (%s) or a status from 100 to 599 that is not 200, such as "503"`,
-			strings.Join(Classes(), ", "))
-	case slices.Contains(stopOn, status):
+	if err != nil || name != strconv.Itoa(status) {
+		return invalid(field, `is no failure; name a class (%s) or a status such as "503"`, strings.Join(Classes(), ", "))
+	}
+	if slices.Contains(settings.Retry.StopOn, status) {
 		return invalid(field, "is in retry.stop_on too; a status is either tried again or stopped on")
+	}
+	return checkStatus(field, status, settings)
+}
+
+// checkStatus refuses what is no status of a failed answer.
+func checkStatus(field string, status int, settings postback.EndpointSettings) error {
+	switch {
+	case status < 100 || status > 599:
+		return invalid(field, "%d is no status of an answer; name one from 100 to 599, such as 403", status)
+	case settings.IsSuccess(status):
+		return invalid(field, "%d is success for this endpoint, where success_statuses is %s; name a failure such as 403", status, settings.SuccessText())
 	default:
 		return nil
 	}
-}
-
-func failing(status int) bool {
-	return status >= 100 && status <= 599 && status != http.StatusOK
 }

@@ -15,36 +15,42 @@ func TestValidateAnswers(t *testing.T) {
 	t.Parallel()
 	many := slices.Repeat([]string{"5xx"}, 51)
 	for name, test := range map[string]struct {
-		on     []string
-		stopOn []int
-		field  string // empty: valid
+		on      []string
+		stopOn  []int
+		field   string // empty: valid
+		success []int  // none: 200
 	}{
-		"nothing":                   {nil, nil, ""},
-		"every class":               {retry.Classes(), nil, ""},
-		"429 and other statuses":    {[]string{"429", "503", "100", "599"}, []int{403, 410}, ""},
-		"a class and a stop in it":  {[]string{"4xx"}, []int{403}, ""},
-		"an unknown class":          {[]string{"timeout", "Timeout"}, nil, "retry.on[1]"},
-		"nothing in it":             {[]string{""}, nil, "retry.on[0]"},
-		"200":                       {[]string{"200"}, nil, "retry.on[0]"},
-		"6xx":                       {[]string{"6xx"}, nil, "retry.on[0]"},
-		"below every status":        {[]string{"99"}, nil, "retry.on[0]"},
-		"above every status":        {[]string{"600"}, nil, "retry.on[0]"},
-		"a status with a sign":      {[]string{"+503"}, nil, "retry.on[0]"},
-		"a status with a zero":      {[]string{"0503"}, nil, "retry.on[0]"},
-		"a status with a space":     {[]string{" 503"}, nil, "retry.on[0]"},
-		"stop on 200":               {nil, []int{403, 200}, "retry.stop_on[1]"},
-		"stop on 0":                 {nil, []int{0}, "retry.stop_on[0]"},
-		"stop on a negative number": {nil, []int{-403}, "retry.stop_on[0]"},
-		"stop on 600":               {nil, []int{600}, "retry.stop_on[0]"},
-		"both at once":              {[]string{"5xx", "503"}, []int{503}, "retry.on[1]"},
-		"too many classes":          {many, nil, "retry.on"},
-		"too many stops":            {nil, slices.Repeat([]int{403}, 51), "retry.stop_on"},
+		"nothing":                   {nil, nil, "", nil},
+		"every class":               {retry.Classes(), nil, "", nil},
+		"429 and other statuses":    {[]string{"429", "503", "100", "599"}, []int{403, 410}, "", nil},
+		"a class and a stop in it":  {[]string{"4xx"}, []int{403}, "", nil},
+		"an unknown class":          {[]string{"timeout", "Timeout"}, nil, "retry.on[1]", nil},
+		"nothing in it":             {[]string{""}, nil, "retry.on[0]", nil},
+		"200":                       {[]string{"200"}, nil, "retry.on[0]", nil},
+		"6xx":                       {[]string{"6xx"}, nil, "retry.on[0]", nil},
+		"below every status":        {[]string{"99"}, nil, "retry.on[0]", nil},
+		"above every status":        {[]string{"600"}, nil, "retry.on[0]", nil},
+		"a status with a sign":      {[]string{"+503"}, nil, "retry.on[0]", nil},
+		"a status with a zero":      {[]string{"0503"}, nil, "retry.on[0]", nil},
+		"a status with a space":     {[]string{" 503"}, nil, "retry.on[0]", nil},
+		"stop on 200":               {nil, []int{403, 200}, "retry.stop_on[1]", nil},
+		"stop on 0":                 {nil, []int{0}, "retry.stop_on[0]", nil},
+		"stop on a negative number": {nil, []int{-403}, "retry.stop_on[0]", nil},
+		"stop on 600":               {nil, []int{600}, "retry.stop_on[0]", nil},
+		"both at once":              {[]string{"5xx", "503"}, []int{503}, "retry.on[1]", nil},
+		"too many classes":          {many, nil, "retry.on", nil},
+		"too many stops":            {nil, slices.Repeat([]int{403}, 51), "retry.stop_on", nil},
+		"success by its name":       {[]string{"503", "204"}, nil, "retry.on[1]", []int{200, 204}},
+		"stop on success":           {nil, []int{204}, "retry.stop_on[0]", []int{200, 204}},
+		"200 that is no success":    {[]string{"200"}, nil, "", []int{204}},
+		"stop on such a 200":        {nil, []int{200}, "", []int{202, 204}},
+		"the class of success":      {[]string{"2xx"}, nil, "", []int{200, 204}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, policy := range []postback.RetryPolicy{{}, promised(t, "besitos"), promised(t, "bitlabs")} {
 				policy.On, policy.StopOn = test.on, test.stopOn
-				err := retry.Validate(policy)
+				err := retry.ValidateAnswers(postback.EndpointSettings{Retry: policy, SuccessStatuses: test.success})
 				if test.field == "" {
 					if err != nil {
 						t.Error(err)

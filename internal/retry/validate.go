@@ -17,14 +17,8 @@ import (
 // at most [MaxAttempts] attempts, the multiplier is finite and at least 1, the
 // jitter is between 0 and 1. A schedule states all its delays, so only MaxAge
 // may stand beside it. A curve needs MaxAttempts or MaxAge, because every
-// delivery ends.
-//
-// On names classes (see [Classes]) or statuses, StopOn names statuses; neither
-// names 200, and none is in both.
+// delivery ends. What a policy says of answers, [ValidateAnswers] checks.
 func Validate(policy postback.RetryPolicy) error {
-	if err := checkAnswers(policy); err != nil {
-		return err
-	}
 	if !policy.Timed() {
 		return nil
 	}

@@ -129,7 +129,7 @@ func codeOf(attempt postback.Attempt) string {
 	switch {
 	case attempt.Error != nil && attempt.Error.Code == retry.UnexpectedBody:
 		return attempt.Error.Code
-	case attempt.StatusCode != 0 && attempt.StatusCode != 200:
+	case attempt.StatusCode != 0:
 		return fmt.Sprintf("status_%d", attempt.StatusCode)
 	case attempt.Error != nil:
 		return attempt.Error.Code

@@ -221,14 +221,14 @@ func TestCodesOfErrors(t *testing.T) {
 	refused.Outcome = postback.OutcomeRefused
 	for _, attempt := range []postback.Attempt{
 		ended(time.Second, 0, "timeout"), ended(time.Second, 0, "timeout"), ended(time.Second, 401, "status_not_200"),
-		ended(time.Second, 200, "unexpected_body"), refused, good(time.Second),
+		ended(time.Second, 200, "unexpected_body"), ended(time.Second, 200, "status_not_200"), refused, good(time.Second),
 	} {
 		recorder.Observe("ep_1", attempt)
 	}
 	flush(t, recorder)
 	got := lately(t, over, time.Hour)
-	want := map[string]int{"timeout": 2, "status_401": 1, "unexpected_body": 1, "egress_denied": 1}
-	if got.Attempts != 6 || got.Succeeded != 1 || !maps.Equal(got.Errors, want) {
+	want := map[string]int{"timeout": 2, "status_401": 1, "status_200": 1, "unexpected_body": 1, "egress_denied": 1}
+	if got.Attempts != 7 || got.Succeeded != 1 || !maps.Equal(got.Errors, want) {
 		t.Errorf("got %+v, want errors %v", got, want)
 	}
 }

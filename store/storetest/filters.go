@@ -30,14 +30,14 @@ func (k kit) mixture() []postback.Delivery {
 		event.Test = i%5 == 0
 		event.AcceptedAt = After(time.Duration(i) * time.Second)
 		for _, d := range k.accept(event, fmt.Sprintf("ep_%d", 1+i%4), "ep_5") {
-			all = append(all, k.move(d, (i/2+len(all))%9))
+			all = append(all, k.move(d, (i/2+len(all))%10))
 		}
 	}
 	slices.Reverse(all)
 	return all
 }
 
-// move brings a delivery to one of nine ends.
+// move brings a delivery to one of ten ends.
 func (k kit) move(d postback.Delivery, end int) postback.Delivery {
 	k.Helper()
 	switch end {
@@ -64,6 +64,10 @@ func (k kit) move(d postback.Delivery, end int) postback.Delivery {
 		succeeded := Succeed(d.Ref())
 		succeeded.Attempt.StatusCode = http.StatusNoContent
 		return k.record(succeeded)
+	case 8: // its endpoint takes other answers than 200, and not 200
+		dead := DeadLetter(d.Ref())
+		dead.Attempt = Attempt(d.Ref(), http.StatusOK)
+		return k.record(dead)
 	default:
 		return k.record(Succeed(d.Ref()))
 	}
