@@ -173,6 +173,7 @@ func TestCompileRefuses(t *testing.T) {
 		{"secrets shorter than allowed", bodyScheme, func(d *signer.Declaration) { d.Secret.Length = 12 }, "secret"},
 		{"retry without a unit", bodyScheme, func(d *signer.Declaration) { d.Retry = []string{"1s", "2"} }, "retry[1]"},
 		{"retry and backoff", bodyScheme, func(d *signer.Declaration) { d.Retry, d.Backoff = []string{"1s"}, backoff(nil) }, "backoff"},
+		{"one attempt and backoff", bodyScheme, func(d *signer.Declaration) { d.Retry, d.Backoff = []string{}, backoff(nil) }, "backoff"},
 		{"backoff from nowhere", bodyScheme, func(d *signer.Declaration) { d.Backoff = backoff(func(b *signer.Backoff) { b.Initial = "" }) }, "backoff.initial"},
 		{"backoff that shrinks", bodyScheme, func(d *signer.Declaration) { d.Backoff = backoff(func(b *signer.Backoff) { b.MaxInterval = "1s" }) }, "backoff.max_interval"},
 		{"backoff times less than 1", bodyScheme, func(d *signer.Declaration) {

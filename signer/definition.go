@@ -54,8 +54,8 @@ func (d *Definition) ReceiverChoosesSuccess() bool { return d.about.ReceiverChoo
 // active secret, so that a rotation need not be a cutover.
 func (d *Definition) AllowsOverlap() bool { return d.about.Place.Overlap != "" }
 
-// Retry returns the delays between attempts that the network promises; none
-// when it promises no delays: see Backoff.
+// Retry returns the delays between attempts that the network promises, empty when
+// it promises a single attempt; nil when it promises no delays: see Backoff.
 func (d *Definition) Retry() []time.Duration { return slices.Clone(d.retry) }
 
 // Backoff returns how the delays between attempts grow for a network that

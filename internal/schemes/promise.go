@@ -23,7 +23,11 @@ func Promise(scheme *signer.Definition) postback.RetryPolicy {
 		}
 	}
 	var promised postback.RetryPolicy
-	for _, delay := range scheme.Retry() {
+	delays := scheme.Retry()
+	if delays != nil {
+		promised.Schedule = []postback.Duration{} // of none one attempt
+	}
+	for _, delay := range delays {
 		promised.Schedule = append(promised.Schedule, postback.Duration(delay))
 	}
 	return promised

@@ -193,6 +193,9 @@ func (c *compiler) tolerance() error {
 
 // retries reads the delays that the network promises, and checks its backoff.
 func (c *compiler) retries() error {
+	if c.declaration.Retry != nil {
+		c.d.Retry = []time.Duration{} // of none one attempt
+	}
 	for i, text := range c.declaration.Retry {
 		delay, err := time.ParseDuration(text)
 		if err != nil || delay <= 0 {
@@ -206,7 +209,7 @@ func (c *compiler) retries() error {
 	}
 	first, longest := b.Delays()
 	switch {
-	case len(c.d.Retry) > 0:
+	case c.d.Retry != nil:
 		return refusal.Wrong("backoff", "and retry are both given: declare the delays or how they grow")
 	case first <= 0:
 		return refusal.Wrong("backoff.initial", "must be a duration such as 30s")

@@ -47,7 +47,7 @@ type Declaration struct {
 	ReceiverChoosesSuccess bool `json:"receiver_chooses_success,omitempty"`
 
 	Secret   Secret         `json:"secret,omitzero"`
-	Retry    []string       `json:"retry,omitempty"`   // the delays between attempts that the network promises, such as 30s
+	Retry    []string       `json:"retry,omitzero"`    // the delays between attempts that the network promises, such as 30s; [] is one attempt
 	Backoff  *Backoff       `json:"backoff,omitempty"` // in place of Retry, for a network that promises attempts and no delays
 	Warnings []Lint         `json:"warnings,omitempty"`
 	Examples []EventExample `json:"examples,omitempty"`
