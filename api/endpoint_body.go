@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -64,8 +65,9 @@ func (written[T]) Schema(registry huma.Registry) *huma.Schema {
 	return registry.Schema(reflect.TypeFor[T](), true, "")
 }
 
-// patch reads the settings that a body names, if the caller may give them.
-func (w written[T]) patch(ctx context.Context) (postback.EndpointPatch, postback.EndpointSettings, error) {
+// patch reads the settings that a body names, if the caller may give them to an
+// endpoint that has some before: what is there already may be sent back.
+func (w written[T]) patch(ctx context.Context, before postback.EndpointSettings) (postback.EndpointPatch, postback.EndpointSettings, error) {
 	patch := postback.EndpointPatch{}
 	for _, setting := range postback.SettingsOfEndpoint() {
 		if value, found := w.members[setting.Name]; found {
@@ -79,7 +81,9 @@ func (w written[T]) patch(ctx context.Context) (postback.EndpointPatch, postback
 	if err := checkHeaders(given.Headers); err != nil {
 		return nil, given, err
 	}
-	if err := checkGiver(ctx, given); err != nil {
+	if sameStatuses(given.Successes(), before.Successes()) {
+		delete(patch, "success_statuses")
+	} else if err := checkGiver(ctx, given); err != nil {
 		return nil, given, err
 	}
 	return patch, given, postback.CheckText("description", given.Description) //nolint:wrapcheck // it names the field
@@ -101,7 +105,7 @@ func specOf(ctx context.Context, body written[endpointBody]) (postback.EndpointS
 	if publisher, err = postback.RequireName("publisher", &publisher); err != nil {
 		return none, fmt.Errorf("check publisher: %w", err)
 	}
-	_, settings, err := body.patch(ctx)
+	_, settings, err := body.patch(ctx, none.EndpointSettings)
 	return postback.EndpointSpec{
 		Publisher: publisher, Scheme: body.text("scheme"), Secret: postback.NewSecret(body.text("secret")), EndpointSettings: settings,
 	}, err
@@ -115,6 +119,12 @@ func checkGiver(ctx context.Context, given postback.EndpointSettings) error {
 	}
 	return postback.Invalid("success_statuses", postback.CodeForbidden,
 		"a key with the role %s may not have other answers than 200 count as success; leave the field out, or ask an admin", role)
+}
+
+// sameStatuses compares two lists of statuses, whose order says nothing.
+func sameStatuses(some, others []int) bool {
+	sorted := func(list []int) []int { return slices.Compact(slices.Sorted(slices.Values(list))) }
+	return slices.Equal(sorted(some), sorted(others))
 }
 
 // checkHeaders refuses a mask that was read and is written back: it would

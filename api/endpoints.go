@@ -140,10 +140,11 @@ func (updateEndpointInput) clearedByNull() []string {
 }
 
 func (s *server) updateEndpoint(ctx context.Context, input *updateEndpointInput) (*changedOutput, error) {
-	if _, err := s.ownEndpoint(ctx, input.ID); err != nil {
+	before, err := s.ownEndpoint(ctx, input.ID)
+	if err != nil {
 		return nil, err
 	}
-	patch, _, err := input.Body.patch(ctx)
+	patch, _, err := input.Body.patch(ctx, before.EndpointSettings)
 	if err != nil {
 		return nil, err
 	}

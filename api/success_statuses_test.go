@@ -60,3 +60,24 @@ func TestOnlyAnAdminWidensSuccess(t *testing.T) {
 		}
 	}
 }
+
+// A publisher's program reads an endpoint, changes one setting and sends all back.
+func TestWhatIsThereMayBeSentBack(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.fill()
+	endpoint := b.endpoints["ep_1"]
+	endpoint.SuccessStatuses = []int{200, 204}
+	b.endpoints["ep_1"] = endpoint
+	for body, status := range map[string]int{
+		`{"success_statuses":[200,204],"description":"x"}`: 200,
+		`{"success_statuses":[204,200,204]}`:               200,
+		`{"success_statuses":[204]}`:                       403,
+		`{"success_statuses":[200,202,204]}`:               403,
+	} {
+		got := b.call(t, "publisher", "PATCH", "/v1/endpoints/ep_1", body)
+		if now := b.endpoints["ep_1"].SuccessStatuses; got.status != status || !slices.Equal(now, []int{200, 204}) {
+			t.Errorf("%s: got %d %s, and %v", body, got.status, got.body, now)
+		}
+	}
+}
