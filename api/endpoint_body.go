@@ -22,7 +22,9 @@ type endpointBody struct {
 
 // TransformSchema adds the short forms.
 func (endpointBody) TransformSchema(registry huma.Registry, s *huma.Schema) *huma.Schema {
-	return shorten(registry, s)
+	describe(s.Properties["rate_limit"], limitForms(registry)...)
+	boundStatuses(s)
+	return s
 }
 
 // endpointPatch is what is to change.
@@ -37,19 +39,36 @@ func (endpointPatch) TransformSchema(registry huma.Registry, s *huma.Schema) *hu
 		property.Nullable = setting.Clears() && property.Ref == ""
 		property.MaxItems = nil // it was published without
 	}
-	return shorten(registry, s)
+	null := &huma.Schema{Type: "null"}
+	for _, name := range []string{"expect", "retry"} {
+		describe(s.Properties[name], &huma.Schema{Ref: s.Properties[name].Ref}, null)
+	}
+	describe(s.Properties["rate_limit"], append(limitForms(registry), null)...)
+	boundStatuses(s)
+	return s
 }
 
-// shorten adds the short form of a rate limit, a number. It is described and not
-// checked: of a schema that allows both it could not be said which field is wrong.
-func shorten(registry huma.Registry, s *huma.Schema) *huma.Schema {
-	limit := s.Properties["rate_limit"]
-	limit.Ref = ""
-	limit.Extensions = map[string]any{"oneOf": []*huma.Schema{
+// describe says which forms a property has. That is not checked against the
+// schema: of one that allows several it could not be said which field is wrong.
+func describe(property *huma.Schema, forms ...*huma.Schema) {
+	property.Ref = ""
+	property.Extensions = map[string]any{"oneOf": forms}
+}
+
+// limitForms are those of a rate limit: a number, and the whole limit.
+func limitForms(registry huma.Registry) []*huma.Schema {
+	return []*huma.Schema{
 		{Type: huma.TypeNumber, Description: "Attempts per second"},
 		registry.Schema(reflect.TypeFor[postback.RateLimit](), true, ""),
-	}}
-	return s
+	}
+}
+
+// boundStatuses says which statuses can be success; the domain checks it in words
+// of its own.
+func boundStatuses(s *huma.Schema) {
+	statuses := s.Properties["success_statuses"]
+	statuses.Extensions = map[string]any{"minItems": 1}
+	statuses.Items.Extensions = map[string]any{"minimum": 200, "maximum": 299}
 }
 
 // written is a body whose members are read by the domain. T says what it holds.

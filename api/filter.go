@@ -72,7 +72,6 @@ func (s *server) describeFilters() {
 		property.Description = ""
 	}
 	shown["status_code"].Items = statusSchema()
-	shown["status_code"] = oneOrSeveral(shown["status_code"])
 	shown["since"], shown["until"] = timestamp{}.Schema(nil), timestamp{}.Schema(nil)
 }
 

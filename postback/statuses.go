@@ -7,10 +7,10 @@ import (
 )
 
 // Statuses are statuses of answers, and classes of them such as "5xx". JSON has numbers
-// for the former, and a single one without a list.
+// for the former.
 type Statuses []string
 
-// MarshalJSON writes numbers.
+// MarshalJSON writes a list.
 func (s Statuses) MarshalJSON() ([]byte, error) {
 	values := make([]any, len(s))
 	for i, status := range s {
@@ -18,9 +18,6 @@ func (s Statuses) MarshalJSON() ([]byte, error) {
 		if number, err := strconv.Atoi(status); err == nil {
 			values[i] = number
 		}
-	}
-	if len(values) == 1 {
-		return json.Marshal(values[0]) //nolint:wrapcheck // text and numbers always marshal
 	}
 	return json.Marshal(values) //nolint:wrapcheck // text and numbers always marshal
 }
