@@ -10,15 +10,34 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-// filter reads a filter, and narrows it to what the caller may see; prefix goes before
-// the names of fields in errors.
+// filter reads a filter, narrows it to what the caller may see and refuses an endpoint
+// that never was; prefix goes before the names of fields in errors.
 func (s *server) filter(ctx context.Context, prefix string, given postback.DeliveryQuery) (postback.DeliveryFilter, error) {
 	filter, err := given.Read(prefix, s.Now())
 	if err != nil {
 		return filter, fmt.Errorf("read filter: %w", err)
 	}
-	filter.Publisher, err = scope(ctx, prefix+"publisher", filter.Publisher)
-	return filter, err
+	if filter.Publisher, err = scope(ctx, prefix+"publisher", filter.Publisher); err != nil {
+		return filter, err
+	}
+	return filter, s.checkEndpoint(ctx, prefix+"endpoint", filter.EndpointID)
+}
+
+// checkEndpoint refuses a filter's endpoint that never was, or is not the caller's:
+// finding nothing would look like nothing having happened. Of a deleted one there is
+// history.
+func (s *server) checkEndpoint(ctx context.Context, field, id string) error {
+	if id == "" {
+		return nil
+	}
+	endpoint, err := s.EndpointReader.Endpoint(ctx, id)
+	if postback.CodeOf(err) == postback.CodeNotFound || err == nil && !mayTouch(ctx, endpoint.Publisher) {
+		return postback.Invalid(field, postback.CodeNotFound, "endpoint %.60q not found", id)
+	}
+	if err != nil {
+		return fmt.Errorf("get endpoint: %w", err)
+	}
+	return nil
 }
 
 // replayFilter is a filter of deliveries as JSON.
@@ -67,7 +86,6 @@ func (s *server) describeFilters() {
 		property.PrecomputeMessages()
 	}
 	taken["state"].Description = "One ended state (dead, succeeded, cancelled) or a list of them; left out: dead"
-	taken["endpoint"].Description = "One that there is, or was: not_found otherwise"
 	for _, property := range shown {
 		property.Description = ""
 	}

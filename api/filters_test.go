@@ -140,3 +140,25 @@ func expectField(t *testing.T, err error, field string) {
 		t.Errorf("got %v, want the field %s refused", err, field)
 	}
 }
+
+// A filter by an endpoint that never was finds nothing because it is mistaken. What
+// was sent to a deleted one is found.
+func TestAFilterNamesAnEndpointThatThereWas(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.fill()
+	deleted := b.endpoints["ep_1"]
+	deleted.State = postback.EndpointDeleted
+	b.endpoints["ep_1"] = deleted
+	for _, path := range []string{"/v1/deliveries?endpoint=", "/v1/deliveries/export?format=csv&endpoint="} {
+		if got := b.call(t, "publisher", http.MethodGet, path+"ep_1", ""); got.status != http.StatusOK || !strings.Contains(got.body, "dlv_1") {
+			t.Errorf("%sep_1: got %d %s", path, got.status, got.body)
+		}
+		for who, id := range map[string]string{"admin": "ep_nope", "other": "ep_1"} {
+			got := b.call(t, who, http.MethodGet, path+id, "")
+			if got.status != http.StatusNotFound || got.problem(t).Field != "endpoint" || !strings.Contains(got.body, id) {
+				t.Errorf("%s, %s%s: got %d %s", who, path, id, got.status, got.body)
+			}
+		}
+	}
+}

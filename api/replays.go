@@ -59,9 +59,6 @@ func (s *server) startReplay(ctx context.Context, input *replayInput) (*replayOu
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkReplayed(ctx, filter.EndpointID); err != nil {
-		return nil, err
-	}
 	if len(filter.States) == 0 {
 		filter.States = []postback.State{postback.Dead}
 	}
@@ -80,22 +77,6 @@ func (s *server) startReplay(ctx context.Context, input *replayInput) (*replayOu
 		return nil, fmt.Errorf("start replay: %w", err)
 	}
 	return &replayOutput{Body: replayOf(job)}, nil
-}
-
-// checkReplayed refuses an endpoint that never was, or is not the caller's: a replay
-// of nothing would look like one that is done. Of a deleted one there is history.
-func (s *server) checkReplayed(ctx context.Context, id string) error {
-	if id == "" {
-		return nil
-	}
-	endpoint, err := s.EndpointReader.Endpoint(ctx, id)
-	if postback.CodeOf(err) == postback.CodeNotFound || err == nil && !mayTouch(ctx, endpoint.Publisher) {
-		return postback.Invalid("filter.endpoint", postback.CodeNotFound, "endpoint %.60q not found", id)
-	}
-	if err != nil {
-		return fmt.Errorf("get endpoint: %w", err)
-	}
-	return nil
 }
 
 type replaysInput struct {

@@ -48,7 +48,7 @@ func (f *DeliveryFilter) UnmarshalJSON(text []byte) error {
 // filter; what is given does, or Read refuses it.
 type DeliveryQuery struct {
 	States     Names[State]  `json:"state,omitzero" query:"state,explode" nullable:"false" doc:"Repeated or separated by commas: pending, retrying, parked, succeeded, dead, cancelled"`
-	Endpoint   Text          `json:"endpoint,omitzero" query:"endpoint" doc:"An endpoint's id"`
+	Endpoint   Text          `json:"endpoint,omitzero" query:"endpoint" doc:"The id of an endpoint that there is, or was: not_found otherwise"`
 	Publisher  Text          `json:"publisher,omitzero" query:"publisher"`
 	Event      Text          `json:"event,omitzero" query:"event" doc:"An event's id"`
 	Type       Text          `json:"type,omitzero" query:"type" doc:"An event type or a pattern such as conversion.*"`

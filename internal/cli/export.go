@@ -89,6 +89,9 @@ func (p *program) export(ctx context.Context, job *exportJob, flags *exportFlags
 	err := p.exportTo(ctx, job, flags)
 	ended(err == nil)
 	switch {
+	case err == nil && job.last == "":
+		p.notef("No delivery matches the filters: the export is empty\n")
+		return nil
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
