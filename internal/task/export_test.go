@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -21,15 +22,21 @@ func (q *Queue) LookNever() { q.topology.look, q.topology.poll = time.Hour, time
 // Heard reports whether nudges of other processes arrive.
 func (q *Queue) Heard() bool { return q.nudges.heard.Load() }
 
+// PutEvent puts an event into Redis as asynq's own client does.
+func (q *Queue) PutEvent(ctx context.Context, id string) error {
+	_, err := q.asynq.EnqueueContext(ctx, asynq.NewTask(TypeConversion, []byte(id)), asynq.Queue(q.name(laneEvents, id)))
+	return err
+}
+
 // Looking makes a server's look at an empty queue of a lane.
-func Looking(t testing.TB, client redis.UniversalClient, l string, heard bool, peers int64) (look func()) {
+func Looking(t testing.TB, client redis.UniversalClient, heard bool, peers int64) (look func()) {
 	t.Helper()
 	n := newNudges(nil)
 	n.redis = client // notifies nobody
 	n.heard.Store(heard)
 	n.peers.Store(peers)
 	p := newPatient(client, n, address{}.topology())
-	p.attend("q", lane(l), 1)
+	p.attend("q", laneDeliver, 1)
 	keys := []string{key("q", "pending"), key("q", "paused"), key("q", "active"), key("q", "lease")}
 	return func() { p.EvalSha(t.Context(), "", keys) }
 }

@@ -15,8 +15,8 @@ const (
 	lookInterval = time.Second
 	// longestLook bounds it where many processes share the looking.
 	longestLook = 5 * time.Second
-	// eventsInterval is how often one looks for events: producers put them into
-	// Redis by themselves, and notify nobody.
+	// eventsInterval is how often all queues of events are looked at: producers put
+	// events into Redis by themselves, and notify nobody.
 	eventsInterval = 50 * time.Millisecond
 	// forwardInterval is how often the tasks that could not be decided are looked at.
 	// Each server would do that.
@@ -80,23 +80,49 @@ func (p *patient) EvalSha(ctx context.Context, sha string, keys []string, args .
 func (p *patient) take(ctx context.Context, queue attended, sha string, keys []string, args []any) *redis.Cmd {
 	answer := p.UniversalClient.EvalSha(ctx, sha, keys, args...)
 	if errors.Is(answer.Err(), redis.Nil) {
-		queue.wait(p.patience(queue.lane), p.stopped)
+		queue.wait(p.patience(), p.stopped)
 	}
 	return answer
 }
 
 // patience is how long an empty queue is left alone when nobody says that it has got
 // a task.
-func (p *patient) patience(l lane) time.Duration {
-	switch {
-	case p.nudges.redis == nil:
-		return p.pace.look
-	case l == laneEvents:
-		return p.shared(eventsInterval)
-	case p.nudges.heard.Load():
+func (p *patient) patience() time.Duration {
+	if p.nudges.redis == nil || p.nudges.heard.Load() {
 		return p.shared(p.pace.look)
-	default:
-		return p.pace.poll
+	}
+	return p.pace.poll
+}
+
+// watch has servers look for events that a producer put into Redis, until ctx ends.
+func (p *patient) watch(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+			p.lookForEvents(ctx)
+			timer.Reset(p.shared(eventsInterval))
+		}
+	}
+}
+
+// lookForEvents asks for all queues at once. That it fails costs a moment.
+func (p *patient) lookForEvents(ctx context.Context) {
+	pipe := p.Pipeline()
+	found := map[*waiter]*redis.IntCmd{}
+	for pending, queue := range p.served {
+		if queue.lane == laneEvents {
+			found[queue.waiter] = pipe.Exists(ctx, pending)
+		}
+	}
+	_, _ = pipe.Exec(ctx) // Each answer has its own error.
+	for queue, exists := range found {
+		if exists.Val() > 0 {
+			queue.wake()
+		}
 	}
 }
 

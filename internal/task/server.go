@@ -50,10 +50,7 @@ func (q *Queue) Serve(handlers Handlers, options Options) (*Servers, error) {
 		options.Now = time.Now
 	}
 	mux := asynq.NewServeMux()
-	servers := &Servers{
-		client: newPatient(q.servers, q.nudges, q.topology), leave: q.listen(),
-		drain: options.Drain, inFlight: &atomic.Int64{},
-	}
+	servers := &Servers{client: newPatient(q.servers, q.nudges, q.topology), drain: options.Drain, inFlight: &atomic.Int64{}}
 	mux.HandleFunc(typeDeliver, servers.counting(deliverHandler(handlers, options)))
 	event := func(ctx context.Context, t *asynq.Task) error {
 		return handlers.Event(ctx, t.Type(), t.Payload(), t.Headers())
@@ -61,7 +58,9 @@ func (q *Queue) Serve(handlers Handlers, options Options) (*Servers, error) {
 	mux.HandleFunc(TypeConversion, event)
 	mux.HandleFunc(TypeExchange, event)
 
-	for _, config := range servers.configs(q, options) {
+	configs := servers.configs(q, options)
+	servers.leave = servers.listen(q.nudges)
+	for _, config := range configs {
 		server := asynq.NewServerFromRedisClient(servers.client, config)
 		if err := server.Start(mux); err != nil {
 			servers.Shutdown(0)
@@ -72,13 +71,14 @@ func (q *Queue) Serve(handlers Handlers, options Options) (*Servers, error) {
 	return servers, nil
 }
 
-// listen follows the nudges of other processes until the returned function is called,
+// listen follows what other processes queue until the returned function is called,
 // which waits.
-func (q *Queue) listen() (leave func()) {
+func (s *Servers) listen(n *nudges) (leave func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var group sync.WaitGroup
-	if q.nudges.redis != nil {
-		group.Go(func() { q.nudges.listen(ctx) })
+	if n.redis != nil {
+		group.Go(func() { n.listen(ctx) })
+		group.Go(func() { s.client.watch(ctx) })
 	}
 	return func() {
 		cancel()
