@@ -122,7 +122,7 @@ type fresh map[string]int64
 func (l *Ledger) writeEvents(ctx context.Context, items []postback.Acceptance) (written fresh, err error) {
 	unknown := l.types.unknown(items)
 	if coming := orderedOf(items); len(coming) == 0 {
-		written, err = insertEvents(ctx, l.pool, items, unknown, false)
+		written, err = l.insertPlain(ctx, items, unknown)
 	} else {
 		err = l.transact(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
 			written, err = insertOrdered(ctx, tx, items, unknown, coming)
@@ -136,27 +136,49 @@ func (l *Ledger) writeEvents(ctx context.Context, items []postback.Acceptance) (
 	return written, nil
 }
 
-func insertEvents(ctx context.Context, db querier, items []postback.Acceptance, unknown []string, inOrder bool) (fresh, error) {
+// insertPlain writes events in one round trip.
+func (l *Ledger) insertPlain(ctx context.Context, items []postback.Acceptance, unknown []string) (written fresh, err error) {
+	err = l.oneTrip(ctx, func(batch *pgx.Batch) {
+		plannedOnce(batch, func() {
+			batch.Queue(acceptEvents, acceptArgs(items, unknown, false)...).Query(func(rows pgx.Rows) (err error) {
+				written, err = readFresh(rows)
+				return err
+			})
+		})
+	})
+	return written, err
+}
+
+// plannedOnce has a statement that inserts what it is given planned once for each
+// connection: the rows are sent to their partitions when it runs. How many there are
+// the planner cannot know then, and for few it would compare each with each.
+func plannedOnce(batch *pgx.Batch, queue func()) {
+	batch.Queue("SET LOCAL plan_cache_mode = force_generic_plan")
+	batch.Queue("SET LOCAL enable_nestloop = off")
+	queue()
+}
+
+func acceptArgs(items []postback.Acceptance, unknown []string, inOrder bool) []any {
 	var deliveries []made
 	for _, item := range items {
 		for _, d := range item.Deliveries {
 			deliveries = append(deliveries, made{d, len(item.Event.Data)})
 		}
 	}
-	args := append(eventArgs(items), deliveryArgs(deliveries)...)
+	return append(append(eventArgs(items), deliveryArgs(deliveries)...), unknown, inOrder)
+}
+
+func readFresh(rows pgx.Rows) (fresh, error) {
 	type event struct {
 		id  string
 		seq int64
 	}
-	written, err := collect(ctx, db, func(e *event) []any { return []any{&e.id, &e.seq} }, acceptEvents, append(args, unknown, inOrder)...)
-	if err != nil {
-		return nil, err
-	}
+	written, err := scanAll(rows, func(e *event) []any { return []any{&e.id, &e.seq} })
 	ids := make(fresh, len(written))
 	for _, e := range written {
 		ids[e.id] = e.seq
 	}
-	return ids, nil
+	return ids, err
 }
 
 func eventArgs(items []postback.Acceptance) []any {

@@ -50,7 +50,11 @@ func insertOrdered(ctx context.Context, tx pgx.Tx, items []postback.Acceptance, 
 	for _, one := range all {
 		wait(one.Delivery)
 	}
-	written, err := insertEvents(ctx, tx, items, unknown, true)
+	rows, err := tx.Query(ctx, acceptEvents, acceptArgs(items, unknown, true)...)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // writeEvents says what it was doing
+	}
+	written, err := readFresh(rows)
 	if err != nil {
 		return nil, err
 	}

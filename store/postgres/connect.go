@@ -147,6 +147,23 @@ func (l *Ledger) transact(ctx context.Context, do func(ctx context.Context, tx p
 	})
 }
 
+// oneTrip runs what is queued in a transaction that costs one round trip.
+func (l *Ledger) oneTrip(ctx context.Context, queue func(batch *pgx.Batch)) error {
+	conn, err := l.pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("take connection: %w", err)
+	}
+	defer conn.Release() // It closes a connection whose transaction is open.
+	batch := &pgx.Batch{}
+	batch.Queue("BEGIN")
+	queue(batch)
+	batch.Queue("COMMIT")
+	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
+		return errors.Join(err, rollback(ctx, conn))
+	}
+	return nil
+}
+
 // persist is transact for what others may be in the way of.
 func (l *Ledger) persist(ctx context.Context, do func(ctx context.Context, tx pgx.Tx) error) error {
 	return undisturbed(func() error { return l.transact(ctx, do) })

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -61,21 +60,9 @@ func (l *Ledger) succeedAll(ctx context.Context, moves []postback.Transition) ([
 	return answers, nil
 }
 
-// recordPlain takes one round trip.
 func (l *Ledger) recordPlain(ctx context.Context, args []any) (recorded []string, err error) {
-	conn, err := l.pool.Acquire(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("take connection: %w", err)
-	}
-	defer conn.Release() // It closes a connection whose transaction is open.
-	batch := &pgx.Batch{}
-	batch.Queue("BEGIN")
-	queueSuccesses(batch, args, &recorded)
-	batch.Queue("COMMIT")
-	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
-		return nil, errors.Join(err, rollback(ctx, conn))
-	}
-	return recorded, nil
+	err = l.oneTrip(ctx, func(batch *pgx.Batch) { queueSuccesses(batch, args, &recorded) })
+	return recorded, err
 }
 
 func queueSuccesses(batch *pgx.Batch, args []any, recorded *[]string) {
