@@ -54,7 +54,7 @@ type DeliveryQuery struct {
 	Type       Text          `json:"type,omitzero" query:"type" doc:"An event type or a pattern such as conversion.*"`
 	Reference  Text          `json:"reference,omitzero" query:"reference" doc:"What the endpoint's scheme names the event by, such as the transaction's id"`
 	StatusCode Statuses      `json:"status_code,omitzero" query:"status_code,explode" nullable:"false" doc:"The last answer's status, or a class such as 5xx; repeated or separated by commas"`
-	Error      Names[string] `json:"error,omitzero" query:"error,explode" nullable:"false" doc:"The code of last_error, such as timeout; repeated or separated by commas"`
+	Error      Names[string] `json:"error,omitzero" query:"error,explode" nullable:"false" doc:"The code of last_error, such as timeout, or an answer's status_503; repeated or separated by commas"`
 	Reason     Names[Reason] `json:"reason,omitzero" query:"reason,explode" nullable:"false" doc:"Why it is parked, dead or cancelled, such as attempts_exhausted; repeated or separated by commas"`
 	Since      Text          `json:"since,omitzero" query:"since" doc:"Created at or after: RFC 3339, a date, or an age (90m, 7d, 1w)"`
 	Until      Text          `json:"until,omitzero" query:"until" doc:"Created before"`

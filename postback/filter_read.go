@@ -19,7 +19,7 @@ func (q DeliveryQuery) Read(prefix string, now time.Time) (DeliveryFilter, error
 		EventType:  r.pattern("type", q.Type),
 		Reference:  r.text("reference", q.Reference),
 		Statuses:   r.statuses("status_code", q.StatusCode),
-		Errors:     known(&r, "error", "error code", q.Error, ErrorCodes()),
+		Errors:     r.errors("error", q.Error),
 		Reasons:    known(&r, "reason", "reason", q.Reason, Reasons()),
 	}
 	filter.Since, filter.Until = r.span(q.Since, q.Until)
@@ -86,10 +86,26 @@ func each[T ~string, V comparable](r *filterReader, field string, given []T, rea
 // known reads names of which there is a list.
 func known[T ~string](r *filterReader, field, noun string, given, all []T) []T {
 	return each(r, field, given, func(name string) T {
-		if !slices.Contains(all, T(name)) {
-			r.refuse(field, "invalid %s %.60q: %s", noun, name, unknown(T(name), all))
-		}
+		checkKnown(r, field, noun, T(name), all)
 		return T(name)
+	})
+}
+
+func checkKnown[T ~string](r *filterReader, field, noun string, name T, all []T) {
+	if !slices.Contains(all, name) {
+		r.refuse(field, "invalid %s %.60q: %s", noun, name, unknown(name, all))
+	}
+}
+
+// errors reads codes of errors. An answer that is no success may also be named by its
+// status, such as status_503, as an endpoint's health does.
+func (r *filterReader) errors(field string, given Names[string]) []string {
+	return each(r, field, given, func(code string) string {
+		number, byStatus := strings.CutPrefix(code, "status_")
+		if first, last, ok := statusRange(number); !byStatus || !ok || first != last {
+			checkKnown(r, field, "error code", code, ErrorCodes())
+		}
+		return code
 	})
 }
 

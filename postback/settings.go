@@ -31,7 +31,7 @@ type EndpointSettings struct {
 	Headers     map[string]string `json:"headers,omitempty" doc:"Sent beside the scheme's own" change:"All of them; null: none" shown:"Values that look like credentials are masked"`
 	Expect      *Expect           `json:"expect,omitempty" doc:"Of the body of a successful answer; left out: anything" change:"The whole expectation; null: none" shown:"Of the body of a successful answer"`
 	MaxInFlight int               `json:"max_in_flight,omitempty" minimum:"0" maximum:"1024" doc:"Attempts at once in each process; 0: the server's default" change:"null, 0: the server's default" shown:"Left out: the server's default"`
-	RateLimit   *RateLimit        `json:"rate_limit,omitempty" doc:"Over all processes; left out: none" change:"The whole limit; null: none"`
+	RateLimit   *RateLimit        `json:"rate_limit,omitempty" doc:"Over all processes; left out, 0: none" change:"The whole limit; null, 0: none"`
 	OrderBy     string            `json:"order_by,omitempty" maxLength:"200" example:"tx" doc:"A field of the events' data: deliveries with the same value go one after another. Left out: all at once" change:"null: none"`
 	AllowEmpty  []string          `json:"allow_empty,omitempty" maxItems:"100" nullable:"false" example:"[\"REF\"]" doc:"Macros of the URL that may be sent without a value, by their names; * means all. An event that leaves another one without a value is not sent there" change:"All of them; null: no macro" shown:"Macros of the URL that may be sent without a value; * means all"`
 	Description string            `json:"description,omitempty" maxLength:"1000" change:"null: none"`

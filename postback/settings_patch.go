@@ -53,6 +53,10 @@ func (s *EndpointSettings) set(name string, value any) error {
 		if text, err = wholeRateLimit(text); err != nil {
 			return err
 		}
+		if text == nil {
+			field.SetZero()
+			return nil
+		}
 	}
 	given := reflect.New(field.Type()) // what is not named in it does not stay
 	if err := decodeAt(name, text, given.Elem()); err != nil {
@@ -116,7 +120,7 @@ func errorAt(field string, err error) error {
 	return Invalid(strings.TrimSuffix(field+"."+wrong.Field, "."), wrong.Code, "%s", wrong.Message)
 }
 
-// wholeRateLimit reads the short form of a limit, a number.
+// wholeRateLimit reads the short form of a limit, a number; 0 is none, and gives nil.
 func wholeRateLimit(text []byte) ([]byte, error) {
 	var rate float64
 	switch {
@@ -125,6 +129,9 @@ func wholeRateLimit(text []byte) ([]byte, error) {
 	case json.Unmarshal(text, &rate) != nil:
 		return nil, Invalid("rate_limit", CodeInvalid,
 			`write the attempts per second as a number, or as an object such as {"per_second": 20, "burst": 40}`)
+	}
+	if rate == 0 {
+		return nil, nil
 	}
 	return json.Marshal(RateLimit{PerSecond: rate}) //nolint:wrapcheck // a number that was read
 }

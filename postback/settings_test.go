@@ -9,6 +9,16 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
+// 0 is no limit of the endpoint's own, in both settings.
+func TestZeroIsNoLimitOfItsOwn(t *testing.T) {
+	t.Parallel()
+	before := postback.EndpointSettings{URL: "https://example.com/", MaxInFlight: 4, RateLimit: &postback.RateLimit{PerSecond: 5}}
+	after, err := patchOf(t, `{"max_in_flight":0,"rate_limit":0.0}`).Over(before)
+	if err != nil || after.MaxInFlight != 0 || after.RateLimit != nil {
+		t.Errorf("got %+v, %v", after, err)
+	}
+}
+
 // patchOf is a patch as it comes from the API.
 func patchOf(t *testing.T, text string) postback.EndpointPatch {
 	t.Helper()

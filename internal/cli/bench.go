@@ -76,7 +76,7 @@ func (f *benchFlags) add(cmd *cobra.Command) {
 	add.SortFlags = false
 	add.IntVar(&o.Events, "events", o.Events, "`COUNT` of events to send; with --duration no bound unless given")
 	durationFlag(add, &o.Duration, "duration", "how long to send (default: until all events are sent)")
-	add.Float64Var(&o.Rate, "rate", 0, "`COUNT` of events per second; 0: no limit")
+	numberVar(add, &o.Rate, "rate", "`COUNT` of events per second; 0: no limit")
 	add.IntVar(&o.Concurrency, "concurrency", o.Concurrency, "`COUNT` of requests in flight at once")
 	add.IntVar(&o.Batch, "batch", o.Batch, "`COUNT` of events in a request; 1 sends each to POST /v1/events")
 	add.IntVar(&o.Endpoints, "endpoints", o.Endpoints, "`COUNT` of endpoints that take turns")

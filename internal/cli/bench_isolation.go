@@ -64,10 +64,10 @@ delivery is missing, came twice or is forged; a ratio counts only with --max-rat
 func (f *isolationFlags) add(cmd *cobra.Command) {
 	add, plan := cmd.Flags(), &f.plan
 	add.SortFlags = false
-	add.Float64Var(&plan.Rate, "rate", plan.Rate, "`COUNT` of events per second for all healthy endpoints together")
+	numberVar(add, &plan.Rate, "rate", "`COUNT` of events per second for all healthy endpoints together")
 	add.IntVar(&plan.Endpoints, "endpoints", plan.Endpoints, "`COUNT` of endpoints, three of them bad")
 	add.IntSliceVar(&plan.Shares, "shares", plan.Shares, "`PERCENT` of all traffic that the endpoint that hangs gets, a phase for each")
-	add.StringSliceVar(&plan.Scenarios, "scenarios", plan.Scenarios, "`NAMES` of scenarios, a phase for each: drip, publisher, replay, burst")
+	listVar(add, &plan.Scenarios, "scenarios", "`NAMES` of scenarios, a phase for each: drip, publisher, replay, burst")
 	add.IntVar(&plan.Replay, "replay", plan.Replay, "`COUNT` of deliveries of one endpoint that the scenario replay replays")
 	durationFlag(add, &plan.Duration, "duration", "how long to measure each phase, over all rounds")
 	add.IntVar(&plan.Rounds, "rounds", plan.Rounds, "`COUNT` of turns that each phase has")
@@ -77,7 +77,7 @@ func (f *isolationFlags) add(cmd *cobra.Command) {
 	add.IntVar(&plan.Backlog, "backlog", plan.Backlog, "park this `COUNT` of deliveries for the endpoint that hangs first")
 	add.StringVar(&plan.Scheme, "scheme", plan.Scheme, benchSchemeUsage())
 	durationFlag(add, &plan.Patience, "patience", "time without any delivery after which the rest counts as missing")
-	add.Float64Var(&f.maxRatio, "max-ratio", 0, "fail when a p99 is more than `FACTOR` times that of the healthy endpoints alone")
+	numberVar(add, &f.maxRatio, "max-ratio", "fail when a p99 is more than `FACTOR` times that of the healthy endpoints alone")
 	add.StringVar(&plan.Redis, "redis", "", "`URL` of an empty Redis database for the queue (default: embedded)")
 	add.StringVar(&plan.Database, "database", "", "`URL` of an empty PostgreSQL database for the ledger, with --redis (default: embedded); its tables stay")
 	add.StringVar(&f.profile, "profile", "", "`DIRECTORY` for cpu.pprof and heap.pprof of the engine")

@@ -34,7 +34,7 @@ func (f *expectFlags) add(cmd *cobra.Command) {
 }
 
 // read returns what is expected, nil when no flag was given, and a pointer to
-// nil when --expect is empty.
+// nil when --expect is empty or null.
 func (f *expectFlags) read(cmd *cobra.Command) (**postback.Expect, error) {
 	parts := false
 	for _, name := range []string{"exact", "contains", "regex", "json-path", "equals", "duplicate"} {
@@ -49,7 +49,7 @@ func (f *expectFlags) read(cmd *cobra.Command) (**postback.Expect, error) {
 		expected = f.expect()
 	case !whole:
 		return nil, nil
-	case f.json != "":
+	case f.json != "" && f.json != "null":
 		expected = &postback.Expect{}
 		if err := postback.DecodeObject([]byte(f.json), expected); err != nil {
 			return nil, wrongJSON("--expect", err)

@@ -27,15 +27,15 @@ type filterFlags struct {
 func (f *filterFlags) add(cmd *cobra.Command, offered []postback.State, note string) {
 	flags := cmd.Flags()
 	f.offered = offered
-	flags.StringSliceVar(&f.states, "state", nil, "only those in these `STATES`: "+postback.Listed(offered, ", ")+note)
+	listVar(flags, &f.states, "state", "only those in these `STATES`: "+postback.Listed(offered, ", ")+note)
 	flags.Var(&f.query.Endpoint, "endpoint", "only those to this `ENDPOINT`")
 	flags.Var(&f.query.Publisher, "publisher", "only those of this `PUBLISHER`")
 	flags.Var(&f.query.Event, "event", "only those of this `EVENT`")
 	flags.Var(&f.query.Type, "type", "only those whose event type matches this `PATTERN`")
 	flags.Var(&f.query.Reference, "reference", "only those with this `REFERENCE`, such as the transaction's id (docs/schemes.md says which)")
-	flags.StringSliceVar((*[]string)(&f.query.StatusCode), "status-code", nil, "only those whose last answer had one of these HTTP `STATUSES`: 503, or a class such as 5xx")
-	flags.StringSliceVar((*[]string)(&f.query.Error), "error", nil, "only those whose last error has one of these `CODES`, such as timeout (docs/operations.md lists them)")
-	flags.StringSliceVar(&f.reasons, "reason", nil, "only those that wait or ended for one of these `REASONS`, such as attempts_exhausted")
+	listVar(flags, (*[]string)(&f.query.StatusCode), "status-code", "only those whose last answer had one of these HTTP `STATUSES`: 503, or a class such as 5xx")
+	listVar(flags, (*[]string)(&f.query.Error), "error", "only those whose last error has one of these `CODES`, such as timeout (docs/operations.md lists them)")
+	listVar(flags, &f.reasons, "reason", "only those that wait or ended for one of these `REASONS`, such as attempts_exhausted")
 	spanFlags(cmd, &f.query.Since, &f.query.Until)
 	filters(cmd, f.names()...)
 }

@@ -18,7 +18,7 @@ type rateFlags struct {
 
 func (f *rateFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.Float64Var(&f.rate, "rate-limit", 0, "maximum attempts per second across all processes, a `NUMBER` such as 20 or 0.5; 0: no limit")
+	numberVar(flags, &f.rate, "rate-limit", "maximum attempts per second across all processes, a `NUMBER` such as 20 or 0.5; 0: no limit")
 	flags.IntVar(&f.burst, "rate-burst", 0, "with --rate-limit: `COUNT` of attempts that may start at once (default: one second's worth, or the endpoint's own)")
 }
 

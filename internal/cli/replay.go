@@ -53,7 +53,7 @@ failed again since are dead letters like any other: the next job picks them.`,
 	}
 	flags.filter.add(cmd, endedStates(), " (default: dead)")
 	add := cmd.Flags()
-	add.Float64Var(&flags.rate, "rate", 0, "`COUNT` of deliveries to reopen per second (default: the server's --replay-rate)")
+	numberVar(add, &flags.rate, "rate", "`COUNT` of deliveries to reopen per second (default: the server's --replay-rate)")
 	add.BoolVar(&flags.dryRun, "dry-run", false, "only count what the filters pick")
 	add.BoolVar(&flags.noWait, "no-wait", false, "do not wait for the job's end")
 	add.BoolVar(&flags.yes, "yes", false, "do not ask for confirmation")
@@ -112,7 +112,7 @@ func (p *program) replayFiltered(ctx context.Context, c *client.Client, cmd *cob
 	if err != nil {
 		return err
 	}
-	if cmd.Flags().Changed("rate") && !(flags.rate >= minReplayRate && flags.rate <= maxReplayRate) { // NaN is neither
+	if cmd.Flags().Changed("rate") && (flags.rate < minReplayRate || flags.rate > maxReplayRate) {
 		return usagef("invalid --rate %v: use %v to %d, or leave it out for full speed", flags.rate, minReplayRate, maxReplayRate)
 	}
 	request := client.ReplayRequest{Filter: filter, Rate: flags.rate, DryRun: flags.dryRun}

@@ -28,15 +28,15 @@ type retryFlags struct {
 
 func (r *retryFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringSliceVar(&r.schedule, "retry-schedule", nil, "`DELAYS` between attempts, such as 1s,5s,1m; none for one attempt")
+	listVar(flags, &r.schedule, "retry-schedule", "`DELAYS` between attempts, such as 1s,5s,1m; none for one attempt")
 	durationFlag(flags, &r.initial, "retry-initial", "first delay of a growing curve, instead of a schedule")
-	flags.Float64Var(&r.multiplier, "retry-multiplier", 0, "`FACTOR` from one delay to the next")
+	numberVar(flags, &r.multiplier, "retry-multiplier", "`FACTOR` from one delay to the next")
 	durationFlag(flags, &r.maxInterval, "retry-max-interval", "longest delay of the curve")
 	flags.IntVar(&r.maxAttempts, "retry-max-attempts", 0, "`COUNT` of attempts of the curve, the first one included")
 	durationFlag(flags, &r.maxAge, "retry-max-age", "end as a dead letter this long after the event was accepted")
-	flags.Float64Var(&r.jitter, "retry-jitter", 0, "`FRACTION` from 0 to 1 by which delays vary")
-	flags.StringSliceVar(&r.on, "retry-on", nil, "retry only these `FAILURES`: timeout, connection, tls, dns, 3xx, 4xx, 5xx, unexpected_body, or a status (default: all)")
-	flags.StringSliceVar(&r.stopOn, "stop-on", nil, "`STATUSES` that end a delivery at once, such as 403")
+	numberVar(flags, &r.jitter, "retry-jitter", "`FRACTION` from 0 to 1 by which delays vary")
+	listVar(flags, &r.on, "retry-on", "retry only these `FAILURES`: timeout, connection, tls, dns, 3xx, 4xx, 5xx, unexpected_body, or a status (default: all)")
+	listVar(flags, &r.stopOn, "stop-on", "`STATUSES` that end a delivery at once, such as 403")
 	flags.StringVar(&r.json, "retry", "", "the whole policy as `JSON`, such as '{\"schedule\":[\"1s\",\"5s\"]}'; null: the scheme's own")
 }
 
@@ -146,7 +146,7 @@ func (r *retryFlags) policy(cmd *cobra.Command) (*postback.RetryPolicy, error) {
 		MaxAttempts: r.maxAttempts,
 		MaxAge:      postback.Duration(r.maxAge),
 		Jitter:      r.jitter,
-		On:          withoutEmpty(r.on),
+		On:          r.on,
 	}
 	var err error
 	if cmd.Flags().Changed("retry-schedule") {
@@ -162,7 +162,7 @@ func (r *retryFlags) policy(cmd *cobra.Command) (*postback.RetryPolicy, error) {
 
 // statuses reads those of a flag; none are nil.
 func statuses(flag, example string, texts []string) (read []int, err error) {
-	for _, text := range withoutEmpty(texts) {
+	for _, text := range texts {
 		status, err := strconv.Atoi(text)
 		if err != nil {
 			return nil, usagef("--%s: %q is not a status such as %s", flag, text, example)
@@ -178,8 +178,8 @@ func delays(texts []string) ([]postback.Duration, error) {
 	if len(texts) == 1 && texts[0] == "none" {
 		return read, nil
 	}
-	for _, text := range withoutEmpty(texts) {
-		delay, err := postback.ParseAge(strings.TrimSpace(text))
+	for _, text := range texts {
+		delay, err := postback.ParseAge(text)
 		if err != nil {
 			return nil, usagef("--retry-schedule: %v", err)
 		}

@@ -34,7 +34,7 @@ func settingFlags() []settingFlag {
 		{"timeout", "timeout", false, lengthFlag, "time limit for one attempt, up to 60s (default 15s)"},
 		{"description", "description", true, textFlag, "`TEXT` for people"},
 		{"success-statuses", "success_statuses", true, statusesFlag, "`STATUSES` from 200 to 299 that are success, such as 200,204, where the scheme lets receivers choose (default: 200 alone)"},
-		{"max-in-flight", "max_in_flight", false, numberFlag, "`COUNT` of attempts in flight at once from each process (default: the server's --max-in-flight)"},
+		{"max-in-flight", "max_in_flight", false, numberFlag, "`COUNT` of attempts in flight at once from each process; 0: none of its own (default: the server's --max-in-flight)"},
 		{"order-by", "order_by", true, textFlag, "`FIELD` of the events' data, such as tx: deliveries with the same value go one after another"},
 	}
 }
@@ -50,12 +50,14 @@ func numberFlag(flags *pflag.FlagSet, name, usage string) settingValue {
 }
 
 func listFlag(flags *pflag.FlagSet, name, usage string) settingValue {
-	value := flags.StringSlice(name, nil, usage)
-	return func() (any, error) { return withoutEmpty(*value), nil }
+	value := new([]string)
+	listVar(flags, value, name, usage)
+	return func() (any, error) { return append([]string{}, *value...), nil } // of none no null
 }
 
 func statusesFlag(flags *pflag.FlagSet, name, usage string) settingValue {
-	value := flags.StringSlice(name, nil, usage)
+	value := new([]string)
+	listVar(flags, value, name, usage)
 	return func() (any, error) { return statuses(name, "204", *value) } // of none, null
 }
 

@@ -208,7 +208,11 @@ func (c *conditions) addRest(f postback.DeliveryFilter) {
 		c.add(`d.last_status_code = ANY(` + c.value(f.Statuses.Codes()) + `)`)
 	}
 	addAny(c, `d.reason`, f.Reasons)
-	addAny(c, `split_part(d.last_error, ': ', 1)`, f.Errors) // what follows is the field; see postback.FailureOf
+	if len(f.Errors) > 0 {
+		codes := c.value(f.Errors)
+		c.add(`(split_part(d.last_error, ': ', 1) = ANY(` + codes + `)` + // what follows is the field; see postback.FailureOf
+			` OR d.last_error = 'status_not_200' AND 'status_' || d.last_status_code = ANY(` + codes + `))`)
+	}
 	c.addTime(`d.created_at >=`, f.Since)
 	c.addTime(`d.created_at <`, f.Until)
 	c.addTime(`d.completed_at <`, f.EndedBefore)

@@ -118,7 +118,10 @@ func deliveryQuery(f postback.DeliveryFilter, state postback.State) (index strin
 	codes := f.Statuses.Codes()
 	addAny(&where, `d.last_status_code`, codes)
 	addAny(&where, `d.reason`, f.Reasons)
-	addAny(&where, `substr(d.last_error, 1, instr(d.last_error || ': ', ': ') - 1)`, f.Errors) // what follows is the field; see postback.FailureOf
+	if codes := store.AsJSON(f.Errors); len(f.Errors) > 0 {
+		where.add(`(substr(d.last_error, 1, instr(d.last_error || ': ', ': ') - 1) IN (SELECT value FROM json_each(?))`+ // what follows is the field; see postback.FailureOf
+			` OR d.last_error = 'status_not_200' AND 'status_' || d.last_status_code IN (SELECT value FROM json_each(?)))`, codes, codes)
+	}
 	where.addTime(`d.created_at >= ?`, f.Since)
 	where.addTime(`d.created_at < ?`, f.Until)
 	where.addTime(`d.completed_at < ?`, f.EndedBefore)

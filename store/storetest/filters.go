@@ -50,6 +50,7 @@ func (k kit) move(d postback.Delivery, end int) postback.Delivery {
 	case 3:
 		dead := DeadLetter(d.Ref())
 		dead.Attempt, dead.At = Attempt(d.Ref(), 404), After(time.Hour)
+		dead.Attempt.Error.Code = "status_not_200"
 		return k.record(dead)
 	case 4:
 		return k.record(DeadLetter(d.Ref()))
@@ -93,6 +94,8 @@ func deliveryFilters() []postback.DeliveryFilter {
 		func(f *filter) { f.Statuses = postback.Statuses{"2xx", "5xx"} },
 		func(f *filter) { f.Errors = []string{"timeout", "value_missing"} },
 		func(f *filter) { f.Errors = []string{"status"} },
+		func(f *filter) { f.Errors = []string{"status_404", "status_503", "timeout"} },
+		func(f *filter) { f.Errors = []string{"status_not_200"} },
 		func(f *filter) { f.Reasons = []postback.Reason{postback.ReasonPaused, postback.ReasonExhausted} },
 		func(f *filter) { f.Reasons = []postback.Reason{postback.ReasonUnsendable} },
 		func(f *filter) { f.Reference = "evt_6" },
@@ -123,13 +126,20 @@ func picks(f postback.DeliveryFilter, d postback.Delivery) bool {
 		(f.EventID == "" || f.EventID == d.EventID) &&
 		(f.EventType == "" || postback.MatchType(f.EventType, d.EventType)) &&
 		(len(f.Statuses) == 0 || slices.ContainsFunc(f.Statuses, func(status string) bool { return hasStatus(status, d.LastStatusCode) })) &&
-		(len(f.Errors) == 0 || slices.ContainsFunc(f.Errors, func(code string) bool { return d.LastError == code || strings.HasPrefix(d.LastError, code+": ") })) &&
+		(len(f.Errors) == 0 || slices.ContainsFunc(f.Errors, func(code string) bool { return hasError(code, d) })) &&
 		(len(f.Reasons) == 0 || slices.Contains(f.Reasons, d.Reason)) &&
 		(f.Reference == "" || f.Reference == d.Reference) &&
 		(f.Since.IsZero() || !d.CreatedAt.Before(f.Since)) &&
 		(f.Until.IsZero() || d.CreatedAt.Before(f.Until)) &&
 		(f.EndedBefore.IsZero() || !d.CompletedAt.IsZero() && d.CompletedAt.Before(f.EndedBefore)) &&
 		(!f.NoTests || !d.Test)
+}
+
+// hasError compares a code with a delivery's last error. A status by its number is
+// that of an answer which is no success.
+func hasError(code string, d postback.Delivery) bool {
+	return d.LastError == code || strings.HasPrefix(d.LastError, code+": ") ||
+		d.LastError == "status_not_200" && code == fmt.Sprintf("status_%d", d.LastStatusCode)
 }
 
 // hasStatus compares a status with one that is written as 503 or 5xx.
