@@ -34,7 +34,10 @@ func (m *Manager) unordered(endpoint postback.Endpoint) []postback.Warning {
 	if err != nil || scheme.Superseding() == "" || endpoint.OrderBy != "" {
 		return nil
 	}
-	field := strings.NewReplacer(`\`, `\\`, ".", `\.`).Replace(scheme.Superseding())
+	field := jsonpath.Of(scheme.Superseding())
+	if checkOrderBy(field) != nil {
+		return nil // its deliveries cannot be ordered
+	}
 	return []postback.Warning{{
 		Code: WarnOrderByMissing, Field: "order_by",
 		Message: fmt.Sprintf("in this scheme a later message of the same %[1]s replaces an earlier one, and one that is retried may arrive after it: "+

@@ -52,6 +52,15 @@ func Parse(field, path string) (Path, error) {
 	return steps, nil
 }
 
+// Of is the path of a member by its name.
+func Of(name string) string {
+	path := strings.NewReplacer(`\`, `\\`, ".", `\.`).Replace(name)
+	if strings.HasPrefix(path, "$") || strings.HasPrefix(path, "[") {
+		return `\` + path
+	}
+	return path
+}
+
 // Text gives the text of the scalar that a JSON value has at the end of the
 // path: the content of a string, or the spelling of a number or a boolean. There
 // is none where nothing is, or null, an object or a list.

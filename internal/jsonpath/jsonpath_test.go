@@ -52,6 +52,16 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
+func TestOfAName(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"tx", "a.b", `a\b`, "$ref", "[id]", `\$a.[`} {
+		path, err := jsonpath.Parse("field", jsonpath.Of(name))
+		if err != nil || len(path) != 1 || path[0] != name {
+			t.Errorf("%s: got %q, %v", name, path, err)
+		}
+	}
+}
+
 func FuzzText(f *testing.F) {
 	f.Add(`a.0.b\.c`, `{"a":[{"b.c":1}]}`)
 	f.Fuzz(func(t *testing.T, text, data string) {
