@@ -111,13 +111,13 @@ func (c *Catalogue) take(scheme postback.DeclaredScheme) error {
 		return nil
 	}
 	from := "the ledger's scheme " + scheme.Name
-	definition, broken, err := parse(from, scheme.Declaration)
+	definition, beyond, err := parse(from, scheme.Declaration)
 	if err != nil {
 		return err
 	}
-	if broken != nil {
-		broken = fmt.Errorf("%w. Its endpoints are delivered to, but changed only together with their retry policy: "+
-			"declare it anew under another name", broken)
+	var broken error
+	if beyond != nil {
+		broken = fmt.Errorf("%w. %s: declare it anew under another name", beyond.err, beyond.means)
 	}
 	taken := entry{Definition: definition, from: from, origin: postback.SchemeAPI, revision: scheme.Revision}
 	at, found := c.search(scheme.Name)

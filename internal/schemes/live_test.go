@@ -231,6 +231,26 @@ func TestLiveUsesSchemesThatPromiseTooMuch(t *testing.T) {
 	}
 }
 
+// So were headers that are longer than may be declared now.
+func TestLiveUsesSchemesWithLongHeaders(t *testing.T) {
+	t.Parallel()
+	text := strings.Replace(declare(t, "acme"), `"place"`, `"headers": [{"name": "X-Long", "value": "literal", "text": "`+strings.Repeat("x", 9000)+`"}], "place"`, 1)
+	live := schemes.NewLive(load(t), &memory{list: []postback.DeclaredScheme{{Name: "acme", Declaration: json.RawMessage(text), Revision: 1}}})
+	if err := live.Refresh(t.Context()); err != nil {
+		t.Fatalf("it stops the server: %v", err)
+	}
+	if _, err := live.Scheme(t.Context(), "acme"); err != nil {
+		t.Error(err)
+	}
+	warnings := live.Warnings()
+	if len(warnings) != 1 || !strings.Contains(warnings[0].Err.Error(), "headers: are longer than 8192 bytes") || !strings.Contains(warnings[0].Err.Error(), "declare it anew") {
+		t.Errorf("got %v", warnings)
+	}
+	if _, err := live.Create(t.Context(), []byte(strings.Replace(text, `"acme"`, `"acme2"`, 1))); postback.CodeOf(err) != signer.CodeDeclaration {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestLiveDeletesSchemes(t *testing.T) {
 	t.Parallel()
 	ledger := &memory{}

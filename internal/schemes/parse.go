@@ -20,21 +20,22 @@ import (
 // "acme.yaml:12: parts[2].field: is required"; one that ends in .json holds
 // JSON, any other YAML. What is wrong with a setting is a *signer.Error in it.
 //
-// A promise of retries that no endpoint can be given is refused, too.
+// What goes beyond the bounds of a promise of retries or of headers is refused, too.
 func Parse(file string, text []byte) (*signer.Definition, error) {
-	definition, broken, err := parse(file, text)
-	if err == nil {
-		err = broken
-	}
-	if err != nil {
+	definition, beyond, err := parse(file, text)
+	switch {
+	case err != nil:
 		return nil, err
+	case beyond != nil:
+		return nil, beyond.err
+	default:
+		return definition, nil
 	}
-	return definition, nil
 }
 
-// parse is Parse, but tells apart what is wrong with the promise of retries: with a
-// broken promise the scheme signs all the same.
-func parse(file string, text []byte) (definition *signer.Definition, broken, err error) {
+// parse is Parse, but tells apart what is beyond a bound: the scheme signs all the
+// same.
+func parse(file string, text []byte) (*signer.Definition, *excess, error) {
 	root, err := parseText(file, text)
 	if err != nil {
 		return nil, nil, err
@@ -44,17 +45,18 @@ func parse(file string, text []byte) (definition *signer.Definition, broken, err
 	if err := d.decode(root, "", reflect.ValueOf(&declaration).Elem()); err != nil {
 		return nil, nil, err
 	}
-	definition, err = signer.Compile(declaration)
+	definition, err := signer.Compile(declaration)
 	if err != nil {
 		return nil, nil, d.locate(err)
 	}
 	if refused, ok := errors.AsType[*postback.Error](postback.CheckEventType(definition.EventType())); ok {
 		return nil, nil, d.locate(&signer.Error{Code: signer.CodeDeclaration, Field: "event_type", Message: refused.Message})
 	}
-	if refused := checkPromise(definition); refused != nil {
-		broken = d.locate(refused)
+	beyond := excessOf(definition)
+	if beyond != nil {
+		beyond.err = d.locate(beyond.err)
 	}
-	return definition, broken, nil
+	return definition, beyond, nil
 }
 
 // parseText parses YAML, of which JSON is a part once its tabs are spaces and

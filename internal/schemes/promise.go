@@ -2,6 +2,7 @@ package schemes
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/waybillhq/waybill/internal/retry"
@@ -33,6 +34,23 @@ func Promise(scheme *signer.Definition) postback.RetryPolicy {
 	return promised
 }
 
+// excess is what a declaration has beyond a bound that is newer than some
+// declarations of ledgers: those are used all the same.
+type excess struct {
+	err   error
+	means string // for the endpoints of such a scheme
+}
+
+func excessOf(scheme *signer.Definition) *excess {
+	if refused := checkPromise(scheme); refused != nil {
+		return &excess{refused, "Its endpoints are delivered to, but changed only together with their retry policy"}
+	}
+	if refused := checkHeaders(scheme.Declaration()); refused != nil {
+		return &excess{refused, "Its endpoints are delivered to, but common servers refuse such requests"}
+	}
+	return nil
+}
+
 // checkPromise refuses a promise that is no retry policy an endpoint can have, in the
 // words of the declaration.
 func checkPromise(scheme *signer.Definition) *signer.Error {
@@ -42,4 +60,22 @@ func checkPromise(scheme *signer.Definition) *signer.Error {
 	}
 	field := strings.NewReplacer("retry.schedule", "retry", "retry.", "backoff.").Replace(refused.Field)
 	return &signer.Error{Code: signer.CodeDeclaration, Field: field, Message: refused.Message}
+}
+
+// longestHeaders bounds in bytes what a scheme sends in headers: half of what an
+// attempt may have, which its endpoint adds to.
+const longestHeaders = 8 << 10
+
+func checkHeaders(declaration signer.Declaration) *signer.Error {
+	size := len(declaration.Place.Name) + len(declaration.Place.Template)
+	for _, header := range declaration.Headers {
+		size += len(header.Name) + len(header.Text)
+	}
+	if size <= longestHeaders {
+		return nil
+	}
+	return &signer.Error{
+		Code: signer.CodeDeclaration, Field: "headers",
+		Message: fmt.Sprintf("are longer than %d bytes, which common servers refuse", longestHeaders),
+	}
 }

@@ -86,12 +86,7 @@ func (c *compiler) requirements() error {
 	return nil
 }
 
-// longestHeaders bounds in bytes what a scheme sends in headers: half of what an
-// attempt may have, which its endpoint adds to.
-const longestHeaders = 8 << 10
-
 func (c *compiler) headers() error {
-	size := len(c.d.Place.Name) + len(c.d.Place.Template)
 	for i := range c.declaration.Headers {
 		path := refusal.At("headers", i)
 		made, err := c.added(path, &c.declaration.Headers[i])
@@ -108,11 +103,7 @@ func (c *compiler) headers() error {
 		if c.d.Place.In == declare.PlaceHeader && made.Name == c.d.Place.Name || c.hasHeader(made.Name) {
 			return refusal.Wrong(path+".name", "%s is set already", made.Name)
 		}
-		size += len(made.Name) + len(made.Value.Text)
 		c.d.Headers = append(c.d.Headers, made)
-	}
-	if size > longestHeaders {
-		return refusal.Wrong("headers", "are longer than %d bytes, which common servers refuse", longestHeaders)
 	}
 	return nil
 }
