@@ -76,6 +76,7 @@ func argumentCandidates() map[string]candidates {
 		"DELIVERY": deliveryIDs,
 		"REPLAY":   replayIDs,
 		"KEY":      keyIDs,
+		"NAME":     schemeNames,
 	}
 }
 

@@ -14,10 +14,10 @@ import (
 )
 
 func (p *program) schemeCommand() *cobra.Command {
-	group := p.group("scheme", "Declare, list and delete schemes",
+	group := p.group("scheme", "Declare, list, show and delete schemes",
 		`The schemes that endpoints of a server may choose: built in, from files of the
 server, or declared by "waybill scheme create".`)
-	group.AddCommand(p.schemeCreate(), p.schemeList(), p.schemeDelete())
+	group.AddCommand(p.schemeCreate(), p.schemeList(), p.schemeShow(), p.schemeDelete())
 	return group
 }
 
@@ -48,16 +48,39 @@ name. Try it out before with "waybill sign --scheme-file FILE".`,
 		if err != nil {
 			return fmt.Errorf("create scheme: %w", err)
 		}
-		if asJSON {
-			return p.printJSON(made)
-		}
-		p.labels("",
-			[2]string{"scheme", made.Name},
-			[2]string{"methods", strings.Join(made.Methods, ", ")},
-			[2]string{"description", made.Description},
-			[2]string{"source", made.Source})
-		return nil
+		return p.showScheme(made, asJSON)
 	})
+}
+
+func (p *program) schemeShow() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "show NAME", Short: "Show a scheme",
+		Long:    "Show a scheme that endpoints of the server may choose, and where it comes from.",
+		Example: "  waybill scheme show besitos",
+		Args:    takes("NAME"),
+	}
+	jsonFlag(cmd, &asJSON)
+	return p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
+		scheme, err := c.GetScheme(ctx, args[0])
+		if err != nil {
+			return fmt.Errorf("get scheme: %w", err)
+		}
+		return p.showScheme(scheme, asJSON)
+	})
+}
+
+func (p *program) showScheme(scheme client.Scheme, asJSON bool) error {
+	if asJSON {
+		return p.printJSON(scheme)
+	}
+	p.labels("",
+		[2]string{"scheme", scheme.Name},
+		[2]string{"methods", strings.Join(scheme.Methods, ", ")},
+		[2]string{"origin", string(scheme.Origin)},
+		[2]string{"description", scheme.Description},
+		[2]string{"source", scheme.Source})
+	return nil
 }
 
 // declaration reads a scheme from a file, or from standard input.
