@@ -159,6 +159,9 @@ func (s *server) buildLedger(ctx context.Context) (err error) {
 		return err
 	}
 	s.onClose(s.ledger.Close)
+	if found, remedy := exposed(s.cfg); found != "" {
+		s.log.WarnContext(ctx, "every user may read the ledger", slog.String("found", found), slog.String("remedy", remedy))
+	}
 	s.registry = registry.New(s.ledger)
 	if err := s.registry.Refresh(ctx); err != nil {
 		return fmt.Errorf("load endpoints: %w", err)

@@ -89,7 +89,11 @@ func checkLedger(ctx context.Context, cfg config.Config, beside bool) []Check {
 		return []Check{bad(name, err, "make the file readable and writable for this user, restore it from a backup, or name another one with --database sqlite:PATH")}
 	}
 	defer func() { _ = opened.Close() }()
-	return append([]Check{good(name, "opens, and its schema is current")}, checkContent(ctx, cfg, opened)...)
+	check := good(name, "opens, and its schema is current")
+	if found, remedy := exposed(cfg); found != "" {
+		check = risky(name, found, remedy)
+	}
+	return append([]Check{check}, checkContent(ctx, cfg, opened)...)
 }
 
 // checkContent checks what goes with the content of a ledger.

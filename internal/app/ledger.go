@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 
 	"github.com/waybillhq/waybill/api"
@@ -79,6 +80,17 @@ func openLedger(ctx context.Context, cfg config.Config, log *slog.Logger) (ledge
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
 	return opened, nil
+}
+
+// exposed says that every user may read the file of an embedded ledger, as one that
+// was restored from a backup may be, and what makes it private.
+func exposed(cfg config.Config) (found, remedy string) {
+	path, embedded := sqlitePath(cfg)
+	info, err := os.Stat(path)
+	if !embedded || err != nil || info.Mode().Perm()&0o007 == 0 {
+		return "", ""
+	}
+	return fmt.Sprintf("every user may read %s (mode %04o)", path, info.Mode().Perm()), "chmod 600 " + path + "*"
 }
 
 // sqlitePath is the file of an embedded ledger.
