@@ -37,7 +37,7 @@ func (f fakeEndpoints) change(id string, apply func(*postback.Endpoint)) (postba
 	defer f.mu.Unlock()
 	endpoint, ok := f.endpoints[id]
 	if !ok {
-		return endpoint, postback.Failure(postback.CodeNotFound, "there is no such endpoint")
+		return endpoint, postback.Failure(postback.CodeNotFound, "endpoint not found")
 	}
 	apply(&endpoint)
 	f.endpoints[id] = endpoint

@@ -121,7 +121,7 @@ func (f fakeHistory) Event(_ context.Context, id string) (postback.Event, []post
 	defer f.mu.Unlock()
 	event, ok := f.events[id]
 	if !ok {
-		return event, nil, postback.Failure(postback.CodeNotFound, "there is no such event")
+		return event, nil, postback.Failure(postback.CodeNotFound, "event not found")
 	}
 	return event, f.deliveries, nil
 }
@@ -147,7 +147,7 @@ func (f fakeHistory) Delivery(_ context.Context, id string) (postback.Delivery, 
 			return delivery, f.attempts, nil
 		}
 	}
-	return postback.Delivery{}, nil, postback.Failure(postback.CodeNotFound, "there is no such delivery")
+	return postback.Delivery{}, nil, postback.Failure(postback.CodeNotFound, "delivery not found")
 }
 
 func (f fakeHistory) Deliveries(_ context.Context, filter postback.DeliveryFilter, page postback.Page) ([]postback.Delivery, string, error) {
@@ -220,7 +220,7 @@ func (f fakeReplays) Replay(_ context.Context, id string) (postback.ReplayJob, e
 	defer f.mu.Unlock()
 	job, ok := f.jobs[id]
 	if !ok {
-		return job, postback.Failure(postback.CodeNotFound, "there is no such replay")
+		return job, postback.Failure(postback.CodeNotFound, "replay not found")
 	}
 	return job, nil
 }
@@ -320,7 +320,7 @@ func (f fakeKeys) Revoke(ctx context.Context, id string) error {
 			return nil
 		}
 	}
-	return postback.Failure(postback.CodeNotFound, "there is no such key")
+	return postback.Failure(postback.CodeNotFound, "key not found")
 }
 
 type fakeSchemes struct{ *fakes }
@@ -342,7 +342,7 @@ func (f fakeSchemes) List(context.Context) ([]postback.Scheme, error) {
 
 func (f fakeSchemes) Scheme(_ context.Context, name string) (postback.Scheme, error) {
 	if name != "besitos" {
-		return postback.Scheme{}, postback.Failure(postback.CodeNotFound, "there is no such scheme")
+		return postback.Scheme{}, postback.Failure(postback.CodeNotFound, "scheme not found")
 	}
 	return postback.Scheme{Name: "besitos", Methods: []string{"GET"}, Origin: postback.SchemeBuiltIn}, f.down
 }
@@ -355,7 +355,7 @@ func (f fakeSchemes) Delete(ctx context.Context, name string) error {
 	case name == "besitos":
 		return postback.Failure(postback.CodeConflict, "the scheme besitos is built in and cannot be deleted")
 	case name != "acme":
-		return postback.Failure(postback.CodeNotFound, "there is no such scheme")
+		return postback.Failure(postback.CodeNotFound, "scheme not found")
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ func (s *server) routeHealth() {
 	metrics.Responses["200"] = s.content("The metrics", "text/plain", nil)
 	s.addRaw(metrics, watchers(), func(w http.ResponseWriter, r *http.Request) error {
 		if s.Metrics == nil {
-			return notFound("call: metrics are off")
+			return postback.Failure(postback.CodeNotFound, "metrics not found: they are off")
 		}
 		s.Metrics.ServeHTTP(w, r)
 		return nil

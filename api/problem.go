@@ -260,5 +260,5 @@ func unknownField(field string) *postback.Error {
 
 // notFound answers for things that are not there, or not the caller's.
 func notFound(thing string) *postback.Error {
-	return postback.Failure(postback.CodeNotFound, "there is no such %s", thing)
+	return postback.Failure(postback.CodeNotFound, "%s not found", thing)
 }

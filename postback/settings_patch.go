@@ -155,7 +155,7 @@ func checkWritten(name string, text []byte, given any) error {
 		}
 	case *Duration:
 		if name == "timeout" && (*given <= 0 || time.Duration(*given) > MaxTimeout) {
-			return Invalid(name, CodeInvalidDuration, "must be more than 0 and at most %s", MaxTimeout)
+			return Invalid(name, CodeInvalidDuration, "must be more than 0 and at most %s", FormatAge(MaxTimeout))
 		}
 	}
 	return nil

@@ -75,8 +75,13 @@ func ParseAge(text string) (time.Duration, error) {
 }
 
 // FormatAge writes a length of time as ParseAge reads it, without what is zero at
-// its end: "72h" and "10m", where Go writes "72h0m0s" and "10m0s".
+// its end: "72h" and "10m", where Go writes "72h0m0s" and "10m0s". Whole days are
+// days from a week on: "90d".
 func FormatAge(length time.Duration) string {
+	const day = 24 * time.Hour
+	if length >= 7*day && length%day == 0 {
+		return strconv.FormatInt(int64(length/day), 10) + "d"
+	}
 	text := length.String()
 	if short, found := strings.CutSuffix(text, "m0s"); found {
 		text = short + "m"

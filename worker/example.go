@@ -61,7 +61,7 @@ func (w *Worker) admitExample(ctx context.Context, d *delivery) error {
 	case err != nil:
 		return fmt.Errorf("ask for the rate limit: %w", err)
 	case !taken:
-		return postback.Failure(postback.CodeConflict, "the endpoint's rate limit (rate_limit) lets nothing go now; try again in %s", due.Round(100*time.Millisecond))
+		return postback.Failure(postback.CodeConflict, "the endpoint's rate limit (rate_limit) lets nothing go now; try again in %s", postback.FormatAge(due.Round(100*time.Millisecond)))
 	}
 	return nil
 }

@@ -45,7 +45,7 @@ func problemRefusal(problem *client.Problem) refusal {
 		lasting: slices.Contains([]int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity}, problem.Status),
 	}
 	if problem.RetryAfter > 0 {
-		r.tail = fmt.Sprintf(", retry after %s", problem.RetryAfter)
+		r.tail = ", retry after " + postback.FormatAge(problem.RetryAfter)
 	}
 	if len(r.findings) == 0 || r.findings[0].Field != problem.Field {
 		message := firstOf(problem.Detail, problem.Title, "refused")

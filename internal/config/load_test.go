@@ -156,7 +156,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"retention above the bound", []string{"--retention", "36501d"}, nil, "", []string{"to 36500d"}},
 		{"retention beyond all numbers", []string{"--retention", "9223372036854775807d"}, nil, "", []string{"to 36500d"}},
 		{"retention without unit", nil, nil, "retention: 90\n", []string{"retention in ", "90d"}},
-		{"negative time of failing", []string{"--disable-after", "-1h"}, nil, "", []string{"--disable-after:", "from 0s to 8760h"}},
+		{"negative time of failing", []string{"--disable-after", "-1h"}, nil, "", []string{"--disable-after:", "from 0s to 365d"}},
 		{"time of failing without unit", nil, nil, "disable_after: 72\n", []string{"disable_after in ", "invalid duration"}},
 		{"no failure", nil, []string{"WAYBILL_DISABLE_FAILURES=0"}, "", []string{"WAYBILL_DISABLE_FAILURES:", "from 1 to"}},
 		{"no window", []string{"--alert-window", "0s"}, nil, "", []string{"--alert-window:", "from 1s to 1h"}},
@@ -226,7 +226,7 @@ func TestLoadReadsDurations(t *testing.T) {
 		"file":        {nil, nil, "disable_after: 6d24h\n"},
 	} {
 		got, err := load(t, tt.args, tt.environ, tt.file)
-		if err != nil || got.DisableAfter != 7*24*time.Hour || !strings.Contains(got.String(), "disable_after=168h ") {
+		if err != nil || got.DisableAfter != 7*24*time.Hour || !strings.Contains(got.String(), "disable_after=7d ") {
 			t.Errorf("%s: got %s and %v in %s", name, got.DisableAfter, err, got)
 		}
 	}

@@ -180,7 +180,7 @@ func (s Sent) secretTrap() []postback.Finding {
 		}
 		message := "check the secret: version " + strconv.Itoa(version) + " signed, and the receiver may still have an earlier one"
 		if age := s.Attempt.StartedAt.Sub(since); age >= 0 && age < lately {
-			message += "; it was replaced " + age.Round(time.Minute).String() + " before"
+			message += "; it was replaced " + postback.FormatAge(age.Round(time.Minute)) + " before"
 		}
 		return one("secret_version", message)
 	}

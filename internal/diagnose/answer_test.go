@@ -206,7 +206,7 @@ func TestAnswerTellsARotationOfLately(t *testing.T) {
 	sent.Attempt.SecretVersion = 2
 	sent.Endpoint.Secrets = []postback.SealedSecret{{Version: 2, CreatedAt: noon().Add(-90 * time.Minute)}, {Version: 1}}
 	found := diagnose.Answer(sent)
-	if !strings.Contains(found[1].Message, "version 2 signed") || !strings.Contains(found[1].Message, "1h30m0s before") {
+	if !strings.Contains(found[1].Message, "version 2 signed") || !strings.Contains(found[1].Message, "1h30m before") {
 		t.Errorf("got %s", found[1].Message)
 	}
 }

@@ -287,7 +287,7 @@ func checkRest(endpoint *postback.Endpoint) error {
 		endpoint.Timeout = postback.Duration(postback.DefaultTimeout)
 	}
 	if timeout := time.Duration(endpoint.Timeout); timeout < minTimeout || timeout > postback.MaxTimeout {
-		return postback.Invalid("timeout", postback.CodeInvalid, "must be between %s and %s", minTimeout, postback.MaxTimeout)
+		return postback.Invalid("timeout", postback.CodeInvalid, "must be between %s and %s", minTimeout, postback.FormatAge(postback.MaxTimeout))
 	}
 	header := http.Header{}
 	for name, value := range endpoint.Headers {

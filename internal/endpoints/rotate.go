@@ -71,7 +71,7 @@ func (m *Manager) checkRotation(name string, rotation postback.Rotation, now tim
 		return postback.Invalid("at", postback.CodeInvalid, "is too far ahead; use a time within the next 30 days")
 	}
 	if rotation.Overlap < 0 || rotation.Overlap > maxAhead {
-		return postback.Invalid("overlap", postback.CodeInvalid, `must be a duration of at most 720h, such as "24h"`)
+		return postback.Invalid("overlap", postback.CodeInvalid, `must be a duration of at most 30d, such as "24h"`)
 	}
 	scheme, err := m.schemes.Define(name)
 	if err != nil {

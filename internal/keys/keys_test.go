@@ -290,7 +290,7 @@ func (m *memory) KeyByHash(_ context.Context, hash []byte) (postback.APIKey, err
 	if m.away != nil || m.anyKey {
 		return postback.APIKey{ID: "any"}, m.away
 	}
-	return postback.APIKey{}, postback.Failure(postback.CodeNotFound, "there is no such key")
+	return postback.APIKey{}, postback.Failure(postback.CodeNotFound, "key not found")
 }
 
 func (m *memory) Keys(context.Context) ([]postback.APIKey, error) {

@@ -93,7 +93,7 @@ func checkEnd(policy postback.RetryPolicy) *postback.Error {
 
 func checkDelay(field string, delay postback.Duration) *postback.Error {
 	if delay <= 0 || time.Duration(delay) > MaxDelay {
-		return invalidDuration(field, fmt.Sprintf("must be longer than zero and at most %s, not %s", MaxDelay, time.Duration(delay)))
+		return invalidDuration(field, fmt.Sprintf("must be longer than zero and at most %s, not %s", postback.FormatAge(MaxDelay), postback.FormatAge(time.Duration(delay))))
 	}
 	return nil
 }

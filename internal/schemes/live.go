@@ -258,7 +258,7 @@ func (l *Live) Scheme(ctx context.Context, name string) (postback.Scheme, error)
 	catalogue := l.current.Load()
 	at, found := catalogue.search(name)
 	if !found {
-		return postback.Scheme{}, postback.Failure(postback.CodeNotFound, "there is no such scheme")
+		return postback.Scheme{}, postback.Failure(postback.CodeNotFound, "scheme not found")
 	}
 	return catalogue.known[at].describe(), nil
 }

@@ -57,7 +57,7 @@ func (m *memory) DeleteScheme(_ context.Context, name string, at time.Time) erro
 	defer m.mu.Unlock()
 	scheme, known := m.there()[name]
 	if !known {
-		return postback.Failure(postback.CodeNotFound, "there is no such scheme")
+		return postback.Failure(postback.CodeNotFound, "scheme not found")
 	}
 	scheme.DeletedAt, scheme.Revision = at, int64(len(m.list)+1)
 	m.list = append(m.list, scheme)

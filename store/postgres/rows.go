@@ -63,7 +63,7 @@ func single[T any](ctx context.Context, db querier, kind string, dest func(*T) [
 }
 
 func missing(kind string) error {
-	return postback.Failure(postback.CodeNotFound, "there is no such %s", kind)
+	return postback.Failure(postback.CodeNotFound, "%s not found", kind)
 }
 
 // one scans a single column.
