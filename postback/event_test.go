@@ -186,3 +186,33 @@ func TestDigestTellsARepeatFromAChange(t *testing.T) {
 		})
 	}
 }
+
+// The usual event is read in one pass, and in what is unusual nothing is read wrong:
+// both readers agree on all of it.
+func TestTheUsualEventIsReadQuickly(t *testing.T) {
+	t.Parallel()
+	for text, quick := range map[string]bool{
+		`{"id":"tx-1","type":"conversion.completed","publisher":"pub_1","data":{"user_id":"u-7","payout":0.10,"n":-3},"occurred_at":"2026-01-31T12:00:00Z"}`:                          true,
+		"{\n \"data\": {\"z\": {\"y\": [1, 2, {\"b\": true, \"a\": null}], \"x\": {}}, \"a\": \"caf\u00e9 <b>&\"},\n \"publisher\": \"pub_1\", \"type\": \"conversion.completed\"}\n": true,
+		`{"type":"exchange.finished","publisher":"p","data":{}}`:                                      true,
+		`{"type":"exchange.finished","publisher":"p","data":{"a":"\u0041"}}`:                          false,
+		`{"type":"exchange.finished","publisher":"p","data":{"a":1e3}}`:                               false,
+		`{"type":"exchange.finished","publisher":"p","data":{"b":1,"a":2,"b":3}}`:                     false,
+		`{"type":"exchange.finished","publisher":"p","data":{"a":"` + "\u2028" + `"}}`:                false,
+		`{"type":"exchange.finished","publisher":"p","data":{"a":"` + "\xff" + `"}}`:                  false,
+		`{"type":"exchange.finished","publisher":"p","data":{"a":` + strings.Repeat("1", 101) + `}}`:  false,
+		`{"type":"exchange.finished","publisher":"p","data":{"a":` + strings.Repeat("[", 101) + `1}}`: false,
+		`{"type":"exchange.finished","type":"exchange.finished","publisher":"p","data":{"a":"b"}}`:    false,
+		`{"type":"exchange.finished","publisher":"p","data":{"a":"b"}}{}`:                             false,
+		`{"type":"exchange.finished","publisher":"p","data":{"a":"b"},"extra":"x"}`:                   false,
+		`{"type":"exchange.finished","publisher":null,"data":{"a":"b"}}`:                              false,
+		`{"type":"exchange.finished","publisher":"p","data":{"a":"b"},}`:                              false,
+		`{"type":"exchange.finished","publisher":"p","data":{"a":"b"`:                                 false,
+	} {
+		if got := postback.ReadsQuickly([]byte(text)); got != quick {
+			t.Errorf("%s: read quickly is %t", text, got)
+		}
+		event, err := postback.ParseEvent([]byte(text))
+		expectTheSame(t, []byte(text), event, err)
+	}
+}

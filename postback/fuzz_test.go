@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"reflect"
 	"testing"
 
 	"github.com/waybillhq/waybill/postback"
@@ -17,11 +19,16 @@ func FuzzParseEvent(f *testing.F) {
 		"{\"publi\u017fher\":\"x\",\"data\":{\"\u2028\":\"\\ud800\"}}",
 		`{"type":1,"type":2}`,
 		`[]`,
+		` {"data" : { "b" : [ 1 , -2.50, true,{"d":null , "c":[]}, "<&>é"] , "a":{} } , "publisher":"p", "type":"conversion.completed" } `,
+		`{"type":"conversion.completed","publisher":"p","data":{"a":01}}`,
+		`{"type":"conversion.completed","publisher":"p","data":{"a":1,"a":2}}`,
+		`{"type":"conversion.completed","publisher":"p","data":{"a":tru,"b":1,}}`,
 	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		event, err := postback.ParseEvent(text)
+		expectTheSame(t, text, event, err)
 		if err != nil {
 			var refused *postback.Error
 			if !errors.As(err, &refused) || refused.Code == "" || refused.Message == "" {
@@ -34,6 +41,19 @@ func FuzzParseEvent(f *testing.F) {
 		}
 		expectSameAgain(t, event)
 	})
+}
+
+// expectTheSame checks that the careful reader reads the same, or refuses it for the
+// same reason.
+func expectTheSame(t *testing.T, text []byte, event postback.Event, err error) {
+	t.Helper()
+	if len(text) > postback.MaxEventBytes {
+		return
+	}
+	careful, reason := postback.ParseCarefully(text)
+	if fmt.Sprint(err) != fmt.Sprint(reason) || !reflect.DeepEqual(event, careful) {
+		t.Errorf("%q: %+v, %v; read with care: %+v, %v", text, event, err, careful, reason)
+	}
 }
 
 // expectSameAgain checks that an accepted event is accepted again from what was
