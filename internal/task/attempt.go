@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/waybillhq/waybill/postback"
 )
@@ -35,78 +34,84 @@ func (a Attempt) id() string {
 	return a.Ref.DeliveryID + "." + strconv.Itoa(a.Ref.Generation) + "." + strconv.Itoa(a.Ref.Attempt)
 }
 
-// wire is the payload. Names are short because Redis holds hundreds of
-// thousands of them.
-type wire struct {
-	Delivery   string     `json:"d"`
-	Generation int        `json:"g"`
-	Attempt    int        `json:"a"`
-	Endpoint   string     `json:"e"`
-	Recheck    bool       `json:"r,omitempty"`
-	Event      *wireEvent `json:"v,omitempty"`
+func (a Attempt) encode() []byte {
+	payload := writer{form}
+	payload.text(a.Ref.DeliveryID)
+	payload.number(a.Ref.Generation)
+	payload.number(a.Ref.Attempt)
+	payload.text(a.EndpointID)
+	payload.flag(a.Recheck)
+	carried := a.Due != nil && len(a.Due.Event.Data) <= maxInlineData
+	payload.flag(carried)
+	if carried {
+		payload.due(*a.Due)
+	}
+	return payload
 }
 
-type wireEvent struct {
-	ID             string          `json:"i"`
-	Type           string          `json:"t"`
-	Publisher      string          `json:"p"`
-	Data           json.RawMessage `json:"d"`
-	OccurredAt     time.Time       `json:"o,omitzero"`
-	AcceptedAt     time.Time       `json:"c"`
-	State          postback.State  `json:"s"`
-	AttemptsBefore int             `json:"b,omitempty"`
-	OrderKey       string          `json:"k,omitempty"`
-	OpenedAt       time.Time       `json:"n"`
-}
-
-func (a Attempt) encode() ([]byte, error) {
-	payload := wire{
-		Delivery: a.Ref.DeliveryID, Generation: a.Ref.Generation, Attempt: a.Ref.Attempt,
-		Endpoint: a.EndpointID, Recheck: a.Recheck,
-	}
-	if a.Due != nil && len(a.Due.Event.Data) <= maxInlineData {
-		delivery, event := a.Due.Delivery, a.Due.Event
-		payload.Event = &wireEvent{
-			ID: event.ID, Type: event.Type, Publisher: event.Publisher, Data: event.Data,
-			OccurredAt: event.OccurredAt, AcceptedAt: event.AcceptedAt, State: delivery.State,
-			AttemptsBefore: delivery.AttemptsBefore, OrderKey: delivery.OrderKey, OpenedAt: delivery.OpenedAt,
-		}
-	}
-	encoded, err := postback.EncodeJSON(payload)
-	if err != nil {
-		return nil, fmt.Errorf("encode task: %w", err)
-	}
-	return encoded, nil
+func (w *writer) due(due postback.Due) {
+	delivery, event := due.Delivery, due.Event
+	w.text(event.ID)
+	w.text(event.Type)
+	w.text(event.Publisher)
+	w.text(string(event.Data))
+	w.moment(event.OccurredAt)
+	w.moment(event.AcceptedAt)
+	w.text(string(delivery.State))
+	w.number(delivery.AttemptsBefore)
+	w.text(delivery.OrderKey)
+	w.moment(delivery.OpenedAt)
 }
 
 func decode(payload []byte) (Attempt, error) {
-	var w wire
-	if err := json.Unmarshal(payload, &w); err != nil {
-		return Attempt{}, fmt.Errorf("decode task: %w", err)
+	if len(payload) > 0 && payload[0] == '{' {
+		return decodeJSON(payload)
+	}
+	r, err := open(payload)
+	if err != nil {
+		return Attempt{}, err
 	}
 	task := Attempt{
-		Ref:        postback.Ref{DeliveryID: w.Delivery, Generation: w.Generation, Attempt: w.Attempt},
-		EndpointID: w.Endpoint,
-		Recheck:    w.Recheck,
+		Ref:        postback.Ref{DeliveryID: r.text(), Generation: r.number(), Attempt: r.number()},
+		EndpointID: r.text(),
+		Recheck:    r.flag(),
 	}
-	if w.Event != nil {
-		task.Due = w.due()
+	if r.flag() {
+		task.Due = r.due(task)
+	}
+	if err := r.end(); err != nil {
+		return Attempt{}, err
 	}
 	return task, nil
 }
 
-func (w wire) due() *postback.Due {
-	event := w.Event
+// decodeJSON reads which attempt it is from a task that an earlier version queued.
+// All else is in the ledger.
+func decodeJSON(payload []byte) (Attempt, error) {
+	var w struct {
+		Delivery   string `json:"d"`
+		Generation int    `json:"g"`
+		Attempt    int    `json:"a"`
+		Endpoint   string `json:"e"`
+	}
+	if err := json.Unmarshal(payload, &w); err != nil {
+		return Attempt{}, fmt.Errorf("decode task: %w", err)
+	}
+	ref := postback.Ref{DeliveryID: w.Delivery, Generation: w.Generation, Attempt: w.Attempt}
+	return Attempt{Ref: ref, EndpointID: w.Endpoint, Recheck: true}, nil
+}
+
+func (r *reader) due(task Attempt) *postback.Due {
+	event := postback.Event{
+		ID: r.text(), Type: r.text(), Publisher: r.text(), Data: []byte(r.text()), OccurredAt: r.moment(), AcceptedAt: r.moment(),
+	}
 	return &postback.Due{
-		Event: postback.Event{
-			ID: event.ID, Type: event.Type, Publisher: event.Publisher, Data: event.Data,
-			OccurredAt: event.OccurredAt, AcceptedAt: event.AcceptedAt,
-		},
+		Event: event,
 		Delivery: postback.Delivery{
-			ID: w.Delivery, EventID: event.ID, EventType: event.Type, Publisher: event.Publisher,
-			EndpointID: w.Endpoint, OrderKey: event.OrderKey, State: event.State, Generation: w.Generation,
-			Attempts: w.Attempt - 1, AttemptsBefore: event.AttemptsBefore,
-			CreatedAt: event.AcceptedAt, OpenedAt: event.OpenedAt,
+			ID: task.Ref.DeliveryID, EventID: event.ID, EventType: event.Type, Publisher: event.Publisher,
+			EndpointID: task.EndpointID, Generation: task.Ref.Generation, Attempts: task.Ref.Attempt - 1,
+			State: postback.State(r.text()), AttemptsBefore: r.number(), OrderKey: r.text(),
+			CreatedAt: event.AcceptedAt, OpenedAt: r.moment(),
 		},
 	}
 }

@@ -89,3 +89,9 @@ const MaxInlineData = maxInlineData
 
 // NeverGiveUp is asynq's retry limit.
 const NeverGiveUp = neverGiveUp
+
+// Encode makes a task's payload.
+func Encode(a Attempt) []byte { return a.encode() }
+
+// Decode reads it.
+func Decode(payload []byte) (Attempt, error) { return decode(payload) }

@@ -78,11 +78,7 @@ func (q *Queue) Close() error {
 // Enqueue queues one attempt, to be made now. That the same attempt is queued
 // already is no error: queued is then false.
 func (q *Queue) Enqueue(ctx context.Context, task Attempt) (queued bool, err error) {
-	payload, err := task.encode()
-	if err != nil {
-		return false, err
-	}
-	return q.put(ctx, asynq.NewTaskWithHeaders(typeDeliver, payload, task.Headers),
+	return q.put(ctx, asynq.NewTaskWithHeaders(typeDeliver, task.encode(), task.Headers),
 		task.id(), q.name(laneOf(task), task.EndpointID))
 }
 

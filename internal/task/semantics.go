@@ -18,11 +18,7 @@ func (a Attempt) Lane() string { return string(laneOf(a)) }
 // Carried is the task as a worker gets it: what its payload holds, and with
 // Recheck when it may be stale by then, because it came back before or is old.
 func (a Attempt) Carried(retried int, now time.Time) (Attempt, error) {
-	payload, err := a.encode()
-	if err != nil {
-		return Attempt{}, err
-	}
-	return received(payload, a.Headers, retried, now)
+	return received(a.encode(), a.Headers, retried, now)
 }
 
 // received reads a task that came so often before.
