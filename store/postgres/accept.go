@@ -15,10 +15,10 @@ import (
 
 // acceptEvents writes events and their deliveries in one statement, which is
 // one transaction and one round trip. Ids that are there already are left out,
-// with all that belongs to them. Ids are written in their order, so that groups
-// of several processes that hold the same ones wait for each other and not in a
-// circle. Events whose deliveries are in ordering groups ($34) are written as they came
-// instead: their seq is the order in which the rows go.
+// with all that belongs to them. Ids are written in their order, so that
+// transactions of several processes that write the same ones cannot deadlock. Events
+// whose deliveries are in ordering groups ($34) are written as they came instead: their
+// seq is the order in which their deliveries are sent.
 const acceptEvents = `WITH
 	e AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::timestamptz[], $6::timestamptz[],
 			$7::bytea[], $8::text[], $9::boolean[], $10::text[], $11::boolean[]) WITH ORDINALITY

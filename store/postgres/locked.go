@@ -43,7 +43,7 @@ func (s *lockedDelivery) become(state postback.State, reason postback.Reason) {
 	s.completedAt, s.nextAttemptAt, s.sweepAt = time.Time{}, time.Time{}, time.Time{}
 }
 
-// releasable reports whether the delivery is parked, and not for others of its row.
+// releasable reports whether the delivery is parked, and not for others of its ordering group.
 func (s *lockedDelivery) releasable() bool {
 	return s.state == postback.Parked && s.reason != postback.ReasonOrdered
 }

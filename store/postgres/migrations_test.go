@@ -190,7 +190,7 @@ func migrationText(t *testing.T, version int, replaced []string) string {
 	return string(text)
 }
 
-// oldGroups fills a ledger of the first schema: rows of one endpoint that wait in
+// oldGroups fills a ledger of the first schema: deliveries of one endpoint that wait in
 // order, of which the ids say the contrary, and many more that ended.
 const oldGroups = `
 	INSERT INTO deliveries (id, event_id, event_at, event_seq, event_type, publisher, endpoint_id, reference, state, reason, test, generation,
@@ -245,7 +245,7 @@ func TestMigrateBesideOthers(t *testing.T) {
 	open(t, at)
 }
 
-// TestMigrateKeepsOrder checks that rows that waited in order before their places
+// TestMigrateKeepsOrder checks that deliveries that waited in order before their places
 // were written down go in the order of their events.
 func TestMigrateKeepsOrder(t *testing.T) {
 	t.Parallel()

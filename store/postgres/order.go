@@ -45,12 +45,12 @@ const (
 			SELECT w.id FROM waiting w WHERE w.endpoint_id = k.endpoint_id AND w.order_key = k.order_key AND w.reason = 'ordered'
 			ORDER BY w.event_seq LIMIT 1) n`
 	// orderedEndpoints steps from one endpoint to the next in the index.
-	orderedEndpoints = `WITH RECURSIVE rows (id) AS (
+	orderedEndpoints = `WITH RECURSIVE ordered (id) AS (
 			SELECT min(endpoint_id) FROM waiting WHERE reason = 'ordered'
 			UNION ALL
-			SELECT (SELECT min(endpoint_id) FROM waiting WHERE reason = 'ordered' AND endpoint_id > rows.id)
-			FROM rows WHERE rows.id IS NOT NULL
-		) SELECT id FROM rows WHERE id IS NOT NULL`
+			SELECT (SELECT min(endpoint_id) FROM waiting WHERE reason = 'ordered' AND endpoint_id > ordered.id)
+			FROM ordered WHERE ordered.id IS NOT NULL
+		) SELECT id FROM ordered WHERE id IS NOT NULL`
 )
 
 // transaction is what works in one: a transaction of the pool, or a connection

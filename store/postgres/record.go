@@ -13,10 +13,9 @@ import (
 )
 
 const (
-	// lockDeliveries locks them in the order of their ids, so that groups that
-	// hold the same ones wait for each other and not in a circle; those that wait
-	// in a row come last, for whoever ends the head of a row locks its next one
-	// then. The ids themselves say which partitions it is: a range between the first
+	// lockDeliveries locks them in the order of their ids, so that transactions that
+	// lock the same ones cannot deadlock. Those that wait in an ordering group come
+	// last, because whoever ends the head of a group locks its next one then. The ids themselves say which partitions it is: a range between the first
 	// and the last would be read from end to end.
 	lockDeliveries = `SELECT d.id, d.endpoint_id, d.order_key, d.event_seq, d.state, d.reason, d.generation, d.attempts, d.attempts_before,
 			d.last_status_code, d.last_error, d.completed_at, d.test
@@ -155,8 +154,8 @@ func rollback(ctx context.Context, conn *pgxpool.Conn) error {
 	return nil
 }
 
-// lockAll begins a transaction and locks the deliveries, and before them
-// the places of those that stand at the head of a row.
+// lockAll begins a transaction and locks the deliveries, and before them the ordering
+// groups that they head.
 func lockAll(ctx context.Context, conn *pgxpool.Conn, ids []string) (map[string]*lockedDelivery, error) {
 	batch := &pgx.Batch{}
 	batch.Queue("BEGIN")

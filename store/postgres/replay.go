@@ -92,7 +92,7 @@ func reopenIn(ctx context.Context, tx pgx.Tx, ended []*lockedDelivery, at, sweep
 }
 
 // reopenAll opens the next generation of deliveries that are locked and ended.
-// Those of a row wait in it, unless they stand at its head.
+// Those of an ordering group wait in it, unless they become its head.
 func reopenAll(ctx context.Context, tx pgx.Tx, ended []*lockedDelivery, at, sweepAt time.Time) error {
 	if _, err := tx.Exec(ctx, reopen, column(ended, func(s *lockedDelivery) string { return s.id }), at, sweepAt); err != nil {
 		return fmt.Errorf("reopen deliveries: %w", err)
@@ -116,11 +116,11 @@ func reopenAll(ctx context.Context, tx pgx.Tx, ended []*lockedDelivery, at, swee
 	return writeIn(ctx, tx, wait)
 }
 
-// lockEnded locks deliveries that may be reopened, and before them the rows that
-// they would stand in.
+// lockEnded locks deliveries that may be reopened, and before them the ordering
+// groups that they would join.
 func lockEnded(ctx context.Context, tx pgx.Tx, ids []string) (map[string]*lockedDelivery, error) {
 	if _, err := tx.Exec(ctx, reserveGroups, texts(ids, func(id string) string { return id })); err != nil {
-		return nil, fmt.Errorf("lock rows: %w", err)
+		return nil, fmt.Errorf("lock ordering groups: %w", err)
 	}
 	return lockIn(ctx, tx, ids)
 }

@@ -21,12 +21,12 @@ const (
 			WHERE endpoint_id = ?1 AND state = 'parked' AND reason <> 'ordered' ORDER BY created_at, seq LIMIT 1) p
 		WHERE deliveries.id = ?2`
 	// orderedEndpoints steps from one endpoint to the next in the index.
-	orderedEndpoints = `WITH RECURSIVE rows (id) AS (
+	orderedEndpoints = `WITH RECURSIVE ordered (id) AS (
 			SELECT min(endpoint_id) FROM deliveries INDEXED BY deliveries_ordered WHERE reason = 'ordered'
 			UNION ALL
-			SELECT (SELECT min(endpoint_id) FROM deliveries INDEXED BY deliveries_ordered WHERE reason = 'ordered' AND endpoint_id > rows.id)
-			FROM rows WHERE rows.id IS NOT NULL
-		) SELECT id FROM rows WHERE id IS NOT NULL`
+			SELECT (SELECT min(endpoint_id) FROM deliveries INDEXED BY deliveries_ordered WHERE reason = 'ordered' AND endpoint_id > ordered.id)
+			FROM ordered WHERE ordered.id IS NOT NULL
+		) SELECT id FROM ordered WHERE id IS NOT NULL`
 )
 
 // Both do nothing for a delivery without an order key.
