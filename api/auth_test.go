@@ -27,7 +27,7 @@ type slow struct{}
 func (slow) Take(string) time.Duration { return 1200 * time.Millisecond }
 func (slow) PerSecond() int            { return 7 }
 
-// A key that makes too many requests is told how long to wait and which setting
+// A key that makes too many requests learns how long to wait and which setting
 // says so. What an admin changes goes on all the same.
 func TestAKeyThatMakesTooManyRequestsWaits(t *testing.T) {
 	t.Parallel()

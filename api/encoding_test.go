@@ -64,7 +64,7 @@ func TestBodiesMayBeGzip(t *testing.T) {
 	}
 }
 
-// What is sent in the wrong form is told which form it should have.
+// What is sent in the wrong form is answered with the form it should have.
 func TestEventsInTheWrongFormAreToldTheRightOne(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -27,7 +27,7 @@ type Endpoint struct {
 	postback.EndpointSettings
 	State           postback.EndpointState `json:"state" enum:"enabled,paused,disabled,deleted"`
 	Circuit         string                 `json:"circuit,omitempty" enum:"open" doc:"open: it keeps failing and is left alone, but for probes. Shown where endpoints are listed or got; absent while it is closed"`
-	DisabledReason  string                 `json:"disabled_reason,omitempty" example:"gone" doc:"gone: it answered 410; failing: it did nothing but fail for too long"`
+	DisabledReason  string                 `json:"disabled_reason,omitempty" example:"gone" doc:"gone: it answered 410; failing: every attempt failed for too long"`
 	DisabledAt      Time                   `json:"disabled_at,omitzero"`
 	SecretVersion   int                    `json:"secret_version"` // that signs now
 	SecretCreatedAt Time                   `json:"secret_created_at,omitzero"`

@@ -49,5 +49,5 @@ func TestEventsAreCountedByOutcome(t *testing.T) {
 		expect(payload)
 	}
 	b.accept(t, postback.Event{ID: "op_1", Type: postback.NoticeDead, Publisher: postback.Operator, Data: []byte(`{}`), Digest: []byte("1")})
-	expect("what an operator is told")
+	expect("alerts")
 }

@@ -11,7 +11,7 @@ import (
 
 const (
 	// busyFor is how long an attempt that a worker is busy with is tried again.
-	// A worker that parked a delivery is through with its task in milliseconds; one
+	// A worker that parked a delivery finishes its task in milliseconds; one
 	// that makes the attempt records what comes of it.
 	busyFor = 5 * time.Second
 	// maxBusy bounds how many are remembered; the others wait until
@@ -20,7 +20,7 @@ const (
 )
 
 // busy holds attempts that are due and could not be queued, because a worker
-// was not through with the task of the same name: it parked the delivery, and
+// had not finished the task of the same name: it parked the delivery, and
 // before it said that it was done the delivery was released.
 type busy struct {
 	mu    sync.Mutex

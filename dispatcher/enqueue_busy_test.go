@@ -41,7 +41,7 @@ func TestWhatIsReleasedWhileItsTaskEndsIsQueuedSoon(t *testing.T) {
 				t.Errorf("%d tasks came in, want %d", came, want)
 			}
 			if all := b.queue.all(); ends && !all[len(all)-1].Recheck {
-				t.Error("the worker is not told to ask the ledger")
+				t.Error("the worker does not have to ask the ledger")
 			}
 			asked := b.queue.asked()
 			b.clock.advance(100 * time.Millisecond)

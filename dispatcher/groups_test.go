@@ -68,7 +68,7 @@ func TestDeliveriesGoInOrder(t *testing.T) {
 	testkit.Eventually(t, "the first ones to be queued", func() bool { return len(b.queue.all()) == keys+keys*each })
 	for _, one := range b.queue.all() {
 		if heads := one.EndpointID == ordered.ID; one.Recheck != heads {
-			t.Errorf("the worker is told to ask the ledger: %t, of a delivery that is ordered: %t", one.Recheck, heads)
+			t.Errorf("the worker has to ask the ledger: %t, of a delivery that is ordered: %t", one.Recheck, heads)
 		}
 	}
 	from := len(b.queue.all())
@@ -202,7 +202,7 @@ func (m *mended) MendGroups(_ context.Context, endpointID string, _ time.Time, _
 }
 
 // TestRowsAreMended checks that every endpoint with rows is looked at for those
-// that wait for nobody, a few times an hour, and that what was found is told.
+// that wait for nobody, a few times an hour, and that what was found is logged.
 func TestRowsAreMended(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -64,8 +64,8 @@ func standAside(items []postback.Acceptance) {
 }
 
 // handOver hands over what has room and was written, and gives the rest of the
-// room back: that of events that were there already, or could not be written. What
-// was parked the release sees to.
+// room back: that of events that were there already, or could not be written. The
+// release handles what was parked.
 func (s *handoffStage) handOver(reserved reservation, written []postback.Acceptance) {
 	for _, item := range written {
 		for _, delivery := range item.Deliveries {

@@ -29,7 +29,7 @@ const (
 	defaultHandoff = 2048
 	// A lane is worked off in the order in which it was filled, so what one
 	// endpoint has in there is what the others wait for: no more than the workers
-	// of a shard see to in a moment.
+	// of a shard finish in a moment.
 	defaultShare = 256
 	// A publisher with many endpoints is no more to the others than one with a few.
 	defaultPublisherShares = 4

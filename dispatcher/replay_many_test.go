@@ -349,7 +349,7 @@ func TestWorkOnReplaysHasRecoveredWhenItHas(t *testing.T) {
 	t.Parallel()
 	replays := &noReplays{}
 	b := setup(t, func(o *dispatcher.Options) { o.Replay.Jobs = replays })
-	told := func(failing, recovered int) {
+	logged := func(failing, recovered int) {
 		t.Helper()
 		if f, r := len(b.Logs.With("background job failing, will retry")), len(b.Logs.With("background job recovered")); f != failing || r != recovered {
 			t.Errorf("%d outages and %d recoveries are logged, want %d and %d", f, r, failing, recovered)
@@ -364,10 +364,10 @@ func TestWorkOnReplaysHasRecoveredWhenItHas(t *testing.T) {
 		}()
 		replays.away.Store(true)
 		<-time.After(10*time.Second + time.Millisecond)
-		told(1, 0)
+		logged(1, 0)
 		replays.away.Store(false)
 		<-time.After(10 * time.Second)
-		told(1, 1)
+		logged(1, 1)
 		if asked := replays.asked.Load(); asked != 20 {
 			t.Errorf("replays were looked for %d times in 20 s, want once a second", asked)
 		}

@@ -18,7 +18,7 @@ const unlimited = 1 << 30
 type paces map[string]*pace
 
 // pace is a bucket that time fills with a job's rate and that every delivery
-// empties which the job is through with, whichever process did it. So each
+// empties which the job has handled, whichever process did it. So each
 // process holds the rate for all of them together, and no process needs to know
 // of another.
 type pace struct {
@@ -34,7 +34,7 @@ func (p paces) keep(jobs []postback.ReplayJob) {
 	})
 }
 
-// allowed is how many deliveries a job may be through with now. A job that stood
+// allowed is how many deliveries a job may have handled by now. A job that stood
 // still does not catch up in a burst: no more than one delivery and what two
 // intervals bring is ever saved up.
 func (p paces) allowed(job postback.ReplayJob, now time.Time) int {

@@ -16,7 +16,7 @@ const (
 // Why an endpoint is disabled.
 const (
 	DisabledGone    = "gone"    // it answered 410
-	DisabledFailing = "failing" // it did nothing but fail for too long
+	DisabledFailing = "failing" // every attempt failed for too long
 )
 
 // Endpoint is where and how a publisher wants its events.

@@ -118,7 +118,7 @@ type ReplaySkips struct {
 // Total is how many were skipped for all reasons.
 func (s ReplaySkips) Total() int { return s.EndpointDeleted + s.MovedOn + s.Removed }
 
-// Handled is how many deliveries of the snapshot the job is through with.
+// Handled is how many deliveries of the snapshot the job has handled.
 func (j ReplayJob) Handled() int { return j.Replayed + j.Skipped }
 
 // ReplayFilter picks replay jobs; the zero value picks all.

@@ -86,9 +86,9 @@ func ExampleGenerateSecret() {
 	// Output: 64 <nil>
 }
 
-// A receiver's handler sees genuine requests alone.
+// A receiver's handler sees verified requests alone.
 func ExampleMiddleware() {
-	genuine, err := signer.Middleware(signer.MiddlewareOptions{
+	verified, err := signer.Middleware(signer.MiddlewareOptions{
 		Scheme:        "bitlabs",
 		Secrets:       []string{"JLOIAUNMHFli7ZJOQVEzm98rzqnm9"},
 		PublicBaseURL: "https://publisher.com", // a proxy in front ends TLS
@@ -98,7 +98,7 @@ func ExampleMiddleware() {
 		fmt.Println(err)
 		return
 	}
-	handler := genuine(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	handler := verified(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		fmt.Println("credit", r.URL.Query().Get("val"), "to", r.URL.Query().Get("uid"))
 	}))
 	for _, val := range []string{"500", "501"} {

@@ -38,9 +38,9 @@ type MiddlewareOptions struct {
 	// Now is the clock, for schemes that bound the age of a request. Nil:
 	// time.Now.
 	Now func() time.Time
-	// OnFailure is told why a request was refused, before the sender gets an
+	// OnFailure is called with why a request was refused, before the sender gets an
 	// answer that does not say so. The error is an *Error, or one that wraps
-	// what reading the body failed with. Nil: nobody is told. The URL of a
+	// what reading the body failed with. Nil: failures are ignored. The URL of a
 	// request may identify a user: think before logging it.
 	OnFailure func(request *http.Request, reason error)
 }
@@ -109,10 +109,10 @@ func (g *gate) before(next http.Handler) http.Handler {
 			g.turnAway(w, r, err)
 			return
 		}
-		genuine := r.WithContext(r.Context()) // a copy: the request is the server's
-		genuine.Body = io.NopCloser(bytes.NewReader(body))
-		genuine.ContentLength = int64(len(body))
-		next.ServeHTTP(w, genuine)
+		verified := r.WithContext(r.Context()) // a copy: the request is the server's
+		verified.Body = io.NopCloser(bytes.NewReader(body))
+		verified.ContentLength = int64(len(body))
+		next.ServeHTTP(w, verified)
 	})
 }
 

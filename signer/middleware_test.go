@@ -46,7 +46,7 @@ func answerOf(handler http.Handler, request *http.Request) *httptest.ResponseRec
 	return answer
 }
 
-func TestMiddlewareLetsGenuineRequestsThrough(t *testing.T) {
+func TestMiddlewareLetsValidRequestsThrough(t *testing.T) {
 	t.Parallel()
 	const other = "another-secret-of-the-tests-0123456789"
 	tests := []struct{ scheme, target, data, method string }{

@@ -43,11 +43,11 @@ func TestReceivedFrom(t *testing.T) {
 
 func TestVerifyURL(t *testing.T) {
 	t.Parallel()
-	genuine := map[string]string{
+	valid := map[string]string{
 		"besitos": sign(t, "besitos", "https://example.com/a", `{"a":"x?verifier=1","b":2}`).URL,
 		"bitlabs": sign(t, "bitlabs", "https://example.com/a?b=?hash=1&c=[%TX%]", `{"tx":"t"}`).URL,
 	}
-	for scheme, url := range genuine {
+	for scheme, url := range valid {
 		if err := signer.Verify(scheme, signer.Received{URL: url}, testSecret); err != nil {
 			t.Errorf("%s: %v", scheme, err)
 		}

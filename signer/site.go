@@ -129,7 +129,7 @@ func (d *declared) checkSignatureMacro(checked *site) error {
 			return nil
 		}
 	}
-	return refusal.New("url", CodeMacroMissing, "has no %s: without the signature nobody can tell a genuine request", d.Data.Macros.Spelled(d.Place.Name))
+	return refusal.New("url", CodeMacroMissing, "has no %s: without the signature no receiver can verify the request", d.Data.Macros.Spelled(d.Place.Name))
 }
 
 // checkOwnQuery checks the parameters that the target's URL brings.

@@ -119,7 +119,7 @@ func TestABlockedDeliverySaysWhyAndGoesOn(t *testing.T) {
 			}
 			if message := sent.all[0].Message; cause == "unknown_scheme" &&
 				(!strings.HasPrefix(message, "unknown scheme \"simpleswap\"") || !strings.Contains(message, "put its declaration back") || !strings.Contains(message, "--schemes")) {
-				t.Errorf("operators are told %q", message)
+				t.Errorf("operators are alerted with %q", message)
 			}
 			mend()
 			got, _ := b.deliver(t, delivery.ID)

@@ -12,7 +12,7 @@ import (
 // Alerts notifies operators of what only they can mend.
 type Alerts interface {
 	// Blocked says why nothing can be sent to an endpoint. It is shown for
-	// postback.BlockLasts, and told once for each cause and day, whoever says so and
+	// postback.BlockLasts, and reported once for each cause and day, whoever says so and
 	// however often.
 	Blocked(ctx context.Context, block postback.Block) error
 }

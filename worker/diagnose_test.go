@@ -16,7 +16,7 @@ import (
 
 const firstSecret = "the-f1rst-secret"
 
-// echo refuses every request, and tells the signature that it computes of what
+// echo refuses every request, and shows the signature that it computes of what
 // text makes of the URL.
 func echo(secret string, text func(url string) string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {

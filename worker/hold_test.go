@@ -73,7 +73,7 @@ func TestRetryAfterHoldsTheEndpoint(t *testing.T) {
 }
 
 // Only 429 and 503 hold an endpoint, for what can be read, and for an hour at
-// most. An example holds nobody. That others cannot be told is no failure.
+// most. An example holds nobody. That others cannot be notified is no failure.
 func TestWhatHoldsAnEndpoint(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

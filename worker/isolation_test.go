@@ -276,13 +276,13 @@ func TestTheReleaseIsToldOfWhatIsParked(t *testing.T) {
 	endpoint := b.exchange(t)
 	b.once(t, endpoint.ID)
 	if got := b.sweeper.parked.Load(); got != 0 {
-		t.Errorf("it was told of %d when nothing was parked", got)
+		t.Errorf("it was notified of %d when nothing was parked", got)
 	}
 	if _, err := b.Endpoints.Pause(t.Context(), endpoint.ID); err != nil {
 		t.Fatal(err)
 	}
 	b.once(t, endpoint.ID)
 	if got := b.sweeper.parked.Load(); got != 1 {
-		t.Errorf("it was told of %d", got)
+		t.Errorf("it was notified of %d", got)
 	}
 }

@@ -93,7 +93,7 @@ func (c *clock) advance(by time.Duration) {
 	c.at = c.at.Add(by)
 }
 
-// sweeper counts how often it is woken, and told that something was parked.
+// sweeper counts how often it is woken, and notified that something was parked.
 type sweeper struct{ woken, parked atomic.Int64 }
 
 func (s *sweeper) Wake() { s.woken.Add(1) }

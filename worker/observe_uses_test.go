@@ -47,7 +47,7 @@ func TestAnAttemptDoesNotWaitForTheUseOfItsSecret(t *testing.T) {
 	}
 }
 
-// noted keeps the uses that it is told of, and can be away.
+// noted keeps the uses that are reported to it, and can be away.
 type noted struct {
 	mu    sync.Mutex
 	away  bool

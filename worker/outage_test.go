@@ -307,10 +307,10 @@ func waiting() *lone {
 // outage: its deliveries end at their max_age, and operators are alerted once.
 func TestWhatHasNoWayOutOfItsOwnEndsAtItsMaxAge(t *testing.T) {
 	t.Parallel()
-	told := &alerts{}
+	sent := &alerts{}
 	out := &routes{unreachable: "six.example.com"}
 	b := setup(t, func(o *worker.Options) {
-		o.Send, o.Egress, o.Decide.Alerts = out, outage.NewMonitor(outage.Default()), told
+		o.Send, o.Egress, o.Decide.Alerts = out, outage.NewMonitor(outage.Default()), sent
 	})
 	well := b.exchange(t)
 	six := b.exchange(t, func(spec *postback.EndpointSpec) {
@@ -332,8 +332,8 @@ func TestWhatHasNoWayOutOfItsOwnEndsAtItsMaxAge(t *testing.T) {
 			t.Errorf("it waits for %q after %d attempts", got.LastError, len(attempts))
 		}
 	}
-	if len(told.all) != 1 || told.all[0].EndpointID != six.ID || told.all[0].Cause != egress.CodeNoRoute {
-		t.Errorf("operators were alerted of %+v", told.all)
+	if len(sent.all) != 1 || sent.all[0].EndpointID != six.ID || sent.all[0].Cause != egress.CodeNoRoute {
+		t.Errorf("operators were alerted of %+v", sent.all)
 	}
 	b.clock.advance(time.Hour)
 	var got postback.Delivery

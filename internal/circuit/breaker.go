@@ -84,7 +84,7 @@ func NewBreaker(options Options) (*Breaker, error) {
 	}, nil
 }
 
-// Succeeded tells of an attempt that succeeded: it ends the endpoint's streak.
+// Succeeded records an attempt that succeeded: it ends the endpoint's streak.
 // An open circuit is closed by a probe alone: others may have been under way
 // since before it opened. That the ledger could not be written is logged; the next
 // success tells it.
@@ -115,7 +115,7 @@ func (b *Breaker) well(endpointID string, probe bool, at time.Time) bool {
 	return probe || streak.EndpointID != "" && !streak.Open()
 }
 
-// Failed tells of an attempt that failed, and opens the circuit when there are
+// Failed records an attempt that failed, and opens the circuit when there are
 // too many of them. That the ledger could not be written is logged; the next
 // failures tell it.
 func (b *Breaker) Failed(ctx context.Context, endpointID, code string, at time.Time) {

@@ -11,7 +11,7 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-// Limit says when an endpoint that does nothing but fail is disabled.
+// Limit says when an endpoint that keeps failing is disabled.
 type Limit struct {
 	After    time.Duration // from the first failure to the last; 0: never
 	Failures int           // at least

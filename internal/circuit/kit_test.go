@@ -70,7 +70,7 @@ func (l *ledger) Recover(ctx context.Context, endpointID string, when time.Time)
 	return l.Ledger.Recover(ctx, endpointID, when)
 }
 
-// expectNotices checks what an operator is to be told.
+// expectNotices checks the alerts that an operator is to get.
 func (b *bench) expectNotices(t *testing.T, want ...string) {
 	t.Helper()
 	found, err := b.ledger.Notices(t.Context(), 100)
@@ -82,7 +82,7 @@ func (b *bench) expectNotices(t *testing.T, want ...string) {
 		got = append(got, fmt.Sprintf("%s %s: %s after %s", notice.EndpointID, notice.Type, notice.LastError, notice.At.Sub(notice.Since)))
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("an operator is told %q, want %q", got, want)
+		t.Errorf("an operator is alerted of %q, want %q", got, want)
 	}
 }
 
@@ -125,7 +125,7 @@ func refresh(t *testing.T, breakers ...*circuit.Breaker) {
 	}
 }
 
-// fail tells of so many failures at a time.
+// fail reports so many failures at a time.
 func fail(t *testing.T, b *circuit.Breaker, count int, when time.Time) {
 	t.Helper()
 	for range count {

@@ -208,14 +208,14 @@ func replayIDs(ctx context.Context, c *client.Client, cmd *cobra.Command) []cobr
 	return idsOf(c, func() (client.Page[client.ReplayJob], error) {
 		page, err := c.ListReplays(ctx, "", client.PageRequest{Limit: completed})
 		page.Items = slices.DeleteFunc(page.Items, func(j client.ReplayJob) bool { return running && j.State != postback.ReplayRunning })
-		return page, err //nolint:wrapcheck // nobody is told
+		return page, err //nolint:wrapcheck // completion reports no errors
 	}, func(j client.ReplayJob) []string { return []string{j.ID, string(j.State)} })
 }
 
 func keyIDs(ctx context.Context, c *client.Client, _ *cobra.Command) []cobra.Completion {
 	return idsOf(c, func() (client.Page[client.Key], error) {
 		keys, err := c.ListKeys(ctx)
-		return client.Page[client.Key]{Items: keys}, err //nolint:wrapcheck // nobody is told
+		return client.Page[client.Key]{Items: keys}, err //nolint:wrapcheck // completion reports no errors
 	}, func(k client.Key) []string { return []string{k.ID, string(k.Role), k.Publisher, k.Name} })
 }
 

@@ -51,9 +51,9 @@ func (w *world) Now(context.Context) (time.Time, error) {
 	if len(w.trips) > 0 {
 		took, w.trips = w.trips[0], w.trips[1:]
 	}
-	told := w.ledger
+	at := w.ledger
 	w.pass(took)
-	return told, nil
+	return at, nil
 }
 
 func follow(t *testing.T, w *world) (*clock.Follower, *testkit.Logs) {
@@ -115,7 +115,7 @@ func TestASlowTripMovesNothingThatItCannotKnow(t *testing.T) {
 	w.trips = []time.Duration{4 * time.Second, 4 * time.Second, 4 * time.Second, 4 * time.Second, 4 * time.Second}
 	look(t, follower)
 	near(t, w, follower)
-	if told := len(logs.With("host clock agrees with the ledger's again")); told != 0 {
+	if logged := len(logs.With("host clock agrees with the ledger's again")); logged != 0 {
 		t.Errorf("said that the clocks agree, which a slow trip cannot know")
 	}
 }

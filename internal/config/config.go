@@ -94,7 +94,7 @@ type Config struct {
 	StoredBody           int           // bytes of each response's body that are kept
 	Retention            time.Duration // how long history is kept after its end; 0 keeps all of it
 
-	DisableAfter    time.Duration // for how long an endpoint may do nothing but fail; 0: for ever
+	DisableAfter    time.Duration // how long an endpoint may fail without a success before it is disabled; 0: for ever
 	DisableFailures int           // in that time, at least
 	AlertWindow     time.Duration // between alerts about one endpoint's dead letters
 }

@@ -210,9 +210,9 @@ func useKept(t *testing.T, out *output, dir string) {
 	}
 	for _, command := range commands {
 		args := append(words(command[1]), "--help")
-		var told bytes.Buffer
-		if code := cli.Run(t.Context(), args, strings.NewReader(""), io.Discard, &told); code != 0 {
-			t.Errorf("waybill %q exits %d: %s", args, code, &told)
+		var stderr bytes.Buffer
+		if code := cli.Run(t.Context(), args, strings.NewReader(""), io.Discard, &stderr); code != 0 {
+			t.Errorf("waybill %q exits %d: %s", args, code, &stderr)
 		}
 	}
 }

@@ -21,8 +21,8 @@ import (
 	"github.com/waybillhq/waybill/signer"
 )
 
-// told is an event that an operator got.
-type told struct {
+// alert is an event that an operator got.
+type alert struct {
 	Type      string    `json:"type"`
 	Timestamp time.Time `json:"timestamp"`
 	Data      struct {
@@ -46,14 +46,14 @@ type pager struct {
 	secret string
 
 	mu  sync.Mutex
-	got map[string]told // by the message's id
+	got map[string]alert // by the message's id
 	bad []string
 }
 
 // newPager makes it, with an endpoint.
 func newPager(t *testing.T, s *server) *pager {
 	t.Helper()
-	p := &pager{got: map[string]told{}}
+	p := &pager{got: map[string]alert{}}
 	p.Server = httptest.NewServer(p)
 	t.Cleanup(p.Close)
 	made, err := s.CreateEndpoint(t.Context(), client.EndpointSpec{Publisher: postback.Operator, Scheme: postback.OperatorScheme, EndpointSettings: postback.EndpointSettings{URL: p.URL + "/hook"}})
@@ -74,7 +74,7 @@ func (p *pager) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	if err == nil {
 		err = scheme.Verify(signer.ReceivedFrom(request, p.URL, body), []string{p.secret}, time.Now())
 	}
-	var one told
+	var one alert
 	if err == nil {
 		err = json.Unmarshal(body, &one)
 	}
@@ -87,10 +87,10 @@ func (p *pager) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 }
 
 // all are the events of a type.
-func (p *pager) all(eventType string) []told {
+func (p *pager) all(eventType string) []alert {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var found []told
+	var found []alert
 	for one := range maps.Values(p.got) {
 		if one.Type == eventType {
 			found = append(found, one)
@@ -100,7 +100,7 @@ func (p *pager) all(eventType string) []told {
 }
 
 // first waits for the first event of a type.
-func (p *pager) first(t *testing.T, eventType string) told {
+func (p *pager) first(t *testing.T, eventType string) alert {
 	t.Helper()
 	eventually(t, time.Minute, eventType, func() bool { return len(p.all(eventType)) > 0 })
 	return p.all(eventType)[0]
@@ -111,7 +111,7 @@ func (p *pager) expect(t *testing.T, want map[string]int) {
 	t.Helper()
 	for _, eventType := range postback.NoticeTypes() {
 		if got := len(p.all(eventType)); got != want[eventType] {
-			t.Errorf("the operator was told %d times of %s, want %d", got, eventType, want[eventType])
+			t.Errorf("the operator was alerted %d times of %s, want %d", got, eventType, want[eventType])
 		}
 	}
 	p.mu.Lock()
@@ -198,27 +198,27 @@ func TestAlerts(t *testing.T) {
 	}
 	if got.Data.EndpointID != endpoint.ID || got.Data.Publisher != "pub_1" || got.Data.Host != at.Host ||
 		got.Data.Failures < 10 || got.Data.LastError != "status_not_200" || time.Since(got.Timestamp) > time.Hour {
-		t.Errorf("the operator was told %+v", got)
+		t.Errorf("the operator was alerted of %+v", got)
 	}
 	dead := func() (count int) {
 		for _, one := range operator.all(postback.NoticeDead) {
 			if count += one.Data.Count; one.Data.Reasons["stopped"] != one.Data.Count || len(one.Data.Deliveries) == 0 {
-				t.Errorf("the operator was told %+v", one)
+				t.Errorf("the operator was alerted of %+v", one)
 			}
 		}
 		return count
 	}
 	// A probe may still fail, and make the next dead letter.
-	eventually(t, time.Minute, "the operator to be told of every dead letter", func() bool {
+	eventually(t, time.Minute, "the operator to be alerted of every dead letter", func() bool {
 		return dead() > 0 && dead() == counted(t, s, endpoint.ID, postback.Dead)
 	})
 	p.send(t.Context(), t, "probe") // there is one to send, however many are dead
 	mend()
 	if got := operator.first(t, postback.NoticeRecovered); got.Data.EndpointID != endpoint.ID || got.Data.State != "enabled" {
-		t.Errorf("the operator was told %+v", got)
+		t.Errorf("the operator was alerted of %+v", got)
 	}
 	ended := settled(t, s, time.Minute)
-	eventually(t, time.Minute, "the operator to be told of the last dead letter", func() bool {
+	eventually(t, time.Minute, "the operator to be alerted of the last dead letter", func() bool {
 		return dead() == counted(t, s, endpoint.ID, postback.Dead)
 	})
 	if died := dead(); died+len(failing.all()) != len(transactions)+1 {
@@ -247,8 +247,8 @@ func (r *receiver) all() []string {
 	return slices.Collect(maps.Keys(r.got))
 }
 
-// Guarantee: an endpoint that does nothing but fail is disabled, by one of several
-// processes for all of them and told once; its deliveries wait; and when somebody
+// Guarantee: an endpoint that keeps failing is disabled, by one of several
+// processes for all of them and reported once; its deliveries wait; and when somebody
 // enables it they are delivered, and it is not disabled again for what was before.
 func TestAnEndpointThatOnlyFailsIsDisabledUntilItIsEnabled(t *testing.T) {
 	t.Parallel()
@@ -266,7 +266,7 @@ func TestAnEndpointThatOnlyFailsIsDisabledUntilItIsEnabled(t *testing.T) {
 
 	got := operator.first(t, postback.NoticeDisabled)
 	if got.Data.EndpointID != endpoint.ID || got.Data.State != "disabled" || got.Data.Reason != "failing" || got.Data.Failures < 11 {
-		t.Errorf("the operator was told %+v", got)
+		t.Errorf("the operator was alerted of %+v", got)
 	}
 	eventually(t, time.Minute, "all deliveries to wait", func() bool {
 		return counted(t, s, endpoint.ID, postback.Parked) == len(transactions)
@@ -303,7 +303,7 @@ func TestAnEndpointThatOnlyFailsIsDisabledUntilItIsEnabled(t *testing.T) {
 		}
 		return sum
 	}
-	eventually(t, soon, "a process to count what it told", func() bool { return alerts() > 0 })
+	eventually(t, soon, "a process to count its alerts", func() bool { return alerts() > 0 })
 	if lines, counts := logged("endpoint disabled, deliveries wait", processes...), alerts(); lines != 1 || counts != 1 {
 		t.Errorf("it was logged %d times, and counted %d times", lines, counts)
 	}

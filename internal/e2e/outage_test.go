@@ -101,7 +101,7 @@ func TestAnOutageOfOursIsAlertedOnce(t *testing.T) {
 	operator := newPager(t, s)
 	recovered := operator.first(t, postback.NoticeUp)
 	if recovered.Data.Reason != "egress_outage" {
-		t.Errorf("the operator was told %+v", recovered)
+		t.Errorf("the operator was alerted of %+v", recovered)
 	}
 	settled(t, s, time.Minute)
 	events, err := s.ListEvents(t.Context(), client.EventFilter{Publisher: postback.Operator}, client.PageRequest{Limit: 500})
@@ -113,7 +113,7 @@ func TestAnOutageOfOursIsAlertedOnce(t *testing.T) {
 		counts[event.Type]++
 	}
 	if counts[postback.NoticeDown] != 1 || counts[postback.NoticeUp] != 1 || counts[postback.NoticeFailing]+counts[postback.NoticeDead] != 0 {
-		t.Errorf("told are %v", counts)
+		t.Errorf("alerts are %v", counts)
 	}
 	if down, up := logged("egress outage", s), logged("egress recovered", s); down != 1 || up != 1 {
 		t.Errorf("logged are %d and %d", down, up)

@@ -34,7 +34,7 @@ type dialFunc func(ctx context.Context, network, address string) (net.Conn, erro
 type systemResolver struct {
 	resolver *net.Resolver
 	heard    atomic.Int64 // how many sockets brought an answer
-	knowRoot atomic.Bool  // the servers have told of the root
+	knowRoot atomic.Bool  // the servers have answered for the root
 	learned  atomic.Bool  // they were asked once
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-// A publisher may have so many endpoints, and who has too many is told which
+// A publisher may have so many endpoints, and who has too many learns which
 // setting says so; an operator is not bounded.
 func TestEndpointsOfAPublisherAreBounded(t *testing.T) {
 	t.Parallel()

@@ -62,7 +62,7 @@ func TestEveryProcessHoldsAnEndpoint(t *testing.T) {
 			holdFor(t, one, "ep_1", now, time.Second) // ends nothing
 			holdFor(t, one, "ep_2", now, 1000*time.Hour)
 			if other.Held(endpoint, now) {
-				t.Error("the other process knows it before it was told")
+				t.Error("the other process knows it before it was notified")
 			}
 			refresh(t, other, now)
 			for name, holds := range map[string]*limit.Holds{"this": one, "the other": other} {

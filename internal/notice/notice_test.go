@@ -46,7 +46,7 @@ func TestSeveralProcessesTellOnce(t *testing.T) {
 	}
 }
 
-// However many there are, one look tells them.
+// However many there are, one run reports them.
 func TestALookTellsAll(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -59,7 +59,7 @@ func TestALookTellsAll(t *testing.T) {
 	b.expectSent(t, map[string]int{postback.NoticeFailing: endpoints})
 }
 
-// A process is killed after its event was accepted: the next one tells the same
+// A process is killed after its event was accepted: the next one reports the same
 // event, which is a duplicate.
 func TestAKillBeforeItIsForgottenTellsNothingTwice(t *testing.T) {
 	t.Parallel()

@@ -20,7 +20,7 @@ func (b *bench) stray(t *testing.T, publisher, id string, at time.Time) {
 }
 
 // Events that reached nobody are sent together, once by all processes, and a
-// process that starts later tells what the one before it did not.
+// process that starts later reports what the one before it did not.
 func TestEventsThatReachedNobodyAreSentTogether(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -94,7 +94,7 @@ func (m *Monitor) Works() <-chan struct{} {
 	return m.works
 }
 
-// Missing tells of something that nothing can be sent without.
+// Missing reports something that nothing can be sent without.
 func (m *Monitor) Missing(code, message string, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

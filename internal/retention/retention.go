@@ -3,7 +3,7 @@
 // It guarantees that the ledger is ready for the week to come, that what ended
 // longer ago than it is to be kept goes within about an hour, that this work
 // leaves the ledger to others most of the time, and that what has not ended is
-// never forgotten (the ledger sees to that). Several processes may do it at once.
+// never forgotten (the ledger ensures that). Several processes may do it at once.
 package retention
 
 import (

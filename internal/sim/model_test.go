@@ -13,7 +13,7 @@ import (
 type model struct {
 	mu         sync.Mutex
 	names      *names
-	promised   []string        // events that a producer was told are accepted
+	promised   []string        // events that were accepted by what a producer was answered
 	accepted   map[string]bool // events in the ledger
 	order      []taken         // in the order of acceptance
 	attempts   []attempt       // in the order in which endpoints saw them

@@ -269,11 +269,11 @@ func (w *world) take(p *process, name string) {
 func (w *world) handle(p *process, t *queueTask, carried task.Attempt) {
 	err := p.worker.Handlers().Deliver(p.ctx, carried)
 	r := request{process: p, boundary: toQueue, name: p.name + " queue done " + w.names.ref(t.task.Ref)}
-	told := w.cross(context.WithoutCancel(p.ctx), r, func() error {
+	lost := w.cross(context.WithoutCancel(p.ctx), r, func() error {
 		w.queue.finish(t, p, err)
 		return nil
 	})
-	if told != nil {
+	if lost != nil {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if t.lease.IsZero() {

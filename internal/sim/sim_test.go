@@ -72,7 +72,7 @@ func oneAlone(t *testing.T, k *kit, seed uint64) {
 
 func oneByOne(t *testing.T, k *kit, first, seeds uint64) {
 	t.Helper()
-	var did tally
+	var did runCounts
 	for seed := first; seed < first+seeds; seed++ {
 		result := k.run(t, seed, draw(seed))
 		did = did.and(result.did)

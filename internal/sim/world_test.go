@@ -69,23 +69,23 @@ type outcome struct {
 	trace    string
 	sum      uint64
 	took     time.Duration // of virtual time
-	did      tally
+	did      runCounts
 	scenario scenario
 }
 
-// tally is how much happened in runs.
-type tally struct{ steps, deliveries, attempts, crashes int }
+// runCounts are how much happened in runs.
+type runCounts struct{ steps, deliveries, attempts, crashes int }
 
-func (w *world) tally() tally {
-	return tally{steps: w.trace.all, deliveries: len(w.model.order), attempts: len(w.model.attempts), crashes: w.model.crashes}
+func (w *world) happened() runCounts {
+	return runCounts{steps: w.trace.all, deliveries: len(w.model.order), attempts: len(w.model.attempts), crashes: w.model.crashes}
 }
 
-func (t tally) and(other tally) tally {
-	return tally{t.steps + other.steps, t.deliveries + other.deliveries, t.attempts + other.attempts, t.crashes + other.crashes}
+func (c runCounts) and(other runCounts) runCounts {
+	return runCounts{c.steps + other.steps, c.deliveries + other.deliveries, c.attempts + other.attempts, c.crashes + other.crashes}
 }
 
-func (t tally) String() string {
-	return fmt.Sprintf("%d steps, %d deliveries, %d attempts, %d crashes", t.steps, t.deliveries, t.attempts, t.crashes)
+func (c runCounts) String() string {
+	return fmt.Sprintf("%d steps, %d deliveries, %d attempts, %d crashes", c.steps, c.deliveries, c.attempts, c.crashes)
 }
 
 // kit is what all runs of a test share.
@@ -145,7 +145,7 @@ func (k *kit) inBubble(t *testing.T, seed uint64, s scenario) outcome {
 	if err := w.close(); err != nil {
 		t.Fatal(err)
 	}
-	return outcome{broken: w.model.broken, trace: w.trace.String(), sum: w.trace.sum, took: took, did: w.tally(), scenario: s}
+	return outcome{broken: w.model.broken, trace: w.trace.String(), sum: w.trace.sum, took: took, did: w.happened(), scenario: s}
 }
 
 // live runs the scenario until every delivery has ended, or long after.

@@ -33,7 +33,7 @@ type connection struct {
 //
 // No command that may have run is sent again unseen. An enqueue that is
 // repeated after its task was taken and done would queue it once more; one
-// that fails is made good by the sweeper, whose task asks the ledger first.
+// that fails is repaired by requeueing, whose task asks the ledger first.
 func (a address) connect() (connection, error) {
 	secure, err := a.tlsConfig()
 	if err != nil {

@@ -20,13 +20,13 @@ import (
 func TestEmbeddedHoldsWhatRedisHolds(t *testing.T) {
 	t.Parallel()
 	embedded := life(t, closing(t, task.OpenEmbedded(), nil))
-	genuine := life(t, open(t, testkit.StartRedis(t)))
+	actual := life(t, open(t, testkit.StartRedis(t)))
 	if len(embedded) != 4 {
 		t.Fatalf("%d steps", len(embedded))
 	}
 	for step := range embedded {
-		if embedded[step] != genuine[step] {
-			t.Errorf("step %d\nembedded:\n%s\nredis:\n%s", step, embedded[step], genuine[step])
+		if embedded[step] != actual[step] {
+			t.Errorf("step %d\nembedded:\n%s\nredis:\n%s", step, embedded[step], actual[step])
 		}
 	}
 }

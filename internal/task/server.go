@@ -197,9 +197,9 @@ func old(task Attempt, now time.Time) bool {
 	return task.Due != nil && now.Sub(task.Due.Delivery.OpenedAt) > fresh
 }
 
-// logger brings asynq's log lines to slog. What it warns of the ledger makes
-// good, and during an outage each of many servers repeats its errors: one line
-// in a while is enough.
+// logger brings asynq's log lines to slog. The ledger recovers from what it warns
+// of, and during an outage each of many servers repeats its errors: one line in a
+// while is enough.
 type logger struct {
 	log    *slog.Logger
 	errors *rate.Sometimes
@@ -215,7 +215,7 @@ func (l logger) Debug(args ...any) { l.log.Debug("queue", slog.String("detail", 
 // Info logs what is of interest to developers only.
 func (l logger) Info(args ...any) { l.Debug(args...) }
 
-// Warn logs what the ledger makes good.
+// Warn logs what the ledger recovers.
 func (l logger) Warn(args ...any) { l.Debug(args...) }
 
 // Error logs that Redis fails.

@@ -65,7 +65,7 @@ func (c *ClusterRedis) waitUntilWhole() {
 	}
 }
 
-// known are the lines in which a node tells of those it has shaken hands with.
+// known are the lines in which a node lists those it has shaken hands with.
 func (c *ClusterRedis) known(client *redis.Client) []string {
 	var known []string
 	for line := range strings.Lines(client.ClusterNodes(c.t.Context()).Val()) {

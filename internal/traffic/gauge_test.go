@@ -97,7 +97,7 @@ func TestGauge(t *testing.T) {
 		for range 2 {
 			before := time.Now()
 			if got := scrape(t, reader); len(got) != 0 || time.Since(before) > 6*time.Second {
-				t.Errorf("of a ledger that hangs is told %v, after %s", got, time.Since(before))
+				t.Errorf("a ledger that hangs reports %v, after %s", got, time.Since(before))
 			}
 			pass(10 * time.Minute)
 		}

@@ -23,7 +23,7 @@ func near(got, want time.Duration) bool {
 	return math.Abs(float64(got-want)) <= within*float64(want)+1
 }
 
-// TestPercentiles compares what is told with the exact percentiles of the same
+// TestPercentiles compares what is reported with the exact percentiles of the same
 // times, which two processes counted.
 func TestPercentiles(t *testing.T) {
 	t.Parallel()
@@ -72,7 +72,7 @@ func TestTimesBeyondTheBuckets(t *testing.T) {
 		}
 	}
 	if got := lately(t, newLedger(), time.Hour); got.Latency.P50 != 0 || got.Attempts != 0 {
-		t.Errorf("of nothing is told %+v", got)
+		t.Errorf("of nothing it reports %+v", got)
 	}
 }
 

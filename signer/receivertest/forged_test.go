@@ -34,11 +34,11 @@ func (s *stage) checkForgeries(t *testing.T, p *publisher) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		genuine := wire(delivery.Attempts[0].Request)
-		p.expect(t, "what was delivered", genuine, http.StatusOK)
-		p.expect(t, "a changed byte", changed(from, p.scheme, genuine), http.StatusForbidden)
-		p.expect(t, "a changed signature", tampered(p.scheme, genuine), http.StatusForbidden)
-		p.expect(t, "no signature", unsigned(p.scheme, genuine), http.StatusForbidden)
+		delivered := wire(delivery.Attempts[0].Request)
+		p.expect(t, "what was delivered", delivered, http.StatusOK)
+		p.expect(t, "a changed byte", changed(from, p.scheme, delivered), http.StatusForbidden)
+		p.expect(t, "a changed signature", tampered(p.scheme, delivered), http.StatusForbidden)
+		p.expect(t, "no signature", unsigned(p.scheme, delivered), http.StatusForbidden)
 		p.expect(t, "another secret", s.signedWithAnother(t, p, item, event), http.StatusForbidden)
 	}
 }

@@ -57,23 +57,23 @@ func start(ctx context.Context, d *disk) *commit.Committer[int, string] {
 	})
 }
 
-// ask has numbers written by a caller each, and returns what each is told once all
+// ask has numbers written by a caller each, and returns what each gets once all
 // are. Between two of them everybody comes to rest: so they are queued in order.
 func ask(ctx context.Context, c *commit.Committer[int, string], numbers ...int) func() []string {
-	told := make([]string, len(numbers))
+	replies := make([]string, len(numbers))
 	var callers sync.WaitGroup
 	for i, number := range numbers {
 		callers.Go(func() {
 			answer, err := c.Do(ctx, number, 1)
-			if told[i] = answer; err != nil {
-				told[i] = err.Error()
+			if replies[i] = answer; err != nil {
+				replies[i] = err.Error()
 			}
 		})
 		synctest.Wait()
 	}
 	return func() []string {
 		callers.Wait()
-		return told
+		return replies
 	}
 }
 
@@ -89,9 +89,9 @@ func TestWhatComesMeanwhileSharesAGroup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDisk()
 		c := start(t.Context(), d)
-		told := ask(t.Context(), c, 1, 2, 3, 4)
+		replies := ask(t.Context(), c, 1, 2, 3, 4)
 		close(d.held)
-		expect(t, "answers", told(), []string{"1", "2", "3", "4"})
+		expect(t, "answers", replies(), []string{"1", "2", "3", "4"})
 		expect(t, "groups", d.groups, [][]int{{1}, {2, 3, 4}})
 		c.Stop()
 	})
@@ -102,9 +102,9 @@ func TestAGroupIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDisk()
 		c := start(t.Context(), d)
-		told := ask(t.Context(), c, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13)
+		replies := ask(t.Context(), c, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13)
 		close(d.held)
-		told()
+		replies()
 		expect(t, "groups", d.groups, [][]int{{1}, {2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, {12, 13}})
 		c.Stop()
 	})
@@ -115,8 +115,8 @@ func TestAGroupIsBounded(t *testing.T) {
 func TestAFailureIsTheCulpritsOrAllTheirs(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		err          error
-		told, groups any
+		err             error
+		replies, groups any
 	}{
 		{errRow, "[1 2 a bad row 4]", "[[1] [2 3 4] [2] [3] [4]]"},
 		{errFull, "[1 no space no space no space]", "[[1] [2 3 4]]"},
@@ -130,9 +130,9 @@ func TestAFailureIsTheCulpritsOrAllTheirs(t *testing.T) {
 				return nil
 			}
 			c := start(t.Context(), d)
-			told := ask(t.Context(), c, 1, 2, 3, 4)
+			replies := ask(t.Context(), c, 1, 2, 3, 4)
 			close(d.held)
-			expect(t, "answers", told(), tt.told)
+			expect(t, "answers", replies(), tt.replies)
 			expect(t, "groups", d.groups, tt.groups)
 			c.Stop()
 		})
@@ -150,9 +150,9 @@ func TestAPanicIsItsGroupsError(t *testing.T) {
 			return nil
 		}
 		c := start(t.Context(), d)
-		told := ask(t.Context(), c, 1, 2)
+		replies := ask(t.Context(), c, 1, 2)
 		close(d.held)
-		if answers := told(); !strings.Contains(answers[0], "out of range") || answers[1] != "2" {
+		if answers := replies(); !strings.Contains(answers[0], "out of range") || answers[1] != "2" {
 			t.Errorf("got %v", answers)
 		}
 		c.Stop()

@@ -171,9 +171,10 @@ func (l *Ledger) persist(ctx context.Context, do func(ctx context.Context, tx pg
 
 // undisturbed does again what failed for what others did at the same moment, of
 // which nothing was written. Each try begins with what the first one was given:
-// do changes nothing outside of itself but what it answers, and sets that anew. Those who wait for each other in a circle are
-// deadlocked, and the server ends one of them. Who waited while a partition was
-// made finds its rows refused by the default one; the schema checks nothing else.
+// do changes nothing outside of itself but what it answers, and sets that anew. Of
+// transactions in a deadlock the server ends one. One that waited while a partition
+// was created finds its rows refused by the default partition; the schema checks
+// nothing else.
 func undisturbed(do func() error) (err error) {
 	const tries = 10
 	for range tries {

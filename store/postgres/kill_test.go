@@ -113,7 +113,7 @@ func TestKill(t *testing.T) {
 }
 
 // TestStop stops PostgreSQL as its service manager does, and starts it again:
-// callers are told that the ledger is away, and nothing has to be opened anew.
+// callers get an error that the ledger is away, and nothing has to be opened anew.
 func TestStop(t *testing.T) {
 	t.Parallel()
 	own := testkit.StartPostgres(t)

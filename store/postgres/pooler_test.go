@@ -65,8 +65,8 @@ func TestPooler(t *testing.T) {
 	}
 }
 
-// wantLacking checks that the settings that a pooler keeps back are told, and that
-// what is told puts them in force.
+// wantLacking checks that the settings that a pooler keeps back are named, and that
+// the advice puts them in force.
 func wantLacking(t *testing.T, direct, at string) {
 	t.Helper()
 	state, err := postgres.Inspect(t.Context(), options(at))

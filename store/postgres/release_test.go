@@ -27,7 +27,7 @@ func park(t *testing.T, ledger *postgres.Ledger, endpointID string, count int) [
 }
 
 // What is released for many endpoints in one transaction waits for no delivery
-// that somebody holds, and each caller is told of its own.
+// that somebody holds, and each caller learns of its own.
 func TestADeliveryThatIsHeldHoldsUpNoRelease(t *testing.T) {
 	t.Parallel()
 	ledger := open(t, database(t))

@@ -140,7 +140,7 @@ func (w way) mend(config *pgx.ConnConfig) []string {
 	return statements
 }
 
-// warn tells of settings that a pooler keeps from the server.
+// warn names settings that a pooler keeps from the server.
 func (w way) warn(ctx context.Context, logger *slog.Logger, config *pgx.ConnConfig) {
 	if len(w.lacks) > 0 {
 		logger.WarnContext(ctx, "connection pooler drops settings of the ledger's connections; set them for the role",

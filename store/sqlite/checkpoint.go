@@ -22,7 +22,7 @@ func (w *writer) checkpoint(ctx context.Context) {
 	}
 	if err != nil || !copied {
 		w.checkpointAt = info.Size() + checkpointGap
-		w.tellHeld(ctx, info.Size())
+		w.warnHeld(ctx, info.Size())
 		return
 	}
 	if w.heldAt > heldLog {
@@ -50,9 +50,9 @@ func (w *writer) copyLog(ctx context.Context) (bool, error) {
 	return busy == 0, nil
 }
 
-// tellHeld tells of a log that grows because somebody reads, each time that it is
+// warnHeld warns of a log that grows because somebody reads, each time that it is
 // twice as long.
-func (w *writer) tellHeld(ctx context.Context, size int64) {
+func (w *writer) warnHeld(ctx context.Context, size int64) {
 	w.heldAt = max(w.heldAt, heldLog)
 	if size < w.heldAt {
 		return

@@ -12,7 +12,7 @@ import (
 const (
 	selectNotices = `SELECT ` + store.NoticeColumns + ` FROM notices ORDER BY seq LIMIT ?`
 	forgetNotice  = `DELETE FROM notices WHERE id = ?`
-	// noteDisabled tells of an endpoint that was saved as disabled.
+	// noteDisabled alerts of an endpoint that was saved as disabled.
 	noteDisabled = `INSERT INTO notices (type, endpoint_id, at, reason, since, count, last_error)
 		SELECT 'endpoint.disabled', p.id, p.disabled_at, p.disabled_reason, t.since, coalesce(t.failures, 0), coalesce(t.last_error, '')
 		FROM endpoints p LEFT JOIN troubles t ON t.endpoint_id = p.id WHERE p.id = ?`

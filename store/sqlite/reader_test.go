@@ -22,7 +22,7 @@ const (
 )
 
 // TestALongReader has another program read one state of the ledger while thousands
-// are delivered: all of them are, the log that it keeps from being truncated is told
+// are delivered: all of them are, the log that it keeps from being truncated is reported
 // of a few times, and it is truncated once the reader has ended.
 func TestALongReader(t *testing.T) {
 	t.Parallel()
@@ -37,17 +37,17 @@ func TestALongReader(t *testing.T) {
 	reader := readOn(t, path)
 	for round := 0; len(logs.With(grows)) < 2; round++ {
 		if deliverMany(t, ledger, fmt.Sprintf("round_%d", round), 500); round > 20 {
-			t.Fatalf("the log is %d bytes, and that was told %d times", logSize(t, path), len(logs.With(grows)))
+			t.Fatalf("the log is %d bytes, and a warning was logged %d times", logSize(t, path), len(logs.With(grows)))
 		}
 	}
 	size := logSize(t, path)
-	var told []float64
+	var sizes []float64
 	for _, line := range logs.With(grows) {
 		bytes, _ := line["bytes"].(float64)
-		told = append(told, bytes)
+		sizes = append(sizes, bytes)
 	}
-	if told[0] < 64<<20 || told[1] < 2*told[0] {
-		t.Errorf("told of %v", told)
+	if sizes[0] < 64<<20 || sizes[1] < 2*sizes[0] {
+		t.Errorf("warned of %v", sizes)
 	}
 	if err := reader.Rollback(); err != nil {
 		t.Fatal(err)
@@ -57,11 +57,11 @@ func TestALongReader(t *testing.T) {
 		t.Errorf("the log has %d bytes after the reader ended, and had %d", now, size)
 	}
 	if n := len(logs.With(resumed)); n != 1 {
-		t.Errorf("that it was truncated was told %d times", n)
+		t.Errorf("its truncation was logged %d times", n)
 	}
 	deliverMany(t, ledger, "later", 500)
 	if n := len(logs.With(grows)); n != 2 {
-		t.Errorf("that the log grows was told %d times", n)
+		t.Errorf("its growth was logged %d times", n)
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 
 func noticeTests() []test {
 	return []test{
-		{"tell of a circuit that opens and closes", noticeCircuit},
-		{"tell of an endpoint that is disabled", noticeDisabled},
+		{"report a circuit that opens and closes", noticeCircuit},
+		{"report an endpoint that is disabled", noticeDisabled},
 		{"count dead letters", noticeDead},
 		{"count each dead letter once", noticeDeadOnce},
 		{"count no other delivery", noticeNotDead},

@@ -9,8 +9,8 @@ import (
 
 func outageTests() []test {
 	return []test{
-		{"are told when the first process is in one and when the last is out", outageTold},
-		{"of several processes at once are told once", outageTogether},
+		{"are reported when the first process is in one and when the last is out", outageReported},
+		{"of several processes at once are reported once", outageTogether},
 		{"come again", outageAgain},
 	}
 }
@@ -30,7 +30,7 @@ func (k kit) expectOutages(want ...postback.Outage) {
 	same(k, "outages", found, want)
 }
 
-func outageTold(k kit) {
+func outageReported(k kit) {
 	k.expectOutages()
 	k.must(k.EndOutage(k.ctx(), "a", Noon()))
 	same(k, "notices of none", len(k.notices()), 0)

@@ -20,7 +20,7 @@ func streakTests() []test {
 		{"end with their endpoint", streakOfDeleted},
 		{"end when their endpoint is enabled again, not when it is resumed", streakOfEnabled},
 		{"tell what changed since a mark", streakChanges},
-		{"tell of every change, however many make them", streakChangesOfMany},
+		{"report every change, however many make them", streakChangesOfMany},
 	}
 }
 
