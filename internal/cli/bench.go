@@ -68,31 +68,31 @@ func completeBenchScheme(cmd *cobra.Command) {
 }
 
 func benchSchemeUsage() string {
-	return "`SCHEME` of the endpoints: " + postback.Listed(bench.Schemes(), " or ")
+	return "`SCHEME` scheme of the endpoints: " + postback.Listed(bench.Schemes(), " or ")
 }
 
 func (f *benchFlags) add(cmd *cobra.Command) {
 	add, o := cmd.Flags(), &f.options
 	add.SortFlags = false
-	add.IntVar(&o.Events, "events", o.Events, "`COUNT` of events to send; with --duration no bound unless given")
+	add.IntVar(&o.Events, "events", o.Events, "`COUNT` events to send; with --duration no limit unless given")
 	durationFlag(add, &o.Duration, "duration", "how long to send (default: until all events are sent)")
-	numberVar(add, &o.Rate, "rate", "`COUNT` of events per second; 0: no limit")
-	add.IntVar(&o.Concurrency, "concurrency", o.Concurrency, "`COUNT` of requests in flight at once")
-	add.IntVar(&o.Batch, "batch", o.Batch, "`COUNT` of events in a request; 1 sends each to POST /v1/events")
-	add.IntVar(&o.Endpoints, "endpoints", o.Endpoints, "`COUNT` of endpoints that take turns")
+	numberVar(add, &o.Rate, "rate", "`RATE` maximum events per second; 0: no limit")
+	add.IntVar(&o.Concurrency, "concurrency", o.Concurrency, "`COUNT` maximum requests in flight at once")
+	add.IntVar(&o.Batch, "batch", o.Batch, "`COUNT` events in a request; 1 sends each to POST /v1/events")
+	add.IntVar(&o.Endpoints, "endpoints", o.Endpoints, "`COUNT` endpoints that the events are spread over")
 	add.StringVar(&o.Scheme, "scheme", o.Scheme, benchSchemeUsage())
 	durationFlag(add, &o.ReceiverDelay, "receiver-delay", "how long the receiver takes to answer")
 	add.BoolVar(&o.Verify, "verify", false, "verify every signature")
 	durationFlag(add, &o.Patience, "patience", "time without any delivery after which the rest counts as missing")
-	add.IntVar(&f.waiting, "waiting", 0, "measure the memory that this `COUNT` of waiting deliveries takes: their endpoints are paused")
+	add.IntVar(&f.waiting, "waiting", 0, "`COUNT` measure the memory of so many waiting deliveries, whose endpoints are paused")
 	add.BoolVar(&o.ReceiverDown, "receiver-down", false, "with --waiting: the receiver answers 503 instead")
-	add.StringVar(&o.Redis, "redis", "", "`URL` of an empty Redis database for the queue (default: embedded); with --server the one it uses")
-	add.StringVar(&o.Database, "database", "", "`URL` of an empty PostgreSQL database for the ledger, with --redis (default: embedded); its tables stay")
-	add.StringVar(&o.Server, "server", "", "`URL` of a running server on this machine (default: one is started)")
-	add.StringVar(&o.Key, "api-key", "", "with --server: admin `KEY` [$"+keyEnv+"] (default: the one in DATA_DIR/admin.key)")
-	add.StringVar(&f.dataDir, "data-dir", "", "with --server: its data `DIRECTORY`, for its admin.key [$WAYBILL_DATA_DIR]")
-	add.IntVar(&o.PID, "pid", 0, "with --server: its process, to read what it uses")
-	add.StringVar(&f.profile, "profile", "", "`DIRECTORY` for cpu.pprof and heap.pprof of the engine that is started")
+	add.StringVar(&o.Redis, "redis", "", "`URL` empty Redis database for the queue (default: embedded); with --server the one it uses")
+	add.StringVar(&o.Database, "database", "", "`URL` empty PostgreSQL database for the ledger, with --redis (default: embedded); its tables stay")
+	add.StringVar(&o.Server, "server", "", "`URL` running server on this machine (default: one is started)")
+	add.StringVar(&o.Key, "api-key", "", "`KEY` with --server: its admin key [$"+keyEnv+"] (default: the one in DATA_DIR/admin.key)")
+	add.StringVar(&f.dataDir, "data-dir", "", "`DIRECTORY` with --server: its data directory, for its admin.key [$WAYBILL_DATA_DIR]")
+	add.IntVar(&o.PID, "pid", 0, "`PID` with --server: its process id, to read what it uses")
+	add.StringVar(&f.profile, "profile", "", "`DIRECTORY` write cpu.pprof and heap.pprof of the engine that is started there")
 	jsonFlag(cmd, &f.json)
 }
 
@@ -209,7 +209,7 @@ func verdict(report bench.Report) error {
 func (p *program) benchEngineCommand() *cobra.Command {
 	cmd := p.serveCommand()
 	cmd.Use, cmd.Short, cmd.Hidden = "engine", "Serve until standard input ends", true
-	profile := cmd.Flags().String("profile", "", "`DIRECTORY` for profiles")
+	profile := cmd.Flags().String("profile", "", "`DIRECTORY` write profiles there")
 	serve := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx, cancel := context.WithCancel(cmd.Context())

@@ -117,11 +117,7 @@ func (p *program) label(flag *pflag.Flag, rest string) string {
 func valueAt(flag *pflag.Flag, rest string) (value, after string, ok bool) {
 	number, after, ok := strings.Cut(strings.TrimPrefix(rest, "["), "]")
 	at, err := strconv.Atoi(number)
-	set := flag.Value
-	if wrapped, is := set.(given); is {
-		set = wrapped.Value
-	}
-	list, is := set.(pflag.SliceValue)
+	list, is := flag.Value.(pflag.SliceValue)
 	if !ok || err != nil || !is {
 		return "", rest, false
 	}

@@ -86,7 +86,7 @@ Exit codes: 0 done, 1 failed, 2 bad usage, 130 interrupted before it was done.`)
 	root.InitDefaultCompletionCmd()
 	p.checkDefaults(root)
 	p.addCompletions(root)
-	refuseEmpty(root)
+	finishFlags(root)
 	return root
 }
 

@@ -31,11 +31,25 @@ func TestEveryCommandOffersWhatItsUsageNames(t *testing.T) {
 		"version ":                 ":4",
 		"replay --state suc":       "succeeded\n:4",
 		"help endpoint sh":         "show",
+		"replay --state dead --st": "--state", // it may be given again
 	} {
 		var out, errors strings.Builder
 		cli.Run(t.Context(), append([]string{"__complete"}, strings.Split(line, " ")...), strings.NewReader(""), &out, &errors)
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%s: got %q, want %q", line, &out, want)
+		}
+	}
+}
+
+// A placeholder names what a flag takes; the description says what it does.
+func TestHelpKeepsPlaceholdersApart(t *testing.T) {
+	t.Parallel()
+	var out, errors strings.Builder
+	cli.Run(t.Context(), []string{"verify", "--help"}, strings.NewReader(""), &out, &errors)
+	for flag, description := range map[string]string{"--url URL": "absolute URL ", "-H, --header 'NAME: VALUE'": "header of ", "--at TIME": "when ", "--json": "print "} {
+		_, behind, found := strings.Cut(out.String(), " "+flag+" ")
+		if !found || !strings.HasPrefix(strings.TrimLeft(behind, " "), description) {
+			t.Errorf("%s is not described by %q in:\n%s", flag, description, &out)
 		}
 	}
 }

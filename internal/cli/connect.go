@@ -36,9 +36,9 @@ type clientAction func(ctx context.Context, c *client.Client, args []string) err
 func (p *program) online(cmd *cobra.Command, action clientAction) *cobra.Command {
 	var to connection
 	flags := cmd.Flags()
-	flags.StringVar(&to.server, "server", "", "`URL` of the server [$"+serverEnv+"] (default \""+defaultServer+"\")")
-	flags.StringVar(&to.key, "api-key", "", "API `KEY`; other users of this machine see it in the process list [$"+keyEnv+"] (default: the one in DATA_DIR/admin.key)")
-	flags.StringVar(&to.dataDir, "data-dir", "", "`DIRECTORY` of a server on this machine, for its admin.key [$WAYBILL_DATA_DIR] (default \""+config.Default().DataDir+"\")")
+	flags.StringVar(&to.server, "server", "", "`URL` server to call [$"+serverEnv+"] (default \""+defaultServer+"\")")
+	flags.StringVar(&to.key, "api-key", "", "`KEY` API key; other users of this machine see it in the process list [$"+keyEnv+"] (default: the one in DATA_DIR/admin.key)")
+	flags.StringVar(&to.dataDir, "data-dir", "", "`DIRECTORY` data directory of a server on this machine, for its admin.key [$WAYBILL_DATA_DIR] (default \""+config.Default().DataDir+"\")")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := checkFilters(cmd); err != nil {
 			return err

@@ -17,8 +17,8 @@ type dataFlags struct {
 }
 
 func (d *dataFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&d.data, "data", "", "the event's data, a JSON `OBJECT`; @FILE reads a file, - standard input")
-	cmd.Flags().StringArrayVar(&d.fields, "field", nil, "one field of the data, `NAME=TEXT` or NAME:=JSON (repeatable, instead of --data)")
+	cmd.Flags().StringVar(&d.data, "data", "", "`JSON` the event's data, an object; @FILE reads a file, - standard input")
+	cmd.Flags().StringArrayVar(&d.fields, "field", nil, "`NAME=TEXT` one field of the data; NAME:=JSON for other types (repeatable, instead of --data)")
 }
 
 // usesStdin reports whether the data is read from standard input.

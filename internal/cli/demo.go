@@ -34,7 +34,7 @@ temporary directory holds the data and is removed at the end.`,
 		},
 	}
 	cmd.Flags().BoolVar(&options.Keep, "keep", false, "leave everything running at the end, until Ctrl-C")
-	cmd.Flags().StringVar(&options.DataDir, "data-dir", "", "empty or new `DIRECTORY` for the data, which stays (default: a temporary one)")
+	cmd.Flags().StringVar(&options.DataDir, "data-dir", "", "`DIRECTORY` empty or new directory for the data, which stays (default: a temporary one)")
 	return cmd
 }
 

@@ -48,7 +48,7 @@ func badFlag(err error) error {
 		return emptyFlag(flag)
 	}
 	use := invalid.Unwrap().Error()
-	switch flag.Value.Type() {
+	switch kindOf(flag.Value) {
 	case "int":
 		use = "use a whole number"
 	case "intSlice":

@@ -38,8 +38,8 @@ func (p *program) endpointList() *cobra.Command {
   waybill endpoint list --state paused --json`,
 		Args: takes(),
 	}
-	cmd.Flags().StringVar(&filter.Publisher, "publisher", "", "only those of this `PUBLISHER`")
-	cmd.Flags().StringVar(&state, "state", "", "only those in this `STATE`: enabled, paused or disabled")
+	cmd.Flags().StringVar(&filter.Publisher, "publisher", "", "`PUBLISHER` only those of this publisher")
+	cmd.Flags().StringVar(&state, "state", "", "`STATE` only those in this state: enabled, paused or disabled")
 	filters(cmd, "publisher", "state")
 	chosen.add(cmd)
 	return p.online(cmd, func(ctx context.Context, c *client.Client, _ []string) error {

@@ -88,7 +88,7 @@ variable.`,
 		Args: takes("ENDPOINT"),
 	}
 	secret.add(cmd, "that the publisher chose (default: generated)")
-	cmd.Flags().StringVar(&at, "at", "", "`TIME` from which it signs, up to 30 days ahead: RFC 3339 (2026-01-31T12:00:00Z), or a date in UTC (default: now)")
+	cmd.Flags().StringVar(&at, "at", "", "`TIME` when it begins to sign, up to 30 days ahead: RFC 3339 (2026-01-31T12:00:00Z), or a date in UTC (default: now)")
 	cmd.Flags().BoolVar(&replace, "replace", false, "discard a rotation that is planned for later")
 	durationFlag(cmd.Flags(), &overlap, "overlap", "how long the secret before signs beside it, 30d at most, where the scheme allows it")
 	jsonFlag(cmd, &asJSON)

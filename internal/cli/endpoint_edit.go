@@ -34,8 +34,8 @@ egress.down, egress.recovered).`,
   waybill endpoint create --operator --url https://ops.example.com/waybill`,
 		Args: takes(),
 	}
-	cmd.Flags().StringVar(&spec.Publisher, "publisher", "", "`PUBLISHER` whose events go there")
-	cmd.Flags().StringVar(&spec.Scheme, "scheme", "", "`SCHEME` that the publisher verifies")
+	cmd.Flags().StringVar(&spec.Publisher, "publisher", "", "`PUBLISHER` publisher whose events it receives")
+	cmd.Flags().StringVar(&spec.Scheme, "scheme", "", "`SCHEME` scheme that the publisher verifies")
 	cmd.Flags().BoolVar(&operator, "operator", false, "for alerts to operators, as "+postback.OperatorScheme)
 	flags.add(cmd)
 	secret.add(cmd, "that the publisher has already (default: generated)")

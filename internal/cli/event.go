@@ -30,8 +30,8 @@ func (p *program) eventList() *cobra.Command {
 		Args: takes(),
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&filter.Publisher, "publisher", "", "only those of this `PUBLISHER`")
-	flags.StringVar(&filter.Type, "type", "", "only those whose type matches this `PATTERN`")
+	flags.StringVar(&filter.Publisher, "publisher", "", "`PUBLISHER` only those of this publisher")
+	flags.StringVar(&filter.Type, "type", "", "`PATTERN` only those whose type matches")
 	flags.BoolVar(&filter.Rejected, "rejected", false, "only those that were refused on the queue")
 	flags.BoolVar(&filter.Unmatched, "unmatched", false, "only those that no endpoint wanted; alerts with --publisher @operator alone")
 	filters(cmd, "publisher", "type", "rejected", "unmatched")

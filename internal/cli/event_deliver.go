@@ -37,8 +37,8 @@ unmatched and is counted as such. Which endpoint cannot carry which event, and w
 		Args: takes(),
 	}
 	add := cmd.Flags()
-	add.StringVar(&flags.filter.Publisher, "publisher", "", "only those of this `PUBLISHER`")
-	add.StringVar(&flags.filter.Type, "type", "", "only those whose type matches this `PATTERN`")
+	add.StringVar(&flags.filter.Publisher, "publisher", "", "`PUBLISHER` only those of this publisher")
+	add.StringVar(&flags.filter.Type, "type", "", "`PATTERN` only those whose type matches")
 	add.BoolVar(&flags.filter.Unmatched, "unmatched", false, "only those that no endpoint wanted")
 	add.BoolVar(&flags.dryRun, "dry-run", false, "only count")
 	filters(cmd, "publisher", "type", "unmatched")

@@ -23,7 +23,7 @@ code is 1 when its answer is no success; the most likely reason is printed then.
   waybill example ` + exampleEndpoint + " --type conversion.reversed",
 		Args: takes("ENDPOINT"),
 	}
-	cmd.Flags().StringVar(&eventType, "type", "", "event `TYPE` (default: the one that the scheme sends most)")
+	cmd.Flags().StringVar(&eventType, "type", "", "`TYPE` event type (default: the one that the scheme sends most)")
 	jsonFlag(cmd, &asJSON)
 	return p.online(cmd, func(ctx context.Context, c *client.Client, args []string) error {
 		example, err := c.SendExample(ctx, args[0], eventType)

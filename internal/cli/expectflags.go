@@ -24,13 +24,13 @@ type expectFlags struct {
 
 func (f *expectFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.exact, "expect-exact", "", "whole `BODY` that a successful answer must have, such as OK")
-	flags.StringVar(&f.contains, "expect-contains", "", "`TEXT` that the body of a successful answer must contain")
-	flags.StringVar(&f.regex, "expect-regex", "", "`PATTERN` (RE2) that the body of a successful answer must match")
-	flags.StringVar(&f.path, "expect-json-path", "", "`PATH` in a JSON body, such as data.0.status")
-	flags.StringVar(&f.equals, "expect-equals", "", "`VALUE` that must be at --expect-json-path")
-	flags.StringArrayVar(&f.duplicate, "expect-duplicate", nil, "`BODY` of a successful answer that says duplicate, such as DUP; it is success too (repeatable)")
-	flags.StringVar(&f.json, "expect", "", "the whole expectation as `JSON`, such as '{\"exact\":\"OK\",\"duplicate\":\"DUP\"}'")
+	flags.StringVar(&f.exact, "expect-exact", "", "`TEXT` whole body that a successful answer must have, such as OK")
+	flags.StringVar(&f.contains, "expect-contains", "", "`TEXT` text that the body of a successful answer must contain")
+	flags.StringVar(&f.regex, "expect-regex", "", "`PATTERN` regular expression (RE2) that the body of a successful answer must match")
+	flags.StringVar(&f.path, "expect-json-path", "", "`PATH` path in a JSON body, such as data.0.status")
+	flags.StringVar(&f.equals, "expect-equals", "", "`VALUE` value that must be at --expect-json-path")
+	flags.StringArrayVar(&f.duplicate, "expect-duplicate", nil, "`TEXT` body of a successful answer that reports a duplicate, such as DUP; it counts as success too (repeatable)")
+	flags.StringVar(&f.json, "expect", "", "`JSON` the whole expectation, such as '{\"exact\":\"OK\",\"duplicate\":\"DUP\"}'")
 }
 
 // read returns what is expected, nil when no flag was given, and a pointer to

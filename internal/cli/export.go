@@ -43,10 +43,10 @@ answered. The exit code is 1 when the export is not complete.`,
 		Args: takes(),
 	}
 	add := cmd.Flags()
-	add.StringVar(&flags.form.format, "format", "csv", "`FORMAT`: csv or jsonl")
+	add.StringVar(&flags.form.format, "format", "csv", "`FORMAT` csv or jsonl")
 	add.BoolVar(&flags.form.attempts, "attempts", false, "one row for each attempt, not for each delivery")
 	add.BoolVar(&flags.compress, "gzip", false, "compress, on the way and what is written")
-	add.StringVar(&flags.path, "output", "", "write to `FILE`, which must not exist (default: standard output)")
+	add.StringVar(&flags.path, "output", "", "`FILE` write to this file, which must not exist (default: standard output)")
 	add.BoolVar(&flags.resume, "resume", false, "resume where FILE.partial of the same export ends, if it exists")
 	flags.filter.add(cmd, postback.States(), "")
 	return p.online(cmd, func(ctx context.Context, c *client.Client, _ []string) error {

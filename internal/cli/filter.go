@@ -27,15 +27,15 @@ type filterFlags struct {
 func (f *filterFlags) add(cmd *cobra.Command, offered []postback.State, note string) {
 	flags := cmd.Flags()
 	f.offered = offered
-	listVar(flags, &f.states, "state", "only those in these `STATES`: "+postback.Listed(offered, ", ")+note)
-	flags.Var(&f.query.Endpoint, "endpoint", "only those to this `ENDPOINT`")
-	flags.Var(&f.query.Publisher, "publisher", "only those of this `PUBLISHER`")
-	flags.Var(&f.query.Event, "event", "only those of this `EVENT`")
-	flags.Var(&f.query.Type, "type", "only those whose event type matches this `PATTERN`")
-	flags.Var(&f.query.Reference, "reference", "only those with this `REFERENCE`, such as the transaction's id (docs/schemes.md says which)")
-	listVar(flags, (*[]string)(&f.query.StatusCode), "status-code", "only those whose last answer had one of these HTTP `STATUSES`: 503, or a class such as 5xx")
-	listVar(flags, (*[]string)(&f.query.Error), "error", "only those whose last error has one of these `CODES`, such as timeout (docs/operations.md lists them)")
-	listVar(flags, &f.reasons, "reason", "only those that wait or ended for one of these `REASONS`, such as attempts_exhausted")
+	listVar(flags, &f.states, "state", "`STATE,...` only those in these states: "+postback.Listed(offered, ", ")+note)
+	flags.Var(&f.query.Endpoint, "endpoint", "`ENDPOINT` only those to this endpoint")
+	flags.Var(&f.query.Publisher, "publisher", "`PUBLISHER` only those of this publisher")
+	flags.Var(&f.query.Event, "event", "`EVENT` only those of this event")
+	flags.Var(&f.query.Type, "type", "`PATTERN` only those whose event type matches")
+	flags.Var(&f.query.Reference, "reference", "`REFERENCE` only those with this reference, such as the transaction's id (docs/schemes.md says which)")
+	listVar(flags, (*[]string)(&f.query.StatusCode), "status-code", "`STATUS,...` only those whose last answer had one of these HTTP statuses, such as 503, or a class such as 5xx")
+	listVar(flags, (*[]string)(&f.query.Error), "error", "`CODE,...` only those whose last error has one of these codes, such as timeout (docs/operations.md lists them)")
+	listVar(flags, &f.reasons, "reason", "`REASON,...` only those that wait or ended for one of these reasons, such as attempts_exhausted")
 	spanFlags(cmd, &f.query.Since, &f.query.Until)
 	filters(cmd, f.names()...)
 }
@@ -88,7 +88,7 @@ func checkFilters(cmd *cobra.Command) (err error) {
 	cmd.Flags().Visit(func(flag *pflag.Flag) {
 		_, picks := flag.Annotations[filterMark]
 		value := flag.Value.String()
-		if picks && flag.Value.Type() == "bool" && value == "false" {
+		if picks && kindOf(flag.Value) == "bool" && value == "false" {
 			err = usagef("--%s=false filters nothing: leave it out", flag.Name)
 		}
 	})
@@ -97,8 +97,8 @@ func checkFilters(cmd *cobra.Command) (err error) {
 
 // spanFlags adds the bounds of a range of time.
 func spanFlags(cmd *cobra.Command, since, until *postback.Text) {
-	cmd.Flags().Var(since, "since", "only those from this `TIME` on: "+timeForms)
-	cmd.Flags().Var(until, "until", "only those before this `TIME`: "+timeForms)
+	cmd.Flags().Var(since, "since", "`TIME` only those from this time on: "+timeForms)
+	cmd.Flags().Var(until, "until", "`TIME` only those before this time: "+timeForms)
 	filters(cmd, "since", "until")
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 
@@ -21,29 +22,69 @@ func mark(cmd *cobra.Command, as string, names []string) {
 	}
 }
 
-// refuseEmpty makes every flag of a command and of those below it refuse an empty
-// value. It comes from a variable that is not set, and to do as if the flag had
-// not been given would do something else than was meant.
-func refuseEmpty(cmd *cobra.Command) {
+// finishFlags shows the placeholder of every flag of a command and of those below it
+// apart from its description, and makes flags refuse an empty value. That comes from
+// a variable that is not set, and to do as if the flag had not been given would do
+// something else than was meant.
+func finishFlags(cmd *cobra.Command) {
 	cmd.Flags().VisitAll(func(flag *pflag.Flag) {
-		if _, may := flag.Annotations[clearsMark]; may {
-			return
-		}
+		value := given{Value: flag.Value}
+		_, value.clears = flag.Annotations[clearsMark]
+		value.placeholder, flag.Usage = placeholderOf(flag.Usage)
 		if flag.DefValue == "[]" {
 			flag.DefValue = "" // else the help shows it, now that the type is another one
 		}
-		flag.Value = given{flag.Value}
+		flag.Value = value
+		if list, is := value.Value.(pflag.SliceValue); is {
+			flag.Value = givenList{value, list}
+		}
 	})
 	for _, below := range cmd.Commands() {
-		refuseEmpty(below)
+		finishFlags(below)
 	}
 }
 
-// given is a value that is never empty once it is set.
-type given struct{ pflag.Value }
+// placeholderOf cuts the placeholder off a usage, where it stands first, in back
+// quotes. Left there, the library would make it a word of the description.
+func placeholderOf(usage string) (placeholder, description string) {
+	if rest, found := strings.CutPrefix(usage, "`"); found {
+		if placeholder, description, closed := strings.Cut(rest, "` "); closed {
+			return placeholder, description
+		}
+	}
+	return "", usage
+}
+
+// given is a value that is never empty once it is set, unless that clears it.
+type given struct {
+	pflag.Value
+
+	placeholder string // empty: the value's own
+	clears      bool
+}
+
+// givenList is one that may be given several times.
+type givenList struct {
+	given
+	pflag.SliceValue
+}
+
+func (g given) Type() string { return cmp.Or(g.placeholder, g.Value.Type()) }
+
+// kindOf is the type of a flag's value, whatever its placeholder.
+func kindOf(value pflag.Value) string {
+	switch value := value.(type) {
+	case given:
+		return value.Value.Type()
+	case givenList:
+		return value.Value.Type()
+	default:
+		return value.Type()
+	}
+}
 
 func (g given) Set(text string) error {
-	if blank(text) {
+	if blank(text) && !g.clears {
 		return errors.New("is empty")
 	}
 	return g.Value.Set(text) //nolint:wrapcheck // badFlag words it

@@ -33,7 +33,7 @@ so that a container needs no more than "waybill health".`,
 			return p.health(cmd.Context(), p.serverOf(server, p.ownServer()), alive)
 		},
 	}
-	cmd.Flags().StringVar(&server, "server", "", "`URL` of the server [$"+serverEnv+"] (default: this container's)")
+	cmd.Flags().StringVar(&server, "server", "", "`URL` server to check [$"+serverEnv+"] (default: this container's)")
 	cmd.Flags().BoolVar(&alive, "alive", false, "ask only whether the process answers")
 	return cmd
 }

@@ -29,9 +29,9 @@ func (p *program) keyCreate() *cobra.Command {
   waybill key create --role publisher --publisher pub_1`,
 		Args: takes(),
 	}
-	cmd.Flags().StringVar(&role, "role", "", "`ROLE`: admin, producer, publisher or viewer")
-	cmd.Flags().StringVar(&spec.Name, "name", "", "`NAME` for people")
-	cmd.Flags().StringVar(&spec.Publisher, "publisher", "", "`PUBLISHER` of a publisher's key")
+	cmd.Flags().StringVar(&role, "role", "", "`ROLE` admin, producer, publisher or viewer")
+	cmd.Flags().StringVar(&spec.Name, "name", "", "`NAME` what the key is for")
+	cmd.Flags().StringVar(&spec.Publisher, "publisher", "", "`PUBLISHER` with --role publisher: which publisher")
 	jsonFlag(cmd, &asJSON)
 	return p.online(cmd, func(ctx context.Context, c *client.Client, _ []string) error {
 		if err := require(cmd, "role"); err != nil {

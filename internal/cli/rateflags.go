@@ -18,8 +18,8 @@ type rateFlags struct {
 
 func (f *rateFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	numberVar(flags, &f.rate, "rate-limit", "maximum attempts per second across all processes, a `NUMBER` such as 20 or 0.5; 0: no limit")
-	flags.IntVar(&f.burst, "rate-burst", 0, "with --rate-limit: `COUNT` of attempts that may start at once (default: one second's worth, or the endpoint's own)")
+	numberVar(flags, &f.rate, "rate-limit", "`RATE` maximum attempts per second across all processes, such as 20 or 0.5; 0: no limit")
+	flags.IntVar(&f.burst, "rate-burst", 0, "`COUNT` with --rate-limit: attempts that may start at once (default: one second's worth, or the endpoint's own)")
 }
 
 // limit is the limit that was asked for: nil when no flag was given, and a

@@ -52,8 +52,8 @@ instead, to see a server retry.`,
 	}
 	add := cmd.Flags()
 	flags.scheme.add(cmd, "that the sender signs in")
-	add.StringVar(&flags.listen, "listen", "127.0.0.1:9000", "`ADDRESS` to listen on")
-	add.IntVar(&flags.status, "status", http.StatusOK, "`STATUS` of the answer to a valid postback")
+	add.StringVar(&flags.listen, "listen", "127.0.0.1:9000", "`ADDRESS` host and port to listen on")
+	add.IntVar(&flags.status, "status", http.StatusOK, "`STATUS` status of the answer to a valid postback")
 	flags.secret.ambient = true
 	flags.secret.add(cmd, "that the sender signs with")
 	return cmd

@@ -53,7 +53,7 @@ failed again since are dead letters like any other: the next job picks them.`,
 	}
 	flags.filter.add(cmd, endedStates(), " (default: dead)")
 	add := cmd.Flags()
-	numberVar(add, &flags.rate, "rate", "`COUNT` of deliveries to reopen per second (default: the server's --replay-rate)")
+	numberVar(add, &flags.rate, "rate", "`RATE` deliveries to reopen per second (default: the server's --replay-rate)")
 	add.BoolVar(&flags.dryRun, "dry-run", false, "only count what the filters pick")
 	add.BoolVar(&flags.noWait, "no-wait", false, "do not wait for the job's end")
 	add.BoolVar(&flags.yes, "yes", false, "do not ask for confirmation")

@@ -123,7 +123,7 @@ func (p *program) replayList() *cobra.Command {
 		Example: "  waybill replay list\n  waybill replay list --publisher pub_1 --json",
 		Args:    takes(),
 	}
-	cmd.Flags().StringVar(&publisher, "publisher", "", "only those whose filters name this `PUBLISHER`")
+	cmd.Flags().StringVar(&publisher, "publisher", "", "`PUBLISHER` only those whose filters name this publisher")
 	filters(cmd, "publisher")
 	chosen.add(cmd)
 	return p.online(cmd, func(ctx context.Context, c *client.Client, _ []string) error {

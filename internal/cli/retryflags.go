@@ -28,16 +28,16 @@ type retryFlags struct {
 
 func (r *retryFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	listVar(flags, &r.schedule, "retry-schedule", "`DELAYS` between attempts, such as 1s,5s,1m; none for one attempt")
+	listVar(flags, &r.schedule, "retry-schedule", "`DURATION,...` delays between attempts, such as 1s,5s,1m; none for one attempt")
 	durationFlag(flags, &r.initial, "retry-initial", "first delay of a growing curve, instead of a schedule")
-	numberVar(flags, &r.multiplier, "retry-multiplier", "`FACTOR` from one delay to the next")
+	numberVar(flags, &r.multiplier, "retry-multiplier", "`FACTOR` how much longer each delay is than the one before")
 	durationFlag(flags, &r.maxInterval, "retry-max-interval", "longest delay of the curve")
-	flags.IntVar(&r.maxAttempts, "retry-max-attempts", 0, "`COUNT` of attempts of the curve, the first one included")
+	flags.IntVar(&r.maxAttempts, "retry-max-attempts", 0, "`COUNT` attempts of the curve, the first one included")
 	durationFlag(flags, &r.maxAge, "retry-max-age", "end as a dead letter this long after the event was accepted")
-	numberVar(flags, &r.jitter, "retry-jitter", "`FRACTION` from 0 to 1 by which delays vary")
-	listVar(flags, &r.on, "retry-on", "retry only these `FAILURES`: timeout, connection, tls, dns, 3xx, 4xx, 5xx, unexpected_body, or a status (default: all)")
-	listVar(flags, &r.stopOn, "stop-on", "`STATUSES` that end a delivery at once, such as 403")
-	flags.StringVar(&r.json, "retry", "", "the whole policy as `JSON`, such as '{\"schedule\":[\"1s\",\"5s\"]}'; null: the scheme's own")
+	numberVar(flags, &r.jitter, "retry-jitter", "`FRACTION` how much delays vary, from 0 to 1")
+	listVar(flags, &r.on, "retry-on", "`FAILURE,...` retry only these failures: timeout, connection, tls, dns, 3xx, 4xx, 5xx, unexpected_body, or a status (default: all)")
+	listVar(flags, &r.stopOn, "stop-on", "`STATUS,...` statuses that end a delivery at once, such as 403")
+	flags.StringVar(&r.json, "retry", "", "`JSON` the whole policy, such as '{\"schedule\":[\"1s\",\"5s\"]}'; null: the scheme's own")
 }
 
 // asked is what the flags say, nil when none was given or --retry is null.

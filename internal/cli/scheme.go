@@ -19,9 +19,9 @@ type schemeFlags struct {
 }
 
 func (s *schemeFlags) add(cmd *cobra.Command, what string) {
-	cmd.Flags().StringVar(&s.name, "scheme", "", "`SCHEME` "+what)
-	cmd.Flags().StringVar(&s.file, "scheme-file", "", "`FILE` that declares the scheme, in place of --scheme")
-	cmd.Flags().StringArrayVar(&s.dirs, "schemes", nil, "`DIRECTORY` of declared schemes beside the built-in ones (repeatable) [$"+schemesEnv+"]")
+	cmd.Flags().StringVar(&s.name, "scheme", "", "`SCHEME` scheme "+what)
+	cmd.Flags().StringVar(&s.file, "scheme-file", "", "`FILE` file that declares the scheme, in place of --scheme")
+	cmd.Flags().StringArrayVar(&s.dirs, "schemes", nil, "`DIRECTORY` directory of declared schemes beside the built-in ones (repeatable) [$"+schemesEnv+"]")
 }
 
 // require is an error when no scheme was chosen, or two, or when other flags

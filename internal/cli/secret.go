@@ -29,9 +29,9 @@ func (s *secretFlags) add(cmd *cobra.Command, what string) {
 	if s.ambient {
 		fallback = " [$" + secretEnv + "]"
 	}
-	s.flags.StringVar(&s.value, "secret", "", "`SECRET` "+what+"; other users of this machine see it in the process list"+fallback)
-	s.flags.StringVar(&s.file, "secret-file", "", "read the secret from `FILE`")
-	s.flags.StringVar(&s.env, "secret-env", "", "read the secret from the environment variable `NAME`")
+	s.flags.StringVar(&s.value, "secret", "", "`SECRET` secret "+what+"; other users of this machine see it in the process list"+fallback)
+	s.flags.StringVar(&s.file, "secret-file", "", "`FILE` read the secret from this file")
+	s.flags.StringVar(&s.env, "secret-env", "", "`NAME` read the secret from this environment variable")
 	s.flags.BoolVar(&s.stdin, "secret-stdin", false, "read the secret from standard input")
 }
 

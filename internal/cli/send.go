@@ -34,9 +34,9 @@ content is refused.`,
 		Args: takes(),
 	}
 	add := cmd.Flags()
-	add.StringVar(&flags.event.ID, "id", "", "the event's `ID` at the producer (default: generated, and a repeat is a new event)")
-	add.StringVar(&flags.event.Type, "type", "", "event `TYPE`, such as conversion.completed or exchange.finished")
-	add.StringVar(&flags.event.Publisher, "publisher", "", "`PUBLISHER` that the event belongs to")
+	add.StringVar(&flags.event.ID, "id", "", "`ID` the producer's id of the event (default: generated, and a repeat is a new event)")
+	add.StringVar(&flags.event.Type, "type", "", "`TYPE` event type, such as conversion.completed or exchange.finished")
+	add.StringVar(&flags.event.Publisher, "publisher", "", "`PUBLISHER` publisher that the event belongs to")
 	add.StringVar(&flags.occurredAt, "occurred-at", "", "`TIME` when it happened: "+timeForms+" (default: when it is accepted)")
 	flags.data.add(cmd)
 	jsonFlag(cmd, &flags.json)

@@ -26,16 +26,16 @@ type settingValue func() (any, error)
 // flags give have files of their own.
 func settingFlags() []settingFlag {
 	return []settingFlag{
-		{"url", "url", false, textFlag, "the publisher's `URL`, with macros where the scheme has them"},
-		{"method", "method", false, textFlag, "HTTP `METHOD` (default: the scheme's own)"},
-		{"event-type", "event_types", true, listFlag, "`PATTERN` of event types to send, such as conversion.* (repeatable; none: every type)"},
-		{"header", "headers", true, headersFlag, "`'NAME: VALUE'` to send as well (repeatable)"},
-		{"allow-empty", "allow_empty", true, listFlag, "`MACRO` of the URL, such as REF, that events may leave without a value (repeatable; '*': every macro)"},
+		{"url", "url", false, textFlag, "`URL` the publisher's URL, with macros where the scheme has them"},
+		{"method", "method", false, textFlag, "`METHOD` HTTP method (default: the scheme's own)"},
+		{"event-type", "event_types", true, listFlag, "`PATTERN` event types to send, such as conversion.* (repeatable; none: every type)"},
+		{"header", "headers", true, headersFlag, "`'NAME: VALUE'` header to send as well (repeatable)"},
+		{"allow-empty", "allow_empty", true, listFlag, "`MACRO` macro of the URL, such as REF, that events may leave without a value (repeatable; '*': every macro)"},
 		{"timeout", "timeout", false, lengthFlag, "time limit for one attempt, up to 60s (default 15s)"},
-		{"description", "description", true, textFlag, "`TEXT` for people"},
-		{"success-statuses", "success_statuses", true, statusesFlag, "`STATUSES` from 200 to 299 that are success, such as 200,204, where the scheme lets receivers choose (default: 200 alone)"},
-		{"max-in-flight", "max_in_flight", false, numberFlag, "`COUNT` of attempts in flight at once from each process; 0: none of its own (default: the server's --max-in-flight)"},
-		{"order-by", "order_by", true, textFlag, "`FIELD` of the events' data, such as tx: deliveries with the same value go one after another"},
+		{"description", "description", true, textFlag, "`TEXT` what the endpoint is for"},
+		{"success-statuses", "success_statuses", true, statusesFlag, "`STATUS,...` statuses from 200 to 299 that count as success, such as 200,204, where the scheme lets receivers choose (default: 200 alone)"},
+		{"max-in-flight", "max_in_flight", false, numberFlag, "`COUNT` maximum attempts in flight at once from each process; 0: none of its own (default: the server's --max-in-flight)"},
+		{"order-by", "order_by", true, textFlag, "`FIELD` field of the events' data, such as tx: deliveries with the same value are sent one after another"},
 	}
 }
 

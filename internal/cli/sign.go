@@ -63,16 +63,16 @@ that is signed, it is printed as <secret>.
 func (f *signFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	f.scheme.add(cmd, "to sign in")
-	flags.StringVar(&f.target.URL, "url", "", "the publisher's `URL`, with macros where the scheme has them")
-	flags.StringVar(&f.target.Method, "method", "", "HTTP `METHOD` (default: the scheme's own)")
-	flags.StringVar(&f.target.PublicBaseURL, "public-base-url", "", "sign this `ORIGIN` in place of the URL's, for a receiver behind a proxy")
+	flags.StringVar(&f.target.URL, "url", "", "`URL` the publisher's URL, with macros where the scheme has them")
+	flags.StringVar(&f.target.Method, "method", "", "`METHOD` HTTP method (default: the scheme's own)")
+	flags.StringVar(&f.target.PublicBaseURL, "public-base-url", "", "`ORIGIN` sign this origin in place of the URL's, for a receiver behind a proxy")
 	f.data.add(cmd)
 	f.secret.ambient = true
 	f.secret.add(cmd, "to sign with")
-	flags.StringVar(&f.messageID, "message-id", "", "32 hexadecimal `DIGITS` (default: random)")
-	flags.StringVar(&f.eventType, "type", "", "event `TYPE` (default: the scheme's usual one, such as conversion.completed)")
-	flags.StringVar(&f.occurredAt, "occurred-at", "", "`TIME` of the event: "+timeForms+" (default: now)")
-	flags.StringVar(&f.at, "at", "", "`TIME` of the attempt, for schemes that sign it: "+timeForms+" (default: now)")
+	flags.StringVar(&f.messageID, "message-id", "", "`ID` message id, 32 hexadecimal digits (default: random)")
+	flags.StringVar(&f.eventType, "type", "", "`TYPE` event type (default: the scheme's usual one, such as conversion.completed)")
+	flags.StringVar(&f.occurredAt, "occurred-at", "", "`TIME` when the event happened: "+timeForms+" (default: now)")
+	flags.StringVar(&f.at, "at", "", "`TIME` when the attempt is made, for schemes that sign it: "+timeForms+" (default: now)")
 	jsonFlag(cmd, &f.json)
 }
 

@@ -114,8 +114,8 @@ type paging struct {
 }
 
 func (g *paging) add(cmd *cobra.Command) {
-	cmd.Flags().IntVar(&g.limit, "limit", 50, "maximum `COUNT` to show")
-	cmd.Flags().StringVar(&g.cursor, "cursor", "", "`CURSOR` that an earlier listing ended with")
+	cmd.Flags().IntVar(&g.limit, "limit", 50, "`COUNT` maximum number to show")
+	cmd.Flags().StringVar(&g.cursor, "cursor", "", "`CURSOR` cursor that an earlier listing ended with")
 	filters(cmd, "cursor")
 	jsonFlag(cmd, &g.json)
 }
