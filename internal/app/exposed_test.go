@@ -35,7 +35,7 @@ func TestALedgerThatEverybodyMayReadIsWarnedOf(t *testing.T) {
 			t.Errorf("mode %04o: warned %t: %s", mode, got, log.String())
 		}
 	}
-	if err := os.Chmod(path, 0o644); err != nil { //nolint:gosec // as a restored file may have it
+	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	expectCheck(t, cfg, "ledger", true, "every user may read", "0644", "chmod 600 "+path)

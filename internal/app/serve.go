@@ -70,7 +70,7 @@ func (s *server) open(ctx context.Context, front *front) (err error) {
 		}
 	}
 	if s.roles.Worker {
-		if front.workers, err = s.startWorkers(); err != nil {
+		if front.workers, err = s.startWorkers(); err != nil { //nolint:contextcheck // the servers of the queue end by Shutdown
 			return err
 		}
 	}
