@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,13 +46,21 @@ func (c *conditions) addType(column, pattern string) {
 // addAny adds that a column is one of several values, unless the filter leaves it
 // open.
 func addAny[T any](c *conditions, column string, values []T) {
-	if len(values) == 0 {
-		return
+	if len(values) > 0 {
+		c.add(isAny(column, values), anys(values)...)
 	}
-	c.add(column + ` IN (?` + strings.Repeat(`, ?`, len(values)-1) + `)`)
-	for _, value := range values {
-		c.args = append(c.args, value)
+}
+
+func isAny[T any](column string, values []T) string {
+	return column + ` IN (?` + strings.Repeat(`, ?`, len(values)-1) + `)`
+}
+
+func anys[T any](values []T) []any {
+	args := make([]any, len(values))
+	for i, value := range values {
+		args[i] = value
 	}
+	return args
 }
 
 // addAfter continues a listing behind a position, if there is one.
@@ -118,9 +127,10 @@ func deliveryQuery(f postback.DeliveryFilter, state postback.State) (index strin
 	codes := f.Statuses.Codes()
 	addAny(&where, `d.last_status_code`, codes)
 	addAny(&where, `d.reason`, f.Reasons)
-	if codes := store.AsJSON(f.Errors); len(f.Errors) > 0 {
-		where.add(`(substr(d.last_error, 1, instr(d.last_error || ': ', ': ') - 1) IN (SELECT value FROM json_each(?))`+ // what follows is the field; see postback.FailureOf
-			` OR d.last_error = 'status_not_200' AND 'status_' || d.last_status_code IN (SELECT value FROM json_each(?)))`, codes, codes)
+	if len(f.Errors) > 0 {
+		named := isAny(`substr(d.last_error, 1, instr(d.last_error || ': ', ': ') - 1)`, f.Errors) // what follows is the field; see postback.FailureOf
+		status := isAny(`'status_' || d.last_status_code`, f.Errors)
+		where.add(`(`+named+` OR d.last_error = 'status_not_200' AND `+status+`)`, anys(slices.Repeat(f.Errors, 2))...)
 	}
 	where.addTime(`d.created_at >= ?`, f.Since)
 	where.addTime(`d.created_at < ?`, f.Until)
