@@ -4,7 +4,7 @@ LINT     := $(GO) tool -modfile=internal/tools/go.mod golangci-lint
 TIMEOUT  ?= 15m
 FUZZTIME ?= 20s
 BENCH    ?= .
-SEEDS    ?= 500
+SEEDS    ?= 2000
 # SQLite is C that was translated, and each connection is one goroutine's at a time:
 # the race detector would take three times as long to watch it, and see nothing.
 RACE     := -race -gcflags='modernc.org/...=-race=false'
@@ -29,7 +29,7 @@ test: ## install what the tests need, then run them all
 	@# The stores take longest, so they come first: no core is idle at the end.
 	$(GO) test $(RACE) -shuffle=on -timeout=$(TIMEOUT) ./store/... $$($(GO) list ./... | grep -v -e /store -e /internal/sim$$)
 	@# Next to nothing happens at the same instant here: the race detector would cost much and see little.
-	$(GO) test -shuffle=on -timeout=$(TIMEOUT) ./internal/sim -sim.seeds=500
+	$(GO) test -shuffle=on -timeout=$(TIMEOUT) ./internal/sim -sim.seeds=$(SEEDS)
 
 .PHONY: lint
 lint: ## run the linters and check the spelling
@@ -50,7 +50,7 @@ e2e: ## run the end-to-end tests alone
 	$(GO) test $(RACE) -shuffle=on -count=1 -timeout=$(TIMEOUT) ./internal/e2e
 
 .PHONY: sim
-sim: ## run SEEDS (500) seeds of the simulation of the delivery engine
+sim: ## run SEEDS (2000) seeds of the simulation of the delivery engine
 	$(GO) test -count=1 -timeout=60m -run=TestSeeds ./internal/sim -sim.seeds=$(SEEDS)
 
 .PHONY: tidy
