@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// The scenarios of many endpoints that misbehave alike, beside the healthy ones;
+// The scenarios of many endpoints that behave alike, beside the healthy ones;
 // [ScenarioReplay] and [ScenarioBurst] are others.
 const (
 	// ScenarioDrip: endpoints of as many publishers answer 200 at once, and
@@ -19,19 +19,22 @@ const (
 	// ScenarioPublisher: all endpoints of one publisher hang, and each of its
 	// events goes to all of them.
 	ScenarioPublisher = "publisher"
+	// ScenarioHealthy: as many endpoints as drip, with as many events, answer at
+	// once. What it costs the others is what the load costs, and nobody's fault.
+	ScenarioHealthy = "healthy"
 )
 
 const (
-	// dripping and hanging are how many endpoints a crowd has.
-	dripping = 8
-	hanging  = 64
+	// few and hanging are how many endpoints a crowd has.
+	few     = 8
+	hanging = 64
 	// drip is the time between two bytes of a body that never ends.
 	drip = 100 * time.Millisecond
 )
 
 // Scenarios lists what Isolation.Scenarios may name.
 func Scenarios() []string {
-	return []string{ScenarioDrip, ScenarioPublisher, ScenarioReplay, ScenarioBurst}
+	return []string{ScenarioHealthy, ScenarioDrip, ScenarioPublisher, ScenarioReplay, ScenarioBurst}
 }
 
 // checkScenarios says what is wrong, by the name of the flag.
@@ -47,8 +50,10 @@ func checkScenarios(names []string) error {
 // scenarioTitle names the phase of a scenario.
 func scenarioTitle(name string) string {
 	switch name {
+	case ScenarioHealthy:
+		return fmt.Sprintf("%d more", few)
 	case ScenarioDrip:
-		return fmt.Sprintf("%d drip", dripping)
+		return fmt.Sprintf("%d drip", few)
 	case ScenarioReplay:
 		return "one is replayed"
 	case ScenarioBurst:
@@ -69,14 +74,18 @@ func (i *isolation) crowdFor(ctx context.Context, scenario string) (*part, error
 	default:
 	}
 	p := &part{offender: &i.offenders.drips, rate: i.plan.Rate, deliveries: 1}
-	size := dripping
-	if scenario == ScenarioPublisher {
+	size := few
+	switch scenario {
+	case ScenarioHealthy:
+		p.offender = &i.offenders.takes
+	case ScenarioPublisher:
 		p.offender, p.rate, p.deliveries = &i.offenders.hangs, i.plan.Rate/hanging, hanging
 		size = hanging
+	default:
 	}
 	for number := range size {
 		publisher := fmt.Sprintf("%s-%s-%d", i.naming.run, scenario, i.turns)
-		if scenario == ScenarioDrip {
+		if scenario != ScenarioPublisher {
 			publisher += fmt.Sprintf("-%d", number)
 		}
 		id, err := i.makeOffender(ctx, p.offender, publisher)

@@ -21,13 +21,13 @@ func TestCrowdsMisbehaveBesideTheHealthy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := report.Healthy, (bench.Healthy{Accepted: 5 * 80, Received: 5 * 80}); got != want {
+	if got, want := report.Healthy, (bench.Healthy{Accepted: 6 * 80, Received: 6 * 80}); got != want {
 		t.Errorf("healthy: %+v, want %+v", got, want)
 	}
 	want := []struct {
 		name, scenario, offender string
 		accepted                 int64
-	}{{"alone", "", "", 0}, {"8 drip", "drip", "drips", 64}, {"64 of one hang", "publisher", "hangs", 1}, {"one is replayed", "replay", "takes", 40}, {"one gets bursts", "burst", "takes", 64}}
+	}{{"alone", "", "", 0}, {"8 more", "healthy", "takes", 64}, {"8 drip", "drip", "drips", 64}, {"64 of one hang", "publisher", "hangs", 1}, {"one is replayed", "replay", "takes", 40}, {"one gets bursts", "burst", "takes", 64}}
 	if len(report.Phases) != len(want) {
 		t.Fatalf("%d phases", len(report.Phases))
 	}

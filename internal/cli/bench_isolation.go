@@ -30,7 +30,8 @@ until the deadline and gets a share of all traffic (10 %%, then 50 %%), one fail
 one answers in 2 s. Report how long the healthy deliveries took from the API's answer
 to the receipt of the request with a valid signature, side by side.
 
-Four more phases are scenarios (--scenarios drip,publisher,replay,burst): 8 endpoints that
+Five more phases are scenarios (--scenarios healthy,drip,publisher,replay,burst): 8 more
+endpoints that are healthy, which shows what the load alone costs; 8 that
 answer 200 and let their bodies drip; one publisher with 64 endpoints that all hang; a replay
 of 60,000 deliveries of one endpoint (--replay), which are delivered before the first round;
 and one publisher whose events come in one request each second. All but the replay have as
@@ -67,7 +68,7 @@ func (f *isolationFlags) add(cmd *cobra.Command) {
 	numberVar(add, &plan.Rate, "rate", "`RATE` events per second for all healthy endpoints together")
 	add.IntVar(&plan.Endpoints, "endpoints", plan.Endpoints, "`COUNT` endpoints, three of them bad")
 	add.IntSliceVar(&plan.Shares, "shares", plan.Shares, "`PERCENT,...` shares of all traffic that the endpoint that hangs gets, a phase for each")
-	listVar(add, &plan.Scenarios, "scenarios", "`NAME,...` scenarios, a phase for each: drip, publisher, replay, burst")
+	listVar(add, &plan.Scenarios, "scenarios", "`NAME,...` scenarios, a phase for each: healthy, drip, publisher, replay, burst")
 	add.IntVar(&plan.Replay, "replay", plan.Replay, "`COUNT` deliveries of one endpoint that the scenario replay replays")
 	durationFlag(add, &plan.Duration, "duration", "how long to measure each phase, over all rounds")
 	add.IntVar(&plan.Rounds, "rounds", plan.Rounds, "`COUNT` rounds of each phase")
