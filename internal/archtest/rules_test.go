@@ -58,7 +58,7 @@ func rules() []rule {
 		{pkg: "internal/retry", imports: []string{"postback"}},
 		{pkg: "internal/seal", imports: []string{"postback"}, stdOnly: true},
 		{pkg: "internal/schemes", imports: []string{"postback", "signer", "internal/jsonpath", "internal/loop", "internal/retry"}},
-		{pkg: "internal/task", imports: []string{"postback"}},
+		{pkg: "internal/task", imports: []string{"postback", "internal/loop"}},
 		{pkg: "internal/telemetry"},
 		{pkg: "internal/traffic", imports: []string{"postback", "internal/loop", "internal/retry"}},
 

@@ -68,9 +68,9 @@ func (a address) connect() (connection, error) {
 // many servers as on one Redis, and reach every master of the usual three.
 func (a address) topology() topology {
 	if a.kind == Cluster {
-		return topology{shards: 8, servers: 1, look: lookInterval, poll: 25 * time.Millisecond, cluster: true}
+		return topology{shards: 8, servers: 1, cluster: true}
 	}
-	return topology{shards: 4, servers: 2, look: lookInterval, poll: 25 * time.Millisecond}
+	return topology{shards: 4, servers: 2}
 }
 
 // pipeline lets concurrent commands share round trips.

@@ -17,7 +17,7 @@ func (q *Queue) Redis() redis.UniversalClient { return q.redis }
 func (q *Queue) SetClock(now func() time.Time) { q.servers = newLeases(q.redis, now) }
 
 // LookNever has servers look for a task only when they are nudged.
-func (q *Queue) LookNever() { q.topology.look, q.topology.poll = time.Hour, time.Hour }
+func (q *Queue) LookNever() { q.pace = pace{look: time.Hour, poll: time.Hour} }
 
 // Heard reports whether nudges of other processes arrive.
 func (q *Queue) Heard() bool { return q.nudges.heard.Load() }
@@ -35,7 +35,7 @@ func Looking(t testing.TB, client redis.UniversalClient, heard bool, peers int64
 	n.redis = client // notifies nobody
 	n.heard.Store(heard)
 	n.peers.Store(peers)
-	p := newPatient(client, n, address{}.topology())
+	p := newPatient(client, n, usualPace())
 	p.attend("q", laneDeliver, 1)
 	keys := []string{key("q", "pending"), key("q", "paused"), key("q", "active"), key("q", "lease")}
 	return func() { p.EvalSha(t.Context(), "", keys) }

@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/waybillhq/waybill/internal/loop"
 )
 
 const (
@@ -171,14 +174,10 @@ func (n *nudges) listen(ctx context.Context) {
 	subscription := n.redis.Subscribe(ctx, nudgeChannel)
 	defer func() { _ = subscription.Close() }()
 	messages := subscription.ChannelWithSubscriptions()
-	ticker := time.NewTicker(peersInterval)
-	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
-			n.count(ctx)
 		case message := <-messages:
 			n.receive(message)
 		}
@@ -206,10 +205,16 @@ func (n *nudges) wake(queues []string) {
 	}
 }
 
-// count asks how many processes listen. They share the looking at queues of which
-// nobody notified them: many ask Redis no more often than one.
-func (n *nudges) count(ctx context.Context) {
+// counting follows how many processes listen. They share the looking at queues of
+// which nobody notified them: many ask Redis no more often than one.
+func (n *nudges) counting(logger *slog.Logger) loop.Job {
+	return loop.Job{Name: "count processes", Every: peersInterval, Do: n.count, Logger: logger}
+}
+
+// count asks Redis. While it does not answer, the last count holds.
+func (n *nudges) count(ctx context.Context) error {
 	if counts, err := n.redis.PubSubNumSub(ctx, nudgeChannel).Result(); err == nil {
 		n.peers.Store(max(1, counts[nudgeChannel]))
 	}
+	return nil
 }

@@ -3,17 +3,18 @@ package task
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/waybillhq/waybill/internal/loop"
 )
 
 const (
-	// lookInterval is how often a server looks for an attempt of which nobody
-	// notified it: the nudge got lost, or asynq itself put it back.
-	lookInterval = time.Second
-	// longestLook bounds it where many processes share the looking.
+	// longestLook bounds how long a queue is left alone where many processes share the
+	// looking.
 	longestLook = 5 * time.Second
 	// eventsInterval is how often all queues of events are looked at: producers put
 	// events into Redis by themselves, and notify nobody.
@@ -23,6 +24,14 @@ const (
 	forwardInterval = 900 * time.Millisecond
 )
 
+// pace is how often an idle server looks at its queue by itself.
+type pace struct {
+	look time.Duration // for what it was not notified of: a nudge got lost, or asynq put a task back
+	poll time.Duration // while nobody can notify it
+}
+
+func usualPace() pace { return pace{look: time.Second, poll: 25 * time.Millisecond} }
+
 // patient is the client of asynq's servers. asynq looks at an empty queue again and
 // again; here the answer that it is empty comes when there is something to look for.
 // Everything else passes as it is.
@@ -30,7 +39,7 @@ type patient struct {
 	redis.UniversalClient
 
 	nudges  *nudges
-	pace    topology
+	pace    pace
 	served  map[string]attended // by the key of pending tasks
 	stopped chan struct{}
 	stop    func() // lets nobody wait any more
@@ -46,7 +55,7 @@ type attended struct {
 	lane lane
 }
 
-func newPatient(client redis.UniversalClient, n *nudges, pace topology) *patient {
+func newPatient(client redis.UniversalClient, n *nudges, pace pace) *patient {
 	stopped := make(chan struct{})
 	return &patient{
 		UniversalClient: client, nudges: n, pace: pace, served: map[string]attended{},
@@ -94,23 +103,14 @@ func (p *patient) patience() time.Duration {
 	return p.pace.poll
 }
 
-// watch has servers look for events that a producer put into Redis, until ctx ends.
-func (p *patient) watch(ctx context.Context) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-			p.lookForEvents(ctx)
-			timer.Reset(p.shared(eventsInterval))
-		}
-	}
+// watching has servers look for events that a producer put into Redis.
+func (p *patient) watching(logger *slog.Logger) loop.Job {
+	pause := func(loop.Turn) time.Duration { return p.shared(eventsInterval) }
+	return loop.Job{Name: "look for events", Pause: pause, Do: p.lookForEvents, Logger: logger}
 }
 
 // lookForEvents asks for all queues at once. That it fails costs a moment.
-func (p *patient) lookForEvents(ctx context.Context) {
+func (p *patient) lookForEvents(ctx context.Context) error {
 	pipe := p.Pipeline()
 	found := map[*waiter]*redis.IntCmd{}
 	for pending, queue := range p.served {
@@ -124,6 +124,7 @@ func (p *patient) lookForEvents(ctx context.Context) {
 			queue.wake()
 		}
 	}
+	return nil
 }
 
 // shared is the interval of one of several processes that look in turns.

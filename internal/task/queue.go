@@ -48,6 +48,7 @@ type Queue struct {
 	asynq    *asynq.Client
 	nudges   *nudges
 	topology topology
+	pace     pace
 	describe func(context.Context) (State, error) // nil for the embedded one
 	close    func() error
 }
@@ -60,13 +61,10 @@ type topology struct {
 	// servers take first attempts from each shard. A server has one dequeue in
 	// flight, so more of them hide more round trips, and cost more when idle.
 	servers int
-	// look is how often an idle server looks for an attempt of which nobody notified
-	// it, and poll how often it does while nobody can.
-	look, poll time.Duration
 }
 
 func newQueue(client redis.UniversalClient, spread topology, n *nudges, closeAll func() error) *Queue {
-	return &Queue{redis: client, servers: client, asynq: asynq.NewClientFromRedisClient(client), nudges: n, topology: spread, close: closeAll}
+	return &Queue{redis: client, servers: client, asynq: asynq.NewClientFromRedisClient(client), nudges: n, topology: spread, pace: usualPace(), close: closeAll}
 }
 
 // Close gives the connections back. Servers must have stopped before.

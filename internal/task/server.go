@@ -11,6 +11,8 @@ import (
 
 	"github.com/hibiken/asynq"
 	"golang.org/x/time/rate"
+
+	"github.com/waybillhq/waybill/internal/loop"
 )
 
 // Handlers do the work of the tasks. An error means that nothing could be
@@ -50,7 +52,7 @@ func (q *Queue) Serve(handlers Handlers, options Options) (*Servers, error) {
 		options.Now = time.Now
 	}
 	mux := asynq.NewServeMux()
-	servers := &Servers{client: newPatient(q.servers, q.nudges, q.topology), drain: options.Drain, inFlight: &atomic.Int64{}}
+	servers := &Servers{client: newPatient(q.servers, q.nudges, q.pace), drain: options.Drain, inFlight: &atomic.Int64{}}
 	mux.HandleFunc(typeDeliver, servers.counting(deliverHandler(handlers, options)))
 	event := func(ctx context.Context, t *asynq.Task) error {
 		return handlers.Event(ctx, t.Type(), t.Payload(), t.Headers())
@@ -59,7 +61,7 @@ func (q *Queue) Serve(handlers Handlers, options Options) (*Servers, error) {
 	mux.HandleFunc(TypeExchange, event)
 
 	configs := servers.configs(q, options)
-	servers.leave = servers.listen(q.nudges)
+	servers.leave = servers.listen(q.nudges, options.Logger)
 	for _, config := range configs {
 		server := asynq.NewServerFromRedisClient(servers.client, config)
 		if err := server.Start(mux); err != nil {
@@ -73,12 +75,14 @@ func (q *Queue) Serve(handlers Handlers, options Options) (*Servers, error) {
 
 // listen follows what other processes queue until the returned function is called,
 // which waits.
-func (s *Servers) listen(n *nudges) (leave func()) {
+func (s *Servers) listen(n *nudges, logger *slog.Logger) (leave func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var group sync.WaitGroup
 	if n.redis != nil {
 		group.Go(func() { n.listen(ctx) })
-		group.Go(func() { s.client.watch(ctx) })
+		for _, job := range []loop.Job{n.counting(logger), s.client.watching(logger)} {
+			group.Go(func() { loop.Run(ctx, job) })
+		}
 	}
 	return func() {
 		cancel()
