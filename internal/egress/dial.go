@@ -46,7 +46,7 @@ func (c *Client) dialTLS(ctx context.Context, _, addr string) (net.Conn, error) 
 // open resolves, checks and connects.
 func (c *Client) open(ctx context.Context, hostPort string) (*conn, *Failure) {
 	if ctx.Err() != nil {
-		return nil, infrastructure(CodeCanceled, "the attempt was cancelled before its end")
+		return nil, canceled()
 	}
 	host, service, _ := net.SplitHostPort(hostPort)
 	port, err := strconv.ParseUint(service, 10, 16)

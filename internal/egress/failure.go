@@ -138,6 +138,11 @@ func infrastructure(code, message string) *Failure {
 	return &Failure{Kind: Infrastructure, Code: code, Message: message}
 }
 
+// canceled is what becomes of an attempt that its caller ended.
+func canceled() *Failure {
+	return infrastructure(CodeCanceled, "the attempt was cancelled before its end")
+}
+
 // plain makes another's text fit for a message: certificates and peers choose
 // their own words.
 func plain(text string) string {

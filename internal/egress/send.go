@@ -171,7 +171,7 @@ func sendFailure(ctx context.Context, exchange *exchange, err error, timeout tim
 	case errors.Is(why, deadlinePassed):
 		return failed(CodeTimeout, fmt.Sprintf("no complete status within %s", timeout))
 	case why != nil:
-		return infrastructure(CodeCanceled, "the attempt was cancelled before its end")
+		return canceled()
 	default:
 		return exchangeFailure(err, exchange)
 	}
