@@ -3,6 +3,7 @@ package testkit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 
@@ -41,30 +42,34 @@ type taker struct {
 func (k *taker) fill() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	var group sync.WaitGroup
-	for range 8 {
-		group.Go(func() {
-			for k.take(ctx) {
-			}
-		})
+	failures := make(chan error)
+	const takers = 8
+	for range takers {
+		go func() { failures <- k.takeAll(ctx) }()
 	}
-	group.Wait()
+	var failed error
+	for range takers {
+		failed = errors.Join(failed, <-failures)
+	}
+	if failed != nil {
+		k.t.Fatalf("take connections: %v", failed)
+	}
 }
 
-// take takes one; false when none is left.
-func (k *taker) take(ctx context.Context) bool {
-	conn, err := pgx.Connect(ctx, k.at)
-	if failure, ok := errors.AsType[*pgconn.PgError](err); ok && failure.Code == tooManyConnections {
-		return false
+// takeAll takes one after the other until none is left.
+func (k *taker) takeAll(ctx context.Context) error {
+	for {
+		conn, err := pgx.Connect(ctx, k.at)
+		if failure, ok := errors.AsType[*pgconn.PgError](err); ok && failure.Code == tooManyConnections {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("connect: %w", err)
+		}
+		k.mu.Lock()
+		k.held = append(k.held, conn)
+		k.mu.Unlock()
 	}
-	if err != nil {
-		k.t.Errorf("take connections: %v", err)
-		return false
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.held = append(k.held, conn)
-	return true
 }
 
 // evict ends the connections of others, and says how many.
