@@ -66,22 +66,20 @@ func scenarioTitle(name string) string {
 // crowdFor makes the endpoints of a scenario. Those that misbehave get as many deliveries as
 // all healthy endpoints together.
 func (i *isolation) crowdFor(ctx context.Context, scenario string) (*part, error) {
+	p := &part{rate: i.plan.Rate, deliveries: 1}
+	size := few
 	switch scenario {
 	case ScenarioReplay:
 		return i.replayPart(), nil
 	case ScenarioBurst:
 		return i.burstPart(ctx)
-	default:
-	}
-	p := &part{offender: &i.offenders.drips, rate: i.plan.Rate, deliveries: 1}
-	size := few
-	switch scenario {
 	case ScenarioHealthy:
 		p.offender = &i.offenders.takes
 	case ScenarioPublisher:
 		p.offender, p.rate, p.deliveries = &i.offenders.hangs, i.plan.Rate/hanging, hanging
 		size = hanging
 	default:
+		p.offender = &i.offenders.drips
 	}
 	for number := range size {
 		publisher := fmt.Sprintf("%s-%s-%d", i.naming.run, scenario, i.turns)
