@@ -117,15 +117,16 @@ func (t *Telemetry) Handler() http.Handler { return t.handler }
 // Close exports what is left, for as long as ctx allows and unless exporting
 // fails anyway. What is lost is logged; it is no error.
 func (t *Telemetry) Close(ctx context.Context) error {
-	stop := func() bool { return true }
+	inTime := func() bool { return true }
 	if t.outlet != nil {
 		t.outlet.abortIfFailing()
-		stop = context.AfterFunc(ctx, func() {
-			t.outlet.abort()
-			t.outlet.log.WarnContext(ctx, "last spans lost: the collector does not answer")
-		})
+		inTime = context.AfterFunc(ctx, t.outlet.abort)
 	}
-	defer stop()
+	defer func() {
+		if !inTime() {
+			t.outlet.log.WarnContext(ctx, "last spans lost: the collector does not answer")
+		}
+	}()
 	patient := context.WithoutCancel(ctx) // AfterFunc ends it.
 	if err := t.traces.Shutdown(patient); err != nil {
 		return fmt.Errorf("end traces: %w", err)
