@@ -21,7 +21,7 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, testkit.IgnoreRedisDials()) }
 
 // errAway is what a ledger or a queue that cannot be reached answers.
 var errAway = errors.New("it is gone")

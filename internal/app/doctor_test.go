@@ -22,7 +22,7 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, testkit.IgnoreRedisDials()) }
 
 // settings of a server that needs nothing, in a directory of its own.
 func settings(t *testing.T) config.Config {

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/waybillhq/waybill/internal/cli"
+	"github.com/waybillhq/waybill/internal/testkit"
 )
 
 // binary is the path of the program under test, built by TestMain.
@@ -60,7 +61,7 @@ func TestMain(m *testing.M) {
 	// once as there are usually take little more of the machine.
 	flag.Parse()
 	_ = flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0)))
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+	goleak.VerifyTestMain(m, testkit.IgnoreRedisDials(), goleak.Cleanup(func(code int) {
 		_ = os.RemoveAll(dir)
 		os.Exit(code)
 	}))

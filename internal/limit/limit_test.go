@@ -18,7 +18,7 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, testkit.IgnoreRedisDials()) }
 
 // second is one in microseconds, as Redis tells the time.
 const second = 1e6

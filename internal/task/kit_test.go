@@ -15,7 +15,7 @@ import (
 	"github.com/waybillhq/waybill/postback"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, testkit.IgnoreRedisDials()) }
 
 func open(t *testing.T, redis *testkit.Redis) *task.Queue {
 	t.Helper()

@@ -67,7 +67,8 @@ func TestRisksOfSentinel(t *testing.T) {
 
 func TestRisksOfACluster(t *testing.T) {
 	t.Parallel()
-	redis := testkit.StartCluster(t, "--appendonly", "yes", "--cluster-require-full-coverage", "no")
+	redis := testkit.StartCluster(t, "--appendonly", "yes", "--cluster-require-full-coverage", "no",
+		"--cluster-node-timeout", "60000") // a busy machine fails no master
 	queue, err := task.Open(t.Context(), redis.URL())
 	closing(t, queue, err)
 	state := describe(t, queue)

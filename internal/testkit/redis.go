@@ -16,7 +16,15 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"go.uber.org/goleak"
 )
+
+// IgnoreRedisDials is for the tests of packages that stop a Redis: the client
+// looks for one that is away once a second, also for a second after it was
+// closed.
+func IgnoreRedisDials() goleak.Option {
+	return goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial")
+}
 
 // Redis is a redis-server process on a loopback port. What it keeps on disk is
 // gone when the test ends.

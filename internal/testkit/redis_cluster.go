@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -60,7 +61,8 @@ func (c *ClusterRedis) waitUntilWhole() {
 		client := node.Client()
 		Eventually(c.t, "the Cluster is whole", func() bool {
 			info := client.ClusterInfo(c.t.Context()).Val()
-			return strings.Contains(info, "cluster_state:ok") && len(c.known(client)) == len(c.nodes)
+			return strings.Contains(info, "cluster_state:ok") && // without full coverage, it is before all slots are known
+				strings.Contains(info, fmt.Sprintf("cluster_slots_ok:%d\r", slots)) && len(c.known(client)) == len(c.nodes)
 		})
 	}
 }
