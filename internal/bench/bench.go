@@ -38,7 +38,8 @@ type run struct {
 	journal     *journal
 	sink        *sink
 	engine      *engine
-	queue       *queue // nil for an embedded or unknown one
+	queue       *queue    // nil for an embedded or unknown one
+	database    *database // nil for an embedded or unknown ledger
 	api         *client.Client
 	endpoints   []string // ids of those it made
 	connections atomic.Int64
@@ -88,7 +89,7 @@ func (r *run) within(ctx context.Context, work func(context.Context) error) (err
 
 // open makes the parts, in the order of their needs.
 func (r *run) open(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{r.openSink, r.openQueue, r.openEngine, r.makeEndpoints} {
+	for _, step := range []func(context.Context) error{r.openSink, r.openQueue, r.openDatabase, r.openEngine, r.makeEndpoints} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -123,6 +124,17 @@ func (r *run) openQueue(ctx context.Context) (err error) {
 		return err
 	}
 	r.onClose(r.queue.close)
+	return nil
+}
+
+func (r *run) openDatabase(ctx context.Context) (err error) {
+	if r.Database == "" {
+		return nil
+	}
+	if r.database, err = openDatabase(ctx, r.Database); err != nil {
+		return err
+	}
+	r.onClose(r.database.close)
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/waybillhq/waybill/internal/bench"
+	"github.com/waybillhq/waybill/internal/cli"
 	"github.com/waybillhq/waybill/internal/testkit"
 )
 
@@ -68,7 +70,7 @@ func checkWhole(t *testing.T, report bench.Report) {
 	if deliveries.FromRequest.Max < deliveries.FromAnswer.Max {
 		t.Errorf("from the request %+v, but from the later answer %+v", deliveries.FromRequest, deliveries.FromAnswer)
 	}
-	if engine := report.Engine; engine == nil || engine.CPUPerDelivery <= 0 || engine.MemoryRest <= 0 || engine.MemoryPeak < engine.MemoryRest || engine.LedgerBytes <= 0 {
+	if engine := report.Engine; engine == nil || engine.CPUPerDelivery <= 0 || engine.MemoryRest <= 0 || engine.MemoryPeak < engine.MemoryRest || (engine.LedgerBytes <= 0) == (report.PostgreSQL == nil) {
 		t.Errorf("engine: %+v", engine)
 	}
 	var text strings.Builder
@@ -102,6 +104,28 @@ func TestRunOverRedisLeavesItEmpty(t *testing.T) {
 	}
 	if _, err := bench.Run(t.Context(), options); err == nil || !strings.Contains(err.Error(), "holds 1 keys") {
 		t.Errorf("a Redis in use: %v", err)
+	}
+}
+
+func TestRunOverPostgreSQLSaysWhatItUsed(t *testing.T) {
+	t.Parallel()
+	options := small(t)
+	options.Redis, options.Database = testkit.StartRedis(t).URL(), testkit.StartPostgres(t).Database()
+	if code := cli.Run(t.Context(), []string{"migrate", "--database", options.Database}, nil, io.Discard, io.Discard); code != 0 {
+		t.Fatal("it cannot be migrated")
+	}
+	report, err := bench.Run(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkWhole(t, report)
+	// A delivery inserts five rows of some hundred bytes, and asks Redis to
+	// queue it, to hand it out and to remove it.
+	if used := report.PostgreSQL; used == nil || used.Version == "" || used.CPUPerDelivery <= 0 || used.WALBytes < 500 {
+		t.Errorf("PostgreSQL: %+v", used)
+	}
+	if report.Redis.Commands < 1 {
+		t.Errorf("Redis: %+v", report.Redis)
 	}
 }
 

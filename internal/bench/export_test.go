@@ -28,14 +28,17 @@ func Fill(options Options, noted []Times, repeated int, idle, begin, end, after 
 type Sample struct {
 	At                    time.Duration
 	Engine, Redis, Bench  time.Duration // of processor
+	Database              time.Duration
+	Commands, WAL         int64
 	Memory, Queue, Ledger int64
 }
 
 func (s Sample) snapshot() snapshot {
 	return snapshot{
 		at: s.At, bench: usage{cpu: s.Bench}, ledger: s.Ledger,
-		engine: &usage{cpu: s.Engine, rss: s.Memory, peak: s.Memory},
-		queue:  &queueUsage{cpu: s.Redis, memory: s.Queue},
+		engine:   &usage{cpu: s.Engine, rss: s.Memory, peak: s.Memory},
+		queue:    &queueUsage{cpu: s.Redis, memory: s.Queue, commands: s.Commands},
+		database: &databaseUsage{cpu: s.Database, wal: s.WAL},
 	}
 }
 
@@ -43,6 +46,12 @@ func (s Sample) snapshot() snapshot {
 func ParseUsage(stat, status string) (cpu time.Duration, rss, peak int64, err error) {
 	used, err := parseUsage(stat, status)
 	return used.cpu, used.rss, used.peak, err
+}
+
+// ParseStat reads the text of /proc/PID/stat.
+func ParseStat(stat string) (name string, parent int, cpu, children time.Duration, err error) {
+	found, err := parseStat(stat)
+	return found.name, found.parent, found.cpu, found.children, err
 }
 
 // ParseInfo reads what Redis answers to INFO.

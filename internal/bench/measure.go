@@ -14,6 +14,8 @@ type snapshot struct {
 	engine *usage      // nil when it is unknown
 	queue  *queueUsage // nil for an embedded or unknown one
 	ledger int64       // bytes
+
+	database *databaseUsage // nil for an embedded or unknown ledger
 }
 
 func (r *run) snapshot(ctx context.Context) (snapshot, error) {
@@ -32,6 +34,13 @@ func (r *run) snapshot(ctx context.Context) (snapshot, error) {
 			return taken, err
 		}
 		taken.queue = &used
+	}
+	if r.database != nil {
+		used, err := r.database.usage(ctx)
+		if err != nil {
+			return taken, err
+		}
+		taken.database = &used
 	}
 	return taken, nil
 }

@@ -68,25 +68,75 @@ func starvedOf(place string) time.Duration {
 
 // parseUsage reads the texts of proc_pid_stat(5) and proc_pid_status(5).
 func parseUsage(stat, status string) (usage, error) {
-	// The second field is a name in parentheses that may hold anything.
-	_, rest, found := cutLast(stat, ") ")
-	fields := strings.Fields(rest)
-	const user, system = 14 - 3, 15 - 3 // as the manual numbers them; fields begin with the third
-	if !found || len(fields) <= system {
-		return usage{}, errors.New("stat has another form")
+	found, err := parseStat(stat)
+	if err != nil {
+		return usage{}, err
 	}
-	ticks := int64(0)
-	for _, field := range []string{fields[user], fields[system]} {
-		count, err := strconv.ParseInt(field, 10, 64)
+	return usage{cpu: found.cpu, rss: kilobytes(status, "VmRSS"), peak: kilobytes(status, "VmHWM")}, nil
+}
+
+// process is what proc_pid_stat(5) says of one.
+type process struct {
+	name          string
+	parent        int
+	cpu, children time.Duration // children: of those that ended
+}
+
+func processOf(pid int) (process, error) {
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return process{}, fmt.Errorf("look at process %d: %w", pid, err)
+	}
+	return parseStat(string(stat))
+}
+
+// familyCPU is what a process and its children have used, those that ended too.
+func familyCPU(pid int) (time.Duration, error) {
+	head, err := processOf(pid)
+	if err != nil {
+		return 0, err
+	}
+	total := head.cpu + head.children
+	all, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return 0, fmt.Errorf("list processes: %w", err)
+	}
+	for _, path := range all {
+		text, err := os.ReadFile(path)
 		if err != nil {
-			return usage{}, errors.New("stat has another form")
+			continue // it has ended just now
 		}
-		ticks += count
+		if one, err := parseStat(string(text)); err == nil && one.parent == pid {
+			total += one.cpu
+		}
 	}
-	return usage{
-		cpu:  time.Duration(ticks) * time.Second / ticksPerSecond,
-		rss:  kilobytes(status, "VmRSS"),
-		peak: kilobytes(status, "VmHWM"),
+	return total, nil
+}
+
+// parseStat reads the text of proc_pid_stat(5).
+func parseStat(stat string) (process, error) {
+	// The second field is a name in parentheses that may hold anything.
+	before, rest, found := cutLast(stat, ") ")
+	_, name, named := strings.Cut(before, "(")
+	fields := strings.Fields(rest)
+	// As the manual numbers them; fields begin with the third.
+	const parent, user, system, childUser, childSystem = 4 - 3, 14 - 3, 15 - 3, 16 - 3, 17 - 3
+	if !found || !named || len(fields) <= childSystem {
+		return process{}, errors.New("stat has another form")
+	}
+	numbers := map[int]int64{}
+	for _, field := range []int{parent, user, system, childUser, childSystem} {
+		number, err := strconv.ParseInt(fields[field], 10, 64)
+		if err != nil {
+			return process{}, errors.New("stat has another form")
+		}
+		numbers[field] = number
+	}
+	const tick = time.Second / ticksPerSecond
+	return process{
+		name: name, parent: int(numbers[parent]),
+		cpu:      time.Duration(numbers[user]+numbers[system]) * tick,
+		children: time.Duration(numbers[childUser]+numbers[childSystem]) * tick,
 	}, nil
 }
 

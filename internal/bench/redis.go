@@ -66,6 +66,7 @@ func (q *queue) remove(ctx context.Context, pattern string) error {
 type queueUsage struct {
 	cpu         time.Duration
 	memory, rss int64 // bytes
+	commands    int64
 	persistence string
 	version     string
 }
@@ -96,7 +97,8 @@ func parseInfo(info string) queueUsage {
 	used := queueUsage{
 		cpu:    time.Duration((number("used_cpu_user") + number("used_cpu_sys")) * float64(time.Second)),
 		memory: int64(number("used_memory")), rss: int64(number("used_memory_rss")),
-		version: fields["redis_version"], persistence: "no append-only file",
+		commands: int64(number("total_commands_processed")),
+		version:  fields["redis_version"], persistence: "no append-only file",
 	}
 	if fields["aof_enabled"] == "1" {
 		used.persistence = "append-only file"

@@ -11,8 +11,10 @@ type Report struct {
 	Deliveries Deliveries `json:"deliveries"`
 	Engine     *Engine    `json:"engine,omitempty"` // absent when its process is unknown
 	Redis      *Redis     `json:"redis,omitempty"`  // absent for an embedded or unknown one
-	Bench      Bench      `json:"bench"`
-	Waiting    *Waiting   `json:"waiting,omitempty"`
+	// PostgreSQL is absent for an embedded or unknown ledger.
+	PostgreSQL *PostgreSQL `json:"postgresql,omitempty"`
+	Bench      Bench       `json:"bench"`
+	Waiting    *Waiting    `json:"waiting,omitempty"`
 }
 
 // Settings are what was asked for.
@@ -70,8 +72,18 @@ type Redis struct {
 	Version        string  `json:"version"`
 	Persistence    string  `json:"persistence"`
 	CPUPerDelivery float64 `json:"cpu_us_per_delivery"`
+	IdlePercent    float64 `json:"idle_cpu_percent"` // of one core
+	Commands       float64 `json:"commands_per_delivery"`
 	MemoryRest     int64   `json:"memory_at_rest"`
 	MemoryAfter    int64   `json:"memory_after"`
+}
+
+// PostgreSQL says what the ledger's server used.
+type PostgreSQL struct {
+	Version        string  `json:"version"`
+	CPUPerDelivery float64 `json:"cpu_us_per_delivery,omitempty"` // absent when its processes are not to be seen
+	IdlePercent    float64 `json:"idle_cpu_percent,omitempty"`    // of one core
+	WALBytes       float64 `json:"wal_bytes_per_delivery"`
 }
 
 // Bench says what the load and the receiver took from the same machine.
@@ -135,7 +147,7 @@ func (r *run) fill(report *Report, took course) {
 	if r.Waiting {
 		count = found.accepted
 	}
-	report.Engine, report.Redis = took.engine(count), took.redis(count)
+	report.Engine, report.Redis, report.PostgreSQL = took.engine(count), took.redis(count), took.postgresql(count)
 	report.Bench = Bench{
 		CPUPerDelivery: share(microseconds(took.end.bench.cpu-took.begin.bench.cpu), count),
 		MemoryPeak:     took.end.bench.peak,
@@ -167,13 +179,27 @@ func (c course) engine(deliveries int) *Engine {
 }
 
 func (c course) redis(deliveries int) *Redis {
-	if c.begin.queue == nil || c.end.queue == nil || c.after.queue == nil {
+	if c.idle.queue == nil || c.begin.queue == nil || c.end.queue == nil || c.after.queue == nil {
 		return nil
 	}
 	return &Redis{
 		Version: c.after.queue.version, Persistence: c.after.queue.persistence,
 		CPUPerDelivery: share(microseconds(c.end.queue.cpu-c.begin.queue.cpu), deliveries),
+		IdlePercent:    percent(c.begin.queue.cpu-c.idle.queue.cpu, c.begin.at-c.idle.at),
+		Commands:       share(float64(c.end.queue.commands-c.begin.queue.commands), deliveries),
 		MemoryRest:     c.begin.queue.memory, MemoryAfter: c.after.queue.memory,
+	}
+}
+
+func (c course) postgresql(deliveries int) *PostgreSQL {
+	if c.idle.database == nil || c.begin.database == nil || c.end.database == nil {
+		return nil
+	}
+	return &PostgreSQL{
+		Version:        c.end.database.version,
+		CPUPerDelivery: share(microseconds(c.end.database.cpu-c.begin.database.cpu), deliveries),
+		IdlePercent:    percent(c.begin.database.cpu-c.idle.database.cpu, c.begin.at-c.idle.at),
+		WALBytes:       share(float64(c.end.database.wal-c.begin.database.wal), deliveries),
 	}
 }
 

@@ -19,8 +19,14 @@ func TestReportArithmetic(t *testing.T) {
 		{Begun: 105 * ms, Accepted: 115 * ms, Received: 610 * ms},
 	}
 	idle := bench.Sample{Engine: 50 * ms, Memory: 40 << 20}
-	begin := bench.Sample{At: time.Second, Engine: 60 * ms, Redis: 1 * ms, Bench: 5 * ms, Memory: 40 << 20, Queue: 1 << 20, Ledger: 1000}
-	end := bench.Sample{At: 2 * time.Second, Engine: 63 * ms, Redis: 4 * ms, Bench: 11 * ms, Memory: 50 << 20, Queue: 3 << 20, Ledger: 7000}
+	begin := bench.Sample{
+		At: time.Second, Engine: 60 * ms, Redis: 1 * ms, Bench: 5 * ms, Memory: 40 << 20, Queue: 1 << 20, Ledger: 1000,
+		Database: 20 * ms, WAL: 1000, Commands: 10,
+	}
+	end := bench.Sample{
+		At: 2 * time.Second, Engine: 63 * ms, Redis: 4 * ms, Bench: 11 * ms, Memory: 50 << 20, Queue: 3 << 20, Ledger: 7000,
+		Database: 26 * ms, WAL: 4000, Commands: 19,
+	}
 	got := bench.Fill(bench.Defaults(), noted, 2, idle, begin, end, end)
 
 	events, deliveries := got.Events, got.Deliveries
@@ -41,6 +47,12 @@ func TestReportArithmetic(t *testing.T) {
 	}
 	if got.Redis.CPUPerDelivery != 1000 || got.Bench.CPUPerDelivery != 2000 {
 		t.Errorf("Redis %+v, bench %+v", got.Redis, got.Bench)
+	}
+	if got.Redis.IdlePercent != 0.1 || got.Redis.Commands != 3 {
+		t.Errorf("Redis %+v", got.Redis)
+	}
+	if want := (bench.PostgreSQL{CPUPerDelivery: 2000, IdlePercent: 2, WALBytes: 1000}); *got.PostgreSQL != want {
+		t.Errorf("PostgreSQL %+v, want %+v", got.PostgreSQL, want)
 	}
 	if got.Waiting != nil {
 		t.Errorf("nothing was to wait: %+v", got.Waiting)
@@ -85,6 +97,14 @@ func TestParseUsage(t *testing.T) {
 		if _, _, _, err := bench.ParseUsage(bad, status); err == nil {
 			t.Errorf("%q is no error", bad)
 		}
+	}
+}
+
+func TestParseStat(t *testing.T) {
+	t.Parallel()
+	name, parent, cpu, children, err := bench.ParseStat("4711 (postgres) S 17 4711 4711 0 -1 4194560 9000 0 0 0 250 50 7 13 20 0 9 0 100")
+	if name != "postgres" || parent != 17 || cpu != 3*time.Second || children != 200*time.Millisecond || err != nil {
+		t.Errorf("got %q, %d, %s, %s, %v", name, parent, cpu, children, err)
 	}
 }
 

@@ -29,7 +29,12 @@ func (r Report) WriteText(out io.Writer) error {
 		row("engine memory", "%s at rest, %s peak, %s after", size(e.MemoryRest), size(e.MemoryPeak), size(e.MemoryAfter))
 	}
 	if q := r.Redis; q != nil {
-		row("redis", "%s, %s: %.0f us a delivery; %s at rest, %s after", q.Version, q.Persistence, q.CPUPerDelivery, size(q.MemoryRest), size(q.MemoryAfter))
+		row("redis", "%s, %s: %.0f us and %.2g commands a delivery; %.1f %% of a core at rest; %s at rest, %s after",
+			q.Version, q.Persistence, q.CPUPerDelivery, q.Commands, q.IdlePercent, size(q.MemoryRest), size(q.MemoryAfter))
+	}
+	if p := r.PostgreSQL; p != nil {
+		row("postgresql", "%s: %.0f us and %.0f bytes of WAL a delivery; %.1f %% of a core at rest",
+			p.Version, p.CPUPerDelivery, p.WALBytes, p.IdlePercent)
 	}
 	row("load and receiver", "%.0f us a delivery", r.Bench.CPUPerDelivery)
 	if w := r.Waiting; w != nil {
