@@ -72,32 +72,37 @@ func (s *enqueueStage) drain(ctx context.Context) {
 	}
 }
 
-// putReserved enqueues what was handed off. What had to wait because the queue was
-// slow may have been taken for lost and made meanwhile.
+// putReserved enqueues what was handed off.
 func (s *enqueueStage) putReserved(ctx context.Context, due postback.Due) {
 	defer s.lanes.unreserve(ownerOf(due.Delivery))
-	waited := s.now().Sub(due.Delivery.NextAttemptAt) > requeueInterval
-	s.put(ctx, due, waited)
+	s.put(ctx, due, due.Delivery.NextAttemptAt)
 }
 
-// put puts one attempt into the queue. With recheck the worker asks the
-// ledger before it sends, and an attempt that a crashed worker holds is taken
-// over. A failure is remembered, not returned: requeue makes it good.
+// never is when the ledger was asked about an attempt that somebody else may have had
+// meanwhile.
+var never time.Time
+
+// put puts one attempt into the queue, which nobody had when the ledger was asked.
+// An attempt that a crashed worker holds is taken over. A failure is remembered, not
+// returned: requeue makes it good.
 //
-// Of a delivery that others wait for the worker asks in any case: a task that
-// Redis brings back after it was done must not make an attempt behind theirs.
-func (s *enqueueStage) put(ctx context.Context, due postback.Due, recheck bool) {
+// What had to wait because the queue was slow may have been taken for lost and made
+// meanwhile: the worker asks the ledger before it sends. It does so in any case of a
+// delivery that others wait for: a task that Redis brings back after it was done must
+// not make an attempt behind theirs.
+func (s *enqueueStage) put(ctx context.Context, due postback.Due, asked time.Time) {
 	ctx, span := s.tracer.Start(inTraceOf(ctx, due.Event), "enqueue delivery", trace.WithSpanKind(trace.SpanKindProducer), describe(due))
 	defer span.End()
+	late := s.now().Sub(asked) > requeueInterval
 	attempt := task.Attempt{
-		Ref: due.Delivery.Ref(), EndpointID: due.Delivery.EndpointID,
-		Due: &due, Recheck: recheck || due.Delivery.OrderKey != "", Headers: traceHeaders(ctx),
+		Ref: due.Delivery.Ref(), EndpointID: due.Delivery.EndpointID, Due: &due,
+		AskedAt: asked, Recheck: late || due.Delivery.OrderKey != "", Headers: traceHeaders(ctx),
 	}
 	queued, err := s.queue.Enqueue(ctx, attempt)
 	if queued {
 		s.lanes.entered(attempt)
 	}
-	if recheck && err == nil {
+	if err == nil {
 		err = s.checkHolder(ctx, attempt, queued)
 	}
 	if err != nil {
@@ -131,14 +136,19 @@ func (s *enqueueStage) checkHolder(ctx context.Context, attempt task.Attempt, qu
 	return nil
 }
 
-// putAll enqueues several attempts, and waits until it has tried each.
-func (s *enqueueStage) putAll(ctx context.Context, due []postback.Due) {
+// putAll enqueues several attempts, and waits until it has tried each. Of those that
+// were unqueued when the ledger was asked, the worker need not ask again.
+func (s *enqueueStage) putAll(ctx context.Context, due []postback.Due, asked time.Time) {
 	var group sync.WaitGroup
 	next := make(chan postback.Due)
 	for range min(s.senders, len(due)) {
 		group.Go(func() {
 			for one := range next {
-				s.put(ctx, one, true)
+				at := never
+				if one.Unqueued {
+					at = asked
+				}
+				s.put(ctx, one, at)
 			}
 		})
 	}
@@ -154,7 +164,7 @@ func (s *enqueueStage) putFailed(ctx context.Context) {
 	for range len(s.failures.attempts) {
 		select {
 		case due := <-s.failures.attempts:
-			s.put(ctx, due, true)
+			s.put(ctx, due, never)
 		default:
 			return
 		}

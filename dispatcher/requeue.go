@@ -28,6 +28,9 @@ type RequeueOptions struct {
 const (
 	defaultGrace    = 45 * time.Second
 	requeueInterval = 100 * time.Millisecond // how late a retry may be enqueued
+	// claimPatience is how old the answer to a claim may be for what it says of who
+	// has the deliveries; much less than the grace.
+	claimPatience = time.Second
 )
 
 // requeueStage moves what is due from the ledger to the queue.
@@ -56,7 +59,7 @@ func (s *requeueStage) wakeUp() {
 // run enqueues what is due and has no task: retries, replays, released
 // deliveries, what waited for room in the queue, and what got lost.
 func (s *requeueStage) run(ctx context.Context) error {
-	s.enqueue.putAll(ctx, s.busy.again(s.now()))
+	s.enqueue.putAll(ctx, s.busy.again(s.now()), never)
 	if err := s.feed(ctx); err != nil {
 		s.lanes.close()
 		return err
@@ -100,7 +103,11 @@ func (s *requeueStage) move(ctx context.Context, full map[string]bool) (int, err
 	if err != nil {
 		return 0, fmt.Errorf("claim due deliveries: %w", err)
 	}
-	s.enqueue.putAll(ctx, due)
+	asked := s.now()
+	if asked.Sub(now) > claimPatience {
+		asked = never
+	}
+	s.enqueue.putAll(ctx, due, asked)
 	return len(due), nil
 }
 

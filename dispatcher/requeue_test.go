@@ -1,6 +1,7 @@
 package dispatcher_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -23,12 +24,7 @@ func TestTheSweeperFillsTheQueueAsFarAsThereIsRoom(t *testing.T) {
 	if got := b.swept(t); got != 5 {
 		t.Errorf("%d tasks came in, want as many as were worked off", got)
 	}
-	// What the sweeper brings may be stale, and what has no room stays due.
-	for _, one := range b.queue.all() {
-		if !one.Recheck {
-			t.Errorf("%s is not checked again", one.Ref.DeliveryID)
-		}
-	}
+	// What has no room stays due.
 	due, err := b.Ledger.Claim(t.Context(), postback.Claim{Now: b.clock.now(), Next: b.clock.now().Add(time.Hour), Limit: 1000})
 	if err != nil || len(due) != len(made)-15 {
 		t.Errorf("%d deliveries wait in the ledger, %v, want %d", len(due), err, len(made)-15)
@@ -131,6 +127,70 @@ func TestATaskOfADeadWorkerIsTakenOver(t *testing.T) {
 	}
 	if last := b.queue.all()[2]; last.Ref != held || !last.Recheck {
 		t.Errorf("got %+v", last)
+	}
+}
+
+// lateClaims is a ledger whose claims are answered late.
+type lateClaims struct {
+	dispatcher.Waiting
+
+	late func()
+}
+
+func (s lateClaims) Claim(ctx context.Context, claim postback.Claim) ([]postback.Due, error) {
+	due, err := s.Waiting.Claim(ctx, claim)
+	s.late()
+	return due, err //nolint:wrapcheck // as the ledger has it
+}
+
+// Guarantee: the worker believes the sweeper only of what nobody had before; anything
+// else may have been made meanwhile.
+func TestWhatSomebodyHadBeforeIsRechecked(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		before func(*testing.T, *bench)
+		want   bool
+	}{
+		"nobody had it": {func(*testing.T, *bench) {}, false},
+		"the claim is answered late": {func(t *testing.T, b *bench) {
+			b.restart(t, func(o *dispatcher.Options) {
+				o.Requeue.Ledger = lateClaims{b.Ledger, func() { b.clock.advance(2 * time.Second) }}
+			})
+		}, true},
+		"it was claimed and lost": {func(t *testing.T, b *bench) {
+			b.claimed(t)
+			b.clock.advance(grace)
+		}, true},
+		"it was in another queue": {func(t *testing.T, b *bench) {
+			b.claimed(t)
+			if count, err := b.Ledger.Requeue(t.Context(), b.clock.now().Add(grace), 10); count != 1 || err != nil {
+				t.Fatalf("requeued %d, %v", count, err)
+			}
+		}, true},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.offer(t)
+			b.many(t, 1)
+			tt.before(t, b)
+			if got := b.swept(t); got != 1 {
+				t.Fatalf("%d tasks came in", got)
+			}
+			if one := b.queue.all()[0]; one.Recheck != tt.want || one.AskedAt.Equal(b.clock.now()) == tt.want {
+				t.Errorf("got %+v, want it to be rechecked: %t", one, tt.want)
+			}
+		})
+	}
+}
+
+// claimed claims what is due, as a process does that is killed then.
+func (b *bench) claimed(t *testing.T) {
+	t.Helper()
+	now := b.clock.now()
+	if due, err := b.Ledger.Claim(t.Context(), postback.Claim{Now: now, Next: now.Add(grace), Limit: 10}); len(due) != 1 || err != nil {
+		t.Fatalf("claimed %d, %v", len(due), err)
 	}
 }
 

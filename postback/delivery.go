@@ -174,6 +174,9 @@ type Ref struct {
 type Due struct {
 	Delivery Delivery
 	Event    Event
+	// Unqueued says of a delivery that was claimed that nobody had claimed it for
+	// this attempt before: there is no task of it, and nobody makes it.
+	Unqueued bool
 }
 
 // Claim says which of the deliveries that are due are claimed. When more are due

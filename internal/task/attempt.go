@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/waybillhq/waybill/postback"
 )
@@ -20,9 +21,11 @@ type Attempt struct {
 	// Due is the delivery with its event as the ledger had it when the task was
 	// queued; nil when the event was too large to travel.
 	Due *postback.Due
+	// AskedAt is when the ledger had it so, by its clock. For a few seconds that is
+	// believed.
+	AskedAt time.Time
 	// Recheck asks for a look into the ledger before anything is sent: the
-	// task may be stale, because it was queued by the sweeper or taken over
-	// from a process that crashed.
+	// task may be stale, because somebody else had one of the same attempt.
 	Recheck bool
 	// Headers carry the trace context.
 	Headers map[string]string
@@ -40,6 +43,7 @@ func (a Attempt) encode() []byte {
 	payload.number(a.Ref.Generation)
 	payload.number(a.Ref.Attempt)
 	payload.text(a.EndpointID)
+	payload.moment(a.AskedAt)
 	payload.flag(a.Recheck)
 	carried := a.Due != nil && len(a.Due.Event.Data) <= maxInlineData
 	payload.flag(carried)
@@ -74,6 +78,7 @@ func decode(payload []byte) (Attempt, error) {
 	task := Attempt{
 		Ref:        postback.Ref{DeliveryID: r.text(), Generation: r.number(), Attempt: r.number()},
 		EndpointID: r.text(),
+		AskedAt:    r.moment(),
 		Recheck:    r.flag(),
 	}
 	if r.flag() {

@@ -92,6 +92,7 @@ func attempt(id, data string, number, before int) task.Attempt {
 	return task.Attempt{
 		Ref:        postback.Ref{DeliveryID: id, Generation: generation, Attempt: number},
 		EndpointID: "ep_1",
+		AskedAt:    at.Add(time.Millisecond),
 		Due: &postback.Due{
 			Event: postback.Event{
 				ID: "tx-" + id, Type: "conversion.completed", Publisher: "pub_1", Data: json.RawMessage(data),

@@ -23,7 +23,9 @@ func theHandlerGetsWhatWasEnqueued(t *testing.T, queue *task.Queue) {
 	noTime := first("dlv_9", `{}`)
 	noTime.Due.Event.OccurredAt = time.Time{}
 	aged := first("dlv_10", `{}`)
-	aged.Due.Delivery.OpenedAt = aged.Due.Delivery.OpenedAt.Add(-time.Minute)
+	aged.AskedAt = aged.AskedAt.Add(-time.Minute)
+	old := first("dlv_11", `{}`)
+	old.Due.Delivery.OpenedAt = old.Due.Delivery.OpenedAt.Add(-time.Minute)
 	tests := map[string]task.Attempt{
 		"first attempt":      first("dlv_1", `{"a":1.50,"b":12345678901234567890}`),
 		"retry":              attempt("dlv_2", `{"a":1}`, 3, 0),
@@ -35,6 +37,7 @@ func theHandlerGetsWhatWasEnqueued(t *testing.T, queue *task.Queue) {
 		"too large":          first("dlv_8", sized(task.MaxInlineData+1)),
 		"no time of its own": noTime,
 		"aged":               aged,
+		"opened long ago":    old, // and the ledger was asked just now
 	}
 	handlers, got := collect()
 	serve(t, queue, handlers, few())

@@ -189,8 +189,7 @@ func deliverHandler(handlers Handlers, options Options) asynq.HandlerFunc {
 	}
 }
 
-// fresh is how long after its delivery was opened a task is believed without a
-// look into the ledger.
+// fresh is for how long a task is believed without another look into the ledger.
 const fresh = 5 * time.Second
 
 // old reports whether a task may be one that Redis brought back: after a
@@ -198,7 +197,7 @@ const fresh = 5 * time.Second
 // done wait again. Such an outage lasts seconds, in which a task gets old; one
 // that waited as long in a full queue costs a look at the ledger.
 func old(task Attempt, now time.Time) bool {
-	return task.Due != nil && now.Sub(task.Due.Delivery.OpenedAt) > fresh
+	return task.Due != nil && now.Sub(task.AskedAt) > fresh
 }
 
 // logger brings asynq's log lines to slog. The ledger recovers from what it warns

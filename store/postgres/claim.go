@@ -46,14 +46,15 @@ const (
 	claimOverdue = `WITH
 		overdue AS (
 			SELECT w.* FROM unnest($4::text[]) turns (id) CROSS JOIN LATERAL (
-				SELECT ctid AS at, id, sweep_at, bytes FROM waiting
+				SELECT ctid AS at, id, sweep_at, sweep_at = next_attempt_at AS unqueued, bytes FROM waiting
 				WHERE endpoint_id = turns.id AND sweep_at >= $1 AND sweep_at <= $2
 				ORDER BY sweep_at, id LIMIT $5 FOR UPDATE SKIP LOCKED) w),
 		summed AS (SELECT *, sum(bytes) OVER (ORDER BY sweep_at, id) - bytes AS before FROM overdue),
 		claimed AS (UPDATE waiting SET sweep_at = $3 WHERE ctid = ANY(ARRAY(SELECT at FROM summed WHERE before < $6)) RETURNING id)
-		SELECT id FROM claimed JOIN overdue USING (id) ORDER BY sweep_at, id`
+		SELECT id, unqueued FROM claimed JOIN overdue USING (id) ORDER BY sweep_at, id`
 
-	requeue = `UPDATE waiting SET sweep_at = next_attempt_at WHERE ctid = ANY(ARRAY(
+	// Just before the next attempt: it has been in a queue.
+	requeue = `UPDATE waiting SET sweep_at = next_attempt_at - interval '1 microsecond' WHERE ctid = ANY(ARRAY(
 			SELECT ctid FROM waiting WHERE sweep_at > next_attempt_at AND sweep_at <= $1
 			ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED))`
 )
@@ -71,15 +72,30 @@ func (l *Ledger) Claim(ctx context.Context, claim postback.Claim) (claimed []pos
 		return nil, err
 	}
 	err = l.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		ids, err := collect(ctx, tx, one[string], claimOverdue, first, claim.Now, claim.Next, chosen, each, claimBytes)
+		got, err := collect(ctx, tx, claimedDest, claimOverdue, first, claim.Now, claim.Next, chosen, each, claimBytes)
 		if err != nil {
 			return fmt.Errorf("claim deliveries: %w", err)
 		}
-		claimed, err = duesBy(ctx, tx, ids)
+		claimed, err = duesBy(ctx, tx, column(got, func(c claimedOne) string { return c.id }))
+		unqueued := make(map[string]bool, len(got))
+		for _, c := range got {
+			unqueued[c.id] = c.unqueued
+		}
+		for i := range claimed {
+			claimed[i].Unqueued = unqueued[claimed[i].Delivery.ID]
+		}
 		return err
 	})
 	return claimed, err
 }
+
+// claimedOne is a delivery that claimOverdue claimed.
+type claimedOne struct {
+	id       string
+	unqueued bool
+}
+
+func claimedDest(c *claimedOne) []any { return []any{&c.id, &c.unqueued} }
 
 // overdueOne is a delivery that is due.
 type overdueOne struct {
@@ -132,8 +148,8 @@ func (p *pace) through(now time.Time) (query string, wide bool) {
 }
 
 // Requeue makes up to limit deliveries whose task was in a queue that is gone
-// overdue at the time of their next attempt, the earliest ones first, and says
-// how many. What was claimed until after before stays.
+// overdue just before the time of their next attempt, the earliest ones first, and
+// says how many. What was claimed until after before stays.
 func (l *Ledger) Requeue(ctx context.Context, before time.Time, limit int) (int, error) {
 	defer l.floor.lower() // they were due some time ago
 	return l.change(ctx, "requeue deliveries", requeue, before, limit)

@@ -38,7 +38,8 @@ const (
 		WHERE d.endpoint_id = ?1 AND d.next_attempt_at <= ?2 AND d.sweep_at <= ?2 ORDER BY d.next_attempt_at LIMIT ?3`
 )
 
-const requeue = `UPDATE deliveries SET sweep_at = next_attempt_at WHERE seq IN (
+// Just before the next attempt, by a microsecond: it has been in a queue.
+const requeue = `UPDATE deliveries SET sweep_at = next_attempt_at - 1 WHERE seq IN (
 	SELECT seq FROM deliveries INDEXED BY deliveries_queued WHERE sweep_at > next_attempt_at AND sweep_at <= ?
 	ORDER BY next_attempt_at LIMIT ?)`
 
@@ -60,6 +61,7 @@ func (l *Ledger) Claim(ctx context.Context, claim postback.Claim) ([]postback.Du
 			if _, err := db.exec(ctx, `UPDATE deliveries SET sweep_at = ? WHERE id = ?`, micros(claim.Next), claimed[i].Delivery.ID); err != nil {
 				return nil, fmt.Errorf("claim delivery: %w", err)
 			}
+			claimed[i].Unqueued = claimed[i].Delivery.SweepAt.Equal(claimed[i].Delivery.NextAttemptAt)
 			claimed[i].Delivery.SweepAt = claim.Next
 		}
 		return claimed, nil
@@ -102,8 +104,8 @@ func readOverdue(ctx context.Context, db querier, now time.Time, endpoints []str
 }
 
 // Requeue makes up to limit deliveries whose task was in a queue that is gone
-// overdue at the time of their next attempt, the earliest ones first, and says
-// how many. What was claimed until after before stays.
+// overdue just before the time of their next attempt, the earliest ones first, and
+// says how many. What was claimed until after before stays.
 func (l *Ledger) Requeue(ctx context.Context, before time.Time, limit int) (int, error) {
 	return l.change(ctx, "requeue deliveries", limit, requeue, before.UnixMicro(), limit)
 }

@@ -13,6 +13,7 @@ func claimTests() []test {
 		{"takes what is overdue, earliest first and then by id", claimOrder},
 		{"returns the event and the new sweep time", claimReturns},
 		{"gives a claimed delivery to nobody else before its time", claimOnce},
+		{"says which deliveries were never queued", claimUnqueued},
 		{"leaves what is not due, parked or ended", claimLeaves},
 		{"keeps to the limit", claimLimit},
 		{"gives each endpoint its turn", claimTurns},
@@ -58,7 +59,7 @@ func claimReturns(k kit) {
 	claimed, err := k.Claim(k.ctx(), postback.Claim{Now: Noon(), Next: After(time.Minute), Limit: 10})
 	k.must(err)
 	want.SweepAt = After(time.Minute)
-	same(k, "claimed", claimed, []postback.Due{{Delivery: want, Event: event}})
+	same(k, "claimed", claimed, []postback.Due{{Delivery: want, Event: event, Unqueued: true}})
 	same(k, "stored", k.stored(want.ID), want)
 }
 
@@ -77,6 +78,26 @@ func claimOnce(k kit) {
 		k.must(err)
 		same(k, "claimed", dueIDs(claimed), step.want)
 	}
+}
+
+func claimUnqueued(k kit) {
+	due, handed := k.one(), k.at(Noon().Add(-time.Second))
+	handed.SweepAt = After(time.Minute)
+	expect := func(step string, next time.Time, want map[string]bool) {
+		k.Helper()
+		claimed, err := k.Claim(k.ctx(), postback.Claim{Now: next.Add(-time.Minute), Next: next, Limit: 10})
+		k.must(err)
+		got := map[string]bool{}
+		for _, one := range claimed {
+			got[one.Delivery.ID] = one.Unqueued
+		}
+		same(k, step, got, want)
+	}
+	expect("the first time", After(time.Minute), map[string]bool{due.ID: true, handed.ID: false})
+	expect("the second time", After(2*time.Minute), map[string]bool{due.ID: false, handed.ID: false})
+	_, err := k.Requeue(k.ctx(), After(time.Hour), 10)
+	k.must(err)
+	expect("requeued", After(time.Minute), map[string]bool{due.ID: false, handed.ID: false})
 }
 
 func claimLeaves(k kit) {
@@ -184,7 +205,7 @@ func requeueBrings(k kit) {
 	k.must(err)
 	same(k, "requeued", n, 2)
 	for _, want := range []postback.Delivery{pending, retrying} {
-		want.SweepAt = want.NextAttemptAt
+		want.SweepAt = want.NextAttemptAt.Add(-time.Microsecond)
 		same(k, "delivery", k.stored(want.ID), want)
 	}
 }
@@ -206,7 +227,7 @@ func requeueLater(k kit) {
 	n, err := k.Requeue(k.ctx(), After(time.Minute), 10)
 	k.must(err)
 	same(k, "requeued", n, 1)
-	same(k, "the sweep of the first", k.stored(first.ID).SweepAt, first.NextAttemptAt)
+	same(k, "the sweep of the first", k.stored(first.ID).SweepAt, first.NextAttemptAt.Add(-time.Microsecond))
 	same(k, "the sweep of the second", k.stored(second.ID).SweepAt, second.SweepAt)
 }
 

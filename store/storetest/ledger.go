@@ -87,10 +87,11 @@ type Queue interface {
 	// Limit, they take turns. What it costs does not depend on how many are due. It
 	// may return fewer than there are (to bound memory); none means that there is
 	// none of the endpoints that it may take from. One that was written long after
-	// it fell due may be found late, by up to a tenth of that time.
+	// it fell due may be found late, by up to a tenth of that time. Unqueued are those
+	// whose SweepAt was that of their next attempt.
 	Claim(ctx context.Context, claim postback.Claim) ([]postback.Due, error)
-	// Requeue sets SweepAt back to NextAttemptAt for up to limit waiting
-	// deliveries whose task was in a queue that is gone (SweepAt is after
+	// Requeue sets SweepAt back to a microsecond before NextAttemptAt, at which nobody
+	// takes them for ones that were never queued, for up to limit waiting deliveries whose task was in a queue that is gone (SweepAt is after
 	// NextAttemptAt, and not after before: what was claimed later is in the new
 	// queue), earliest first, and says how many: call it until it answers 0.
 	Requeue(ctx context.Context, before time.Time, limit int) (int, error)
