@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"encoding/json"
 	"errors"
 	"regexp"
 	"slices"
@@ -57,6 +58,39 @@ func TestStatisticsOfAnEmptyTableSlowNoMove(t *testing.T) {
 	}
 	if seen < 4 { // a success, what is put off, what ends, what takes back how it had ended
 		t.Errorf("%d of %d statements change what waits", seen, len(plans))
+	}
+}
+
+// What is due is read by its keys, many at a time, and not with all else of its day.
+func TestReadingWhatIsDueReadsNothingElse(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	ledger := open(t, url)
+	var ids []string
+	var items []postback.Acceptance
+	for i := range 6000 {
+		item := dueItem("ep_1", storetest.Noon())
+		item.Event.AcceptedAt = storetest.Noon().Add(time.Duration(i) * time.Microsecond)
+		item.Event.Data = json.RawMessage(`{"a":"` + strings.Repeat("x", 1500) + `"}`) // a table for which it pays to have help, the planner thinks
+		items = append(items, item)
+		if i%12 == 0 {
+			ids = append(ids, item.Deliveries[0].ID)
+		}
+	}
+	for some := range slices.Chunk(items, 1000) {
+		if _, err := ledger.Accept(t.Context(), some); err != nil {
+			t.Fatal(err)
+		}
+	}
+	plans, err := postgres.PlansOfReads(t.Context(), ledger, ids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	more := regexp.MustCompile(`Parallel|Seq Scan|Rows Removed by (?:Filter|Index Recheck): \d{3,}|rows=\d{4,}`)
+	for statement, plan := range plans {
+		if more.MatchString(plan) || !strings.Contains(plan, "rows=500") {
+			t.Errorf("reads more than 500 rows: %s\n%s", statement, plan)
+		}
 	}
 }
 

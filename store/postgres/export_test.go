@@ -159,6 +159,19 @@ func PlansOfMoves(ctx context.Context, l *Ledger, moves []postback.Transition, a
 	return plans, nil
 }
 
+// PlansOfReads are the plans of what is sent to read deliveries with their events, by
+// statement.
+func PlansOfReads(ctx context.Context, l *Ledger, ids []string) (map[string]string, error) {
+	rows, err := deliveriesBy(ctx, l.pool, ids)
+	if err != nil {
+		return nil, err
+	}
+	batch, plans := &pgx.Batch{}, map[string]string{}
+	batch.Queue(readByID, ids)
+	batch.Queue(readEvents, column(rows, func(r deliveryRow) time.Time { return r.event.at }), column(rows, func(r deliveryRow) int64 { return r.event.seq }))
+	return plans, explainBatch(ctx, l, batch, plans)
+}
+
 // explainBatch explains the statements of a batch, with the settings that it makes.
 func explainBatch(ctx context.Context, l *Ledger, batch *pgx.Batch, plans map[string]string) error {
 	undo := errors.New("undo")

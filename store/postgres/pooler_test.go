@@ -15,7 +15,7 @@ import (
 
 // ignored has a pooler forget our settings instead of refusing them.
 const ignored = "ignore_startup_parameters = statement_timeout,idle_in_transaction_session_timeout,tcp_user_timeout," +
-	"synchronous_commit,default_transaction_isolation,plan_cache_mode,jit,enable_seqscan"
+	"synchronous_commit,default_transaction_isolation,plan_cache_mode,jit,max_parallel_workers_per_gather,enable_seqscan"
 
 // poolers are the ways of a pooler.
 func poolers() map[string][]string {

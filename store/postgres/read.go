@@ -29,9 +29,10 @@ func anchorDest(a *anchor) []any {
 const (
 	readAnchors = `SELECT id, accepted_at, seq, deliveries FROM event_ids WHERE id = ANY($1)`
 
-	// The times say which partitions it is; the rest finds the rows in them.
-	readEvents = `SELECT ` + store.EventColumns + `, e.seq FROM unnest($1::timestamptz[], $2::bigint[]) k (at, seq)
-		JOIN events e ON e.accepted_at = k.at AND e.seq = k.seq WHERE e.accepted_at = ANY($1)`
+	// The times say which partitions it is and where to look; whose they are, the
+	// numbers say. A join with both would be planned for many events of each time, and
+	// read all of the day.
+	readEvents = `SELECT ` + store.EventColumns + `, e.seq FROM events e WHERE e.accepted_at = ANY($1) AND e.seq = ANY($2)`
 
 	readByID = `SELECT ` + deliveryColumns + `, d.event_at, d.event_seq FROM unnest($1::text[]) WITH ORDINALITY k (id, place)
 		JOIN deliveries d ON d.id = k.id` + joinWaiting + `WHERE d.id = ANY($1) ORDER BY k.place`

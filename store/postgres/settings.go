@@ -19,7 +19,8 @@ type setting struct{ name, value string }
 // wanted are the settings of a connection. Plans are made for the values at hand,
 // because those say which partition it is, and from indexes, because a table that
 // was empty when the statistics were made may hold a million rows now. JIT
-// compilation costs far more than any of the statements.
+// compilation costs far more than any of the statements, and so do processes that
+// help with one.
 func wanted() []setting {
 	wait := strconv.FormatInt(statementWait.Milliseconds(), 10)
 	return []setting{
@@ -30,6 +31,7 @@ func wanted() []setting {
 		{"default_transaction_isolation", "read committed"},
 		{"plan_cache_mode", "force_custom_plan"},
 		{"jit", "off"},
+		{"max_parallel_workers_per_gather", "0"},
 		{"enable_seqscan", "off"},
 	}
 }
