@@ -78,11 +78,8 @@ func (s *enqueueStage) putReserved(ctx context.Context, due postback.Due) {
 	s.put(ctx, due, due.Delivery.NextAttemptAt)
 }
 
-// never is when the ledger was asked about an attempt that somebody else may have had
-// meanwhile.
-var never time.Time
-
-// put puts one attempt into the queue, which nobody had when the ledger was asked.
+// put puts one attempt into the queue, which nobody had when the ledger was asked; the
+// zero time says that somebody may have it.
 // An attempt that a crashed worker holds is taken over. A failure is remembered, not
 // returned: requeue makes it good.
 //
@@ -137,18 +134,19 @@ func (s *enqueueStage) checkHolder(ctx context.Context, attempt task.Attempt, qu
 }
 
 // putAll enqueues several attempts, and waits until it has tried each. Of those that
-// were unqueued when the ledger was asked, the worker need not ask again.
+// were unqueued when the ledger was asked, the worker need not ask again; the zero
+// time has it ask of all.
 func (s *enqueueStage) putAll(ctx context.Context, due []postback.Due, asked time.Time) {
 	var group sync.WaitGroup
 	next := make(chan postback.Due)
 	for range min(s.senders, len(due)) {
 		group.Go(func() {
 			for one := range next {
-				at := never
 				if one.Unqueued {
-					at = asked
+					s.put(ctx, one, asked)
+				} else {
+					s.put(ctx, one, time.Time{})
 				}
-				s.put(ctx, one, at)
 			}
 		})
 	}
@@ -164,7 +162,7 @@ func (s *enqueueStage) putFailed(ctx context.Context) {
 	for range len(s.failures.attempts) {
 		select {
 		case due := <-s.failures.attempts:
-			s.put(ctx, due, never)
+			s.put(ctx, due, time.Time{})
 		default:
 			return
 		}

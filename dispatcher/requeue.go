@@ -59,7 +59,7 @@ func (s *requeueStage) wakeUp() {
 // run enqueues what is due and has no task: retries, replays, released
 // deliveries, what waited for room in the queue, and what got lost.
 func (s *requeueStage) run(ctx context.Context) error {
-	s.enqueue.putAll(ctx, s.busy.again(s.now()), never)
+	s.enqueue.putAll(ctx, s.busy.again(s.now()), time.Time{})
 	if err := s.feed(ctx); err != nil {
 		s.lanes.close()
 		return err
@@ -105,7 +105,7 @@ func (s *requeueStage) move(ctx context.Context, full map[string]bool) (int, err
 	}
 	asked := s.now()
 	if asked.Sub(now) > claimPatience {
-		asked = never
+		asked = time.Time{}
 	}
 	s.enqueue.putAll(ctx, due, asked)
 	return len(due), nil

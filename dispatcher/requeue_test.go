@@ -140,7 +140,7 @@ type lateClaims struct {
 func (s lateClaims) Claim(ctx context.Context, claim postback.Claim) ([]postback.Due, error) {
 	due, err := s.Waiting.Claim(ctx, claim)
 	s.late()
-	return due, err //nolint:wrapcheck // as the ledger has it
+	return due, err
 }
 
 // Guarantee: the worker believes the sweeper only of what nobody had before; anything
