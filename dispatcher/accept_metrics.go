@@ -39,6 +39,7 @@ func (c eventCounter) count(ctx context.Context, answers []postback.Acceptance) 
 	for _, answer := range answers {
 		switch {
 		case answer.Event.Publisher == postback.Operator:
+		case postback.CodeOf(answer.Err) == postback.CodeUnavailable: // it is sent again
 		case answer.Err != nil:
 			c.add(ctx, outcomeRefused)
 		case answer.Duplicate:

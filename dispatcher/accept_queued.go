@@ -20,7 +20,9 @@ func (s *acceptStage) queued(ctx context.Context, payload []byte) error {
 		if callErr != nil {
 			return callErr
 		}
-		err = answers[0].Err
+		if err = answers[0].Err; postback.CodeOf(err) == postback.CodeUnavailable {
+			return err // the task comes again
+		}
 	}
 	if err == nil {
 		return nil

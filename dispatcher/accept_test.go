@@ -154,6 +154,26 @@ func (noLedger) Accept(context.Context, []postback.Acceptance) ([]postback.Accep
 	return nil, errAway
 }
 
+// unreadable is a ledger that cannot say what it has under an id.
+type unreadable struct{ dispatcher.Ledger }
+
+func (unreadable) Accept(_ context.Context, items []postback.Acceptance) ([]postback.Acceptance, error) {
+	for i := range items {
+		items[i].Err = postback.Failure(postback.CodeUnavailable, "cannot be read now")
+	}
+	return items, nil
+}
+
+// An event of the queue whose repeat cannot be judged now is no rejected one.
+func TestAQueuedEventThatCannotBeJudgedComesAgain(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(o *dispatcher.Options) { o.Accept.Ledger = unreadable{o.Accept.Ledger} })
+	err := b.AcceptQueued(t.Context(), []byte(`{"id":"tx-1","type":"conversion.completed","publisher":"pub_1","data":{}}`))
+	if postback.CodeOf(err) != postback.CodeUnavailable {
+		t.Errorf("the task is told %v", err)
+	}
+}
+
 func TestNothingIsAcceptedWhileTheLedgerIsAway(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(o *dispatcher.Options) { o.Accept.Ledger = noLedger{} })

@@ -57,7 +57,8 @@ func (d *Dispatcher) jobs() []loop.Job {
 
 // Accept records events and the deliveries they call for, and answers in the
 // same order. An item's Err says why that event was refused: CodeConflict, or
-// data that no endpoint that wants it can carry. An error for the whole
+// data that no endpoint that wants it can carry; or it is CodeUnavailable, and
+// sending that event again is right. An error for the whole
 // call means that the ledger could not be reached; no event can then be said
 // to be accepted, and sending all of them again is right.
 //

@@ -201,7 +201,8 @@ type Acceptance struct {
 	// Duplicate says that the ledger had this event already; Event and
 	// Deliveries are then the ones it had.
 	Duplicate bool
-	// Err is CodeConflict when the ledger has other content under this id.
+	// Err is CodeConflict when the ledger has other content under this id, and
+	// CodeUnavailable when it cannot say what it has: sending again is right.
 	Err error
 }
 

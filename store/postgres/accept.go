@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -106,7 +107,8 @@ func (l *Ledger) acceptAll(ctx context.Context, group [][]postback.Acceptance) (
 			delete(fresh, items[j].Event.ID) // the next one is a repeat
 		}
 	}
-	return answers, l.answerRepeats(ctx, repeats)
+	l.answerRepeats(ctx, repeats)
+	return answers, nil
 }
 
 // made is a delivery to write, with the size of what it carries.
@@ -224,23 +226,26 @@ func deliveryArgs(rows []made) []any {
 	}
 }
 
-// answerRepeats answers for events whose ids are stored already.
-func (l *Ledger) answerRepeats(ctx context.Context, repeats []*postback.Acceptance) error {
+// answerRepeats answers for events whose ids are stored already. The others are
+// written by now, so one that cannot be read is its sender's trouble alone: its id
+// is not free yet though a purge took the event, or the ledger fails.
+func (l *Ledger) answerRepeats(ctx context.Context, repeats []*postback.Acceptance) {
 	if len(repeats) == 0 {
-		return nil
+		return
 	}
 	stored, err := readAccepted(ctx, l.pool, texts(repeats, func(r *postback.Acceptance) string { return r.Event.ID }))
 	if err != nil {
-		return fmt.Errorf("read events that were accepted before: %w", err)
+		l.logger.WarnContext(ctx, "repeated events not read", slog.Any("error", err))
 	}
 	for _, repeat := range repeats {
 		before, found := stored[clean(repeat.Event.ID)]
 		if !found {
-			return fmt.Errorf("the event %q was removed just now", repeat.Event.ID)
+			repeat.Err = postback.Failure(postback.CodeUnavailable,
+				"an event with the id %q was accepted before and cannot be read now; send it again later", repeat.Event.ID)
+			continue
 		}
 		*repeat = repeat.Answer(before.Event, before.Deliveries)
 	}
-	return nil
 }
 
 // waits reports whether a delivery has a row in the table of those that have

@@ -47,7 +47,8 @@ type Intake interface {
 	// nothing of it, and answers in the same order. When the call fails, nothing
 	// of it was written. Concurrent callers share a transaction. An id that the ledger has already, or that stands twice in
 	// the call, is answered as Duplicate with what is stored (same Digest), or
-	// with Err CodeConflict (other Digest). A rejected event has no deliveries.
+	// with Err CodeConflict (other Digest), or CodeUnavailable when what is stored
+	// cannot be read; the other items are written all the same. A rejected event has no deliveries.
 	// A delivery may be a dead letter from the start (Dead): it is counted as one,
 	// and is in no ordering group.
 	// A delivery with an OrderKey is parked as ordered instead while another of
