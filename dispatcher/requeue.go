@@ -70,8 +70,10 @@ func (s *requeueStage) run(ctx context.Context) error {
 // feed moves due deliveries from the ledger to the queue, as far as the
 // lanes have room for their endpoints. It counts before each step, for other
 // processes fill the same queue: each of them keeps an endpoint to its share.
+// After an interval it leaves the rest to the next run, which follows at once, so
+// that a backlog keeps nothing else that a run does from being done.
 func (s *requeueStage) feed(ctx context.Context) error {
-	for ctx.Err() == nil {
+	for began := s.now(); ctx.Err() == nil; {
 		err := s.lanes.count(func() (task.Depth, error) { return s.queue.Depth(ctx) })
 		if err != nil {
 			return fmt.Errorf("count queue: %w", err)
@@ -87,6 +89,10 @@ func (s *requeueStage) feed(ctx context.Context) error {
 		}
 		if moved == 0 {
 			s.lanes.leave(full)
+			return nil
+		}
+		if s.now().Sub(began) >= requeueInterval {
+			s.wakeUp()
 			return nil
 		}
 	}
