@@ -57,7 +57,7 @@ func (q *quick) event(event *eventText) bool {
 			return false
 		}
 	}
-	return q.next('}') && q.peek() == 0
+	return q.next('}') && q.ends()
 }
 
 func (q *quick) field(event *eventText, name []byte) bool {
@@ -240,7 +240,11 @@ func (q *quick) next(c byte) bool {
 	return true
 }
 
-// peek skips white space, and is the byte behind it; 0 at the end.
+// ends skips white space, and reports whether nothing is behind it.
+func (q *quick) ends() bool { return q.peek() == 0 && q.at == len(q.text) }
+
+// peek skips white space, and is the byte behind it; 0 at the end, or where a zero
+// byte is.
 func (q *quick) peek() byte {
 	for ; q.at < len(q.text); q.at++ {
 		switch c := q.text[q.at]; c {

@@ -23,6 +23,7 @@ func FuzzParseEvent(f *testing.F) {
 		`{"type":"conversion.completed","publisher":"p","data":{"a":01}}`,
 		`{"type":"conversion.completed","publisher":"p","data":{"a":1,"a":2}}`,
 		`{"type":"conversion.completed","publisher":"p","data":{"a":tru,"b":1,}}`,
+		`{"type":"conversion.completed","publisher":"p","data":{}}` + "\x00behind",
 	} {
 		f.Add([]byte(seed))
 	}
