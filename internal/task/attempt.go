@@ -37,6 +37,22 @@ func (a Attempt) id() string {
 	return a.Ref.DeliveryID + "." + strconv.Itoa(a.Ref.Generation) + "." + strconv.Itoa(a.Ref.Attempt)
 }
 
+// named is a task of which its id alone can be read, because a later version wrote
+// it: a rolling upgrade has both. All else is in the ledger.
+func named(id string, headers map[string]string) (Attempt, error) {
+	ref := postback.Ref{}
+	rest, attempt, _ := cutLast(id, ".")
+	delivery, generation, found := cutLast(rest, ".")
+	var errs [2]error
+	ref.Generation, errs[0] = strconv.Atoi(generation)
+	ref.Attempt, errs[1] = strconv.Atoi(attempt)
+	if !found || errs[0] != nil || errs[1] != nil {
+		return Attempt{}, errPayload
+	}
+	ref.DeliveryID = delivery
+	return Attempt{Ref: ref, Recheck: true, Headers: headers}, nil
+}
+
 func (a Attempt) encode() []byte {
 	payload := writer{form}
 	payload.text(a.Ref.DeliveryID)

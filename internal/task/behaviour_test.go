@@ -92,6 +92,7 @@ func behaviours() map[string]func(*testing.T, *task.Queue) {
 		"events are handed over":                            eventsAreHandedOver,
 		"what could not be decided comes again":             whatCouldNotBeDecidedComesAgain,
 		"an unreadable task is dropped":                     anUnreadableTaskIsDropped,
+		"a task of a later version asks the ledger":         aTaskOfALaterVersionAsksTheLedger,
 		"shutdown waits for what is under way":              shutdownWaitsForWhatIsUnderWay,
 		"shutdown waits for the longest attempt":            shutdownWaitsForTheLongestAttempt,
 		"shutdown puts back what takes too long":            shutdownPutsBackWhatTakesTooLong,

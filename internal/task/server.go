@@ -181,6 +181,10 @@ func deliverHandler(handlers Handlers, options Options) asynq.HandlerFunc {
 		retried, _ := asynq.GetRetryCount(ctx)
 		task, err := received(t.Payload(), t.Headers(), retried, options.Now())
 		if err != nil {
+			id, _ := asynq.GetTaskID(ctx)
+			task, err = named(id, t.Headers())
+		}
+		if err != nil {
 			// The ledger still has the delivery; the sweeper makes a good task.
 			options.Logger.ErrorContext(ctx, "unreadable task dropped", slog.Any("error", err))
 			return nil

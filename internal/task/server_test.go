@@ -15,6 +15,7 @@ import (
 
 	"github.com/waybillhq/waybill/internal/task"
 	"github.com/waybillhq/waybill/internal/testkit"
+	"github.com/waybillhq/waybill/postback"
 )
 
 // holding makes each delivery wait for the channel, after it was handed over.
@@ -177,6 +178,22 @@ func TestPausesBetweenTries(t *testing.T) {
 		if got := task.Pause(tt.failed, tt.err); got != tt.want {
 			t.Errorf("after %d tries and %q: got %s, want %s", tt.failed+1, tt.err, got, tt.want)
 		}
+	}
+}
+
+// Guarantee: a task of a later version is no lost one: the ledger is asked for what its
+// id says.
+func aTaskOfALaterVersionAsksTheLedger(t *testing.T, queue *task.Queue) {
+	t.Helper()
+	client := asynq.NewClientFromRedisClient(queue.Redis())
+	if _, err := client.Enqueue(asynq.NewTask("deliver", []byte{99, 1, 2}), asynq.Queue("deliver-0"), asynq.TaskID("dlv_1.2.3")); err != nil {
+		t.Fatal(err)
+	}
+	handlers, got := collect()
+	serve(t, queue, handlers, few())
+	want := postback.Ref{DeliveryID: "dlv_1", Generation: 2, Attempt: 3}
+	if one := testkit.Receive(t, "the attempt", got); one.Ref != want || !one.Recheck || one.Due != nil {
+		t.Errorf("got %+v", one)
 	}
 }
 
