@@ -71,6 +71,7 @@ func (p place) queue(t *testing.T) *task.Queue {
 func betweenProcesses() map[string]func(*testing.T, place) {
 	return map[string]func(*testing.T, place){
 		"processes tell each other":              processesTellEachOther,
+		"a message wakes enough servers":         aMessageWakesEnoughServers,
 		"events of other producers are found":    eventsOfOthersAreFound,
 		"what a process leaves, others are told": whatIsLeftIsTold,
 	}

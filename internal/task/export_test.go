@@ -19,6 +19,21 @@ func (q *Queue) SetClock(now func() time.Time) { q.servers = newLeases(q.redis, 
 // LookNever has servers look for a task only when they are nudged.
 func (q *Queue) LookNever() { q.pace = pace{look: time.Hour, poll: time.Hour} }
 
+// PutTogether puts attempts of one endpoint into Redis before the other processes
+// are notified of any.
+func (q *Queue) PutTogether(ctx context.Context, attempts ...Attempt) error {
+	var queues []string
+	for _, one := range attempts {
+		queues = append(queues, q.name(laneOf(one), one.EndpointID))
+		_, err := q.asynq.EnqueueContext(ctx, asynq.NewTask(typeDeliver, one.encode()), asynq.TaskID(one.id()), asynq.Queue(queues[0]))
+		if err != nil {
+			return err
+		}
+	}
+	q.nudges.notify(queues...)
+	return nil
+}
+
 // Heard reports whether nudges of other processes arrive.
 func (q *Queue) Heard() bool { return q.nudges.heard.Load() }
 

@@ -21,6 +21,9 @@ const (
 	// nudgePause is the time between two messages: a busy process sends no more
 	// than 200 a second, for all of its queues.
 	nudgePause = 5 * time.Millisecond
+	// mostNudges is how many servers of a queue one message wakes in a process at
+	// most: as many as there are.
+	mostNudges = 2
 	// nudgeTimeout bounds the sending of one message.
 	nudgeTimeout = time.Second
 	// peersInterval is how often the processes are counted.
@@ -36,7 +39,7 @@ type nudges struct {
 
 	mu      sync.Mutex
 	waiters map[string]*waiter // by queue
-	unsent  map[string]bool    // queues of which the others are to be notified
+	unsent  map[string]int     // queues of which the others are to be notified, and of how many tasks
 	some    chan struct{}      // there are unsent ones
 
 	heard  atomic.Bool  // nudges of others arrive
@@ -49,7 +52,7 @@ type nudges struct {
 // that is in this process.
 func newNudges(shared redis.UniversalClient) *nudges {
 	n := &nudges{
-		redis: shared, waiters: map[string]*waiter{}, unsent: map[string]bool{},
+		redis: shared, waiters: map[string]*waiter{}, unsent: map[string]int{},
 		some: make(chan struct{}, 1), closed: make(chan struct{}),
 	}
 	n.peers.Store(1)
@@ -119,14 +122,15 @@ func (w *waiter) wait(patience time.Duration, stopped <-chan struct{}) {
 	}
 }
 
-// notify tells the other processes that queues have tasks.
+// notify tells the other processes that queues have tasks: one each time that a
+// queue is named.
 func (n *nudges) notify(queues ...string) {
 	if n.redis == nil {
 		return
 	}
 	n.mu.Lock()
 	for _, queue := range queues {
-		n.unsent[queue] = true
+		n.unsent[queue] = min(n.unsent[queue]+1, mostNudges)
 	}
 	n.mu.Unlock()
 	select {
@@ -155,10 +159,14 @@ func (n *nudges) send() {
 	}
 }
 
-// publish sends what is unsent. That it fails costs the others a moment.
+// publish sends what is unsent: a queue's name for each server that is to look, since
+// one alone may have no room for all. That it fails costs the others a moment.
 func (n *nudges) publish() {
+	var queues []string
 	n.mu.Lock()
-	queues := slices.Collect(maps.Keys(n.unsent))
+	for queue, tasks := range n.unsent {
+		queues = append(queues, slices.Repeat([]string{queue}, tasks)...)
+	}
 	clear(n.unsent)
 	n.mu.Unlock()
 	if len(queues) == 0 {

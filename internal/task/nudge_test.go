@@ -70,6 +70,32 @@ func processesTellEachOther(t *testing.T, at place) {
 	manyAreTaken(t, producer, got)
 }
 
+// Guarantee: attempts of which one message tells are all begun, by as many servers as
+// it takes.
+func aMessageWakesEnoughServers(t *testing.T, at place) {
+	t.Helper()
+	worker := at.queue(t)
+	worker.LookNever()
+	handlers, begun := collect()
+	hold := make(chan struct{})
+	options := few()
+	serve(t, worker, holding(handlers, hold), options)
+	t.Cleanup(func() { close(hold) })
+	testkit.Eventually(t, "the worker listens", worker.Heard)
+	producer, err := task.Open(t.Context(), at.url)
+	closing(t, producer, err)
+	attempts := make([]task.Attempt, options.Deliver/producer.Shards()) // all that a shard has room for
+	for i := range attempts {
+		attempts[i] = first(fmt.Sprintf("dlv_%d", i), `{}`)
+	}
+	if err := producer.PutTogether(t.Context(), attempts...); err != nil {
+		t.Fatal(err)
+	}
+	for range attempts {
+		testkit.Receive(t, "an attempt, though the others hang", begun)
+	}
+}
+
 // Guarantee: an event that a producer put into Redis by itself is soon taken.
 func eventsOfOthersAreFound(t *testing.T, at place) {
 	t.Helper()
