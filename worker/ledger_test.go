@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -83,6 +84,36 @@ func TestAnAttemptIsRecordedOnceTheLedgerIsBack(t *testing.T) {
 		t.Errorf("%d attempts are in the history, want 1", len(attempts))
 	}
 	b.expectRequests(t, 1)
+}
+
+// deaf is a ledger whose first answer is lost.
+type deaf struct {
+	worker.Recorder
+
+	heard atomic.Bool
+}
+
+func (d *deaf) Record(ctx context.Context, move postback.Transition) error {
+	if err := d.Recorder.Record(ctx, move); err != nil || d.heard.Swap(true) {
+		return err
+	}
+	return errAway
+}
+
+func TestAResultWhoseAnswerIsLostIsNotSaidToBeLost(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(o *worker.Options) { o.Record.Ledger = &deaf{Recorder: o.Record.Ledger} })
+	delivery, attempts := b.once(t, b.exchange(t).ID)
+	expectState(t, delivery, postback.Succeeded, "", 1)
+	if len(attempts) != 1 {
+		t.Errorf("%d attempts are in the history, want 1", len(attempts))
+	}
+	if said := b.Logs.With("delivery changed meanwhile, result not applied"); len(said) != 0 {
+		t.Errorf("the log says %v", said)
+	}
+	if said := b.Logs.With("result recorded by an earlier try, or delivery changed meanwhile"); len(said) != 1 {
+		t.Errorf("the log says so %d times, want once", len(said))
+	}
 }
 
 func TestNothingIsSentWhileTheLedgerIsAway(t *testing.T) {

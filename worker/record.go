@@ -43,18 +43,33 @@ type recordStage struct {
 // write writes the move, and keeps trying while the ledger is down: an attempt that
 // was made and not recorded would be made again.
 func (s *recordStage) write(ctx context.Context, d *delivery) error {
-	err := backoff.Retry(func() error { return s.try(ctx, d.move) }, recording())
+	tries := 0
+	err := backoff.Retry(func() error {
+		tries++
+		return s.try(ctx, d.move)
+	}, recording())
 	switch code := postback.CodeOf(err); {
 	case err == nil:
 		s.metrics.moved(ctx, d.move)
 		return nil
 	case code == postback.CodeConflict, code == postback.CodeNotFound:
-		s.logger.WarnContext(ctx, "delivery changed meanwhile, result not applied", slog.String("delivery", d.Delivery.ID),
-			slog.Int("attempt", d.move.Ref.Attempt), slog.Bool("sent", d.move.Attempt != nil))
+		s.logRefused(ctx, d, tries)
 		return nil
 	default:
 		return fmt.Errorf("record attempt: %w", err)
 	}
+}
+
+// logRefused logs that the delivery does not wait for the attempt any more. When the
+// ledger failed to answer before, that may be because it had written the move.
+func (s *recordStage) logRefused(ctx context.Context, d *delivery, tries int) {
+	logger := s.logger.With(slog.String("delivery", d.Delivery.ID),
+		slog.Int("attempt", d.move.Ref.Attempt), slog.Bool("sent", d.move.Attempt != nil))
+	if tries > 1 {
+		logger.InfoContext(ctx, "result recorded by an earlier try, or delivery changed meanwhile", slog.Int("tries", tries))
+		return
+	}
+	logger.WarnContext(ctx, "delivery changed meanwhile, result not applied")
 }
 
 func (s *recordStage) try(ctx context.Context, move postback.Transition) error {
