@@ -27,7 +27,7 @@ func OpenEmbedded() *Queue {
 	})
 	client.AddHook(&scripts{server: server})
 	stop := keepTime(server)
-	return newQueue(client, topology{shards: 1, servers: 1}, newNudges(nil), func() error {
+	return newQueue(client, topology{shards: 1, servers: 1}, newNudges(nil, ""), func() error {
 		err := client.Close()
 		stop()
 		server.Close()

@@ -34,6 +34,12 @@ func (q *Queue) PutTogether(ctx context.Context, attempts ...Attempt) error {
 	return nil
 }
 
+// Peers counts the processes that listen for nudges.
+func (q *Queue) Peers(ctx context.Context) (int64, error) {
+	err := q.nudges.count(ctx)
+	return q.nudges.peers.Load(), err
+}
+
 // Heard reports whether nudges of other processes arrive.
 func (q *Queue) Heard() bool { return q.nudges.heard.Load() }
 
@@ -46,7 +52,7 @@ func (q *Queue) PutEvent(ctx context.Context, id string) error {
 // Looking makes a server's look at an empty queue of a lane.
 func Looking(t testing.TB, client redis.UniversalClient, heard bool, peers int64) (look func()) {
 	t.Helper()
-	n := newNudges(nil)
+	n := newNudges(nil, "")
 	n.redis = client // notifies nobody
 	n.heard.Store(heard)
 	n.peers.Store(peers)

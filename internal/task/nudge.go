@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,8 +17,6 @@ import (
 )
 
 const (
-	// nudgeChannel is where processes notify each other of queues that got a task.
-	nudgeChannel = "waybill:nudges"
 	// nudgePause is the time between two messages: a busy process sends no more
 	// than 200 a second, for all of its queues.
 	nudgePause = 5 * time.Millisecond
@@ -35,7 +34,8 @@ const (
 // directly. Where none waits, the other processes are notified through Redis. A nudge
 // may get lost: servers look by themselves, too, only seldom.
 type nudges struct {
-	redis redis.UniversalClient // nil: no other process has this queue
+	redis   redis.UniversalClient // nil: no other process has this queue
+	channel string                // where processes notify each other
 
 	mu      sync.Mutex
 	waiters map[string]*waiter // by queue
@@ -48,11 +48,21 @@ type nudges struct {
 	group  sync.WaitGroup
 }
 
+// nudgeChannel is the channel of a database's queues: Redis has one set of channels for
+// all of its databases, each of which may be another ledger's.
+func nudgeChannel(db int) string {
+	const first = "waybill:nudges"
+	if db == 0 {
+		return first
+	}
+	return first + ":" + strconv.Itoa(db)
+}
+
 // newNudges makes the nudges of a queue that several processes share, nil for one
 // that is in this process.
-func newNudges(shared redis.UniversalClient) *nudges {
+func newNudges(shared redis.UniversalClient, channel string) *nudges {
 	n := &nudges{
-		redis: shared, waiters: map[string]*waiter{}, unsent: map[string]int{},
+		redis: shared, channel: channel, waiters: map[string]*waiter{}, unsent: map[string]int{},
 		some: make(chan struct{}, 1), closed: make(chan struct{}),
 	}
 	n.peers.Store(1)
@@ -174,12 +184,12 @@ func (n *nudges) publish() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), nudgeTimeout)
 	defer cancel()
-	n.redis.Publish(ctx, nudgeChannel, strings.Join(queues, " "))
+	n.redis.Publish(ctx, n.channel, strings.Join(queues, " "))
 }
 
 // listen has the servers look for what other processes queued, until ctx ends.
 func (n *nudges) listen(ctx context.Context) {
-	subscription := n.redis.Subscribe(ctx, nudgeChannel)
+	subscription := n.redis.Subscribe(ctx, n.channel)
 	defer func() { _ = subscription.Close() }()
 	messages := subscription.ChannelWithSubscriptions()
 	for {
@@ -221,8 +231,8 @@ func (n *nudges) counting(logger *slog.Logger) loop.Job {
 
 // count asks Redis. While it does not answer, the last count holds.
 func (n *nudges) count(ctx context.Context) error {
-	if counts, err := n.redis.PubSubNumSub(ctx, nudgeChannel).Result(); err == nil {
-		n.peers.Store(max(1, counts[nudgeChannel]))
+	if counts, err := n.redis.PubSubNumSub(ctx, n.channel).Result(); err == nil {
+		n.peers.Store(max(1, counts[n.channel]))
 	}
 	return nil
 }

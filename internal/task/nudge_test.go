@@ -3,6 +3,7 @@ package task_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -134,6 +135,25 @@ func whatIsLeftIsTold(t *testing.T, at place) {
 	servers.Shutdown(0)
 	close(hold)
 	testkit.Receive(t, "the attempt that was put back", got)
+}
+
+// Guarantee: processes on another database of the same Redis are no peers: they look
+// at none of our queues.
+func TestPeersAreThoseOfOneDatabase(t *testing.T) {
+	t.Parallel()
+	redis := testkit.StartRedis(t)
+	queues := map[string]*task.Queue{}
+	for _, db := range []string{"0", "1", "15"} {
+		queue, err := task.Open(t.Context(), strings.TrimSuffix(redis.URL(), "/0")+"/"+db)
+		queues[db] = closing(t, queue, err)
+		serve(t, queue, task.Handlers{}, few())
+	}
+	for db, queue := range queues {
+		testkit.Eventually(t, "the process listens", queue.Heard)
+		if peers, err := queue.Peers(t.Context()); peers != 1 || err != nil {
+			t.Errorf("database %s: %d processes share its queues, %v, want 1", db, peers, err)
+		}
+	}
 }
 
 // empty is a Redis that has no tasks. It counts how often it is asked for one.

@@ -41,7 +41,7 @@ func Open(ctx context.Context, url string) (*Queue, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("set up Redis pipelining: %w", err), conn.client.Close())
 	}
-	queue := newQueue(pipe, where.topology(), newNudges(pipe), func() error { return errors.Join(pipe.Close(), conn.client.Close()) })
+	queue := newQueue(pipe, where.topology(), newNudges(pipe, nudgeChannel(where.db)), func() error { return errors.Join(pipe.Close(), conn.client.Close()) })
 	queue.servers, queue.describe = newLeases(pipe, time.Now), conn.describe
 	return queue, nil
 }
