@@ -80,6 +80,8 @@ func (w *writer) due(due postback.Due) {
 	w.text(string(delivery.State))
 	w.number(delivery.AttemptsBefore)
 	w.text(delivery.OrderKey)
+	w.flag(delivery.Test)
+	w.flag(delivery.Probe)
 	w.moment(delivery.OpenedAt)
 }
 
@@ -126,13 +128,15 @@ func (r *reader) due(task Attempt) *postback.Due {
 	event := postback.Event{
 		ID: r.text(), Type: r.text(), Publisher: r.text(), Data: []byte(r.text()), OccurredAt: r.moment(), AcceptedAt: r.moment(),
 	}
-	return &postback.Due{
+	due := postback.Due{
 		Event: event,
 		Delivery: postback.Delivery{
 			ID: task.Ref.DeliveryID, EventID: event.ID, EventType: event.Type, Publisher: event.Publisher,
 			EndpointID: task.EndpointID, Generation: task.Ref.Generation, Attempts: task.Ref.Attempt - 1,
 			State: postback.State(r.text()), AttemptsBefore: r.number(), OrderKey: r.text(),
-			CreatedAt: event.AcceptedAt, OpenedAt: r.moment(),
+			Test: r.flag(), Probe: r.flag(), CreatedAt: event.AcceptedAt, OpenedAt: r.moment(),
 		},
 	}
+	due.Event.Test = due.Delivery.Test
+	return &due
 }

@@ -9,7 +9,7 @@ import (
 // form is the first byte of a payload: how the rest is written. Redis holds
 // hundreds of thousands of payloads, and each is read once, so they are fields one
 // after the other, without names.
-const form = 1
+const form = 2
 
 // errPayload is for a payload that is cut, or of another form.
 var errPayload = errors.New("decode task: the payload is not of this version's form")

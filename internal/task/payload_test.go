@@ -2,6 +2,7 @@ package task_test
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -16,6 +17,36 @@ func TestATaskOfAnEarlierVersionAsksTheLedger(t *testing.T) {
 	want := task.Attempt{Ref: postback.Ref{DeliveryID: "dlv_1", Generation: 2, Attempt: 3}, EndpointID: "ep_1", Recheck: true}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+// Guarantee: what a worker goes by is in the task, for it may not ask the ledger. What a
+// delivery or an event may have besides must be named here.
+func TestATaskCarriesWhatAWorkerGoesBy(t *testing.T) {
+	t.Parallel()
+	left := []string{
+		"Reference", "Reason", "LastStatusCode", "LastError", "NextAttemptAt", "CompletedAt", "SweepAt", // of the delivery
+		"Digest", "TraceParent", "Rejection", // of the event
+	}
+	sent := attempt("dlv_1", `{"a":1}`, 3, 1)
+	sent.Due.Delivery.Test, sent.Due.Delivery.Probe, sent.Due.Event.Test = true, true, true
+	got, err := task.Decode(task.Encode(sent))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, carried := range map[reflect.Value]reflect.Value{
+		reflect.ValueOf(sent.Due.Delivery): reflect.ValueOf(got.Due.Delivery),
+		reflect.ValueOf(sent.Due.Event):    reflect.ValueOf(got.Due.Event),
+	} {
+		for i := range want.NumField() {
+			switch name := want.Type().Field(i).Name; {
+			case slices.Contains(left, name):
+			case want.Field(i).IsZero():
+				t.Errorf("%s of %s is not tried", name, want.Type())
+			case !reflect.DeepEqual(want.Field(i).Interface(), carried.Field(i).Interface()):
+				t.Errorf("%s of %s is %v, want %v", name, want.Type(), carried.Field(i), want.Field(i))
+			}
+		}
 	}
 }
 
