@@ -70,7 +70,7 @@ func (a address) topology() topology {
 	if a.kind == Cluster {
 		return topology{shards: 8, servers: 1, cluster: true}
 	}
-	return topology{shards: 4, servers: 2}
+	return topology{shards: 4, servers: mostServers}
 }
 
 // pipeline lets concurrent commands share round trips.

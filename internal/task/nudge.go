@@ -20,9 +20,6 @@ const (
 	// nudgePause is the time between two messages: a busy process sends no more
 	// than 200 a second, for all of its queues.
 	nudgePause = 5 * time.Millisecond
-	// mostNudges is how many servers of a queue one message wakes in a process at
-	// most: as many as there are.
-	mostNudges = 2
 	// nudgeTimeout bounds the sending of one message.
 	nudgeTimeout = time.Second
 	// peersInterval is how often the processes are counted.
@@ -140,7 +137,7 @@ func (n *nudges) notify(queues ...string) {
 	}
 	n.mu.Lock()
 	for _, queue := range queues {
-		n.unsent[queue] = min(n.unsent[queue]+1, mostNudges)
+		n.unsent[queue] = min(n.unsent[queue]+1, mostServers)
 	}
 	n.mu.Unlock()
 	select {

@@ -141,7 +141,7 @@ func (p *patient) forward(ctx context.Context, queue attended, sha string, keys 
 	}
 	answer := p.UniversalClient.EvalSha(ctx, sha, keys, args...)
 	moved, err := answer.Int()
-	for range min(moved, mostNudges) {
+	for range min(moved, mostServers) {
 		queue.wake()
 	}
 	if moved > 0 || err != nil {

@@ -53,6 +53,9 @@ type Queue struct {
 	close    func() error
 }
 
+// mostServers is how many servers of a process take tasks from one queue at most.
+const mostServers = 2
+
 // topology is how the lanes are spread. Every process on one Redis must use the
 // same number of shards.
 type topology struct {
