@@ -54,13 +54,16 @@ func (s *acceptStage) events(ctx context.Context, events []postback.Event) ([]po
 	defer span.End()
 
 	answers := s.prepare(ctx, events)
-	err := s.write(ctx, answers)
+	recorded, err := s.write(ctx, answers)
 	if err == nil {
 		err = s.recall(ctx, events, answers)
 	}
 	if err != nil {
 		span.SetStatus(codes.Error, "ledger unreachable")
-		return nil, err
+		if !recorded {
+			return nil, err
+		}
+		leaveUnrecorded(answers, err)
 	}
 	s.counter.count(ctx, answers)
 	return answers, nil
@@ -77,9 +80,10 @@ func (s *acceptStage) prepare(ctx context.Context, events []postback.Event) []po
 	return prepared
 }
 
-// write records what is not refused, puts the ledger's answers in its place, and
-// hands what is new to the queue.
-func (s *acceptStage) write(ctx context.Context, answers []postback.Acceptance) error {
+// write records what is not refused, a portion at a time, puts the ledger's answers
+// in its place, and hands what is new to the queue. It says whether anything was
+// recorded before it failed.
+func (s *acceptStage) write(ctx context.Context, answers []postback.Acceptance) (recorded bool, err error) {
 	var writable []postback.Acceptance
 	var places []int // of the writable ones in answers
 	for i, item := range answers {
@@ -87,8 +91,23 @@ func (s *acceptStage) write(ctx context.Context, answers []postback.Acceptance) 
 			writable, places = append(writable, item), append(places, i)
 		}
 	}
-	reserved := s.handoff.reserve(writable)
-	written, err := s.ledger.Accept(ctx, writable)
+	standAside(writable)
+	for _, portion := range portions(writable) {
+		if err := s.writePortion(ctx, portion, answers, places); err != nil {
+			for _, place := range places {
+				answers[place].Err = unrecorded{err}
+			}
+			return recorded, err
+		}
+		recorded, places = true, places[len(portion):]
+	}
+	return recorded, nil
+}
+
+// writePortion records one portion, whose items have these places in answers.
+func (s *acceptStage) writePortion(ctx context.Context, portion, answers []postback.Acceptance, places []int) error {
+	reserved := s.handoff.reserve(portion)
+	written, err := s.ledger.Accept(ctx, portion)
 	s.handoff.handOver(reserved, written)
 	if err != nil {
 		return fmt.Errorf("record events: %w", err)

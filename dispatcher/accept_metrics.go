@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -18,8 +19,8 @@ const (
 	outcomeUnmatched = "unmatched"
 )
 
-// eventCounter counts events by their outcome. Alerts are
-// not counted.
+// eventCounter counts events by their outcome. Alerts, and what the ledger failed to
+// take, are not counted.
 type eventCounter struct{ counter metric.Int64Counter }
 
 func newEventCounter(meter metric.Meter) (eventCounter, error) {
@@ -37,7 +38,9 @@ func newEventCounter(meter metric.Meter) (eventCounter, error) {
 
 func (c eventCounter) count(ctx context.Context, answers []postback.Acceptance) {
 	for _, answer := range answers {
+		_, lost := errors.AsType[unrecorded](answer.Err)
 		switch {
+		case lost:
 		case answer.Event.Publisher == postback.Operator:
 		case postback.CodeOf(answer.Err) == postback.CodeUnavailable: // it is sent again
 		case answer.Err != nil:

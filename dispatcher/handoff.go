@@ -23,7 +23,6 @@ type reservation map[string]owner
 // Those are about to be enqueued, so they are due in the ledger after the grace;
 // the others are due at once.
 func (s *handoffStage) reserve(items []postback.Acceptance) reservation {
-	standAside(items)
 	reserved := reservation{}
 	if s.failures.closed() {
 		return reserved

@@ -71,7 +71,9 @@ func (s *rematchStage) event(ctx context.Context, eventID string, dryRun bool, d
 		done.Deliveries += len(item.Deliveries)
 		return nil
 	}
-	reserved := s.handoff.reserve([]postback.Acceptance{item})
+	items := []postback.Acceptance{item}
+	standAside(items)
+	reserved := s.handoff.reserve(items)
 	item.Deliveries, err = s.ledger.Deliver(ctx, event.ID, item.Deliveries)
 	s.handoff.handOver(reserved, []postback.Acceptance{item})
 	if err != nil {
