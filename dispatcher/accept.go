@@ -3,6 +3,7 @@ package dispatcher
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -42,6 +43,7 @@ type acceptStage struct {
 	handoff *handoffStage
 	counter eventCounter
 	tracer  trace.Tracer
+	logger  *slog.Logger
 	now     func() time.Time
 }
 

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"log/slog"
 
 	"github.com/waybillhq/waybill/postback"
 )
@@ -27,9 +28,18 @@ func (s *acceptStage) queued(ctx context.Context, payload []byte) error {
 	if err == nil {
 		return nil
 	}
-	rejected := postback.Acceptance{Event: s.rejected(payload, err)}
-	if _, err := s.ledger.Accept(ctx, []postback.Acceptance{rejected}); err != nil {
+	return s.reject(ctx, s.rejected(payload, err))
+}
+
+// reject records a rejected event, and logs it the first time: its producer gets no
+// answer.
+func (s *acceptStage) reject(ctx context.Context, event postback.Event) error {
+	answers, err := s.ledger.Accept(ctx, []postback.Acceptance{{Event: event}})
+	if err != nil {
 		return fmt.Errorf("record rejected event: %w", err)
+	}
+	if !answers[0].Duplicate {
+		s.logger.WarnContext(ctx, "queued event rejected", slog.String("event", event.ID), slog.String("rejection", event.Rejection))
 	}
 	return nil
 }

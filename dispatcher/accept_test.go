@@ -340,6 +340,10 @@ func TestABadQueuedEventIsRecordedWithItsReason(t *testing.T) {
 		if bytes.ContainsAny(newest.Data, "\x00\xff\xfe") {
 			t.Errorf("%s: kept %q, which not every ledger can", tt.name, newest.Data)
 		}
+		lines := b.Logs.With("queued event rejected")
+		if len(lines) != i+1 || lines[i]["event"] != newest.ID || lines[i]["rejection"] != newest.Rejection {
+			t.Errorf("%s: logged %v, want a line for each rejected event", tt.name, lines)
+		}
 	}
 	// The id is still free for the event as it should have been.
 	if err := b.AcceptQueued(t.Context(), []byte(`{"id":"tx-2","type":"conversion.completed","publisher":"pub_1","data":{"a":1}}`)); err != nil {

@@ -104,7 +104,7 @@ func (o Options) build(counter eventCounter) *Dispatcher {
 	handoff := &handoffStage{lanes: lanes, pending: pending, failures: failures, release: release, grace: o.Requeue.Grace}
 	expire := &expireStage{ledger: o.Release.Ledger, endpoints: o.Endpoints, parked: release.state.endpoints, now: o.Now}
 	return &Dispatcher{
-		accept:  &acceptStage{ledger: o.Accept.Ledger, match: match, handoff: handoff, counter: counter, tracer: o.Tracer, now: o.Now},
+		accept:  &acceptStage{ledger: o.Accept.Ledger, match: match, handoff: handoff, counter: counter, tracer: o.Tracer, logger: o.Logger, now: o.Now},
 		enqueue: enqueue, requeue: requeue, release: release, expire: expire,
 		groups: &groupStage{
 			ledger: o.Release.Groups, parking: o.Release.Ledger, endpoints: o.Endpoints, expire: expire, now: o.Now, logger: o.Logger,
