@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/waybillhq/waybill/signer/internal/declare"
 	"github.com/waybillhq/waybill/signer/internal/secret"
 )
 
@@ -45,6 +46,15 @@ func (d *Definition) Methods() []string { return slices.Clone(d.about.Methods) }
 // EventType returns the type that the network's events usually have, such as
 // conversion.completed.
 func (d *Definition) EventType() string { return cmp.Or(d.about.EventType, usualEventType) }
+
+// SetsHeader says whether the scheme's requests have a header of this name, in any
+// case of its letters.
+func (d *Definition) SetsHeader(name string) bool {
+	is := func(other string) bool { return strings.EqualFold(name, other) }
+	return d.about.Data.In == declare.InBody && is("Content-Type") ||
+		d.about.Place.In == declare.PlaceHeader && is(d.about.Place.Name) ||
+		slices.ContainsFunc(d.about.Headers, func(added Added) bool { return is(added.Name) })
+}
 
 // ReceiverChoosesSuccess says whether an endpoint may have other answers of the
 // class 2xx than 200 count as success.

@@ -255,7 +255,7 @@ func (m *Manager) check(endpoint *postback.Endpoint) ([]postback.Warning, error)
 	for _, warning := range found {
 		warnings = append(warnings, postback.Warning{Code: warning.Code, Message: warning.Message})
 	}
-	return warnings, nil
+	return append(warnings, notSent(endpoint.Headers, scheme)...), nil
 }
 
 // origin is the part of a URL that says where it leads. The scheme has checked
