@@ -72,8 +72,8 @@ type Redis struct {
 	Version        string  `json:"version"`
 	Persistence    string  `json:"persistence"`
 	CPUPerDelivery float64 `json:"cpu_us_per_delivery"`
-	IdlePercent    float64 `json:"idle_cpu_percent"` // of one core
-	Commands       float64 `json:"commands_per_delivery"`
+	IdlePercent    float64 `json:"idle_cpu_percent"`      // of one core
+	Commands       float64 `json:"commands_per_delivery"` // those that scripts call, too
 	MemoryRest     int64   `json:"memory_at_rest"`
 	MemoryAfter    int64   `json:"memory_after"`
 }
