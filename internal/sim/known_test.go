@@ -50,7 +50,7 @@ func TestKnownFaults(t *testing.T) {
 			}
 		}, "nobody takes it"},
 		{overflow, func(s *scenario) { s.calm = true; s.handoff = 8 }, "made due again"},
-		{oneLane, func(s *scenario) { s.calm = true; s.maxQueued = 64; s.workers = 6; s.skews = s.skews[:1] }, "nobody takes it"},
+		{oneLane, func(s *scenario) { s.calm = true; s.maxQueued = 64; s.workers = 5; s.skews = s.skews[:1] }, "nobody takes it"},
 		{putOff, func(s *scenario) { s.add("pub_1", sealed); s.add("pub_2", sealed) }, "waits for ever"},
 		{ownHead, func(s *scenario) { s.add("pub_1", ordered); s.add("pub_2", ordered); s.calm, s.errors = false, 0.3 }, "had to be mended"},
 		{clockAhead, func(s *scenario) { s.keep = 2 * time.Second }, "was purged"},
