@@ -199,7 +199,8 @@ type Acceptance struct {
 	// not keep them.
 	Warnings []Warning
 	// Duplicate says that the ledger had this event already; Event and
-	// Deliveries are then the ones it had.
+	// Deliveries are then the ones it had, with the data as it was sent now: by its
+	// digest it says the same.
 	Duplicate bool
 	// Err is CodeConflict when the ledger has other content under this id, and
 	// CodeUnavailable when it cannot say what it has: sending again is right.
@@ -207,13 +208,15 @@ type Acceptance struct {
 }
 
 // Answer answers for an event that is recorded already: as a duplicate of what
-// is recorded, or with CodeConflict when that has other content.
+// is recorded, or with CodeConflict when that has other content. What is recorded may
+// come without its data.
 func (a Acceptance) Answer(recorded Event, deliveries []Delivery) Acceptance {
 	if !bytes.Equal(recorded.Digest, a.Event.Digest) {
 		a.Err = Failure(CodeConflict,
 			"an event with the id %q was accepted with other content; send changed content under a new id", a.Event.ID)
 		return a
 	}
+	recorded.Data = a.Event.Data
 	return Acceptance{Event: recorded, Deliveries: deliveries, Duplicate: true}
 }
 

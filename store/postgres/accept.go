@@ -228,12 +228,13 @@ func deliveryArgs(rows []made) []any {
 
 // answerRepeats answers for events whose ids are stored already. The others are
 // written by now, so one that cannot be read is its sender's trouble alone: its id
-// is not free yet though a purge took the event, or the ledger fails.
+// is not free yet though a purge took the event, or the ledger fails. Their data is not
+// read: that of a batch of large ones would be much, while others wait to be written.
 func (l *Ledger) answerRepeats(ctx context.Context, repeats []*postback.Acceptance) {
 	if len(repeats) == 0 {
 		return
 	}
-	stored, err := readAccepted(ctx, l.pool, texts(repeats, func(r *postback.Acceptance) string { return r.Event.ID }))
+	stored, err := readAccepted(ctx, l.pool, readListedEvents, texts(repeats, func(r *postback.Acceptance) string { return r.Event.ID }))
 	if err != nil {
 		l.logger.WarnContext(ctx, "repeated events not read", slog.Any("error", err))
 	}

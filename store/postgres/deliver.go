@@ -47,7 +47,7 @@ func deliver(ctx context.Context, tx pgx.Tx, eventID string, deliveries []postba
 	if err != nil {
 		return nil, fmt.Errorf("lock event: %w", err)
 	}
-	recorded, err := readAccepted(ctx, tx, []string{clean(eventID)})
+	recorded, err := readAccepted(ctx, tx, readEvents, []string{clean(eventID)})
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,7 @@ func (l *Ledger) snapshot(ctx context.Context, read func(ctx context.Context, db
 func (l *Ledger) Event(ctx context.Context, id string) (postback.Event, []postback.Delivery, error) {
 	var found map[string]postback.Acceptance
 	err := l.snapshot(ctx, func(ctx context.Context, db querier) (err error) {
-		found, err = readAccepted(ctx, db, []string{clean(id)})
+		found, err = readAccepted(ctx, db, readEvents, []string{clean(id)})
 		return err
 	})
 	if err != nil {

@@ -32,7 +32,9 @@ const (
 	// The times say which partitions it is and where to look; whose they are, the
 	// numbers say. A join with both would be planned for many events of each time, and
 	// read all of the day.
-	readEvents = `SELECT ` + store.EventColumns + `, e.seq FROM events e WHERE e.accepted_at = ANY($1) AND e.seq = ANY($2)`
+	readEvents       = `SELECT ` + store.EventColumns + eventsOf
+	readListedEvents = `SELECT ` + store.ListedEventColumns + eventsOf
+	eventsOf         = `, e.seq FROM events e WHERE e.accepted_at = ANY($1) AND e.seq = ANY($2)`
 
 	readByID = `SELECT ` + deliveryColumns + `, d.event_at, d.event_seq FROM unnest($1::text[]) WITH ORDINALITY k (id, place)
 		JOIN deliveries d ON d.id = k.id` + joinWaiting + `WHERE d.id = ANY($1) ORDER BY k.place`
@@ -59,13 +61,14 @@ func deliveryRowDest(r *deliveryRow) []any {
 	return append(store.DeliveryDest(&r.Delivery), store.At(&r.event.at), &r.event.seq)
 }
 
-// readAccepted reads events with their deliveries, by the events' ids.
-func readAccepted(ctx context.Context, db querier, ids []string) (map[string]postback.Acceptance, error) {
+// readAccepted reads events with their deliveries, by the events' ids. The query says
+// what of the events.
+func readAccepted(ctx context.Context, db querier, query string, ids []string) (map[string]postback.Acceptance, error) {
 	anchors, err := collect(ctx, db, anchorDest, readAnchors, ids)
 	if err != nil {
 		return nil, fmt.Errorf("read event ids: %w", err)
 	}
-	events, err := eventsAt(ctx, db, column(anchors, func(a anchor) eventKey { return a.eventKey }))
+	events, err := eventsAt(ctx, db, query, column(anchors, func(a anchor) eventKey { return a.eventKey }))
 	if err != nil {
 		return nil, err
 	}
@@ -91,12 +94,12 @@ func readAccepted(ctx context.Context, db querier, ids []string) (map[string]pos
 }
 
 // eventsAt reads events by where they are, into a map by their sequence numbers.
-func eventsAt(ctx context.Context, db querier, keys []eventKey) (map[int64]postback.Event, error) {
+func eventsAt(ctx context.Context, db querier, query string, keys []eventKey) (map[int64]postback.Event, error) {
 	found := make(map[int64]postback.Event, len(keys))
 	if len(keys) == 0 {
 		return found, nil
 	}
-	rows, err := collect(ctx, db, eventRowDest, readEvents,
+	rows, err := collect(ctx, db, eventRowDest, query,
 		column(keys, func(k eventKey) time.Time { return k.at }), column(keys, func(k eventKey) int64 { return k.seq }))
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)
@@ -126,7 +129,7 @@ func duesBy(ctx context.Context, db querier, ids []string) ([]postback.Due, erro
 	if err != nil {
 		return nil, err
 	}
-	events, err := eventsAt(ctx, db, unique(column(rows, func(r deliveryRow) eventKey { return r.event })))
+	events, err := eventsAt(ctx, db, readEvents, unique(column(rows, func(r deliveryRow) eventKey { return r.event })))
 	if err != nil {
 		return nil, err
 	}

@@ -79,9 +79,12 @@ func writeDelivery(ctx context.Context, db *session, d *postback.Delivery) error
 	return nil
 }
 
-// repeated answers for an event whose id is stored already.
+const readListedEvent = `SELECT ` + store.ListedEventColumns + ` FROM events e WHERE e.id = ?`
+
+// repeated answers for an event whose id is stored already. Its data is not read: that
+// of a batch of large ones would be much, while others wait to be written.
 func repeated(ctx context.Context, db *session, item postback.Acceptance) (postback.Acceptance, error) {
-	stored, err := readEvent(ctx, db, item.Event.ID)
+	stored, err := single(ctx, db, "event", store.EventDest, readListedEvent, item.Event.ID)
 	if err != nil {
 		return item, err
 	}

@@ -69,11 +69,15 @@ func acceptRepeat(k kit) {
 	moved := k.record(Succeed(first[0].Ref()))
 	again := event
 	again.AcceptedAt = After(time.Hour)
+	again.Data = json.RawMessage(`{"payout": 1.50, "offer": "evt_1"}`) // which says the same, by its digest
 	answers, err := k.Accept(k.ctx(), []postback.Acceptance{Acceptance(again, "ep_1", "ep_2")})
 	k.must(err)
-	same(k, "answer", answers, []postback.Acceptance{{Event: event, Deliveries: []postback.Delivery{moved}, Duplicate: true}})
-	_, stored, err := k.Event(k.ctx(), "evt_1")
+	answered := event
+	answered.Data = again.Data
+	same(k, "answer", answers, []postback.Acceptance{{Event: answered, Deliveries: []postback.Delivery{moved}, Duplicate: true}})
+	kept, stored, err := k.Event(k.ctx(), "evt_1")
 	k.must(err)
+	same(k, "event", kept, event)
 	same(k, "deliveries", stored, []postback.Delivery{moved})
 }
 

@@ -46,7 +46,8 @@ type Intake interface {
 	// Accept writes each event with its deliveries, all of an acceptance or
 	// nothing of it, and answers in the same order. When the call fails, nothing
 	// of it was written. Concurrent callers share a transaction. An id that the ledger has already, or that stands twice in
-	// the call, is answered as Duplicate with what is stored (same Digest), or
+	// the call, is answered as Duplicate with what is stored (same Digest), but for the
+	// data, which is as it was sent now and is not read, or
 	// with Err CodeConflict (other Digest), or CodeUnavailable when what is stored
 	// cannot be read; the other items are written all the same. A rejected event has no deliveries.
 	// A delivery may be a dead letter from the start (Dead): it is counted as one,
