@@ -57,7 +57,7 @@ func (l *Ledger) AddEndpoint(ctx context.Context, endpoint postback.Endpoint, mo
 func (l *Ledger) saveEndpoint(ctx context.Context, endpoint postback.Endpoint, check func(context.Context, pgx.Tx) error) (postback.Endpoint, error) {
 	query, args := endpointStatement(endpoint)
 	saved := endpoint
-	err := l.transact(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
+	err := l.transactInTurn(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
 		if args[revisionPlace], err = single(ctx, tx, "revision", one[int64], nextRevision); err != nil {
 			return err
 		}
@@ -195,7 +195,7 @@ func (l *Ledger) Endpoints(ctx context.Context, filter postback.EndpointFilter, 
 	size := store.Size(page)
 	query := where.sql() + ` ORDER BY p.created_at DESC, p.seq DESC LIMIT ` + where.value(size+1)
 	var rows []store.EndpointRow
-	err := l.snapshot(ctx, func(ctx context.Context, db querier) (err error) {
+	err := l.search(ctx, func(ctx context.Context, db querier) (err error) {
 		rows, err = readEndpoints(ctx, db, query, where.args...)
 		return err
 	})

@@ -26,7 +26,7 @@ func (l *Ledger) Histories(ctx context.Context, filter postback.DeliveryFilter, 
 	size := store.Size(page)
 	var rows []deliveryRow
 	var histories []postback.History
-	err = l.snapshot(ctx, func(ctx context.Context, db querier) error {
+	err = l.search(ctx, func(ctx context.Context, db querier) error {
 		if rows, err = readDeliveries(ctx, db, filter, after, size+1); err != nil {
 			return err
 		}

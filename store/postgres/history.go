@@ -51,7 +51,11 @@ func (l *Ledger) Events(ctx context.Context, filter postback.EventFilter, page p
 	if err != nil {
 		return nil, "", err
 	}
-	rows, err := collect(ctx, l.pool, eventRowDest, query, args...)
+	var rows []eventRow
+	err = l.searches.use(ctx, func() error {
+		rows, err = collect(ctx, l.pool, eventRowDest, query, args...)
+		return err
+	})
 	if err != nil {
 		return nil, "", fmt.Errorf("read events: %w", err)
 	}
@@ -108,7 +112,7 @@ func eachType(inner, table, column, pattern string, where *conditions, order str
 
 // Delivery returns one delivery with its attempts, oldest first; CodeNotFound.
 func (l *Ledger) Delivery(ctx context.Context, id string) (delivery postback.Delivery, attempts []postback.Attempt, err error) {
-	err = l.snapshot(ctx, func(ctx context.Context, db querier) error {
+	err = l.search(ctx, func(ctx context.Context, db querier) error {
 		rows, err := deliveriesBy(ctx, db, []string{clean(id)})
 		if err != nil {
 			return err
@@ -149,7 +153,7 @@ func cursorOf(row deliveryRow) string {
 
 // readDeliveries reads from one state of the ledger.
 func (l *Ledger) readDeliveries(ctx context.Context, filter postback.DeliveryFilter, after string, limit int) (rows []deliveryRow, err error) {
-	err = l.snapshot(ctx, func(ctx context.Context, db querier) error {
+	err = l.search(ctx, func(ctx context.Context, db querier) error {
 		rows, err = readDeliveries(ctx, db, filter, after, limit)
 		return err
 	})
@@ -310,7 +314,7 @@ func (l *Ledger) CountDeliveries(ctx context.Context, filter postback.DeliveryFi
 		return len(rows), err
 	}
 	total := 0
-	err := l.snapshot(ctx, func(ctx context.Context, db querier) error {
+	err := l.search(ctx, func(ctx context.Context, db querier) error {
 		all, some, err := reach(ctx, db, filter, "")
 		if err != nil || !some {
 			return err

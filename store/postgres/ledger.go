@@ -67,6 +67,8 @@ type Ledger struct {
 
 	releases *commit.Committer[release, int]
 	reads    *commit.Committer[string, found]
+	searches slots // of clients, through history
+	changes  slots // of clients
 	close    func()
 }
 
@@ -100,6 +102,7 @@ func Open(ctx context.Context, options Options) (*Ledger, error) {
 		connections.Close()
 		return nil, fmt.Errorf("open ledger: %w", explain(config.ConnConfig, err))
 	}
+	ledger.searches, ledger.changes = slotsOf(config.MaxConns, searchShare), slotsOf(config.MaxConns, changeShare)
 	ledger.intake = startCommitter(ctx, options.Logger, 1, ledger.acceptAll)
 	ledger.ordered = startCommitter(ctx, options.Logger, 1, ledger.acceptAll)
 	ledger.successes = startCommitter(ctx, options.Logger, 1, ledger.succeedAll)

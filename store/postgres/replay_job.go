@@ -52,7 +52,7 @@ func replayDest(r *replayRow) []any { return append(store.ReplayDest(&r.ReplayJo
 // CreateReplay writes a new job, unless as many of the publisher's run as may.
 func (l *Ledger) CreateReplay(ctx context.Context, job postback.ReplayJob, most int) error {
 	publisher := clean(job.Filter.Publisher)
-	err := l.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
+	err := l.transactInTurn(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		if err := roomForReplay(ctx, tx, publisher, most); err != nil {
 			return err
 		}

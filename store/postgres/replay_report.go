@@ -43,7 +43,11 @@ func (l *Ledger) ReplayOutcomes(ctx context.Context, id string) (postback.Replay
 		count int
 	}
 	var all postback.ReplayOutcomes
-	found, err := collect(ctx, l.pool, func(o *outcome) []any { return []any{&o.name, &o.count} }, readOutcomes, id)
+	var found []outcome
+	err := l.searches.use(ctx, func() (err error) {
+		found, err = collect(ctx, l.pool, func(o *outcome) []any { return []any{&o.name, &o.count} }, readOutcomes, id)
+		return err
+	})
 	if err != nil {
 		return all, fmt.Errorf("read outcomes of replay: %w", err)
 	}
@@ -75,7 +79,7 @@ func (l *Ledger) groupCounts(ctx context.Context, filter postback.DeliveryFilter
 			return postback.DeliveryGroup{EndpointID: r.EndpointID, State: r.State, Reason: r.Reason, Count: 1}
 		}), err
 	}
-	err = l.snapshot(ctx, func(ctx context.Context, db querier) error {
+	err = l.search(ctx, func(ctx context.Context, db querier) error {
 		all, some, err := reach(ctx, db, filter, "")
 		if err != nil || !some {
 			return err

@@ -53,7 +53,7 @@ func addUp(all []waitingCount) postback.Waiting {
 // Waiting counts an endpoint's deliveries that have not ended, up to a number of
 // a kind.
 func (l *Ledger) Waiting(ctx context.Context, endpointID string, limit int) (waiting postback.Waiting, err error) {
-	err = l.snapshot(ctx, func(ctx context.Context, db querier) error {
+	err = l.search(ctx, func(ctx context.Context, db querier) error {
 		found, err := collect(ctx, db, waitingDest, waitingOf, endpointID, limit, postback.ParkedReasons())
 		if err != nil {
 			return err
