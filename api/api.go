@@ -68,6 +68,7 @@ type server struct {
 	mux     *http.ServeMux
 	huma    huma.API
 	openAPI []byte
+	turns   turns
 }
 
 // New makes the API's handler. The caller's server sets the deadlines of
@@ -78,7 +79,7 @@ func New(options Options) (http.Handler, error) {
 	if err := options.validate(); err != nil {
 		return nil, err
 	}
-	s := &server{Options: options, mux: http.NewServeMux()}
+	s := &server{Options: options, mux: http.NewServeMux(), turns: turns{of: map[string]*turn{}}}
 	s.huma = humago.New(s.mux, s.humaConfig())
 	s.routeEvents()
 	s.routeEndpoints()

@@ -44,6 +44,11 @@ func add[I, O any](s *server, op huma.Operation, roles []postback.Role, handler 
 	huma.Register(s.huma, op, func(ctx context.Context, input *I) (*O, error) {
 		ctx, cancel := workContext(ctx, op.Method)
 		defer cancel()
+		end, err := s.turns.take(ctx, ownPublisher(ctx))
+		if err != nil {
+			return nil, problemOf(ctx, err)
+		}
+		defer end()
 		output, err := handler(ctx, input)
 		if err != nil {
 			return nil, problemOf(ctx, err)
