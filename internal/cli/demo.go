@@ -3,9 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -38,12 +35,9 @@ temporary directory holds the data and is removed at the end.`,
 	return cmd
 }
 
-// demo clears up when its reader goes away too, as in "waybill demo | head":
-// the signal would kill it at once.
+// demo clears up when its reader goes away too, as in "waybill demo | head".
 func (p *program) demo(ctx context.Context, options demo.Options) error {
-	broken := make(chan os.Signal, 1)
-	signal.Notify(broken, syscall.SIGPIPE)
-	defer signal.Stop(broken)
+	defer outliveReaders()()
 	if err := demo.Run(ctx, options); err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -54,6 +56,7 @@ func (p *program) workerCommand() *cobra.Command {
 func (p *program) roleCommand(cmd *cobra.Command, roles app.Roles) *cobra.Command {
 	cmd.Annotations = map[string]string{drainMark: ""}
 	return p.server(cmd, func(ctx context.Context, settings config.Config) error {
+		defer outliveReaders()()
 		ready := func(api, health net.Addr) { p.announce(settings, api, health) }
 		if err := app.Run(ctx, settings, roles, newLogger(p.err, settings), ready); err != nil {
 			return fmt.Errorf("run %s: %w", cmd.Name(), err)
@@ -91,6 +94,15 @@ func (p *program) announce(settings config.Config, api, health net.Addr) {
 	if _, err := os.Stat(settings.AdminKeyFile()); err == nil { // A ledger that has keys gets no new one.
 		p.printf("admin key: %s\n", settings.AdminKeyFile())
 	}
+}
+
+// outliveReaders has the process go on when who reads what it prints goes away, a
+// script that has seen enough or a log collector, until the returned function is
+// called. The signal of the first such write would kill it.
+func outliveReaders() (end func()) {
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, syscall.SIGPIPE)
+	return func() { signal.Stop(broken) }
 }
 
 func newLogger(out io.Writer, settings config.Config) *slog.Logger {

@@ -2,9 +2,11 @@ package e2e_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -278,5 +280,25 @@ func TestRollingRestart(t *testing.T) {
 	checkAllDelivered(t, running[0], r, <-produced, 2*time.Minute)
 	if different, all := r.seen(); all-different > underWay*len(roles) {
 		t.Errorf("%d repeats for %d kills: more than was under way", all-different, len(roles))
+	}
+}
+
+// Guarantee: a server outlives who reads what it prints: a log collector that restarts,
+// a script that has seen enough.
+func TestAServerOutlivesWhoReadsItsLog(t *testing.T) {
+	t.Parallel()
+	reader, log, err := os.Pipe()
+	if err := errors.Join(err, reader.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s := startBy(t, t.TempDir(), func(command *exec.Cmd) { command.Stderr = log }, "--log-level", "debug")
+	if err := log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.ListEndpoints(t.Context(), client.EndpointFilter{}, client.PageRequest{}); err != nil {
+		t.Error(err)
+	}
+	if code := s.stop(); code != 0 {
+		t.Errorf("exit code %d", code)
 	}
 }

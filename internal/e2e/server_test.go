@@ -88,9 +88,9 @@ func launchBy(t *testing.T, role string, change func(*exec.Cmd), args ...string)
 	args = append([]string{role, "--listen", "127.0.0.1:0", "--egress-allow", "127.0.0.0/8"}, args...)
 	command := exec.Command(binary(), args...)
 	command.Env = environment()
-	change(command)
 	s := &server{t: t, command: command, log: &journal{}, ready: make(chan struct{}), done: make(chan struct{})}
 	command.Stderr = s.log
+	change(command)
 	out, err := command.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
