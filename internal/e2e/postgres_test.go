@@ -114,10 +114,10 @@ type answers struct {
 }
 
 // probe sends events until ctx ends, and notes the answers.
-func (a *answers) probe(ctx context.Context, s *server) {
+func (a *answers) probe(ctx context.Context, api *client.Client) {
 	for ctx.Err() == nil {
 		asked := time.Now()
-		_, err := s.SendEvent(ctx, event("probe"))
+		_, err := api.SendEvent(ctx, event("probe"))
 		took := time.Since(asked)
 		if ctx.Err() != nil {
 			return
@@ -208,7 +208,14 @@ func TestPostgresGoneAndBackLosesNothing(t *testing.T) {
 			var said answers
 			ctx, stop := context.WithCancel(t.Context())
 			var probing sync.WaitGroup
-			probing.Go(func() { said.probe(ctx, api) })
+			// Through a client of its own: one that many share keeps connections that it
+			// never used, and a server closes those after a while.
+			alone, err := client.New(api.url, api.key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(alone.Close)
+			probing.Go(func() { said.probe(ctx, alone) })
 			end := outage.begin(f.postgres)
 			over := time.After(outage.lasts)
 			eventually(t, longest, "the API to answer 503", func() bool { return outage.waited || said.refused() > 0 })
