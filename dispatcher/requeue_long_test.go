@@ -13,16 +13,14 @@ import (
 // flooded is a ledger in which something of somebody else falls due whenever it is
 // asked, for a while, and each time takes as long as a real one under load.
 type flooded struct {
-	dispatcher.Waiting
+	lateClaims
 
-	more  func() postback.Due
-	left  int
-	asked func()
+	more func() postback.Due
+	left int
 }
 
 func (f *flooded) Claim(ctx context.Context, claim postback.Claim) ([]postback.Due, error) {
-	due, err := f.Waiting.Claim(ctx, claim)
-	f.asked()
+	due, err := f.lateClaims.Claim(ctx, claim)
 	if f.left--; f.left >= 0 {
 		due = append(due, f.more())
 	}
@@ -43,7 +41,7 @@ func TestABacklogKeepsNothingFromBeingTriedAgain(t *testing.T) {
 	ref := b.queue.put(t, delivery)
 	b.queue.set(func(q *queue) { q.running[ref] = true })
 	began := b.clock.now()
-	ledger.left, ledger.asked = 100, func() {
+	ledger.left, ledger.late = 100, func() {
 		b.clock.advance(100 * time.Millisecond)
 		if b.clock.now().Sub(began) == time.Second { // its worker is done
 			b.queue.set(func(q *queue) {
