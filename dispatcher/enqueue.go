@@ -79,9 +79,8 @@ func (s *enqueueStage) putReserved(ctx context.Context, due postback.Due) {
 }
 
 // put puts one attempt into the queue, which nobody had when the ledger was asked; the
-// zero time says that somebody may have it.
-// An attempt that a crashed worker holds is taken over. A failure is remembered, not
-// returned: requeue makes it good.
+// zero time says that somebody may have it. An attempt that a crashed worker holds is
+// taken over. A failure is remembered, not returned: requeue makes it good.
 //
 // What had to wait because the queue was slow may have been taken for lost and made
 // meanwhile: the worker asks the ledger before it sends. It does so in any case of a
@@ -142,11 +141,11 @@ func (s *enqueueStage) putAll(ctx context.Context, due []postback.Due, asked tim
 	for range min(s.senders, len(due)) {
 		group.Go(func() {
 			for one := range next {
+				var free time.Time
 				if one.Unqueued {
-					s.put(ctx, one, asked)
-				} else {
-					s.put(ctx, one, time.Time{})
+					free = asked
 				}
+				s.put(ctx, one, free)
 			}
 		})
 	}

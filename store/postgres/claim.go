@@ -76,17 +76,26 @@ func (l *Ledger) Claim(ctx context.Context, claim postback.Claim) (claimed []pos
 		if err != nil {
 			return fmt.Errorf("claim deliveries: %w", err)
 		}
-		claimed, err = duesBy(ctx, tx, column(got, func(c claimedOne) string { return c.id }))
-		unqueued := make(map[string]bool, len(got))
-		for _, c := range got {
-			unqueued[c.id] = c.unqueued
-		}
-		for i := range claimed {
-			claimed[i].Unqueued = unqueued[claimed[i].Delivery.ID]
-		}
+		claimed, err = claimedDues(ctx, tx, got)
 		return err
 	})
 	return claimed, err
+}
+
+// claimedDues reads what was claimed, in its order.
+func claimedDues(ctx context.Context, tx pgx.Tx, got []claimedOne) ([]postback.Due, error) {
+	dues, err := duesBy(ctx, tx, column(got, func(c claimedOne) string { return c.id }))
+	if err != nil {
+		return nil, err
+	}
+	unqueued := make(map[string]bool, len(got))
+	for _, c := range got {
+		unqueued[c.id] = c.unqueued
+	}
+	for i := range dues {
+		dues[i].Unqueued = unqueued[dues[i].Delivery.ID]
+	}
+	return dues, nil
 }
 
 // claimedOne is a delivery that claimOverdue claimed.

@@ -31,7 +31,7 @@ const (
 
 	// The times say which partitions it is and where to look; whose they are, the
 	// numbers say. A join with both would be planned for many events of each time, and
-	// read all of the day.
+	// have processes help.
 	readEvents       = `SELECT ` + store.EventColumns + eventsOf
 	readListedEvents = `SELECT ` + store.ListedEventColumns + eventsOf
 	eventsOf         = `, e.seq FROM events e WHERE e.accepted_at = ANY($1) AND e.seq = ANY($2)`
