@@ -92,6 +92,12 @@ func SchemeDest(s *postback.DeclaredScheme) []any {
 // NoticeColumns are those of a notice.
 const NoticeColumns = `id, type, endpoint_id, at, since, count, last_error, reason, dead, outage`
 
+// NewsDest scans what is new of an endpoint: the columns of a notice from its type
+// on, without what is about deliveries.
+func NewsDest(n *postback.Notice) []any {
+	return []any{&n.Type, &n.EndpointID, At(&n.At), At(&n.Since), &n.Count, &n.LastError, &n.Reason}
+}
+
 // NoticeDest scans NoticeColumns.
 func NoticeDest(n *postback.Notice) []any {
 	return []any{

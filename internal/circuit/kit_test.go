@@ -73,7 +73,7 @@ func (l *ledger) Recover(ctx context.Context, endpointID string, when time.Time)
 // expectNotices checks the alerts that an operator is to get.
 func (b *bench) expectNotices(t *testing.T, want ...string) {
 	t.Helper()
-	found, err := b.ledger.Notices(t.Context(), 100)
+	found, err := b.ledger.Notices(t.Context(), storetest.After(time.Hour), 100)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -125,7 +125,7 @@ func (b *bench) fail(t *testing.T, endpointID string) {
 
 func (b *bench) recover(t *testing.T, endpointID string) {
 	t.Helper()
-	if _, ended, err := b.Ledger.Recover(t.Context(), endpointID, storetest.After(time.Hour)); !ended || err != nil {
+	if _, ended, err := b.Ledger.Recover(t.Context(), endpointID, storetest.After(20*time.Second)); !ended || err != nil {
 		t.Fatalf("ended %t, %v", ended, err)
 	}
 }

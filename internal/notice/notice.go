@@ -33,7 +33,7 @@ const (
 // Ledger keeps notices until their events are accepted.
 type Ledger interface {
 	SumDeadLetters(ctx context.Context, before time.Time) error
-	Notices(ctx context.Context, limit int) ([]postback.Notice, error)
+	Notices(ctx context.Context, at time.Time, limit int) ([]postback.Notice, error)
 	ForgetNotice(ctx context.Context, id string) (bool, error)
 }
 
@@ -119,7 +119,7 @@ func (n *Notifier) Look(ctx context.Context, now time.Time) error {
 		return err
 	}
 	for {
-		notices, err := n.Ledger.Notices(ctx, atOnce)
+		notices, err := n.Ledger.Notices(ctx, now, atOnce)
 		if err != nil {
 			return fmt.Errorf("read notices: %w", err)
 		}

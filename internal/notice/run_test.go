@@ -30,7 +30,7 @@ func (m *mute) SumDeadLetters(_ context.Context, before time.Time) error {
 	return nil
 }
 
-func (m *mute) Notices(context.Context, int) ([]postback.Notice, error) {
+func (m *mute) Notices(context.Context, time.Time, int) ([]postback.Notice, error) {
 	m.asked.Add(1)
 	if m.away.Load() {
 		return nil, errAway

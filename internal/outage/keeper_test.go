@@ -13,6 +13,7 @@ import (
 	"github.com/waybillhq/waybill/internal/testkit"
 	"github.com/waybillhq/waybill/postback"
 	"github.com/waybillhq/waybill/store/sqlite"
+	"github.com/waybillhq/waybill/store/storetest"
 )
 
 var errAway = errors.New("the ledger is away")
@@ -76,7 +77,7 @@ func (p *process) look(t *testing.T, seconds int) {
 // expectAlerts checks which notices there are.
 func expectAlerts(t *testing.T, ledger *ledger, want ...string) []postback.Notice {
 	t.Helper()
-	found, err := ledger.Notices(t.Context(), 100)
+	found, err := ledger.Notices(t.Context(), storetest.After(time.Hour), 100)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,12 +13,25 @@ import (
 )
 
 const (
-	selectNotices = `SELECT ` + store.NoticeColumns + ` FROM notices ORDER BY seq LIMIT $1`
+	selectNotices = `SELECT ` + store.NoticeColumns + ` FROM notices WHERE due <= $1 ORDER BY seq LIMIT $2`
 	forgetNotice  = `DELETE FROM notices WHERE id = $1`
+	// noteNews writes the alert of what news holds at the endpoint's pace: in place of
+	// one that waits, or when its turn is.
+	noteNews = `put_off AS (DELETE FROM notices n USING news WHERE n.endpoint_id = news.endpoint_id AND n.due > news.at RETURNING n.due),
+		pace AS (INSERT INTO alert_pace AS p (endpoint_id, free_at)
+			SELECT endpoint_id, at + $2::interval FROM news WHERE NOT EXISTS (SELECT FROM put_off)
+			ON CONFLICT (endpoint_id) DO UPDATE SET free_at = greatest(p.free_at + $2::interval, excluded.free_at) RETURNING free_at),
+		noted AS (INSERT INTO notices (type, endpoint_id, at, since, count, last_error, reason, due)
+			SELECT type, endpoint_id, at, since, count, last_error, reason,
+				coalesce((SELECT min(due) FROM put_off), (SELECT free_at FROM pace) - $3::interval) FROM news)
+		`
+	// dropWaitingNews is for an endpoint of which they are not true any more.
+	dropWaitingNews = `DELETE FROM notices WHERE endpoint_id = $1 AND due > $2`
 	// noteDisabled alerts of an endpoint that was saved as disabled.
-	noteDisabled = `INSERT INTO notices (type, endpoint_id, at, reason, since, count, last_error)
-		SELECT 'endpoint.disabled', p.id, p.disabled_at, p.disabled_reason, t.since, coalesce(t.failures, 0), coalesce(t.last_error, '')
-		FROM endpoints p LEFT JOIN troubles t ON t.endpoint_id = p.id WHERE p.id = $1`
+	noteDisabled = `WITH news AS (
+			SELECT 'endpoint.disabled' AS type, p.id AS endpoint_id, p.disabled_at AS at, t.since,
+				coalesce(t.failures, 0) AS count, coalesce(t.last_error, '') AS last_error, p.disabled_reason AS reason
+			FROM endpoints p LEFT JOIN troubles t ON t.endpoint_id = p.id WHERE p.id = $1), ` + noteNews + `SELECT FROM news`
 	noteDead = `INSERT INTO notices (type, endpoint_id, at, since, count, dead) VALUES ($1, $2, $3, $4, $5, $6)`
 
 	insertDeadLetters = `INSERT INTO deaths (endpoint_id, reason, count, first_at, last_at, deliveries)
@@ -32,11 +45,12 @@ const (
 	takeDeadLetters = `DELETE FROM deaths WHERE first_at < $1 RETURNING ` + store.DeadLetterColumns
 )
 
-// Notices lists the alerts that were not sent yet, oldest first.
-func (l *Ledger) Notices(ctx context.Context, limit int) ([]postback.Notice, error) {
+// Notices lists the alerts that are due at a time and were not sent yet, oldest
+// first.
+func (l *Ledger) Notices(ctx context.Context, at time.Time, limit int) ([]postback.Notice, error) {
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	found, err := collect(ctx, l.pool, store.NoticeDest, selectNotices, limit)
+	found, err := collect(ctx, l.pool, store.NoticeDest, selectNotices, at, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read notices: %w", err)
 	}

@@ -16,15 +16,15 @@ const (
 		ON CONFLICT (endpoint_id) DO UPDATE SET since = least(t.since, excluded.since), failed_at = greatest(t.failed_at, excluded.failed_at),
 		failures = t.failures + excluded.failures, last_error = excluded.last_error`
 	openCircuit = `WITH opened AS (
-			UPDATE troubles SET opened_at = $2, tried_at = $2, probes = 0, probe_at = $3 WHERE endpoint_id = $1 AND opened_at IS NULL RETURNING *)
-		INSERT INTO notices (type, endpoint_id, at, since, count, last_error)
-		SELECT 'endpoint.failing', endpoint_id, opened_at, since, failures, last_error FROM opened`
+			UPDATE troubles SET opened_at = $4, tried_at = $4, probes = 0, probe_at = $5 WHERE endpoint_id = $1 AND opened_at IS NULL RETURNING *),
+		news AS (SELECT 'endpoint.failing' AS type, endpoint_id, opened_at AS at, since, failures AS count, last_error, '' AS reason FROM opened),
+		` + noteNews + `SELECT FROM opened`
 	takeProbe   = `UPDATE troubles SET probes = probes + 1, tried_at = $3, probe_at = $4 WHERE endpoint_id = $1 AND probe_at = $2`
 	oldestWaits = `SELECT id FROM waiting WHERE endpoint_id = $1 AND id >= $2 AND state = 'parked' AND reason <> 'ordered' ORDER BY id LIMIT 1`
 	recovery    = `WITH ended AS (DELETE FROM troubles WHERE endpoint_id = $1 RETURNING ` + store.StreakColumns + `),
-		noted AS (INSERT INTO notices (type, endpoint_id, at, since, count, last_error)
-			SELECT 'endpoint.recovered', endpoint_id, $2::timestamptz, since, failures, last_error FROM ended WHERE opened_at IS NOT NULL)
-		SELECT ` + store.StreakColumns + ` FROM ended`
+		news AS (SELECT 'endpoint.recovered' AS type, endpoint_id, $4::timestamptz AS at, since, failures AS count, last_error, '' AS reason
+			FROM ended WHERE opened_at IS NOT NULL),
+		` + noteNews + `SELECT ` + store.StreakColumns + ` FROM ended`
 )
 
 // NoteFailures counts failures of an endpoint: those of a failure streak.
@@ -36,7 +36,7 @@ func (l *Ledger) NoteFailures(ctx context.Context, more postback.FailureStreak) 
 // OpenCircuit marks a failing endpoint as left alone, and notes that; false when
 // it is already, or does not fail any more.
 func (l *Ledger) OpenCircuit(ctx context.Context, endpointID string, at, probeAt time.Time) (bool, error) {
-	opened, err := l.change(ctx, "open circuit", openCircuit, endpointID, at, probeAt)
+	opened, err := l.change(ctx, "open circuit", openCircuit, endpointID, store.AlertEvery, store.AlertCredit, at, probeAt)
 	return opened > 0, err
 }
 
@@ -89,7 +89,7 @@ func probing(err error) error {
 func (l *Ledger) Recover(ctx context.Context, endpointID string, at time.Time) (postback.FailureStreak, bool, error) {
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	was, err := collect(ctx, l.pool, store.StreakDest, recovery, endpointID, at)
+	was, err := collect(ctx, l.pool, store.StreakDest, recovery, endpointID, store.AlertEvery, store.AlertCredit, at)
 	if err != nil {
 		return postback.FailureStreak{}, false, fmt.Errorf("forget streak: %w", err)
 	}
@@ -129,11 +129,14 @@ func (l *Ledger) FailureStreaks(ctx context.Context) ([]postback.FailureStreak, 
 func switched(ctx context.Context, tx pgx.Tx, before postback.EndpointState, now postback.Endpoint) error {
 	switch wasDisabled := before == postback.EndpointDisabled; {
 	case now.State == postback.EndpointDisabled && !wasDisabled:
-		if _, err := tx.Exec(ctx, noteDisabled, now.ID); err != nil {
+		if _, err := tx.Exec(ctx, noteDisabled, now.ID, store.AlertEvery, store.AlertCredit); err != nil {
 			return fmt.Errorf("note disabled endpoint: %w", err)
 		}
 		return nil
 	case now.State == postback.EndpointDeleted, now.State == postback.EndpointEnabled && wasDisabled:
+		if _, err := tx.Exec(ctx, dropWaitingNews, now.ID, now.UpdatedAt); err != nil {
+			return fmt.Errorf("drop alert: %w", err)
+		}
 		return forgetStreak(ctx, tx, now.ID)
 	default:
 		return nil

@@ -49,7 +49,7 @@ type leases struct {
 
 const empty = `DELETE FROM event_ids; DELETE FROM event_types; DELETE FROM kinds; DELETE FROM events; DELETE FROM deliveries; DELETE FROM waiting;
 	DELETE FROM attempts; DELETE FROM endpoint_secrets; DELETE FROM endpoints; DELETE FROM replay_items; DELETE FROM replays;
-	DELETE FROM api_keys; DELETE FROM schemes; DELETE FROM reopened; DELETE FROM order_heads; DELETE FROM troubles; DELETE FROM trouble_changes; DELETE FROM blocks; DELETE FROM outages; DELETE FROM traffic; DELETE FROM notices; DELETE FROM deaths; DELETE FROM meta WHERE name <> 'identity'`
+	DELETE FROM api_keys; DELETE FROM schemes; DELETE FROM reopened; DELETE FROM order_heads; DELETE FROM troubles; DELETE FROM trouble_changes; DELETE FROM blocks; DELETE FROM outages; DELETE FROM traffic; DELETE FROM notices; DELETE FROM alert_pace; DELETE FROM deaths; DELETE FROM meta WHERE name <> 'identity'`
 
 // lease is an empty, migrated database, until the test ends.
 func (l *leases) lease(tb testing.TB) string {

@@ -10,11 +10,17 @@ import (
 )
 
 const (
-	selectNotices = `SELECT ` + store.NoticeColumns + ` FROM notices ORDER BY seq LIMIT ?`
+	selectNotices = `SELECT ` + store.NoticeColumns + ` FROM notices WHERE due <= ? ORDER BY seq LIMIT ?`
 	forgetNotice  = `DELETE FROM notices WHERE id = ?`
-	// noteDisabled alerts of an endpoint that was saved as disabled.
-	noteDisabled = `INSERT INTO notices (type, endpoint_id, at, reason, since, count, last_error)
-		SELECT 'endpoint.disabled', p.id, p.disabled_at, p.disabled_reason, t.since, coalesce(t.failures, 0), coalesce(t.last_error, '')
+	// takeTurn is when the next alert of an endpoint may be sent.
+	takeTurn = `INSERT INTO alert_pace (endpoint_id, free_at) VALUES (?1, ?2 + ?3)
+		ON CONFLICT (endpoint_id) DO UPDATE SET free_at = max(free_at + ?3, excluded.free_at) RETURNING free_at - ?4`
+	// dropWaitingNews is for an endpoint of which they are not true any more.
+	dropWaitingNews = `DELETE FROM notices WHERE endpoint_id = ? AND due > ?`
+	takeWaitingNews = dropWaitingNews + ` RETURNING due`
+	noteNews        = `INSERT INTO notices (type, endpoint_id, at, since, count, last_error, reason, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
+	// disabledNews is of an endpoint that was saved as disabled.
+	disabledNews = `SELECT 'endpoint.disabled', p.id, p.disabled_at, t.since, coalesce(t.failures, 0), coalesce(t.last_error, ''), p.disabled_reason
 		FROM endpoints p LEFT JOIN troubles t ON t.endpoint_id = p.id WHERE p.id = ?`
 	noteDead = `INSERT INTO notices (type, endpoint_id, at, since, count, dead) VALUES (?, ?, ?, ?, ?, ?)`
 
@@ -28,9 +34,10 @@ const (
 	takeDeadLetters = `DELETE FROM deaths WHERE first_at < ? RETURNING ` + store.DeadLetterColumns
 )
 
-// Notices lists the alerts that were not sent yet, oldest first.
-func (l *Ledger) Notices(ctx context.Context, limit int) ([]postback.Notice, error) {
-	found, err := collect(ctx, l.reads, store.NoticeDest, selectNotices, limit)
+// Notices lists the alerts that are due at a time and were not sent yet, oldest
+// first.
+func (l *Ledger) Notices(ctx context.Context, at time.Time, limit int) ([]postback.Notice, error) {
+	found, err := collect(ctx, l.reads, store.NoticeDest, selectNotices, micros(at), limit)
 	if err != nil {
 		return nil, fmt.Errorf("read notices: %w", err)
 	}
@@ -66,4 +73,32 @@ func noteDeadLetter(ctx context.Context, db *session, deliveryID string) error {
 		return fmt.Errorf("count dead letter: %w", err)
 	}
 	return nil
+}
+
+// note writes the alerts that a query finds news for, each at its endpoint's pace:
+// in place of one that waits, or when its turn is.
+func note(ctx context.Context, db *session, query string, args ...any) error {
+	news, err := collect(ctx, db, store.NewsDest, query, args...)
+	for _, one := range news {
+		if err == nil {
+			err = noteOne(ctx, db, one)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("note alert: %w", err)
+	}
+	return nil
+}
+
+func noteOne(ctx context.Context, db *session, news postback.Notice) error {
+	number := func(value *int64) []any { return []any{value} }
+	due, err := collect(ctx, db, number, takeWaitingNews, news.EndpointID, micros(news.At))
+	if err == nil && len(due) == 0 {
+		due, err = collect(ctx, db, number, takeTurn, news.EndpointID, micros(news.At), store.AlertEvery.Microseconds(), store.AlertCredit.Microseconds())
+	}
+	if err != nil {
+		return err
+	}
+	_, err = db.exec(ctx, noteNews, news.Type, news.EndpointID, micros(news.At), micros(news.Since), news.Count, news.LastError, news.Reason, due[0])
+	return err
 }

@@ -15,10 +15,9 @@ const (
 		failures = failures + excluded.failures, last_error = excluded.last_error`
 	openCircuit = `UPDATE troubles SET opened_at = ?1, tried_at = ?1, probes = 0, probe_at = ?2 WHERE endpoint_id = ?3 AND opened_at IS NULL`
 	// What openCircuit did, and what Recover is about to do.
-	noteFailing = `INSERT INTO notices (type, endpoint_id, at, since, count, last_error)
-		SELECT 'endpoint.failing', endpoint_id, opened_at, since, failures, last_error FROM troubles WHERE endpoint_id = ?`
-	noteRecovered = `INSERT INTO notices (type, endpoint_id, at, since, count, last_error)
-		SELECT 'endpoint.recovered', endpoint_id, ?1, since, failures, last_error FROM troubles WHERE endpoint_id = ?2 AND opened_at IS NOT NULL`
+	failingNews   = `SELECT 'endpoint.failing', endpoint_id, opened_at, since, failures, last_error, '' FROM troubles WHERE endpoint_id = ?`
+	recoveredNews = `SELECT 'endpoint.recovered', endpoint_id, ?1, since, failures, last_error, ''
+		FROM troubles WHERE endpoint_id = ?2 AND opened_at IS NOT NULL`
 	sendProbe   = `UPDATE troubles SET probes = probes + 1, tried_at = ?, probe_at = ? WHERE endpoint_id = ? AND probe_at = ?`
 	probeOldest = `UPDATE deliveries SET ` + released + ` WHERE seq IN (
 		SELECT seq FROM deliveries INDEXED BY deliveries_parked
@@ -47,10 +46,7 @@ func (l *Ledger) OpenCircuit(ctx context.Context, endpointID string, at, probeAt
 		if opened == 0 {
 			return false, nil
 		}
-		if _, err := db.exec(ctx, noteFailing, endpointID); err != nil {
-			return false, fmt.Errorf("note failing endpoint: %w", err)
-		}
-		return true, nil
+		return true, note(ctx, db, failingNews, endpointID)
 	})
 }
 
@@ -88,7 +84,7 @@ func (l *Ledger) Recover(ctx context.Context, endpointID string, at time.Time) (
 		found bool
 	}
 	got, err := write(ctx, l.writer, 2, func(ctx context.Context, db *session) (answer, error) {
-		if _, err := db.exec(ctx, noteRecovered, micros(at), endpointID); err != nil {
+		if err := note(ctx, db, recoveredNews, micros(at), endpointID); err != nil {
 			return answer{}, err
 		}
 		was, err := collect(ctx, db, store.StreakDest, `DELETE FROM troubles WHERE endpoint_id = ? RETURNING `+store.StreakColumns, endpointID)
@@ -129,10 +125,11 @@ func (l *Ledger) FailureStreaks(ctx context.Context) ([]postback.FailureStreak, 
 func switched(ctx context.Context, db *session, before postback.EndpointState, now postback.Endpoint) error {
 	switch wasDisabled := before == postback.EndpointDisabled; {
 	case now.State == postback.EndpointDisabled && !wasDisabled:
-		if _, err := db.exec(ctx, noteDisabled, now.ID); err != nil {
-			return fmt.Errorf("note disabled endpoint: %w", err)
-		}
+		return note(ctx, db, disabledNews, now.ID)
 	case now.State == postback.EndpointDeleted, now.State == postback.EndpointEnabled && wasDisabled:
+		if _, err := db.exec(ctx, dropWaitingNews, now.ID, micros(now.UpdatedAt)); err != nil {
+			return fmt.Errorf("drop alert: %w", err)
+		}
 		for _, forget := range []string{forgetStreak, forgetBlock} {
 			if _, err := db.exec(ctx, forget, now.ID); err != nil {
 				return fmt.Errorf("forget streak: %w", err)

@@ -252,8 +252,11 @@ type Notices interface {
 	// counts, one for each endpoint, which may count younger ones too. A delivery
 	// is counted once each time it becomes a dead letter; an example never is.
 	SumDeadLetters(ctx context.Context, before time.Time) error
-	// Notices lists up to limit of them, oldest first.
-	Notices(ctx context.Context, limit int) ([]postback.Notice, error)
+	// Notices lists up to limit of those that are due at a time, oldest first. Of an
+	// endpoint's state store.AlertsAtOnce are due at once and one each
+	// store.AlertEvery after that: the newest of those that waited, and none of an
+	// endpoint that was enabled or deleted meanwhile.
+	Notices(ctx context.Context, at time.Time, limit int) ([]postback.Notice, error)
 	// ForgetNotice removes one; true for one caller only.
 	ForgetNotice(ctx context.Context, id string) (bool, error)
 }

@@ -2,16 +2,20 @@ package storetest
 
 import (
 	"regexp"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
+	"github.com/waybillhq/waybill/store"
 )
 
 func noticeTests() []test {
 	return []test{
 		{"report a circuit that opens and closes", noticeCircuit},
 		{"report an endpoint that is disabled", noticeDisabled},
+		{"keep pace with an endpoint that comes and goes", noticePace},
+		{"drop what is not true any more", noticeDropped},
 		{"count dead letters", noticeDead},
 		{"count each dead letter once", noticeDeadOnce},
 		{"count no other delivery", noticeNotDead},
@@ -23,7 +27,7 @@ func noticeTests() []test {
 // notices are the alerts that were not sent yet, without the ids, which are checked.
 func (k kit) notices() []postback.Notice {
 	k.Helper()
-	found, err := k.Notices(k.ctx(), 1000)
+	found, err := k.Notices(k.ctx(), After(24*time.Hour), 1000)
 	k.must(err)
 	form, seen := regexp.MustCompile(`^op_[0-9a-f]{32}$`), map[string]bool{}
 	for i := range found {
@@ -59,7 +63,7 @@ func noticeCircuit(k kit) {
 	recovered := failing
 	recovered.Type, recovered.At, recovered.Count, recovered.LastError = postback.NoticeRecovered, After(time.Hour), 12, "dns"
 	same(k, "notices", k.notices(), []postback.Notice{failing, recovered})
-	first, err := k.Notices(k.ctx(), 1)
+	first, err := k.Notices(k.ctx(), After(time.Hour), 1)
 	k.must(err)
 	same(k, "the first notice", len(first) == 1 && first[0].Type == postback.NoticeFailing, true)
 }
@@ -69,7 +73,7 @@ func noticeDisabled(k kit) {
 	k.must(err)
 	k.note("ep_1", Noon(), 20, "timeout")
 	save := func(state postback.EndpointState, reason string, at time.Time) {
-		saved.State, saved.DisabledReason, saved.DisabledAt = state, reason, at
+		saved.State, saved.DisabledReason, saved.DisabledAt, saved.UpdatedAt = state, reason, at, After(time.Hour)
 		saved, err = k.SaveEndpoint(k.ctx(), saved)
 		k.must(err)
 	}
@@ -93,6 +97,84 @@ func noticeDisabled(k kit) {
 	save(postback.EndpointDisabled, postback.DisabledGone, After(2*time.Hour))
 	want = append(want, postback.Notice{Type: postback.NoticeDisabled, EndpointID: "ep_1", At: After(2 * time.Hour), Reason: postback.DisabledGone})
 	same(k, "notices", k.notices(), want)
+}
+
+// flap opens and closes an endpoint's circuit, in as many news.
+func (k kit) flap(endpointID string, from time.Time, news int) (until time.Time) {
+	k.Helper()
+	for i := range news {
+		from = from.Add(time.Second)
+		if i%2 == 1 {
+			_, _, err := k.Recover(k.ctx(), endpointID, from)
+			k.must(err)
+			continue
+		}
+		k.note(endpointID, from, 10, "timeout")
+		opened, err := k.OpenCircuit(k.ctx(), endpointID, from, from.Add(time.Hour))
+		k.must(err)
+		same(k, "opened", opened, true)
+	}
+	return from
+}
+
+// sendNotices are the types of those that are due, which are forgotten then.
+func (k kit) sendNotices(at time.Time) (types []string) {
+	k.Helper()
+	found, err := k.Notices(k.ctx(), at, 1000)
+	k.must(err)
+	for _, notice := range found {
+		types = append(types, notice.EndpointID+" "+strings.TrimPrefix(notice.Type, "endpoint."))
+		_, err := k.ForgetNotice(k.ctx(), notice.ID)
+		k.must(err)
+	}
+	return types
+}
+
+func noticePace(k kit) {
+	at := k.flap("ep_1", Noon(), 3)
+	same(k, "first news", k.sendNotices(at), []string{"ep_1 failing", "ep_1 recovered", "ep_1 failing"})
+	at = k.flap("ep_1", k.closed("ep_1", at), 24) // ends with a recovery
+	same(k, "one more at once", k.sendNotices(at), []string{"ep_1 recovered"})
+	at = k.flap("ep_2", at, 2)
+	same(k, "of another endpoint", k.sendNotices(at), []string{"ep_2 failing", "ep_2 recovered"})
+
+	turn := After(time.Second).Add(store.AlertEvery)
+	same(k, "before its turn", len(k.sendNotices(turn.Add(-time.Microsecond))), 0)
+	same(k, "the newest at its turn", k.sendNotices(turn), []string{"ep_1 recovered"})
+	at = k.flap("ep_1", turn, 1)
+	same(k, "right after it", len(k.sendNotices(at)), 0)
+	same(k, "the next", k.sendNotices(turn.Add(store.AlertEvery)), []string{"ep_1 failing"})
+
+	later := k.closed("ep_1", turn.Add(2*store.AlertEvery+store.AlertCredit))
+	same(k, "after a quiet time", k.sendNotices(later), []string{"ep_1 recovered"})
+	at = k.flap("ep_1", later, 2*store.AlertsAtOnce)
+	same(k, "all at once again", len(k.sendNotices(at)), store.AlertsAtOnce-1)
+}
+
+// closed closes an endpoint's circuit.
+func (k kit) closed(endpointID string, at time.Time) time.Time {
+	k.Helper()
+	_, ended, err := k.Recover(k.ctx(), endpointID, at)
+	k.must(err)
+	same(k, "its streak ended", ended, true)
+	return at
+}
+
+// An alert waits for its turn, and the endpoint is enabled or deleted meanwhile.
+func noticeDropped(k kit) {
+	for id, state := range map[string]postback.EndpointState{"ep_1": postback.EndpointEnabled, "ep_2": postback.EndpointDeleted} {
+		saved, err := k.SaveEndpoint(k.ctx(), Endpoint(id))
+		k.must(err)
+		at := k.flap(id, Noon(), 2*store.AlertsAtOnce)
+		saved.State, saved.DisabledReason, saved.DisabledAt = postback.EndpointDisabled, postback.DisabledFailing, at
+		saved, err = k.SaveEndpoint(k.ctx(), saved)
+		k.must(err)
+		saved.State, saved.DisabledReason, saved.DisabledAt, saved.UpdatedAt = state, "", time.Time{}, at
+		_, err = k.SaveEndpoint(k.ctx(), saved)
+		k.must(err)
+		same(k, "those from before", len(k.sendNotices(at)), store.AlertsAtOnce)
+		same(k, "those that waited", len(k.sendNotices(After(24*time.Hour))), 0)
+	}
 }
 
 // deadLetter ends a new delivery of an endpoint as a dead letter.
@@ -190,7 +272,7 @@ func noticeDeadTogether(k kit) {
 func noticeForgotten(k kit) {
 	k.open("ep_1")
 	k.open("ep_2")
-	found, err := k.Notices(k.ctx(), 10)
+	found, err := k.Notices(k.ctx(), After(time.Hour), 10)
 	k.must(err)
 	var mu sync.Mutex
 	won := 0
@@ -206,7 +288,7 @@ func noticeForgotten(k kit) {
 		}
 	})
 	same(k, "number that forgot it", won, 1)
-	left, err := k.Notices(k.ctx(), 10)
+	left, err := k.Notices(k.ctx(), After(time.Hour), 10)
 	k.must(err)
 	same(k, "what is left", left, found[1:])
 }

@@ -130,7 +130,7 @@ func reopenUnsent(k kit) {
 	}
 	// The three that were dead letters before are counted once each.
 	k.must(k.SumDeadLetters(k.ctx(), After(24*time.Hour)))
-	notices, err := k.Notices(k.ctx(), 10)
+	notices, err := k.Notices(k.ctx(), After(time.Hour), 10)
 	k.must(err)
 	same(k, "number of notices", len(notices), 1)
 	same(k, "dead letters", notices[0].Count, 3)

@@ -26,7 +26,7 @@ func DeadAgainUnnoted(t *testing.T, ledger Ledger, forget func()) {
 	same(k, "state", after.State, postback.Dead)
 	same(k, "reason", after.Reason, postback.ReasonMaxAge)
 	k.must(k.SumDeadLetters(k.ctx(), After(24*time.Hour)))
-	notices, err := k.Notices(k.ctx(), 10)
+	notices, err := k.Notices(k.ctx(), After(time.Hour), 10)
 	k.must(err)
 	same(k, "number of notices", len(notices), 1)
 	same(k, "dead letters", notices[0].Count, 2)
