@@ -94,7 +94,7 @@ func OneDayStatements(id string, at time.Time) map[string]Statement {
 	return map[string]Statement{
 		"lock":      {lockDeliveries, []any{ids}},
 		"move":      {moveDeliveries, []any{ids, texts, texts, numbers, numbers, texts, []*time.Time{nil}}},
-		"succeed":   {recordSuccesses, succeed},
+		"succeed":   {parents().in(recordSuccesses), succeed},
 		"delivery":  {readByID, []any{ids}},
 		"attempts":  {readAttempts, []any{id}},
 		"age":       {madeAt, []any{id}},
@@ -141,7 +141,7 @@ func PlansOfMoves(ctx context.Context, l *Ledger, moves []postback.Transition, a
 		return nil, err
 	}
 	succeed := &pgx.Batch{}
-	queueSuccesses(succeed, args, new([]string))
+	queueSuccesses(succeed, l.tables(ctx, column(moves, func(m postback.Transition) string { return m.Ref.DeliveryID })), args, new([]string))
 	putOff, err := movesBatch(ids, all(postback.Retrying), nil)
 	if err != nil {
 		return nil, err
@@ -364,4 +364,17 @@ func HoldSnapshot(ctx context.Context, l *Ledger) (release func(), err error) {
 func LookWhole(l *Ledger) *Ledger {
 	l.floor.whole, l.dues.whole, l.parked.whole = true, true, true
 	return l
+}
+
+// Planned is how often prepared statements that name a table ran by a plan that was
+// there, and how often they were planned for it, in all connections.
+func Planned(ctx context.Context, l *Ledger, table string) (once, anew int, err error) {
+	for _, conn := range l.pool.AcquireAllIdle(ctx) {
+		var some, others int
+		row := conn.QueryRow(ctx, `SELECT coalesce(sum(generic_plans), 0), coalesce(sum(custom_plans), 0) FROM pg_prepared_statements WHERE statement LIKE '%' || $1 || '%'`, table)
+		err = errors.Join(err, row.Scan(&some, &others))
+		once, anew = once+some, anew+others
+		conn.Release()
+	}
+	return once, anew, err
 }

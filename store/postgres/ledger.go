@@ -51,6 +51,7 @@ type Ledger struct {
 	logger *slog.Logger
 	schema store.Schema
 	types  knownTypes
+	days   knownDays
 	turns  store.Turns
 	floor  floor  // of all that is due to be looked at
 	dues   floors // of what is due or under way, by endpoint

@@ -89,7 +89,7 @@ func TestOpenWithoutRights(t *testing.T) {
 	clerk := as(t, at, "clerk", "clerk")
 	refused(t, clerk, postgres.CodeRights, "goose_db_version", "GRANT SELECT", `"clerk"`)
 	server.Exec(t, at, `GRANT SELECT ON ALL TABLES IN SCHEMA public TO clerk`)
-	refused(t, clerk, postgres.CodeRights, "api_keys: DELETE", "GRANT SELECT, INSERT, UPDATE, DELETE")
+	refused(t, clerk, postgres.CodeRights, "alert_pace: DELETE", "GRANT SELECT, INSERT, UPDATE, DELETE")
 	server.Exec(t, at, `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO clerk`)
 	ledger := open(t, clerk)
 	item := storetest.Acceptance(storetest.Event("evt_1"), "ep_1")

@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,15 +16,15 @@ import (
 // succeeded, appends it, and says which they are. They are locked in the order of
 // their ids first, as everywhere: an update alone would lock them as it meets them.
 const recordSuccesses = `WITH
-	locked AS MATERIALIZED (SELECT FROM deliveries WHERE id = ANY($1) ORDER BY id FOR UPDATE),
+	locked AS MATERIALIZED (SELECT FROM {deliveries} WHERE id = ANY($1) ORDER BY id FOR UPDATE),
 	moved AS (
-		UPDATE deliveries SET state = 'succeeded', reason = '', attempts = attempts + 1, last_error = '',
+		UPDATE {deliveries} SET state = 'succeeded', reason = '', attempts = attempts + 1, last_error = '',
 			last_status_code = ($8::integer[])[array_position($1, id)], completed_at = ($19::timestamptz[])[array_position($1, id)]
 		WHERE (SELECT count(*) FROM locked) > 0 AND id = ANY($1) AND state IN ('pending', 'retrying') AND order_key = ''
 			AND generation = ($2::integer[])[array_position($1, id)] AND attempts = ($3::integer[])[array_position($1, id)] - 1
 		RETURNING id, endpoint_id),
 	ended AS (DELETE FROM waiting w USING moved WHERE w.endpoint_id = moved.endpoint_id AND w.id = moved.id),
-	attempted AS (INSERT INTO attempts (` + attemptParts + `)
+	attempted AS (INSERT INTO {attempts} (` + attemptParts + `)
 		SELECT * FROM ` + givenAttempts + ` a (delivery_id) WHERE a.delivery_id = ANY(ARRAY(SELECT id FROM moved)) ON CONFLICT DO NOTHING)
 	SELECT id FROM moved`
 
@@ -49,7 +51,7 @@ func (l *Ledger) succeedAll(ctx context.Context, moves []postback.Transition) ([
 	if err != nil {
 		return nil, err
 	}
-	recorded, err := l.recordPlain(ctx, args)
+	recorded, err := l.recordPlain(ctx, slices.Collect(maps.Keys(first)), args)
 	if err != nil {
 		return nil, fmt.Errorf("record successes: %w", err)
 	}
@@ -60,14 +62,22 @@ func (l *Ledger) succeedAll(ctx context.Context, moves []postback.Transition) ([
 	return answers, nil
 }
 
-func (l *Ledger) recordPlain(ctx context.Context, args []any) (recorded []string, err error) {
-	err = l.oneTrip(ctx, func(batch *pgx.Batch) { queueSuccesses(batch, args, &recorded) })
-	return recorded, err
+// recordPlain names the tables of the deliveries' day, and their parents when it may
+// not.
+func (l *Ledger) recordPlain(ctx context.Context, ids []string, args []any) (recorded []string, err error) {
+	tables := l.tables(ctx, ids)
+	for {
+		err = l.oneTrip(ctx, func(batch *pgx.Batch) { queueSuccesses(batch, tables, args, &recorded) })
+		if !l.days.refused(tables, err) {
+			return recorded, err
+		}
+		tables = parents()
+	}
 }
 
-func queueSuccesses(batch *pgx.Batch, args []any, recorded *[]string) {
+func queueSuccesses(batch *pgx.Batch, tables dayTables, args []any, recorded *[]string) {
 	byKey(batch, func() {
-		batch.Queue(recordSuccesses, args...).Query(func(rows pgx.Rows) (err error) {
+		tables.queue(batch, recordSuccesses, args...).Query(func(rows pgx.Rows) (err error) {
 			*recorded, err = scanAll(rows, one[string])
 			return err
 		})

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -62,6 +63,7 @@ func (l *leases) lease(tb testing.TB) string {
 	l.mu.Unlock()
 	if url == "" {
 		url = database(tb)
+		prepare(tb, url, storetest.Noon())
 	}
 	tb.Cleanup(func() {
 		server.Exec(tb, url, empty)
@@ -79,6 +81,18 @@ func migrate(tb testing.TB, url string) store.Schema {
 		tb.Fatal(err)
 	}
 	return schema
+}
+
+// prepare makes the tables of a day.
+func prepare(tb testing.TB, url string, day time.Time) {
+	tb.Helper()
+	ledger, err := postgres.Open(tb.Context(), options(url))
+	if err == nil {
+		err = errors.Join(postgres.PrepareDays(tb.Context(), ledger, day, day), ledger.Close())
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
 }
 
 func options(url string) postgres.Options {
