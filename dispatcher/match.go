@@ -12,8 +12,8 @@ type Rules interface {
 	// CheckEvent refuses an event that an endpoint's scheme cannot carry. The error
 	// names the field.
 	CheckEvent(endpoint postback.Endpoint, event postback.Event) error
-	// EmptyMacros warns of what the endpoint gets without a value.
-	EmptyMacros(endpoint postback.Endpoint, event postback.Event) []postback.Warning
+	// Warnings warns of what the endpoint gets and its receiver will trip over.
+	Warnings(endpoint postback.Endpoint, event postback.Event) []postback.Warning
 	// Reference is what the delivery of an event to an endpoint is looked up by;
 	// empty when the event has nothing that fits.
 	Reference(endpoint postback.Endpoint, event postback.Event) string
@@ -47,7 +47,7 @@ func (s *matchStage) event(event postback.Event, at time.Time) postback.Acceptan
 			problems.Add(endpoint.ID, event.ID, err)
 		} else {
 			carried = true
-			item.Warnings = append(item.Warnings, s.rules.EmptyMacros(endpoint, event)...)
+			item.Warnings = append(item.Warnings, s.rules.Warnings(endpoint, event)...)
 		}
 		item.Deliveries = append(item.Deliveries, delivery)
 	}

@@ -61,7 +61,7 @@ func (s *matchStage) recorded(item postback.Acceptance) []postback.Warning {
 		case dead:
 			warnings = append(warnings, warning(delivery, delivery.LastError))
 		case known && goesTo(endpoint, delivery):
-			warnings = append(warnings, s.rules.EmptyMacros(endpoint, item.Event)...)
+			warnings = append(warnings, s.rules.Warnings(endpoint, item.Event)...)
 		}
 	}
 	return warnings

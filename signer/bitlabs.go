@@ -23,6 +23,9 @@ func declareBitlabs() Declaration {
 		Warnings: []Lint{{
 			When: declare.LintNoMacro, Macro: "TX", Code: "no_transaction",
 			Message: "the URL has no [%TX%]: the publisher cannot tell a repeated delivery from a new conversion",
+		}, {
+			When: declare.LintValue, Holds: []string{" ", "~", "*"}, Code: "value_rewritten",
+			Message: "receivers that take hash away with searchParams of JavaScript write a space, ~ or * otherwise, and refuse the signature: they must cut the URL at &hash=",
 		}},
 		Examples: bitlabsExamples(),
 	}

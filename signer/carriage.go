@@ -11,7 +11,6 @@ import (
 	"github.com/waybillhq/waybill/signer/internal/formula"
 	"github.com/waybillhq/waybill/signer/internal/jsontext"
 	"github.com/waybillhq/waybill/signer/internal/object"
-	"github.com/waybillhq/waybill/signer/internal/percent"
 	"github.com/waybillhq/waybill/signer/internal/refusal"
 	"github.com/waybillhq/waybill/signer/internal/template"
 )
@@ -113,7 +112,7 @@ func (d *declared) appendParameters(dst []byte, m *formula.Material) ([]byte, er
 		}
 		dst = append(dst, all[i].Name...)
 		dst = append(dst, '=')
-		if dst, err = object.AppendEncoded(dst, &all[i], d.Data.Form); err != nil {
+		if dst, err = object.AppendEncoded(dst, &all[i], d.Data.Encoding); err != nil {
 			return nil, err
 		}
 		if len(dst)-start > longestQuery {
@@ -167,11 +166,11 @@ func (d *declared) fillPieces(dst []byte, pieces []template.Piece, m *formula.Ma
 		case stands.Signature:
 			holes = append(holes, len(text))
 		case stands.Value.Kind != "":
-			text = percent.AppendRaw(text, m.AppendValue(nil, &stands.Value))
+			text = d.Data.Encoding.Append(text, m.AppendValue(nil, &stands.Value))
 		case found == nil || found.Value[0] == 'n':
 			notes = append(notes, "macro "+d.Data.Macros.Spelled(pieces[i].Name)+" has no value in the event")
 		default:
-			if text, err = object.AppendEncoded(text, found, d.Data.Form); err != nil {
+			if text, err = object.AppendEncoded(text, found, d.Data.Encoding); err != nil {
 				return nil, nil, nil, err
 			}
 		}
@@ -191,13 +190,12 @@ func (d *declared) usedValues(s *site, m *formula.Material) ([]formula.Pair, err
 			values = append(values, formula.Pair{Name: stands.Name, Value: string(m.AppendValue(nil, &stands.Value))})
 			continue
 		}
-		found := m.All.Find(stands.Field)
-		if found == nil {
-			continue
-		}
-		text, err := formula.AppendDecoded(nil, found, true)
-		if err != nil {
-			return nil, err
+		var text []byte
+		if found := m.All.Find(stands.Field); found != nil {
+			var err error
+			if text, err = formula.AppendDecoded(nil, found, true); err != nil {
+				return nil, err
+			}
 		}
 		values = append(values, formula.Pair{Name: stands.Name, Value: string(text)})
 	}

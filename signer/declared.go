@@ -61,7 +61,7 @@ func (d *declared) checkMacroValues(all object.Members) error {
 		if _, known := d.Data.Macros.Fields[string(all[i].Name)]; !known {
 			continue
 		}
-		if scratch, err = object.AppendEncoded(scratch, &all[i], d.Data.Form); err != nil {
+		if scratch, err = object.AppendEncoded(scratch, &all[i], d.Data.Encoding); err != nil {
 			return err
 		}
 		if len(scratch) > longestQuery {
@@ -226,7 +226,7 @@ func (d *declared) appendToURL(url, signature []byte) []byte {
 	url = append(url, d.Place.Name...)
 	url = append(url, '=')
 	if d.Formula.Output == declare.OutputBase64 {
-		return percent.AppendRaw(url, signature)
+		return percent.RFC3986.Append(url, signature)
 	}
 	return append(url, signature...)
 }
@@ -237,7 +237,7 @@ func fillHoles(url []byte, holes []int, signature []byte) []byte {
 	from := 0
 	for _, hole := range holes {
 		filled = append(filled, url[from:hole]...)
-		filled = percent.AppendRaw(filled, signature)
+		filled = percent.RFC3986.Append(filled, signature)
 		from = hole
 	}
 	return append(filled, url[from:]...)

@@ -2,6 +2,7 @@ package signer
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/waybillhq/waybill/signer/internal/object"
 	"github.com/waybillhq/waybill/signer/internal/refusal"
@@ -9,7 +10,7 @@ import (
 
 // checkField refuses data whose member is not what the scheme asks.
 func checkField(f *Field, all object.Members) error {
-	found := all.Find(f.Name)
+	found := all.At(f.Name)
 	switch {
 	case found == nil && f.Required:
 		return refuseField(f, CodeValueMissing, "is required")
@@ -38,7 +39,8 @@ func isType(name string, value []byte) bool {
 	case "number":
 		return isNumber
 	case "integer":
-		return isNumber && !slices.ContainsFunc(value, func(c byte) bool { return c == '.' || c|0x20 == 'e' })
+		_, err := strconv.ParseInt(string(value), 10, 64) // as receivers keep them
+		return err == nil && string(value) != "-0"
 	case "boolean":
 		return first == 't' || first == 'f'
 	default:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/waybillhq/waybill/signer/internal/compile"
@@ -29,6 +30,9 @@ func usualReferences() []string {
 // and for data that CheckData refuses.
 func (d *Definition) Reference(data json.RawMessage) string {
 	value := firstMember(data, d.references)
+	if len(d.references) == 1 && value == nil {
+		value = memberAt(data, d.references[0])
+	}
 	if len(value) == 0 {
 		return ""
 	}
@@ -80,6 +84,17 @@ func firstMember(text []byte, names []string) []byte {
 		separator = jsontext.ByteAt(text, i)
 	}
 	return found
+}
+
+// memberAt returns the value at a path such as data.id; nil when there is none.
+func memberAt(text []byte, path string) []byte {
+	for {
+		name, rest, nested := strings.Cut(path, ".")
+		if text = firstMember(text, []string{name}); text == nil || !nested {
+			return text
+		}
+		path = rest
+	}
 }
 
 // settleReference settles what deliveries are looked up by.

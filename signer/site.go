@@ -155,7 +155,7 @@ func (d *declared) checkOwnQuery(checked *site) error {
 		if written, _, _ := strings.Cut(parameter, "="); d.Data.Macros != nil && name != formula.Unescape(written) && !strings.Contains(written, "[") {
 			checked.warnings = append(checked.warnings, Warning{
 				Code:    "name_rewritten",
-				Message: "receivers in PHP read the parameter " + refusal.Short(formula.Unescape(written)) + " as " + refusal.Short(name),
+				Message: "receivers in PHP read the parameter " + refusal.Short(formula.Unescape(written)) + " as " + refusal.Short(name) + ": sample code that signs the names refuses the signature",
 			})
 		}
 	}
@@ -192,7 +192,7 @@ func (d *declared) ownParameter(parameter string) (string, error) {
 	if d.Place.In == declare.PlaceQuery && name == d.Place.Name {
 		return "", refusal.New("url", CodeReservedParameter, "must not have a parameter named %s: that is the signature's name", name)
 	}
-	return name, nil
+	return name, d.checkClash(name)
 }
 
 // lint warns of what common receivers stumble over.
@@ -216,7 +216,7 @@ func (d *declared) lint(checked *site, target Target) []Warning {
 			warn(l.Code, strings.ReplaceAll(l.Message, "{port}", checked.Port))
 		}
 	}
-	return append(warnings, d.lintSigned(checked)...)
+	return append(append(warnings, d.lintRebuilt(checked)...), d.lintSigned(checked)...)
 }
 
 // lintOrigin warns of what trips receivers of any scheme.
@@ -231,10 +231,44 @@ func lintOrigin(origin string) []Warning {
 }
 
 func (d *declared) applies(l *Lint, checked *site) bool {
-	if l.When == declare.LintPort {
+	switch l.When {
+	case declare.LintPort:
 		return checked.Port != ""
+	case declare.LintValue:
+		return d.tripsItself(l, checked) // those of events: see Cautions
+	case declare.LintNames:
+		return d.namesSortOtherwise(checked)
 	}
 	return !slices.ContainsFunc(checked.uses, func(used int) bool { return d.Data.Macros.All[used].Name == l.Macro })
+}
+
+// namesSortOtherwise says whether people's order of the parameters' names is another
+// one than that of their bytes: localeCompare has "a" before "B", and "_" before "-".
+func (d *declared) namesSortOtherwise(checked *site) bool {
+	var names []string
+	for parameter := range strings.SplitSeq(d.markedQuery(checked), "&") {
+		names = append(names, ownName(parameter))
+	}
+	slices.Sort(names)
+	return !slices.IsSortedFunc(names, func(a, b string) int { return strings.Compare(localeKey(a), localeKey(b)) })
+}
+
+// localeKey sorts by its bytes as a name does by localeCompare: "_", "-", digits,
+// letters of either case.
+func localeKey(name string) string {
+	return strings.NewReplacer("_", "\x01", "-", "\x02").Replace(strings.ToLower(name)) + "\x00" + name
+}
+
+// checkClash refuses a parameter of the target's own that the data brings, too: no event
+// could be sent there.
+func (d *declared) checkClash(name string) error {
+	if d.Data.In != declare.InQuery {
+		return nil
+	}
+	if slices.ContainsFunc(d.Fields, func(f Field) bool { return f.Required && f.Name == name }) || slices.Contains(d.Data.Reserved, name) {
+		return refusal.New("url", CodeReservedParameter, "must not have a parameter named %s: every event of scheme %s brings one, so none could be sent", name, d.Name)
+	}
+	return nil
 }
 
 // lintSigned warns of what is signed but not sent: the publisher could not

@@ -98,7 +98,7 @@ func (r *reading) macroValue(index int) (string, bool) {
 
 func (r *reading) requireParameters() error {
 	for i := range r.Fields {
-		if f := &r.Fields[i]; f.Required && r.Formula.UsesField(f.Name) && r.m.All.Find(f.Name) == nil {
+		if f := &r.Fields[i]; f.Required && r.Formula.UsesField(f.Name) && r.m.All.At(f.Name) == nil {
 			return refusal.New("url", CodeValueMissing, "has no parameter %s, which is signed", f.Name)
 		}
 	}

@@ -44,7 +44,7 @@ func TestCatalogueHoldsEverything(t *testing.T) {
 	catalogue := load(t, dir)
 	names := catalogue.Names()
 	want := []string{
-		"acme", "adgem", "adjoe", "ayet-studios", "besitos", "bitlabs", "cpx-research", "cryptomus", "github-style", "lootably",
+		"acme", "adgem", "adgem-get", "adjoe", "ayet-studios", "besitos", "bitlabs", "cpx-research", "cryptomus", "github-style", "lootably",
 		"nowpayments", "pollfish", "shopify-style", "simpleswap", "standard-webhooks", "stripe-style", "tabs", "tapjoy", "theorem-reach",
 	}
 	if !slices.Equal(names, want) {

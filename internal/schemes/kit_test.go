@@ -42,9 +42,9 @@ func load(t failer, dirs ...string) *schemes.Catalogue {
 func target(scheme string) string {
 	switch scheme {
 	case "bitlabs":
-		return "https://example.com/a?uid=[%UID%]&tx=[%TX%]&reason=[%REASON%]"
+		return "https://example.com/a?reason=[%REASON%]&tx=[%TX%]&uid=[%UID%]"
 	case "ayet-studios":
-		return "https://example.com/a?z=1+2&transaction_id={transaction_id}&offer_name={offer_name}&custom_1={custom_1}&a=%7e"
+		return "https://example.com/a?z=1+2&transaction_id={transaction_id}&offer_name={offer_name}&custom_1={custom_1}&a=1"
 	case "cpx-research":
 		return "https://example.com/a?secure_hash={secure_hash}&trans_id={trans_id}&user_id={user_id}"
 	case "lootably":
@@ -53,6 +53,8 @@ func target(scheme string) string {
 		return "https://example.com/a?sid={sid}&trans_uuid={trans_uuid}&user_uuid={user_uuid}&currency={currency}&coin_amount={coin_amount}&device_id={device_id}&sdk_app_id={sdk_app_id}"
 	case "pollfish":
 		return "https://example.com/a?tx_id=[[tx_id]]&signature=[[signature]]&cpa=[[cpa]]&device_id=[[device_id]]&source=example"
+	case "adgem-get":
+		return "https://example.com/a?player_id={player_id}&transaction_id={transaction_id}"
 	case "tapjoy", "theorem-reach":
 		return "https://example.com/a?own=x"
 	default:
@@ -88,7 +90,9 @@ func signedNames(scheme string) []string {
 	case "cryptomus":
 		return []string{"uuid", "status", "note", "additional_data"}
 	case "adgem":
-		return []string{"transaction_id", "note"}
+		return []string{"note", "other"}
+	case "adgem-get":
+		return []string{"player_id", "transaction_id"}
 	default:
 		return []string{"note", "other"}
 	}
@@ -109,6 +113,9 @@ func drawData(t *rapid.T, scheme string) string {
 	switch scheme {
 	case "adjoe":
 		object["coin_amount"] = rapid.IntRange(-1000, 1_000_000).Draw(t, "coins")
+	case "adgem":
+		object["request_id"] = "r"
+		object["data"] = map[string]any{"player_id": "p", "conversion_id": "c"}
 	case "pollfish":
 		object["cpa"] = rapid.IntRange(0, 1000).Draw(t, "cents")
 	case "nowpayments", "cryptomus":
@@ -124,7 +131,7 @@ func drawData(t *rapid.T, scheme string) string {
 }
 
 // draw signs a hostile event with a secret that the scheme made.
-func draw(t *rapid.T, catalogue *schemes.Catalogue, scheme string) (request signer.Request, secret string) {
+func draw(t *rapid.T, catalogue *schemes.Catalogue, scheme string) (request signer.Request, secret, data string) {
 	t.Helper()
 	definition, err := catalogue.Define(scheme)
 	if err != nil {
@@ -133,7 +140,8 @@ func draw(t *rapid.T, catalogue *schemes.Catalogue, scheme string) (request sign
 	if secret, err = definition.GenerateSecret(source(rapid.Uint64().Draw(t, "seed"))); err != nil {
 		t.Fatal(err)
 	}
-	message := signer.Message{ID: testID, Type: "conversion.completed", OccurredAt: testTime(), Data: []byte(drawData(t, scheme))}
+	data = drawData(t, scheme)
+	message := signer.Message{ID: testID, Type: "conversion.completed", OccurredAt: testTime(), Data: []byte(data)}
 	request, err = definition.Sign(signer.Target{URL: target(scheme)}, message, []string{secret}, testTime())
 	if err != nil {
 		t.Fatalf("sign %s: %v", message.Data, err)
@@ -141,7 +149,7 @@ func draw(t *rapid.T, catalogue *schemes.Catalogue, scheme string) (request sign
 	if strings.Contains(request.StringToSign, secret) {
 		t.Fatalf("the secret is shown: %s", request.StringToSign)
 	}
-	return request, secret
+	return request, secret, data
 }
 
 // source is a source of bytes that depend on a number.

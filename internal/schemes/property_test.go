@@ -18,7 +18,7 @@ func TestSignedRequestsVerify(t *testing.T) {
 		t.Run(scheme, func(t *testing.T) {
 			t.Parallel()
 			rapid.Check(t, func(t *rapid.T) {
-				request, secret := draw(t, catalogue, scheme)
+				request, secret, _ := draw(t, catalogue, scheme)
 				found, err := catalogue.Lookup(scheme)
 				if err != nil {
 					t.Fatal(err)
@@ -54,7 +54,7 @@ func TestAnyChangeIsNoticed(t *testing.T) {
 				t.Fatal(err)
 			}
 			rapid.Check(t, func(t *rapid.T) {
-				request, secret := draw(t, catalogue, scheme)
+				request, secret, _ := draw(t, catalogue, scheme)
 				changed := received(scheme, request)
 				name := rapid.SampledFrom(signedNames(scheme)).Draw(t, "name")
 				if request.Body == nil {

@@ -14,7 +14,7 @@ import (
 func TestReferencesOfTheShippedSchemes(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{
-		"adgem": "transaction_id", "adjoe": "trans_uuid", "ayet-studios": "transaction_id", "besitos": "transaction_id",
+		"adgem": "data.conversion_id", "adgem-get": "transaction_id", "adjoe": "trans_uuid", "ayet-studios": "transaction_id", "besitos": "transaction_id",
 		"bitlabs": "tx", "cpx-research": "trans_id", "cryptomus": "uuid", "lootably": "transactionID", "nowpayments": "payment_id",
 		"pollfish": "tx_id", "simpleswap": "publicId", "tapjoy": "id", "theorem-reach": "tx_id",
 		"github-style": "", "shopify-style": "", "stripe-style": "", "standard-webhooks": "",
@@ -32,7 +32,8 @@ func TestReferencesOfTheShippedSchemes(t *testing.T) {
 		if field == "" {
 			field = "transaction_id"
 		}
-		if got := definition.Reference(json.RawMessage(`{"` + field + `":"tx-1"}`)); got != "tx-1" {
+		data := `{"` + strings.ReplaceAll(field, ".", `":{"`) + `":"tx-1"}` + strings.Repeat("}", strings.Count(field, "."))
+		if got := definition.Reference(json.RawMessage(data)); got != "tx-1" {
 			t.Errorf("%s finds %q in %s", name, got, field)
 		}
 	}

@@ -32,9 +32,10 @@ func (r Rules) CheckEvent(endpoint postback.Endpoint, event postback.Event) erro
 	return DomainError(scheme.CheckDelivery(target(endpoint), event.Data, endpoint.AllowEmpty))
 }
 
-// EmptyMacros warns of the macros of an endpoint's URL that an event which it can be
-// sent has no value for: a receiver that answers 200 all the same has credited nobody.
-func (r Rules) EmptyMacros(endpoint postback.Endpoint, event postback.Event) []postback.Warning {
+// Warnings warns of the macros of an endpoint's URL that an event which it can be sent
+// has no value for, because a receiver that answers 200 all the same has credited
+// nobody, and of values that some of the network's receivers refuse.
+func (r Rules) Warnings(endpoint postback.Endpoint, event postback.Event) []postback.Warning {
 	scheme, err := r.Schemes.Define(endpoint.Scheme)
 	if err != nil {
 		return nil
@@ -45,6 +46,9 @@ func (r Rules) EmptyMacros(endpoint postback.Endpoint, event postback.Event) []p
 			Code: postback.WarnEmptyMacro, EndpointID: endpoint.ID, Field: one.Field,
 			Message: fmt.Sprintf("the macro %s in the endpoint's URL has no value in this event (%s): it is sent empty", one.Macro, one.Field),
 		})
+	}
+	for _, one := range scheme.Cautions(target(endpoint), event.Data) {
+		warnings = append(warnings, postback.Warning{Code: one.Code, EndpointID: endpoint.ID, Field: one.Field, Message: one.Message})
 	}
 	return warnings
 }

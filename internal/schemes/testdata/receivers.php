@@ -1,55 +1,127 @@
 <?php
-// What publishers do in PHP with the requests of the shipped declarations, by
-// the code that the networks document.
+// What publishers do in PHP with the requests of the schemes, by the code that the
+// networks document and by what frameworks do. A receiver that other ones than the
+// network's sample make has the name by which warnings speak of it.
 // One line of JSON in, {"scheme", "url", "headers", "body", "secret"}; one out.
 
-function verify(string $scheme, array $r): bool
+function parameters(array $r): array
 {
-    $query = parse_url($r['url'], PHP_URL_QUERY) ?? '';
-    parse_str($query, $get);
+    parse_str(parse_url($r['url'], PHP_URL_QUERY) ?? '', $get);
+    return $get;
+}
+
+// rebuilt is the URL without a parameter, built anew from the decoded ones.
+function rebuilt(array $r, string $without, int $encoding, bool $sorted): string
+{
+    $url = parse_url($r['url']);
+    $get = parameters($r);
+    unset($get[$without]);
+    if ($sorted) {
+        ksort($get);
+    }
+    return "{$url['scheme']}://{$url['host']}{$url['path']}" . ($get ? '?' . http_build_query($get, '', '&', $encoding) : '');
+}
+
+// laravel is what fullUrlWithoutQuery makes: no slash at the end, sorted names.
+function laravel(array $r, string $without): string
+{
+    $url = parse_url($r['url']);
+    $get = parameters($r);
+    unset($get[$without]);
+    ksort($get);
+    $port = isset($url['port']) ? ":{$url['port']}" : '';
+    $path = rtrim(preg_replace('#/+#', '/', $url['path']), '/');
+    return "{$url['scheme']}://{$url['host']}$port$path" . ($get ? '?' . http_build_query($get, '', '&', PHP_QUERY_RFC3986) : '');
+}
+
+function before(array $r, string $mark): string
+{
+    return substr($r['url'], 0, strrpos($r['url'], $mark));
+}
+
+function header_of(array $r, string $name): string
+{
+    return array_change_key_case($r['headers'])[$name];
+}
+
+function hmac(string $hash, string $text, array $r, string $signature): bool
+{
+    return hash_equals(hash_hmac($hash, $text, $r['secret']), $signature);
+}
+
+function urlsafe(string $text, string $secret): string
+{
+    return rtrim(strtr(base64_encode(hash_hmac('sha1', $text, $secret, true)), '+/', '-_'), '=');
+}
+
+function verdicts(string $scheme, array $r): array
+{
+    $get = parameters($r);
     $secret = $r['secret'];
-    $headers = array_change_key_case($r['headers']);
+    $json = fn () => json_decode($r['body'], true, 512, JSON_THROW_ON_ERROR);
     switch ($scheme) {
+        case 'besitos':
+        case 'adgem-get':
+            return [
+                'sample' => hmac('sha256', rebuilt($r, 'verifier', PHP_QUERY_RFC3986, false), $r, $get['verifier']),
+                'Laravel' => hmac('sha256', laravel($r, 'verifier'), $r, $get['verifier']),
+            ];
+        case 'bitlabs':
+            return [
+                'sample' => hmac('sha1', before($r, str_contains($r['url'], '&hash=') ? '&hash=' : '?hash='), $r, $get['hash']),
+                'Laravel' => hmac('sha1', laravel($r, 'hash'), $r, $get['hash']),
+            ];
         case 'ayet-studios':
             ksort($get, SORT_STRING);
-            $made = hash_hmac('sha256', http_build_query($get, '', '&'), $secret);
-            return hash_equals($made, $headers['x-ayetstudios-security-hash']);
+            return ['sample' => hmac('sha256', http_build_query($get, '', '&'), $r, header_of($r, 'x-ayetstudios-security-hash'))];
         case 'cpx-research':
-            return hash_equals(md5($get['trans_id'] . '-' . $secret), $get['secure_hash']);
+            return ['sample' => hash_equals(md5($get['trans_id'] . '-' . $secret), $get['secure_hash'])];
         case 'tapjoy':
-            return hash_equals(md5("{$get['id']}:{$get['snuid']}:{$get['currency']}:$secret"), $get['verifier']);
+            return ['sample' => hash_equals(md5("{$get['id']}:{$get['snuid']}:{$get['currency']}:$secret"), $get['verifier'])];
         case 'lootably':
-            return hash_equals(hash('sha256', $get['userID'] . $get['ip'] . $get['revenue'] . $get['currencyReward'] . $secret), $get['hash']);
+            return ['sample' => hash_equals(hash('sha256', $get['userID'] . $get['ip'] . $get['revenue'] . $get['currencyReward'] . $secret), $get['hash'])];
         case 'adjoe':
             $text = $get['trans_uuid'] . $get['user_uuid'] . $get['currency'] . $get['coin_amount'] . $get['device_id'] . $get['sdk_app_id'];
-            return hash_equals(sha1($text . $secret), $get['sid']);
+            $cast = $get['trans_uuid'] . $get['user_uuid'] . $get['currency'] . (int) $get['coin_amount'] . $get['device_id'] . $get['sdk_app_id'];
+            return ['sample' => hash_equals(sha1($text . $secret), $get['sid']), 'integer' => hash_equals(sha1($cast . $secret), $get['sid'])];
         case 'theorem-reach':
-            $url = substr($r['url'], 0, strrpos($r['url'], '&hash='));
-            $made = rtrim(strtr(base64_encode(hash_hmac('sha1', $url, $secret, true)), '+/', '-_'), '=');
-            return hash_equals($made, $get['hash']);
+            return ['sample' => hash_equals(urlsafe(before($r, '&hash='), $secret), $get['hash'])];
         case 'pollfish':
-            $signature = $get['signature'];
-            unset($get['signature'], $get['source']);
-            ksort($get, SORT_STRING);
-            $text = implode(':', array_filter($get, fn ($value) => $value !== ''));
-            return hash_equals(base64_encode(hash_hmac('sha1', $text, $secret, true)), $signature);
+            $data = [];
+            foreach (['click_id', 'cpa', 'device_id', 'request_uuid', 'reward_name', 'reward_value', 'status', 'term_reason', 'timestamp', 'tx_id'] as $name) {
+                if (isset($get[$name]) && ($name !== 'request_uuid' || !empty($get[$name]))) {
+                    $data[] = rawurldecode($get[$name]);
+                }
+            }
+            return ['sample' => hash_equals(base64_encode(hash_hmac('sha1', implode(':', $data), $secret, true)), $get['signature'])];
         case 'adgem':
-            return hash_equals(hash_hmac('sha256', $r['body'], $secret), $headers['signature']);
+            $read = $json();
+            return ['sample' => hmac('sha256', $r['body'], $r, header_of($r, 'signature'))
+                && isset($read['request_id'], $read['data']['conversion_id'], $read['data']['player_id'])];
         case 'cryptomus':
-            $data = json_decode($r['body'], true, 512, JSON_THROW_ON_ERROR);
+            $data = $json();
             $sign = $data['sign'];
             unset($data['sign']);
-            return hash_equals(md5(base64_encode(json_encode($data, JSON_UNESCAPED_UNICODE)) . $secret), $sign);
+            return ['sample' => hash_equals(md5(base64_encode(json_encode($data, JSON_UNESCAPED_UNICODE)) . $secret), $sign)];
+        case 'simpleswap':
+            $data = $json();
+            return ['sample' => hash_equals(sha1("{$data['messageId']}_{$data['publicId']}_{$data['status']}_$secret"), $data['verifyToken'])];
+        case 'nowpayments':
+            $data = $json();
+            ksort($data);
+            return ['json_encode' => hmac('sha512', json_encode($data, JSON_UNESCAPED_SLASHES), $r, header_of($r, 'x-nowpayments-sig'))];
         case 'github-style':
-            return hash_equals('sha256=' . hash_hmac('sha256', $r['body'], $secret), $headers['x-hub-signature-256']);
+            return ['sample' => hash_equals('sha256=' . hash_hmac('sha256', $r['body'], $secret), header_of($r, 'x-hub-signature-256'))];
         case 'shopify-style':
-            return hash_equals(base64_encode(hash_hmac('sha256', $r['body'], $secret, true)), $headers['x-shopify-hmac-sha256']);
+            return ['sample' => hash_equals(base64_encode(hash_hmac('sha256', $r['body'], $secret, true)), header_of($r, 'x-shopify-hmac-sha256'))];
+        case 'example-network':
+            return ['sample' => hash_equals(md5($get['tx'] . '-' . $secret), $get['sig'])];
         default:
-            throw new RuntimeException("no receiver for $scheme");
+            return [];
     }
 }
 
 while (($line = fgets(STDIN)) !== false) {
     $request = json_decode($line, true, 512, JSON_THROW_ON_ERROR);
-    echo json_encode(['valid' => verify($request['scheme'], $request)], JSON_THROW_ON_ERROR), "\n";
+    echo json_encode(['verdicts' => (object) verdicts($request['scheme'], $request)], JSON_THROW_ON_ERROR), "\n";
 }

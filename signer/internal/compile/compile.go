@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/waybillhq/waybill/signer/internal/declare"
 	"github.com/waybillhq/waybill/signer/internal/percent"
@@ -99,8 +100,7 @@ func (c *compiler) headers() error {
 		if c.declaration.Headers[i].At != "" {
 			return refusal.Wrong(path+".at", "has no meaning for a header")
 		}
-		made.Name = textproto.CanonicalMIMEHeaderKey(made.Name)
-		if c.d.Place.In == declare.PlaceHeader && made.Name == c.d.Place.Name || c.hasHeader(made.Name) {
+		if c.d.Place.In == declare.PlaceHeader && strings.EqualFold(made.Name, c.d.Place.Name) || c.hasHeader(made.Name) {
 			return refusal.Wrong(path+".name", "%s is set already", made.Name)
 		}
 		c.d.Headers = append(c.d.Headers, made)
@@ -109,7 +109,7 @@ func (c *compiler) headers() error {
 }
 
 func (c *compiler) hasHeader(name string) bool {
-	return slices.ContainsFunc(c.d.Headers, func(other Added) bool { return other.Name == name })
+	return slices.ContainsFunc(c.d.Headers, func(other Added) bool { return strings.EqualFold(other.Name, name) })
 }
 
 // checkHeaderName refuses what is no token (RFC 9110, section 5.6.2), and what
@@ -140,7 +140,7 @@ func (c *compiler) lints() error {
 	for i := range c.declaration.Warnings {
 		l := c.declaration.Warnings[i]
 		path := refusal.At("warnings", i)
-		when, err := oneOf(path+".when", cmp.Or(l.When, "nothing"), declare.LintPort, declare.LintNoMacro)
+		when, err := oneOf(path+".when", cmp.Or(l.When, "nothing"), declare.LintPort, declare.LintNoMacro, declare.LintNames, declare.LintValue)
 		switch {
 		case err != nil:
 			return err
@@ -148,8 +148,9 @@ func (c *compiler) lints() error {
 			return refusal.Wrong(path+".code", "is required")
 		case l.Message == "":
 			return refusal.Wrong(path+".message", "is required")
-		case when == declare.LintPort && l.Macro != "":
-			return refusal.Wrong(path+".macro", "has no meaning with port")
+		}
+		if err := c.lintSettings(path, when, &l); err != nil {
+			return err
 		}
 		if when == declare.LintNoMacro {
 			known, ok := c.d.Data.find(l.Macro)
@@ -159,6 +160,28 @@ func (c *compiler) lints() error {
 			l.Macro = c.d.Data.Macros.All[known].Name
 		}
 		c.d.Lints = append(c.d.Lints, l)
+	}
+	return nil
+}
+
+// lintSettings refuses what has no meaning with the word, and what no value holds.
+func (c *compiler) lintSettings(path, when string, l *declare.Lint) error {
+	ofValue := when == declare.LintValue
+	if err := onlyFor(path, when, setting{"macro", l.Macro != "" && when != declare.LintNoMacro}, setting{"field", l.Field != "" && !ofValue},
+		setting{"holds", len(l.Holds) > 0 && !ofValue}, setting{"is", len(l.Is) > 0 && !ofValue}); err != nil {
+		return err
+	}
+	if ofValue && len(l.Holds)+len(l.Is) == 0 {
+		return refusal.Wrong(path+".holds", "is required with value, or is: of which values the warning is")
+	}
+	for i, held := range l.Holds {
+		if utf8.RuneCountInString(held) == 1 {
+			continue
+		}
+		if _, err := oneOf(refusal.At(path+".holds", i), cmp.Or(held, "nothing"), declare.HoldsEscape, declare.HoldsNonASCII, declare.HoldsLineSeparator,
+			declare.HoldsNested, declare.HoldsList, declare.HoldsTiny); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -34,11 +34,11 @@ func (c *compiler) carriage() error {
 		return err
 	}
 	if in != declare.InBody {
-		encoding, err := oneOf("data.encoding", data.Encoding, declare.Encoding3986, declare.Encoding1738)
+		encoding, err := oneOf("data.encoding", data.Encoding, encodings()...)
 		if err != nil {
 			return err
 		}
-		c.d.Data.Form = encoding == declare.Encoding1738
+		c.d.Data.Encoding = encodingOf(encoding)
 	}
 	return c.additions(data)
 }

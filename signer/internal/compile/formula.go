@@ -28,8 +28,9 @@ func (c *compiler) formula() error {
 		return refusal.Wrong("parts", "hold the secret twice")
 	}
 	f.HasSecret, f.HasFields = f.Signs(declare.PartSecret), f.Signs(declare.PartField)
-	f.OfMacros = f.Signs(declare.PartValues) && c.d.Data.In == declare.InURL
-	f.OfURL = f.Signs(declare.PartURL) || f.Signs(declare.PartPathQuery) || f.Signs(declare.PartQuery) || f.Signs(declare.PartValues) && !f.OfMacros
+	ofValues := f.Signs(declare.PartValues) && c.d.Data.In == declare.InURL
+	f.OfMacros = ofValues || slices.ContainsFunc(f.Parts, func(p formula.Part) bool { return p.Macro != "" })
+	f.OfURL = f.Signs(declare.PartURL) || f.Signs(declare.PartPathQuery) || f.Signs(declare.PartQuery) || f.Signs(declare.PartValues) && !ofValues
 	if kind := f.Parts[0].Part.Part; len(f.Parts) == 1 && !f.Parts[0].Base64 && (kind == declare.PartURL || kind == declare.PartBody) {
 		f.Whole = kind
 	}
@@ -75,7 +76,7 @@ func (c *compiler) part(path string, declaration *declare.Part) (formula.Part, e
 		declare.PartMethod, declare.PartURL, declare.PartPathQuery, declare.PartQuery, declare.PartValues, declare.PartBody, declare.PartJSON); err != nil {
 		return formula.Part{}, err
 	}
-	made := formula.Part{Part: *declaration, Form1738: c.d.Data.Form, OfMacros: c.d.Data.In == declare.InURL}
+	made := formula.Part{Part: *declaration, InURL: c.d.Data.Encoding, OfMacros: c.d.Data.In == declare.InURL}
 	inBody, ofQuery := c.d.Data.In == declare.InBody, kind == declare.PartQuery
 	switch {
 	case (kind == declare.PartBody || kind == declare.PartJSON) && !inBody:
@@ -87,6 +88,7 @@ func (c *compiler) part(path string, declaration *declare.Part) (formula.Part, e
 		setting{"text", declaration.Text != "" && kind != declare.PartLiteral},
 		setting{"field", declaration.Field != "" && kind != declare.PartField},
 		setting{"form", declaration.Form != "" && kind != declare.PartField},
+		setting{"when", declaration.When != "" && kind != declare.PartField},
 		setting{"order", declaration.Order != "" && !ofQuery && kind != declare.PartJSON},
 		setting{"list", len(declaration.List) > 0 && !ofQuery},
 		setting{"except", len(declaration.Except) > 0 && !ofQuery && kind != declare.PartValues && kind != declare.PartJSON},
@@ -97,7 +99,18 @@ func (c *compiler) part(path string, declaration *declare.Part) (formula.Part, e
 		return formula.Part{}, err
 	}
 	err := completePart(path, &made)
+	if err == nil && made.When != "" && c.d.Data.Macros != nil {
+		made.Macro = c.macroOf(&made)
+	}
 	return made, err
+}
+
+// macroOf is the name of the macro that sends what a part signs; empty when none does.
+func (c *compiler) macroOf(p *formula.Part) string {
+	if macro := c.d.Data.Macros.StandsFor(p); macro >= 0 {
+		return c.d.Data.Macros.All[macro].Name
+	}
+	return ""
 }
 
 // completePart checks what belongs to the part's kind.
@@ -108,6 +121,12 @@ func completePart(path string, p *formula.Part) error {
 		if p.Field == "" {
 			return refusal.Wrong(path+".field", "is required")
 		}
+		if p.When, err = oneOf(path+".when", p.When, declare.WhenAlways, declare.WhenSent, declare.WhenFilled); err != nil {
+			return err
+		}
+		if p.When == declare.WhenAlways {
+			p.When = ""
+		}
 		p.Form, err = oneOf(path+".form", p.Form, declare.FormDecoded, declare.FormRaw, declare.FormInteger)
 	case declare.PartQuery:
 		if p.Order, err = oneOf(path+".order", p.Order, declare.OrderGiven, declare.OrderSorted, declare.OrderListed); err != nil {
@@ -117,7 +136,9 @@ func completePart(path string, p *formula.Part) error {
 			return refusal.Wrong(path+".list", "belongs to order: listed, and must not be empty there")
 		}
 		if p.Encoding != "" {
-			_, err = oneOf(path+".encoding", p.Encoding, declare.Encoding3986, declare.Encoding1738, declare.EncodingNone)
+			if _, err = oneOf(path+".encoding", p.Encoding, append(encodings(), declare.EncodingNone)...); err == nil {
+				p.Written = encodingOf(p.Encoding)
+			}
 		}
 	case declare.PartJSON:
 		if p.Order, err = oneOf(path+".order", p.Order, declare.OrderGiven, declare.OrderSorted); err != nil {

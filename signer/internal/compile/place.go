@@ -2,7 +2,6 @@ package compile
 
 import (
 	"cmp"
-	"net/textproto"
 	"slices"
 	"strings"
 
@@ -108,7 +107,6 @@ func (c *compiler) placeInHeader() error {
 	if err := checkHeaderName("place.name", c.d.Place.Name); err != nil {
 		return err
 	}
-	c.d.Place.Name = textproto.CanonicalMIMEHeaderKey(c.d.Place.Name)
 	parts := c.d.Formula.Parts
 	stamp := slices.IndexFunc(parts, func(p formula.Part) bool { return p.Part.Part == declare.PartTimestamp })
 	var err error

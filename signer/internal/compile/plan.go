@@ -5,6 +5,7 @@ import (
 
 	"github.com/waybillhq/waybill/signer/internal/declare"
 	"github.com/waybillhq/waybill/signer/internal/formula"
+	"github.com/waybillhq/waybill/signer/internal/percent"
 	"github.com/waybillhq/waybill/signer/internal/secret"
 	"github.com/waybillhq/waybill/signer/internal/template"
 )
@@ -41,7 +42,7 @@ type Carriage struct {
 	In       string
 	Order    string
 	List     []string
-	Form     bool // RFC 1738
+	Encoding percent.Encoding // of values in a URL
 	OwnQuery bool
 	Rewrite  *formula.Canonicalizer // of a body; nil: verbatim
 	Macros   *template.Macros

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/waybillhq/waybill/signer/internal/declare"
+	"github.com/waybillhq/waybill/signer/internal/percent"
 	"github.com/waybillhq/waybill/signer/internal/refusal"
 )
 
@@ -37,4 +39,25 @@ func onlyFor(path, what string, settings ...setting) error {
 		}
 	}
 	return nil
+}
+
+// encodings are the words for the ways to write text in a URL, the usual one first.
+func encodings() []string {
+	return []string{declare.Encoding3986, declare.Encoding1738, declare.EncodingForm, declare.EncodingComponent, declare.EncodingDotNet}
+}
+
+// encodingOf is what one of those words means.
+func encodingOf(word string) percent.Encoding {
+	switch word {
+	case declare.Encoding1738:
+		return percent.RFC1738
+	case declare.EncodingForm:
+		return percent.Form
+	case declare.EncodingComponent:
+		return percent.Component
+	case declare.EncodingDotNet:
+		return percent.DotNet
+	default:
+		return percent.RFC3986
+	}
 }

@@ -65,8 +65,10 @@ type Data struct {
 	Order string   `json:"order,omitempty"`
 	List  []string `json:"list,omitempty"`
 
-	// Encoding of values in a URL: "rfc3986" (default; a space is %20) or
-	// "rfc1738" (PHP's urlencode: a space is +, "~" is %7E).
+	// Encoding of values in a URL: "rfc3986" (default; a space is %20), "rfc1738"
+	// (PHP's urlencode: a space is +, "~" is %7E), "form" (URLSearchParams: as
+	// rfc1738, but "*" stands raw), "component" (encodeURIComponent: as rfc3986, but
+	// ! ' ( ) * stand raw) or "dotnet" (HttpUtility.UrlEncode: escapes in lowercase).
 	Encoding string `json:"encoding,omitempty"`
 
 	// OwnQuery lets the endpoint's URL bring parameters of its own, where the
@@ -117,7 +119,9 @@ type Added struct {
 	Of     string `json:"of,omitempty"`
 }
 
-// Field is what a member of the data must be.
+// Field is what a member of the data must be. In a body, Name may be the path of a
+// member of an object inside the data: "data.conversion_id". So may the reference and
+// the field of a part.
 type Field struct {
 	Name     string   `json:"name"`
 	Required bool     `json:"required,omitempty"` // and not null, and not empty
@@ -129,7 +133,7 @@ type Field struct {
 // fields belong to the kinds that they name:
 //
 //	literal     Text
-//	field       a member of the data: Field, Form
+//	field       a member of the data: Field, Form, When
 //	secret      the secret itself
 //	timestamp   Format, Zone, Of
 //	message_id  the message's id
@@ -147,13 +151,14 @@ type Part struct {
 	Text      string   `json:"text,omitempty"`
 	Field     string   `json:"field,omitempty"`
 	Form      string   `json:"form,omitempty"`     // decoded (default), raw (as it stands in the request), integer (without a fraction)
+	When      string   `json:"when,omitempty"`     // always (default), sent (the URL or the data has it), filled (and it is not empty): else the part is left out with its joiner
 	Format    string   `json:"format,omitempty"`   // unix (default), unix_milli, rfc3339, or a layout of Go's time package
 	Zone      string   `json:"zone,omitempty"`     // UTC (default), +02:00, or an IANA name
 	Of        string   `json:"of,omitempty"`       // attempt (default) or event
 	Order     string   `json:"order,omitempty"`    // given (default), sorted, listed
 	List      []string `json:"list,omitempty"`     // of parameters
 	Except    []string `json:"except,omitempty"`   // parameters or members that are left out
-	Encoding  string   `json:"encoding,omitempty"` // of the query: as sent when empty; rfc3986, rfc1738, none
+	Encoding  string   `json:"encoding,omitempty"` // of the query: as sent when empty; those of the data, or none
 	Style     string   `json:"style,omitempty"`    // javascript (default) or php
 	Separator string   `json:"separator,omitempty"`
 	Base64    bool     `json:"base64,omitempty"` // the part's text is signed in base64
@@ -204,12 +209,27 @@ func (b *Backoff) Delays() (first, longest time.Duration) {
 	return first, longest
 }
 
-// Lint is a warning about a target that the network's receivers stumble over.
+// Lint is a warning about a target or a value that the network's receivers stumble
+// over. Lint.When says about what, the other fields belong to the words that they name:
+//
+//	port      the URL has a port: {port} in the message
+//	no_macro  the URL lacks Macro
+//	names     the URL's parameters have names that receivers sort otherwise
+//	value     a value of an event: what it Holds, or Is
 type Lint struct {
-	When    string `json:"when"` // port (the URL has one) or no_macro (the URL lacks Macro)
-	Macro   string `json:"macro,omitempty"`
+	When  string `json:"when"`
+	Macro string `json:"macro,omitempty"`
+
+	// Field is the only member whose value counts. Default: every one that is sent.
+	Field string `json:"field,omitempty"`
+	// Holds are single characters, or escape (what looks like a percent-encoded
+	// character), non_ascii, line_separator (U+2028 and U+2029), nested (an object
+	// inside the data), list, tiny (a number between -0.0001 and 0.0001).
+	Holds []string `json:"holds,omitempty"`
+	Is    []string `json:"is,omitempty"` // whole values, as a receiver reads them
+
 	Code    string `json:"code"`
-	Message string `json:"message"`
+	Message string `json:"message"` // with the receivers which fail
 }
 
 // EventExample is data of an event such as the network sends.

@@ -21,6 +21,10 @@ const (
 	FormRaw     = "raw"
 	FormInteger = "integer"
 
+	WhenAlways = "always"
+	WhenSent   = "sent"
+	WhenFilled = "filled"
+
 	OrderGiven  = "given"
 	OrderSorted = "sorted"
 	OrderListed = "listed"
@@ -28,6 +32,10 @@ const (
 	Encoding3986 = "rfc3986"
 	Encoding1738 = "rfc1738"
 	EncodingNone = "none"
+
+	EncodingForm      = "form"
+	EncodingComponent = "component"
+	EncodingDotNet    = "dotnet"
 
 	StyleVerbatim   = "verbatim"
 	StyleJavaScript = "javascript"
@@ -69,6 +77,15 @@ const (
 const (
 	LintPort    = "port"
 	LintNoMacro = "no_macro"
+	LintNames   = "names"
+	LintValue   = "value"
+
+	HoldsEscape        = "escape"
+	HoldsNonASCII      = "non_ascii"
+	HoldsLineSeparator = "line_separator"
+	HoldsNested        = "nested"
+	HoldsList          = "list"
+	HoldsTiny          = "tiny"
 )
 
 // How new secrets are made.

@@ -122,6 +122,10 @@ func (c *Canonicalizer) appendNumber(dst []byte, of *object.Member, text []byte)
 	if number == 0 {
 		return append(dst, '0'), nil
 	}
+	const smallestPlain = 1e-4 // for PHP; JavaScript's is 1e-6
+	if c.Php && math.Abs(number) < smallestPlain {
+		return nil, refusal.New(refusal.DataField(of.Name), refusal.CodeValueInvalid, "is a number that receivers write with an exponent: send it as a string")
+	}
 	spelled, err := json.Marshal(number)
 	if err != nil || c.Php && bytes.IndexByte(spelled, 'e') >= 0 {
 		return nil, refusal.New(refusal.DataField(of.Name), refusal.CodeValueInvalid, "is a number that receivers write otherwise: send it as a string")

@@ -47,10 +47,15 @@ func (f *Formula) Text(m *Material, w *Wire, secret string) ([]byte, error) {
 	}
 	text := make([]byte, 0, 192)
 	var err error
+	first := true
 	for i := range f.Parts {
-		if i > 0 {
+		if f.Parts[i].When != "" && !f.Parts[i].takes(m) {
+			continue
+		}
+		if !first {
 			text = append(text, f.Joiner...)
 		}
+		first = false
 		if f.Parts[i].Part.Part == declare.PartSecret {
 			m.secretAt = len(text)
 		}

@@ -83,14 +83,14 @@ func (m *Material) AppendValue(dst []byte, v *Value) []byte {
 
 // appendField appends a member of the data: nothing when it is missing or null.
 func (m *Material) appendField(dst []byte, p *Part) ([]byte, error) {
-	found := m.All.Find(p.Field)
+	found := m.All.At(p.Field)
 	switch {
 	case found == nil || found.Value[0] == 'n':
 		return dst, nil
 	case p.Form == declare.FormInteger:
 		return appendInteger(dst, found)
 	case p.Form == declare.FormRaw && m.InURL:
-		return object.AppendEncoded(dst, found, p.Form1738)
+		return object.AppendEncoded(dst, found, p.InURL)
 	case p.Form == declare.FormRaw:
 		return append(dst, found.Value...), nil
 	default:

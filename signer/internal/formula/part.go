@@ -2,17 +2,21 @@ package formula
 
 import (
 	"encoding/base64"
+	"slices"
 
 	"github.com/waybillhq/waybill/signer/internal/declare"
+	"github.com/waybillhq/waybill/signer/internal/percent"
 )
 
 // Part is a Part that was checked.
 type Part struct {
 	declare.Part
-	Value     Value         // of kinds that are values
-	Canonical Canonicalizer // of the body
-	Form1738  bool          // how the data is encoded in the URL
-	OfMacros  bool          // values are those of macros
+	Value     Value            // of kinds that are values
+	Canonical Canonicalizer    // of the body
+	InURL     percent.Encoding // of the data in the URL
+	Written   percent.Encoding // of the query that is signed
+	Macro     string           // that stands for the field; empty: none
+	OfMacros  bool             // values are those of macros
 }
 
 // append appends the part's text.
@@ -23,6 +27,18 @@ func (p *Part) append(dst []byte, m *Material, w *Wire, secret string) ([]byte, 
 		return dst, err
 	}
 	return append(dst[:start], base64.StdEncoding.EncodeToString(dst[start:])...), nil
+}
+
+// takes says whether a conditional part is there.
+func (p *Part) takes(m *Material) bool {
+	found := m.All.At(p.Field)
+	if p.When == declare.WhenFilled && found.Empty() {
+		return false
+	}
+	if p.Macro == "" {
+		return found != nil
+	}
+	return slices.ContainsFunc(m.Values, func(v Pair) bool { return v.Name == p.Macro })
 }
 
 // AppendPlain appends the part's text before it is taken in base64.

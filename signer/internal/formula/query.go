@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/waybillhq/waybill/signer/internal/declare"
-	"github.com/waybillhq/waybill/signer/internal/percent"
 )
 
 // ReadQuery reads parameters as receivers do: percent-decoded, "+" a space. A
@@ -83,14 +82,10 @@ func (p *Part) appendQuery(dst []byte, w *Wire) []byte {
 }
 
 func (p *Part) appendText(dst []byte, text string) []byte {
-	switch p.Encoding {
-	case declare.EncodingNone:
+	if p.Encoding == declare.EncodingNone {
 		return append(dst, text...)
-	case declare.Encoding1738:
-		return percent.AppendForm(dst, []byte(text))
-	default:
-		return percent.AppendRaw(dst, []byte(text))
 	}
+	return p.Written.Append(dst, []byte(text))
 }
 
 // appendValues appends the decoded values, sorted by name. Empty ones are left

@@ -26,7 +26,7 @@ func (all Members) CheckFlat() error {
 // PHP's http_build_query makes them, because "false" is true to most
 // receivers; null is the empty string. NUL is refused: some servers refuse the
 // whole request.
-func AppendEncoded(dst []byte, m *Member, form bool) ([]byte, error) {
+func AppendEncoded(dst []byte, m *Member, encoding percent.Encoding) ([]byte, error) {
 	text := m.Value
 	switch m.Value[0] {
 	case '"':
@@ -41,10 +41,7 @@ func AppendEncoded(dst []byte, m *Member, form bool) ([]byte, error) {
 	case 'n':
 		return dst, nil
 	}
-	if form {
-		return percent.AppendForm(dst, text), nil
-	}
-	return percent.AppendRaw(dst, text), nil
+	return encoding.Append(dst, text), nil
 }
 
 // CheckParameterName refuses names that PHP rewrites, and numbers: a receiver

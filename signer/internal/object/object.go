@@ -6,6 +6,7 @@ package object
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/waybillhq/waybill/signer/internal/jsontext"
@@ -194,4 +195,26 @@ func Decoded(value []byte) []byte {
 		return jsontext.DecodeString(value)
 	}
 	return value
+}
+
+// At returns the member of that name or, if there is none, the one that the name leads
+// to as a path: "data.id" is the member id of the object data. It is nil when there is
+// neither.
+func (all Members) At(path string) *Member {
+	if found := all.Find(path); found != nil {
+		return found
+	}
+	outer, rest, nested := strings.Cut(path, ".")
+	if !nested {
+		return nil
+	}
+	found := all.Find(outer)
+	if found == nil || found.Value[0] != '{' {
+		return nil
+	}
+	inner, err := scanMembers(found.Value, nil)
+	if err != nil {
+		return nil
+	}
+	return inner.At(rest)
 }

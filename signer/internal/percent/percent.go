@@ -20,34 +20,52 @@ func IsURLCharacter(c byte) bool {
 	}
 }
 
-// AppendRaw appends text percent-encoded as PHP's rawurlencode does it:
-// unreserved bytes raw, all others as %XX in uppercase.
-func AppendRaw(dst, text []byte) []byte {
-	const digits = "0123456789ABCDEF"
+// Encoding is a way to write text in a URL: which bytes stand for themselves, how a
+// space is written, and in which case escapes are. What a receiver reads is the same in
+// all of them.
+type Encoding uint8
+
+// Encodings, by who writes so.
+const (
+	RFC3986   Encoding = iota // PHP's rawurlencode: unreserved bytes alone stand raw
+	RFC1738                   // PHP's urlencode: a space is "+", "~" is %7E
+	Form                      // URLSearchParams: as RFC1738, but "*" stands raw
+	Component                 // encodeURIComponent: as RFC3986, but ! ' ( ) * stand raw
+	DotNet                    // HttpUtility.UrlEncode: a space is "+", ! ( ) * stand raw, escapes are in lowercase
+)
+
+// Append appends text in the encoding.
+func (e Encoding) Append(dst, text []byte) []byte {
+	digits := "0123456789ABCDEF"
+	if e == DotNet {
+		digits = "0123456789abcdef"
+	}
 	for _, c := range text {
-		if IsUnreserved(c) {
+		switch {
+		case e.leavesRaw(c):
 			dst = append(dst, c)
-		} else {
+		case c == ' ' && e != RFC3986 && e != Component:
+			dst = append(dst, '+')
+		default:
 			dst = append(dst, '%', digits[c>>4], digits[c&15])
 		}
 	}
 	return dst
 }
 
-// AppendForm appends text percent-encoded as PHP's urlencode does it: as
-// AppendRaw, but with "+" for a space and %7E for "~".
-func AppendForm(dst, text []byte) []byte {
-	for i, c := range text {
-		switch c {
-		case ' ':
-			dst = append(dst, '+')
-		case '~':
-			dst = append(dst, "%7E"...)
-		default:
-			dst = AppendRaw(dst, text[i:i+1])
-		}
+func (e Encoding) leavesRaw(c byte) bool {
+	switch c {
+	case '~':
+		return e == RFC3986 || e == Component
+	case '*':
+		return e == Form || e == Component || e == DotNet
+	case '!', '(', ')':
+		return e == Component || e == DotNet
+	case '\'':
+		return e == Component
+	default:
+		return IsUnreserved(c)
 	}
-	return dst
 }
 
 // IsHex says whether a byte is a hex digit of either case.
