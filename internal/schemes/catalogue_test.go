@@ -44,8 +44,11 @@ func TestCatalogueHoldsEverything(t *testing.T) {
 	catalogue := load(t, dir)
 	names := catalogue.Names()
 	want := []string{
-		"acme", "adgem", "adgem-get", "adjoe", "ayet-studios", "besitos", "bitlabs", "cpx-research", "cryptomus", "github-style", "lootably",
-		"nowpayments", "pollfish", "shopify-style", "simpleswap", "standard-webhooks", "stripe-style", "tabs", "tapjoy", "theorem-reach",
+		"acme", "adgem", "adgem-get", "adjoe", "ayet-studios", "besitos", "bitcotasks", "bitlabs", "bitswall",
+		"btcpay", "coinbase-commerce", "cpx-research", "cryptomus", "cryptopay", "dub", "dv-net", "fyber", "github-style",
+		"inbrain", "lootably", "notik", "nowpayments", "offerdaddy", "offeroc", "offertoro", "oxapay", "paddle-billing",
+		"paystack", "pollfish", "razorpay", "shopify-style", "simpleswap", "sparkwall", "standard-webhooks", "stripe-style", "super-rewards",
+		"tabs", "tapjoy", "theorem-reach", "timewall", "walloffer", "wannads",
 	}
 	if !slices.Equal(names, want) {
 		t.Errorf("got %q", names)

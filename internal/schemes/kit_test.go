@@ -53,9 +53,23 @@ func target(scheme string) string {
 		return "https://example.com/a?sid={sid}&trans_uuid={trans_uuid}&user_uuid={user_uuid}&currency={currency}&coin_amount={coin_amount}&device_id={device_id}&sdk_app_id={sdk_app_id}"
 	case "pollfish":
 		return "https://example.com/a?tx_id=[[tx_id]]&signature=[[signature]]&cpa=[[cpa]]&device_id=[[device_id]]&source=example"
+	case "wannads", "bitswall", "bitcotasks", "offeroc", "walloffer":
+		return "https://example.com/a?subId={subId}&transId={transId}&reward={reward}&status={status}&signature={signature}"
+	case "offertoro":
+		return "https://example.com/a?oid={oid}&user_id={user_id}&amount={amount}&conversion_id={conversion_id}&sig={sig}"
+	case "offerdaddy":
+		return "https://example.com/a?transaction_id={transaction_id}&offer_id={offer_id}&amount={amount}&signature={signature}"
+	case "timewall":
+		return "https://example.com/a?userID={userID}&transactionID={transactionID}&revenue={revenue}&hash={hash}"
+	case "sparkwall":
+		return "https://example.com/a?user_id={user_id}&transaction_id={transaction_id}&payout={payout}&signature={signature}"
+	case "fyber":
+		return "https://example.com/a?uid={uid}&amount={amount}&_trans_id_={_trans_id_}&pub0={pub0}&pub3={pub3}&sid={sid}"
+	case "notik":
+		return "https://example.com/a?amount={amount}&offer_name={offer_name}&txn_id={txn_id}&user_id={user_id}"
 	case "adgem-get":
 		return "https://example.com/a?player_id={player_id}&transaction_id={transaction_id}"
-	case "tapjoy", "theorem-reach":
+	case "tapjoy", "theorem-reach", "super-rewards":
 		return "https://example.com/a?own=x"
 	default:
 		return "https://example.com/a"
@@ -91,6 +105,24 @@ func signedNames(scheme string) []string {
 		return []string{"uuid", "status", "note", "additional_data"}
 	case "adgem":
 		return []string{"note", "other"}
+	case "wannads", "bitswall", "bitcotasks", "offeroc", "walloffer":
+		return []string{"subId", "transId", "reward"}
+	case "offertoro":
+		return []string{"oid", "user_id"}
+	case "offerdaddy":
+		return []string{"transaction_id", "offer_id"}
+	case "timewall":
+		return []string{"userID", "revenue"}
+	case "sparkwall":
+		return []string{"user_id", "transaction_id", "payout"}
+	case "fyber":
+		return []string{"uid", "amount", "_trans_id_", "pub0"}
+	case "notik":
+		return []string{"user_id", "txn_id"}
+	case "super-rewards":
+		return []string{"id", "new", "uid"}
+	case "inbrain":
+		return []string{"PanelistId", "RewardId"}
 	case "adgem-get":
 		return []string{"player_id", "transaction_id"}
 	default:
@@ -113,6 +145,24 @@ func drawData(t *rapid.T, scheme string) string {
 	switch scheme {
 	case "adjoe":
 		object["coin_amount"] = rapid.IntRange(-1000, 1_000_000).Draw(t, "coins")
+	case "wannads", "bitswall", "bitcotasks", "offeroc", "walloffer":
+		object["status"] = 1
+	case "oxapay":
+		object["track_id"], object["status"] = "t", "Paid"
+	case "btcpay":
+		object["deliveryId"], object["type"] = "d", "InvoiceSettled"
+	case "coinbase-commerce":
+		object["event"] = map[string]any{"id": "e", "type": "charge:confirmed"}
+	case "razorpay", "paystack":
+		object["event"] = "charge.success"
+	case "dv-net":
+		object["type"] = "PaymentReceived"
+	case "paddle-billing":
+		object["event_id"], object["event_type"] = "e", "transaction.completed"
+	case "cryptopay":
+		object["type"], object["event"] = "Invoice", "status_changed"
+	case "dub":
+		object["id"], object["event"] = "e", "lead.created"
 	case "adgem":
 		object["request_id"] = "r"
 		object["data"] = map[string]any{"player_id": "p", "conversion_id": "c"}

@@ -17,6 +17,9 @@ func TestReferencesOfTheShippedSchemes(t *testing.T) {
 		"adgem": "data.conversion_id", "adgem-get": "transaction_id", "adjoe": "trans_uuid", "ayet-studios": "transaction_id", "besitos": "transaction_id",
 		"bitlabs": "tx", "cpx-research": "trans_id", "cryptomus": "uuid", "lootably": "transactionID", "nowpayments": "payment_id",
 		"pollfish": "tx_id", "simpleswap": "publicId", "tapjoy": "id", "theorem-reach": "tx_id",
+		"wannads": "transId", "bitswall": "transId", "bitcotasks": "transId", "offeroc": "transId", "walloffer": "transId", "offertoro": "conversion_id", "offerdaddy": "transaction_id", "timewall": "transactionID",
+		"sparkwall": "transaction_id", "super-rewards": "id", "fyber": "_trans_id_", "notik": "txn_id", "inbrain": "RewardId", "oxapay": "track_id", "btcpay": "invoiceId", "coinbase-commerce": "event.id",
+		"razorpay": "payload.payment.entity.id", "paystack": "data.reference", "dv-net": "transactions.tx_id", "paddle-billing": "data.id", "cryptopay": "data.id", "dub": "id",
 		"github-style": "", "shopify-style": "", "stripe-style": "", "standard-webhooks": "",
 	}
 	catalogue := load(t)

@@ -78,6 +78,12 @@ const receivers = {
     return { sample: digest('sha256', get.get('userID') + get.get('ip') + get.get('revenue') + get.get('currencyReward') + secret) === get.get('hash') };
   },
   'cpx-research': ({ url, secret }) => ({ sample: digest('md5', `${query(url).get('trans_id')}-${secret}`) === query(url).get('secure_hash') }),
+  notik: signedURL('sha1', 'hash'),
+  offertoro: ({ url, secret }) => ({ sample: digest('md5', `${query(url).get('oid')}-${query(url).get('user_id')}-${secret}`) === query(url).get('sig') }),
+  timewall: ({ url, secret }) => ({ sample: digest('sha256', query(url).get('userID') + query(url).get('revenue') + secret) === query(url).get('hash') }),
+  dub: ({ headers, body, secret }) => ({ sample: hmac('sha256', body, secret) === header(headers, 'dub-signature') }),
+  paystack: ({ headers, body, secret }) => ({ sample: hmac('sha512', body, secret) === header(headers, 'x-paystack-signature') }),
+  oxapay: ({ headers, body, secret }) => ({ sample: hmac('sha512', body, secret) === header(headers, 'hmac') }),
   'stripe-style': ({ headers, body, secret }) => {
     const items = header(headers, 'stripe-signature').split(',').map((item) => item.split('='));
     const time = items.find(([name]) => name === 't')[1];

@@ -114,6 +114,50 @@ function verdicts(string $scheme, array $r): array
             return ['sample' => hash_equals('sha256=' . hash_hmac('sha256', $r['body'], $secret), header_of($r, 'x-hub-signature-256'))];
         case 'shopify-style':
             return ['sample' => hash_equals(base64_encode(hash_hmac('sha256', $r['body'], $secret, true)), header_of($r, 'x-shopify-hmac-sha256'))];
+        case 'wannads':
+        case 'bitswall':
+        case 'bitcotasks':
+        case 'offeroc':
+        case 'walloffer':
+            return ['sample' => hash_equals(md5($get['subId'] . $get['transId'] . $get['reward'] . $secret), $get['signature'])];
+        case 'offertoro':
+            return ['sample' => hash_equals(md5("{$get['oid']}-{$get['user_id']}-$secret"), $get['sig'])];
+        case 'offerdaddy':
+            return ['sample' => hash_equals(md5("{$get['transaction_id']}/{$get['offer_id']}/$secret"), $get['signature'])];
+        case 'timewall':
+            return ['sample' => hash_equals(hash('sha256', $get['userID'] . $get['revenue'] . $secret), $get['hash'])];
+        case 'sparkwall':
+            return ['sample' => hash_equals(md5($get['user_id'] . $get['transaction_id'] . $get['payout'] . $secret), $get['signature'])];
+        case 'super-rewards':
+            return ['sample' => hash_equals(md5("{$get['id']}:{$get['new']}:{$get['uid']}:$secret"), $get['sig'])];
+        case 'fyber':
+            $text = $secret . $get['uid'] . $get['amount'] . ($get['_trans_id_'] ?? '');
+            for ($i = 0; $i < 10; $i++) {
+                $text .= $get["pub$i"] ?? '';
+            }
+            return ['sample' => hash_equals(sha1($text), $get['sid'])];
+        case 'notik':
+            return ['sample' => hmac('sha1', before($r, '&hash='), $r, $get['hash']), 'Laravel' => hmac('sha1', laravel($r, 'hash'), $r, $get['hash'])];
+        case 'inbrain':
+            $data = $json();
+            return ['sample' => hash_equals(md5($data['PanelistId'] . $data['RewardId'] . $secret), $data['Sig'])];
+        case 'oxapay':
+            return ['sample' => hmac('sha512', $r['body'], $r, header_of($r, 'hmac'))];
+        case 'btcpay':
+            return ['sample' => hash_equals('sha256=' . hash_hmac('sha256', $r['body'], $secret), header_of($r, 'btcpay-sig'))];
+        case 'coinbase-commerce':
+            return ['sample' => hmac('sha256', $r['body'], $r, header_of($r, 'x-cc-webhook-signature'))];
+        case 'razorpay':
+            return ['sample' => hmac('sha256', $r['body'], $r, header_of($r, 'x-razorpay-signature'))];
+        case 'paystack':
+            return ['sample' => hmac('sha512', $r['body'], $r, header_of($r, 'x-paystack-signature'))];
+        case 'dv-net':
+            return ['sample' => hash_equals(hash('sha256', $r['body'] . $secret), header_of($r, 'x-sign'))];
+        case 'paddle-billing':
+            preg_match('/^ts=(\d+);h1=([0-9a-f]+)$/', header_of($r, 'paddle-signature'), $found);
+            return ['sample' => hmac('sha256', "$found[1]:{$r['body']}", $r, $found[2])];
+        case 'cryptopay':
+            return ['sample' => hmac('sha256', $r['body'], $r, header_of($r, 'x-cryptopay-signature'))];
         case 'example-network':
             return ['sample' => hash_equals(md5($get['tx'] . '-' . $secret), $get['sig'])];
         default:

@@ -57,6 +57,8 @@ RECEIVERS = {
     "bitlabs": bitlabs,
     "tapjoy": tapjoy,
     "adgem": lambda r: {"sample": mac("sha256", r["body"], r["secret"]).hexdigest() == header(r, "signature")},
+    "razorpay": lambda r: {"sample": mac("sha256", r["body"], r["secret"]).hexdigest() == header(r, "x-razorpay-signature")},
+    "btcpay": lambda r: {"sample": "sha256=" + mac("sha256", r["body"], r["secret"]).hexdigest() == header(r, "btcpay-sig")},
     "github-style": lambda r: {
         "sample": "sha256=" + mac("sha256", r["body"], r["secret"]).hexdigest() == header(r, "x-hub-signature-256")
     },
