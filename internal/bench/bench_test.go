@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -15,7 +14,6 @@ import (
 	"time"
 
 	"github.com/waybillhq/waybill/internal/bench"
-	"github.com/waybillhq/waybill/internal/cli"
 	"github.com/waybillhq/waybill/internal/testkit"
 )
 
@@ -104,28 +102,6 @@ func TestRunOverRedisLeavesItEmpty(t *testing.T) {
 	}
 	if _, err := bench.Run(t.Context(), options); err == nil || !strings.Contains(err.Error(), "holds 1 keys") {
 		t.Errorf("a Redis in use: %v", err)
-	}
-}
-
-func TestRunOverPostgreSQLSaysWhatItUsed(t *testing.T) {
-	t.Parallel()
-	options := small(t)
-	options.Redis, options.Database = testkit.StartRedis(t).URL(), testkit.StartPostgres(t).Database()
-	if code := cli.Run(t.Context(), []string{"migrate", "--database", options.Database}, nil, io.Discard, io.Discard); code != 0 {
-		t.Fatal("it cannot be migrated")
-	}
-	report, err := bench.Run(t.Context(), options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	checkWhole(t, report)
-	// A delivery inserts five rows of some hundred bytes, and asks Redis to
-	// queue it, to hand it out and to remove it.
-	if used := report.PostgreSQL; used == nil || used.Version == "" || used.CPUPerDelivery <= 0 || used.WALBytes < 500 {
-		t.Errorf("PostgreSQL: %+v", used)
-	}
-	if report.Redis.Commands < 1 {
-		t.Errorf("Redis: %+v", report.Redis)
 	}
 }
 

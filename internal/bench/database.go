@@ -12,7 +12,8 @@ import (
 // database looks at the PostgreSQL server that an engine uses.
 type database struct {
 	conn       *pgx.Conn
-	postmaster int // its pid; 0 when it is not to be seen from here
+	postmaster int  // its pid; 0 when it is not to be seen from here
+	counts     bool // statements, by pg_stat_statements
 }
 
 func openDatabase(ctx context.Context, url string) (*database, error) {
@@ -23,6 +24,10 @@ func openDatabase(ctx context.Context, url string) (*database, error) {
 	d := &database{conn: conn}
 	backend := 0
 	if err := conn.QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&backend); err != nil {
+		return nil, errors.Join(fmt.Errorf("look at PostgreSQL: %w", err), conn.Close(ctx))
+	}
+	const counts = "SELECT to_regclass('pg_stat_statements') IS NOT NULL"
+	if err := conn.QueryRow(ctx, counts).Scan(&d.counts); err != nil {
 		return nil, errors.Join(fmt.Errorf("look at PostgreSQL: %w", err), conn.Close(ctx))
 	}
 	// In a container of its own the server counts its processes by itself.
@@ -44,6 +49,8 @@ type databaseUsage struct {
 	cpu     time.Duration // of all its processes, those that ended too; zero when they are not to be seen
 	wal     int64         // bytes
 	version string
+
+	statements, records int64 // carried out, and written to the WAL by them; zero where nothing counts them
 }
 
 func (d *database) usage(ctx context.Context) (databaseUsage, error) {
@@ -51,6 +58,12 @@ func (d *database) usage(ctx context.Context) (databaseUsage, error) {
 	const ask = "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint, current_setting('server_version')"
 	if err := d.conn.QueryRow(ctx, ask).Scan(&used.wal, &used.version); err != nil {
 		return used, fmt.Errorf("ask PostgreSQL what it uses: %w", err)
+	}
+	if d.counts {
+		const ask = "SELECT coalesce(sum(calls), 0)::bigint, coalesce(sum(wal_records), 0)::bigint FROM pg_stat_statements"
+		if err := d.conn.QueryRow(ctx, ask).Scan(&used.statements, &used.records); err != nil {
+			return used, fmt.Errorf("ask PostgreSQL what it uses: %w", err)
+		}
 	}
 	var err error
 	if d.postmaster != 0 {

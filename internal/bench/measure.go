@@ -12,6 +12,7 @@ type snapshot struct {
 	at     time.Duration
 	bench  usage
 	engine *usage      // nil when it is unknown
+	made   allocations // by the engine
 	queue  *queueUsage // nil for an embedded or unknown one
 	ledger int64       // bytes
 
@@ -28,6 +29,7 @@ func (r *run) snapshot(ctx context.Context) (snapshot, error) {
 	} else if r.PID != 0 {
 		return taken, err
 	}
+	taken.made, _ = r.engine.allocations(ctx) // an engine that does not say has no figures
 	if r.queue != nil {
 		used, err := r.queue.usage(ctx)
 		if err != nil {

@@ -60,6 +60,8 @@ type Engine struct {
 	CPUPerDelivery float64 `json:"cpu_us_per_delivery"`
 	CPUPercent     float64 `json:"cpu_percent"` // of one core, under load
 	IdlePercent    float64 `json:"idle_cpu_percent"`
+	Allocations    float64 `json:"allocations_per_delivery,omitempty"` // absent when it does not say
+	AllocatedBytes float64 `json:"allocated_bytes_per_delivery,omitempty"`
 	StarvedPercent float64 `json:"starved_percent"` // time its threads together waited for a core, under load
 	MemoryRest     int64   `json:"memory_at_rest"`
 	MemoryPeak     int64   `json:"memory_peak"` // since the process's start
@@ -84,6 +86,9 @@ type PostgreSQL struct {
 	CPUPerDelivery float64 `json:"cpu_us_per_delivery,omitempty"` // absent when its processes are not to be seen
 	IdlePercent    float64 `json:"idle_cpu_percent,omitempty"`    // of one core
 	WALBytes       float64 `json:"wal_bytes_per_delivery"`
+	// Statements and WALRecords are absent where the database lacks pg_stat_statements.
+	Statements float64 `json:"statements_per_delivery,omitempty"`
+	WALRecords float64 `json:"wal_records_per_delivery,omitempty"`
 }
 
 // Bench says what the load and the receiver took from the same machine.
@@ -170,6 +175,8 @@ func (c course) engine(deliveries int) *Engine {
 		CPUPerDelivery: share(microseconds(c.end.engine.cpu-c.begin.engine.cpu), deliveries),
 		CPUPercent:     percent(c.end.engine.cpu-c.begin.engine.cpu, c.end.at-c.begin.at),
 		IdlePercent:    percent(c.begin.engine.cpu-c.idle.engine.cpu, c.begin.at-c.idle.at),
+		Allocations:    share(c.end.made.objects-c.begin.made.objects, deliveries),
+		AllocatedBytes: share(c.end.made.bytes-c.begin.made.bytes, deliveries),
 		StarvedPercent: percent(c.end.engine.starved-c.begin.engine.starved, c.end.at-c.begin.at),
 		MemoryRest:     c.begin.engine.rss,
 		MemoryPeak:     c.after.engine.peak,
@@ -200,6 +207,8 @@ func (c course) postgresql(deliveries int) *PostgreSQL {
 		CPUPerDelivery: share(microseconds(c.end.database.cpu-c.begin.database.cpu), deliveries),
 		IdlePercent:    percent(c.begin.database.cpu-c.idle.database.cpu, c.begin.at-c.idle.at),
 		WALBytes:       share(float64(c.end.database.wal-c.begin.database.wal), deliveries),
+		Statements:     share(float64(c.end.database.statements-c.begin.database.statements), deliveries),
+		WALRecords:     share(float64(c.end.database.records-c.begin.database.records), deliveries),
 	}
 }
 

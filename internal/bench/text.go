@@ -26,6 +26,9 @@ func (r Report) WriteText(out io.Writer) error {
 	if e := r.Engine; e != nil {
 		row("engine CPU", "%.0f us a delivery; %.0f %% of a core under load, %.1f %% at rest; starved %.0f %%",
 			e.CPUPerDelivery, e.CPUPercent, e.IdlePercent, e.StarvedPercent)
+		if e.Allocations > 0 {
+			row("engine heap", "%.0f allocations and %.1f kB a delivery", e.Allocations, e.AllocatedBytes/1000)
+		}
 		row("engine memory", "%s at rest, %s peak, %s after", size(e.MemoryRest), size(e.MemoryPeak), size(e.MemoryAfter))
 	}
 	if q := r.Redis; q != nil {
@@ -35,6 +38,9 @@ func (r Report) WriteText(out io.Writer) error {
 	if p := r.PostgreSQL; p != nil {
 		row("postgresql", "%s: %.0f us and %.0f bytes of WAL a delivery; %.1f %% of a core at rest",
 			p.Version, p.CPUPerDelivery, p.WALBytes, p.IdlePercent)
+		if p.Statements > 0 {
+			row("  by its own count", "%.1f statements and %.1f records of WAL a delivery", p.Statements, p.WALRecords)
+		}
 	}
 	row("load and receiver", "%.0f us a delivery", r.Bench.CPUPerDelivery)
 	if w := r.Waiting; w != nil {
