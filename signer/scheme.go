@@ -3,6 +3,7 @@ package signer
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -72,6 +73,21 @@ type Received struct {
 	// say which parameter is which. Empty: the parameters are taken to be
 	// named like the macros or the members that they stand for.
 	Template string
+}
+
+// HeaderValue returns a header's value, however its name is spelled: a request that
+// was signed here has it as the declaration does, one that came over the wire as
+// net/http spells it.
+func (r *Received) HeaderValue(name string) string {
+	if value := r.Header.Get(name); value != "" {
+		return value
+	}
+	for spelled, values := range r.Header {
+		if strings.EqualFold(spelled, name) && len(values) > 0 {
+			return values[0]
+		}
+	}
+	return ""
 }
 
 // Warning is something that is allowed but that common receivers stumble over.

@@ -2,7 +2,6 @@ package signer
 
 import (
 	"cmp"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -142,7 +141,7 @@ func unescapePath(text string) string {
 }
 
 func (r *reading) readHeader() error {
-	text := headerOf(r.received.Header, r.Place.Name)
+	text := r.received.HeaderValue(r.Place.Name)
 	if text == "" {
 		return refusal.New("headers", CodeSignatureMissing, "there is no %s", r.Place.Name)
 	}
@@ -163,20 +162,6 @@ func (r *reading) readHeader() error {
 		_, signature, rest, ok = r.Place.OverlapPattern.Read(rest, stop)
 	}
 	return refusal.New("headers", CodeSignatureMissing, "%s is not of the form %s", r.Place.Name, cmp.Or(r.Place.Template, "{sig}"))
-}
-
-// headerOf returns a header's value, however its name is spelled: a request that was
-// signed here has it as the declaration does, one that came over the wire as net/http.
-func headerOf(header http.Header, name string) string {
-	if value := header.Get(name); value != "" {
-		return value
-	}
-	for spelled, values := range header {
-		if strings.EqualFold(spelled, name) && len(values) > 0 {
-			return values[0]
-		}
-	}
-	return ""
 }
 
 // readValues reads what is signed besides the data.
@@ -222,7 +207,7 @@ func (r *reading) find(f *compile.Finder) (string, error) {
 	text, found := "", false
 	switch f.In {
 	case declare.PlaceHeader:
-		text = headerOf(r.received.Header, f.Name)
+		text = r.received.HeaderValue(f.Name)
 		found = text != ""
 	case compile.InTemplate:
 		text, found = r.stamp, r.stamp != ""

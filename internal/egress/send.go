@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -131,9 +132,14 @@ func (c *Client) checkRequest(request Request) (*url.URL, *Refusal) {
 }
 
 func (c *Client) wire(ctx context.Context, target *url.URL, request Request) *http.Request {
-	header := http.Header{"User-Agent": {c.userAgent}}
+	// Names go out as the scheme spells them: some receivers look for just that.
+	const userAgent = "User-Agent"
+	header := http.Header{userAgent: {c.userAgent}}
 	for name, values := range request.Header {
-		header[http.CanonicalHeaderKey(name)] = values
+		if strings.EqualFold(name, userAgent) {
+			name = userAgent // as net/http looks for it
+		}
+		header[name] = values
 	}
 	wire := &http.Request{
 		Method: request.Method, URL: target, Host: target.Host, Header: header,

@@ -107,11 +107,11 @@ func TestBytesOnTheWire(t *testing.T) {
 	body := "{\"n\": 1.50,\n\"nul\": \"\x00\"}"
 	result := client.Send(t.Context(), egress.Request{
 		Method: http.MethodPost, URL: "http://" + host + "/hook", Body: []byte(body),
-		Header: http.Header{"Content-Type": {"application/json"}, "user-agent": {"Custom"}},
+		Header: http.Header{"Content-Type": {"application/json"}, "user-agent": {"Custom"}, "x-nowpayments-sig": {"1f"}},
 	}, patient)
 	expectStatus(t, result, http.StatusOK)
 	want := "POST /hook HTTP/1.1\r\nHost: " + host + "\r\nUser-Agent: Custom\r\nContent-Length: 23\r\n" +
-		"Content-Type: application/json\r\n\r\n"
+		"Content-Type: application/json\r\nx-nowpayments-sig: 1f\r\n\r\n"
 	if head, sent := <-heads, <-bodies; head != want || sent != body {
 		t.Errorf("got %q and %q", head, sent)
 	}
