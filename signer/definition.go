@@ -68,6 +68,9 @@ func (d *Definition) AllowsOverlap() bool { return d.about.Place.Overlap != "" }
 // it promises a single attempt; nil when it promises no delays: see Backoff.
 func (d *Definition) Retry() []time.Duration { return slices.Clone(d.retry) }
 
+// StopOn returns the statuses after which the network never tries again.
+func (d *Definition) StopOn() []int { return slices.Clone(d.about.StopOn) }
+
 // Backoff returns how the delays between attempts grow for a network that
 // promises attempts; nil for any other.
 func (d *Definition) Backoff() *Backoff {

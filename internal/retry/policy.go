@@ -7,6 +7,8 @@
 package retry
 
 import (
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
@@ -33,8 +35,9 @@ func Default() postback.RetryPolicy {
 
 // Complete returns the policy with every unset value filled in, so that what is
 // stored and shown is what is done. A policy without times gets those that the
-// scheme promises, or of [Default] when it promises none, and keeps which
-// failures are tried again. A curve that leaves them unset starts at 20s,
+// scheme promises, or of [Default] when it promises none. It keeps which failures
+// are tried again, and has those that the scheme never tries again when it names
+// none that end a delivery. A curve that leaves them unset starts at 20s,
 // triples, grows to 18h at most (or stays at Initial when that is longer) and
 // makes at most [MaxAttempts] attempts. A schedule is complete as it is, one
 // without delays too (one attempt), and an unset Jitter or MaxAge stays none.
@@ -43,11 +46,15 @@ func Default() postback.RetryPolicy {
 func Complete(policy, promised postback.RetryPolicy) postback.RetryPolicy {
 	general := Default()
 	if !policy.Timed() {
+		times := promised
 		if !promised.Timed() {
-			promised = general
+			times = general
 		}
-		promised.On, promised.StopOn = policy.On, policy.StopOn
-		return promised
+		times.On, times.StopOn = policy.On, policy.StopOn
+		if policy.StopOn == nil {
+			times.StopOn = slices.DeleteFunc(promised.StopOn, func(status int) bool { return Wants(policy, strconv.Itoa(status)) && len(policy.On) > 0 })
+		}
+		return times
 	}
 	if policy.Schedule != nil {
 		return policy

@@ -1,6 +1,7 @@
 package schemes
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -21,9 +22,10 @@ func Promise(scheme *signer.Definition) postback.RetryPolicy {
 			MaxInterval: postback.Duration(longest),
 			MaxAttempts: grows.MaxAttempts,
 			Jitter:      grows.Jitter,
+			StopOn:      scheme.StopOn(),
 		}
 	}
-	var promised postback.RetryPolicy
+	promised := postback.RetryPolicy{StopOn: scheme.StopOn()}
 	delays := scheme.Retry()
 	if delays != nil {
 		promised.Schedule = []postback.Duration{} // of none one attempt
@@ -54,11 +56,13 @@ func excessOf(scheme *signer.Definition) *excess {
 // checkPromise refuses a promise that is no retry policy an endpoint can have, in the
 // words of the declaration.
 func checkPromise(scheme *signer.Definition) *signer.Error {
-	refused, ok := errors.AsType[*postback.Error](retry.Validate(Promise(scheme)))
+	promised := Promise(scheme)
+	answers := postback.EndpointSettings{Retry: promised}
+	refused, ok := errors.AsType[*postback.Error](cmp.Or(retry.Validate(promised), retry.ValidateAnswers(answers)))
 	if !ok {
 		return nil
 	}
-	field := strings.NewReplacer("retry.schedule", "retry", "retry.", "backoff.").Replace(refused.Field)
+	field := strings.NewReplacer("retry.schedule", "retry", "retry.stop_on", "stop_on", "retry.", "backoff.").Replace(refused.Field)
 	return &signer.Error{Code: signer.CodeDeclaration, Field: field, Message: refused.Message}
 }
 

@@ -49,6 +49,7 @@ type Declaration struct {
 	Secret   Secret         `json:"secret,omitzero"`
 	Retry    []string       `json:"retry,omitzero"`    // the delays between attempts that the network promises, such as 30s; [] is one attempt
 	Backoff  *Backoff       `json:"backoff,omitempty"` // in place of Retry, for a network that promises attempts and no delays
+	StopOn   []int          `json:"stop_on,omitempty"` // the statuses after which the network never tries again, such as 403
 	Warnings []Lint         `json:"warnings,omitempty"`
 	Examples []EventExample `json:"examples,omitempty"`
 	Vectors  []Vector       `json:"vectors,omitempty"`
