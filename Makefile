@@ -21,7 +21,8 @@ build: ## build ./waybill
 
 .PHONY: run
 run: ## run the demo: engine, receivers, dead letters and a replay
-	$(GO) run ./cmd/waybill demo
+	@echo "Building Waybill; the first time this takes a minute or two."
+	@$(GO) run ./cmd/waybill demo
 
 .PHONY: test
 test: ## install what the tests need, then run them all
