@@ -24,7 +24,11 @@ func (p *Postgres) TakeConnections(all bool) (giveBack func()) {
 	p.t.Cleanup(giveBack)
 	Eventually(p.t, "all connections of the server are taken", func() bool {
 		taker.fill()
-		return !all || taker.evict() == 0
+		if !all || taker.hasAll() {
+			return true
+		}
+		taker.evict()
+		return false
 	})
 	return giveBack
 }
@@ -72,20 +76,31 @@ func (k *taker) takeAll(ctx context.Context) error {
 	}
 }
 
-// evict ends the connections of others, and says how many.
-func (k *taker) evict() (ended int) {
+// hasAll reports whether there is none that others could have. That others have none
+// says less: what was ended a moment ago may not be free to be taken yet.
+func (k *taker) hasAll() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	var most int
+	if err := k.held[0].QueryRow(ctx, `SELECT current_setting('max_connections')::integer`).Scan(&most); err != nil {
+		k.t.Fatalf("count connections: %v", err)
+	}
+	return len(k.held) >= most
+}
+
+// evict ends the connections of others, so that they can be taken.
+func (k *taker) evict() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	own := make([]uint32, len(k.held))
 	for i, conn := range k.held {
 		own[i] = conn.PgConn().PID()
 	}
-	err := k.held[0].QueryRow(ctx, `SELECT count(*) FROM (SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-		WHERE backend_type = 'client backend' AND pid <> ALL($1::integer[])) ended`, own).Scan(&ended)
+	_, err := k.held[0].Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+		WHERE backend_type = 'client backend' AND pid <> ALL($1::integer[])`, own)
 	if err != nil {
 		k.t.Fatalf("end connections: %v", err)
 	}
-	return ended
 }
 
 func (k *taker) giveBack() {
