@@ -94,7 +94,7 @@ func OneDayStatements(id string, at time.Time) map[string]Statement {
 	return map[string]Statement{
 		"lock":      {lockDeliveries, []any{ids}},
 		"move":      {moveDeliveries, []any{ids, texts, texts, numbers, numbers, texts, []*time.Time{nil}}},
-		"succeed":   {parents().in(recordSuccesses), succeed},
+		"succeed":   {recordSuccesses(""), succeed},
 		"delivery":  {readByID, []any{ids}},
 		"attempts":  {readAttempts, []any{id}},
 		"age":       {madeAt, []any{id}},
@@ -141,7 +141,7 @@ func PlansOfMoves(ctx context.Context, l *Ledger, moves []postback.Transition, a
 		return nil, err
 	}
 	succeed := &pgx.Batch{}
-	queueSuccesses(succeed, l.tables(ctx, column(moves, func(m postback.Transition) string { return m.Ref.DeliveryID })), args, new([]string))
+	queueSuccesses(succeed, recordSuccesses(""), args, new([]string))
 	putOff, err := movesBatch(ids, all(postback.Retrying), nil)
 	if err != nil {
 		return nil, err

@@ -12,6 +12,9 @@ import (
 
 const wholeDay = 24 * time.Hour
 
+// dayForm is how a day stands at the end of its tables' names.
+const dayForm = "20060102"
+
 // family is a table that is partitioned by day.
 type family struct {
 	name    string
@@ -44,7 +47,7 @@ type partition struct {
 	day time.Time
 }
 
-func (p partition) table() string { return p.name + "_" + p.day.Format("20060102") }
+func (p partition) table() string { return p.name + "_" + p.day.Format(dayForm) }
 
 func (p partition) from() string { return "'" + p.bound(p.day) + "'" }
 
@@ -52,7 +55,7 @@ func (p partition) to() string { return "'" + p.bound(p.day.Add(wholeDay)) + "'"
 
 // dayOfTable reads the day in a table's name.
 func dayOfTable(table string) (time.Time, bool) {
-	day, err := time.Parse("20060102", table[strings.LastIndexByte(table, '_')+1:])
+	day, err := time.Parse(dayForm, table[strings.LastIndexByte(table, '_')+1:])
 	return day, err == nil
 }
 

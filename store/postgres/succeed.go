@@ -15,18 +15,21 @@ import (
 // recordSuccesses moves those deliveries on that still wait for the attempt that
 // succeeded, appends it, and says which they are. They are locked in the order of
 // their ids first, as everywhere: an update alone would lock them as it meets them.
-const recordSuccesses = `WITH
-	locked AS MATERIALIZED (SELECT FROM {deliveries} WHERE id = ANY($1) ORDER BY id FOR UPDATE),
+// The tables are those whose names end so; their parents' end in nothing.
+func recordSuccesses(ending string) string {
+	return `WITH
+	locked AS MATERIALIZED (SELECT FROM deliveries` + ending + ` WHERE id = ANY($1) ORDER BY id FOR UPDATE),
 	moved AS (
-		UPDATE {deliveries} SET state = 'succeeded', reason = '', attempts = attempts + 1, last_error = '',
+		UPDATE deliveries` + ending + ` SET state = 'succeeded', reason = '', attempts = attempts + 1, last_error = '',
 			last_status_code = ($8::integer[])[array_position($1, id)], completed_at = ($19::timestamptz[])[array_position($1, id)]
 		WHERE (SELECT count(*) FROM locked) > 0 AND id = ANY($1) AND state IN ('pending', 'retrying') AND order_key = ''
 			AND generation = ($2::integer[])[array_position($1, id)] AND attempts = ($3::integer[])[array_position($1, id)] - 1
 		RETURNING id, endpoint_id),
 	ended AS (DELETE FROM waiting w USING moved WHERE w.endpoint_id = moved.endpoint_id AND w.id = moved.id),
-	attempted AS (INSERT INTO {attempts} (` + attemptParts + `)
+	attempted AS (INSERT INTO attempts` + ending + ` (` + attemptParts + `)
 		SELECT * FROM ` + givenAttempts + ` a (delivery_id) WHERE a.delivery_id = ANY(ARRAY(SELECT id FROM moved)) ON CONFLICT DO NOTHING)
 	SELECT id FROM moved`
+}
 
 // plain reports whether a move is the usual one: the attempt succeeded that the
 // delivery is thought to wait for.
@@ -65,19 +68,27 @@ func (l *Ledger) succeedAll(ctx context.Context, moves []postback.Transition) ([
 // recordPlain names the tables of the deliveries' day, and their parents when it may
 // not.
 func (l *Ledger) recordPlain(ctx context.Context, ids []string, args []any) (recorded []string, err error) {
-	tables := l.tables(ctx, ids)
-	for {
-		err = l.oneTrip(ctx, func(batch *pgx.Batch) { queueSuccesses(batch, tables, args, &recorded) })
-		if !l.days.refused(tables, err) {
-			return recorded, err
+	if day, one := commonDay(ids); one {
+		if statement, named := l.days.recorder(ctx, l.pool, day); named {
+			err = l.oneTrip(ctx, func(batch *pgx.Batch) { queueDaySuccesses(batch, statement, args, &recorded) })
+			if !l.days.refused(err) {
+				return recorded, err
+			}
 		}
-		tables = parents()
 	}
+	err = l.oneTrip(ctx, func(batch *pgx.Batch) { queueSuccesses(batch, recordSuccesses(""), args, &recorded) })
+	return recorded, err
 }
 
-func queueSuccesses(batch *pgx.Batch, tables dayTables, args []any, recorded *[]string) {
+// queueDaySuccesses is for a statement that names a day's tables.
+func queueDaySuccesses(batch *pgx.Batch, statement string, args []any, recorded *[]string) {
+	batch.Queue("SET LOCAL plan_cache_mode = force_generic_plan")
+	queueSuccesses(batch, statement, args, recorded)
+}
+
+func queueSuccesses(batch *pgx.Batch, statement string, args []any, recorded *[]string) {
 	byKey(batch, func() {
-		tables.queue(batch, recordSuccesses, args...).Query(func(rows pgx.Rows) (err error) {
+		batch.Queue(statement, args...).Query(func(rows pgx.Rows) (err error) {
 			*recorded, err = scanAll(rows, one[string])
 			return err
 		})
