@@ -8,7 +8,6 @@ package retry
 
 import (
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/waybillhq/waybill/postback"
@@ -52,7 +51,7 @@ func Complete(policy, promised postback.RetryPolicy) postback.RetryPolicy {
 		}
 		times.On, times.StopOn = policy.On, policy.StopOn
 		if policy.StopOn == nil {
-			times.StopOn = slices.DeleteFunc(promised.StopOn, func(status int) bool { return Wants(policy, strconv.Itoa(status)) && len(policy.On) > 0 })
+			times.StopOn = slices.DeleteFunc(promised.StopOn, func(status int) bool { return Names(policy, status) })
 		}
 		return times
 	}
