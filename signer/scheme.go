@@ -78,11 +78,11 @@ type Received struct {
 // HeaderValue returns a header's value, however its name is spelled: a request that
 // was signed here has it as the declaration does, one that came over the wire as
 // net/http spells it.
-func (r *Received) HeaderValue(name string) string {
-	if value := r.Header.Get(name); value != "" {
+func HeaderValue(header http.Header, name string) string {
+	if value := header.Get(name); value != "" {
 		return value
 	}
-	for spelled, values := range r.Header {
+	for spelled, values := range header {
 		if strings.EqualFold(spelled, name) && len(values) > 0 {
 			return values[0]
 		}

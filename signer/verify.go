@@ -141,7 +141,7 @@ func unescapePath(text string) string {
 }
 
 func (r *reading) readHeader() error {
-	text := r.received.HeaderValue(r.Place.Name)
+	text := HeaderValue(r.received.Header, r.Place.Name)
 	if text == "" {
 		return refusal.New("headers", CodeSignatureMissing, "there is no %s", r.Place.Name)
 	}
@@ -207,7 +207,7 @@ func (r *reading) find(f *compile.Finder) (string, error) {
 	text, found := "", false
 	switch f.In {
 	case declare.PlaceHeader:
-		text = r.received.HeaderValue(f.Name)
+		text = HeaderValue(r.received.Header, f.Name)
 		found = text != ""
 	case compile.InTemplate:
 		text, found = r.stamp, r.stamp != ""

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 
 	"github.com/waybillhq/waybill/internal/egress"
 	"github.com/waybillhq/waybill/postback"
@@ -126,23 +125,13 @@ func unsendable(err error) *egress.Failure {
 	return failure
 }
 
-// hasHeader reports whether a header is set, however a scheme spells its name.
-func hasHeader(header http.Header, name string) bool {
-	for spelled := range header {
-		if strings.EqualFold(spelled, name) {
-			return true
-		}
-	}
-	return false
-}
-
 // addCustom adds an operator's headers to a request, none of which replaces one
 // of the scheme's, and returns the headers as the history keeps them: custom
 // ones may hold credentials, so their values are masked.
 func addCustom(header http.Header, custom map[string]string) map[string]string {
 	shown := flat(header)
 	for name, value := range custom {
-		if !hasHeader(header, name) {
+		if signer.HeaderValue(header, name) == "" {
 			header.Set(name, value)
 			shown[http.CanonicalHeaderKey(name)] = "[custom]"
 		}

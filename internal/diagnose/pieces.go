@@ -60,7 +60,7 @@ func (g *given) field(name string) signer.Field {
 func (g *given) find(in, name string, must signer.Field, where place) (piece, []mistake) {
 	switch in {
 	case "header":
-		p := piece{name: strings.ToLower(name), value: g.received.HeaderValue(name)}
+		p := piece{name: strings.ToLower(name), value: signer.HeaderValue(g.received.Header, name)}
 		if p.value == "" {
 			g.note("signature_missing", "there is no header "+p.name)
 		}

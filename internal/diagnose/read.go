@@ -161,7 +161,7 @@ func textOf(raw json.RawMessage) (text string, isText bool) {
 
 // readHeader reads the header that holds the signature, or several.
 func (g *given) readHeader(known []mistake) {
-	text := g.received.HeaderValue(g.Place.Name)
+	text := signer.HeaderValue(g.received.Header, g.Place.Name)
 	bare := g.readSignatures(text)
 	from, wrong := g.sign(readPlace(g.received.URL))
 	if text == "" {
