@@ -128,17 +128,18 @@ func isListInside(value []byte) bool {
 // a name or a scalar in it.
 func anyScalar(value []byte, is func(text []byte) bool) bool {
 	for i := 0; i < len(value); {
-		switch c := value[i]; {
-		case strings.IndexByte("{}[]:, \t\r\n", c) >= 0:
+		if strings.IndexByte("{}[]:, \t\r\n", value[i]) >= 0 {
 			i++
 			continue
-		default:
-			end, _ := jsontext.ValueEnd(value, i)
-			if end <= i || is(value[i:end]) {
-				return end > i
-			}
-			i = end
 		}
+		end, _ := jsontext.ValueEnd(value, i)
+		if end <= i {
+			return false
+		}
+		if is(value[i:end]) {
+			return true
+		}
+		i = end
 	}
 	return false
 }
@@ -152,8 +153,9 @@ func isTiny(text []byte) bool {
 }
 
 func holdsEscape(text []byte) bool {
-	for i := range text {
-		if percent.IsEscape(string(text), i) {
+	whole := string(text)
+	for i := range len(whole) {
+		if percent.IsEscape(whole, i) {
 			return true
 		}
 	}
