@@ -10,9 +10,9 @@ import (
 )
 
 // What a delivery costs that does not depend on the machine is bounded, by about a
-// seventh more than was measured with the race detector on: whoever adds a query, a command or an index to the
-// way of a delivery sees it here. When a change is worth its cost, raise the bound
-// with it; when one saves something, lower it.
+// seventh more than was measured with the race detector on: whoever adds a query, a
+// command or an index to the way of a delivery sees it here. When a change is worth
+// its cost, raise the bound with it; when one saves something, lower it.
 func TestWhatADeliveryCosts(t *testing.T) {
 	server := testkit.StartPostgres(t, "shared_preload_libraries=pg_stat_statements")
 	options := small(t)

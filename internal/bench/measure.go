@@ -29,7 +29,7 @@ func (r *run) snapshot(ctx context.Context) (snapshot, error) {
 	} else if r.PID != 0 {
 		return taken, err
 	}
-	taken.made, _ = r.engine.allocations(ctx) // an engine that does not say has no figures
+	taken.made = r.engine.allocations(ctx)
 	if r.queue != nil {
 		used, err := r.queue.usage(ctx)
 		if err != nil {
